@@ -1,0 +1,126 @@
+"""The command line's options, with their defaults and help."""
+
+import argparse
+from pathlib import Path
+
+from synth.anatomy import KINDS
+from synth.config import SPLITS, AnatomyConfig
+from synth.glyphs import SOURCES
+from synth.layouts import LAYOUTS
+from synth.plan import DatasetConfig
+from synth.version import __version__
+
+_ANATOMY = AnatomyConfig()
+_DATASET = DatasetConfig()
+
+
+def anatomy_config(options: argparse.Namespace) -> AnatomyConfig:
+    """Build the anatomy's parameters from parsed options; SynthError on wrong ones."""
+    order = options.order
+    if order is None:
+        cells = max(options.rows, 0) * max(options.cols, 0)
+        order = (_ANATOMY.order * (cells // 9 + 1))[:cells] if cells <= 256 else ""
+    return AnatomyConfig(
+        options.rows, options.cols, order, options.cell, options.digits, options.digits_root,
+        options.seed, options.difficulty, getattr(options, "contamination", 0.0),
+    )  # fmt: skip
+
+
+class _HelpFormat(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Shows defaults where there are any, and keeps the examples' line breaks."""
+
+    def _get_help_string(self, action):
+        return action.help if action.default in (None, False) else super()._get_help_string(action)
+
+
+def parse(arguments: list[str] | None, generate, verify, preview) -> argparse.Namespace:
+    """Parse the command line; the chosen command's function is `run` of the result."""
+    parser = argparse.ArgumentParser(
+        prog="python -m synth",
+        description="DigitAnatomy: a synthetic anomaly-detection benchmark with exact truth.",
+        epilog="example:\n  python -m synth generate --out data/digits --seed 1\n"
+        "  python -m synth verify data/digits\n  python -m synth preview --out sheet.png",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"DigitAnatomy {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    _add_generate(commands, generate)
+    _add_verify(commands, verify)
+    _add_preview(commands, preview)
+    return parser.parse_args(arguments)
+
+
+# fmt: off
+def _add_generate(commands, run) -> None:
+    parser = commands.add_parser(
+        "generate",
+        help="write a data set into a folder",
+        description="Write a data set into a new or empty folder.",
+        epilog="example:\n  python -m synth generate --out data/digits --train 1600 "
+        "--digits digits.npz --layout imagefolder",
+        formatter_class=_HelpFormat,
+    )
+    add = parser.add_argument
+    add("--out", type=Path, required=True, metavar="DIR", help="folder to write")
+    add("--train", type=int, metavar="N", default=_DATASET.train, help="training images")
+    add("--val", type=int, metavar="N", default=_DATASET.val,
+        help="normal validation images; as many abnormal ones are shared among the kinds")
+    add("--test-normal", type=int, metavar="N", default=_DATASET.test_normal,
+        help="normal test images")
+    add("--test-per-kind", type=int, metavar="N", default=_DATASET.test_per_kind,
+        help="test images of each abnormal kind")
+    add("--kinds", nargs="+", metavar="KIND", default=None,
+        help=f"abnormal kinds among {', '.join(KINDS[1:])}; without it, all that the order allows")
+    add("--contamination", type=float, metavar="F", default=_ANATOMY.contamination,
+        help="fraction of the training images that are abnormal")
+    add("--layout", choices=tuple(LAYOUTS), default=_DATASET.layout, help="how files are laid out")
+    add("--workers", type=int, metavar="N", default=1,
+        help="processes; worth it from some ten thousand images")
+    add("--overwrite", action="store_true",
+        help="replace a data set that this command wrote before")
+    _add_anatomy(add)
+    parser.set_defaults(run=run)
+
+
+def _add_verify(commands, run) -> None:
+    parser = commands.add_parser(
+        "verify",
+        help="check a data set against its manifest",
+        description="Re-read every file and compare it with the manifest. Exit status 0 if all "
+        "match, 1 if not.",
+        epilog="example:\n  python -m synth verify data/digits",
+        formatter_class=_HelpFormat,
+    )
+    parser.add_argument("folder", type=Path, metavar="DIR", help="folder of the data set")
+    parser.set_defaults(run=run)
+
+
+def _add_preview(commands, run) -> None:
+    parser = commands.add_parser(
+        "preview",
+        help="draw a contact sheet of every kind",
+        description="Draw examples of every kind, with the truth outlined.",
+        epilog="example:\n  python -m synth preview --out sheet.png --difficulty 0.8",
+        formatter_class=_HelpFormat,
+    )
+    add = parser.add_argument
+    add("--out", type=Path, required=True, metavar="FILE", help="picture to write")
+    add("--columns", type=int, metavar="N", default=6, help="examples of each kind")
+    add("--split", choices=SPLITS, default="test", help="whose glyphs to show")
+    _add_anatomy(add)
+    parser.set_defaults(run=run)
+
+
+def _add_anatomy(add) -> None:
+    add("--digits", metavar="SRC", default=_ANATOMY.digits,
+        help=f"glyphs: {', '.join(SOURCES)}, or the path of an .npz with images and labels")
+    add("--digits-root", metavar="DIR", default=None,
+        help="folder of the idx files of --digits mnist; missing ones are downloaded into it")
+    add("--seed", type=int, metavar="S", default=_ANATOMY.seed, help="seed of all that is random")
+    add("--difficulty", type=float, metavar="D", default=_ANATOMY.difficulty,
+        help="of the anomalies, from 0 (blatant) to 1 (subtle)")
+    add("--rows", type=int, metavar="N", default=_ANATOMY.rows, help="rows of digits")
+    add("--cols", type=int, metavar="N", default=_ANATOMY.cols, help="columns of digits")
+    add("--order", metavar="DIGITS", default=None,
+        help="the digits in reading order; without it 1 to 9, over and over")
+    add("--cell", type=int, metavar="PX", default=_ANATOMY.cell, help="side of a cell in pixels")

@@ -1,0 +1,79 @@
+"""How fast images are composed, beside a plain Pillow implementation: python -m synth.benchmark."""
+
+import argparse
+import random
+import time
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image
+
+from synth.anatomy import DigitAnatomy
+from synth.compose import tile_sizes
+from synth.config import AnatomyConfig
+
+_ROUNDS = 3
+
+
+def with_pillow(glyphs: list[list[Image.Image]], config: AnatomyConfig, count: int) -> np.ndarray:
+    """Compose images the plain way: for every cell a resize and a paste at random."""
+    sizes, cell = tile_sizes(config.cell), config.cell
+    height, width = config.shape
+    images = np.empty((count, height, width), np.uint8)
+    for number in range(count):
+        image = Image.new("L", (width, height))
+        for index, some in enumerate(glyphs):
+            row, col = divmod(index, config.cols)
+            size = random.choice(sizes)
+            glyph = random.choice(some).resize((size, size), Image.Resampling.BILINEAR)
+            top, left = random.randint(0, cell - size), random.randint(0, cell - size)
+            image.paste(glyph, (col * cell + left, row * cell + top))
+        images[number] = np.asarray(image)
+    return images
+
+
+def images_per_second(compose: Callable[[int], object], count: int) -> float:
+    """Best of three rounds, after one to warm up."""
+    compose(count)
+    best = float("inf")
+    for _ in range(_ROUNDS):
+        start = time.perf_counter()
+        compose(count)
+        best = min(best, time.perf_counter() - start)
+    return count / best
+
+
+def measure(config: AnatomyConfig, count: int) -> tuple[float, float, float]:
+    """Seconds for the first `count` images from cold, images a second, and Pillow's."""
+    start = time.perf_counter()
+    anatomy = DigitAnatomy(config)
+    anatomy.images("train", "normal", range(count))
+    first = time.perf_counter() - start
+    sheets = [anatomy.source.glyphs("train", label)[:200, 8:-8, 8:-8] for label in config.labels]
+    if config.digits != "strokes":
+        sheets = [anatomy.source.glyphs("train", label)[:200] for label in config.labels]
+    glyphs = [[Image.fromarray(glyph) for glyph in sheet] for sheet in sheets]
+    ours = images_per_second(lambda n: anatomy.images("train", "normal", range(n)), count)
+    pillow = images_per_second(lambda n: with_pillow(glyphs, config, n), count // 4)
+    return first, ours, pillow
+
+
+def main() -> None:
+    """Print images a second of both, and their ratio."""
+    parser = argparse.ArgumentParser(prog="python -m synth.benchmark", description=__doc__)
+    parser.add_argument("--digits", default="strokes", help="glyph source (default: strokes)")
+    parser.add_argument("--digits-root", default=None, help="folder of idx files for mnist")
+    parser.add_argument("--images", type=int, default=4000, help="a round (default: 4000)")
+    options = parser.parse_args()
+    config = AnatomyConfig(digits=options.digits, digits_root=options.digits_root)
+    first, ours, pillow = measure(config, options.images)
+    height, width = config.shape
+    print(f"{height} x {width} px, digits {config.digits}, one core")
+    print(f"first {options.images} images, from cold  {first:8.2f} s")
+    print(f"synth                       {ours:10.0f} images/s  {1e6 / ours:7.1f} us each")
+    print(f"plain Pillow                {pillow:10.0f} images/s  {1e6 / pillow:7.1f} us each")
+    print(f"ratio                       {ours / pillow:10.1f}")
+
+
+if __name__ == "__main__":
+    main()

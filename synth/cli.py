@@ -1,0 +1,92 @@
+"""The command line: generate, verify and preview."""
+
+import sys
+
+from synth.anatomy import KINDS, DigitAnatomy
+from synth.arguments import anatomy_config, parse
+from synth.errors import SynthError
+from synth.generate import generate
+from synth.manifest import MANIFEST
+from synth.plan import DatasetConfig
+from synth.preview import contact_sheet
+from synth.verify import verify
+
+_SHOWN = 20
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; return its exit status: 0 done, 1 not verified, 2 an error, 130 Ctrl-C."""
+    options = parse(arguments, _generate, _verify, _preview)
+    try:
+        return options.run(options)
+    except SynthError as error:
+        return _fail(str(error))
+    except OSError as error:
+        named = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{named}{error.strerror or error}")
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+def _fail(message: str) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return 2
+
+
+def _generate(options) -> int:
+    anatomy = anatomy_config(options)
+    kinds = options.kinds
+    if kinds is None:
+        shown = DigitAnatomy(anatomy)
+        kinds = shown.kinds[1:]
+        for kind in KINDS[1:]:
+            if reason := shown.obstacle(kind):
+                print(f"note: without {kind} images: {reason}", file=sys.stderr)
+    config = DatasetConfig(
+        anatomy, options.train, options.val, options.test_normal, options.test_per_kind,
+        tuple(kinds), options.layout,
+    )  # fmt: skip
+    manifest = generate(options.out, config, options.overwrite, options.workers, _progress)
+    print(f"{len(manifest['samples'])} images in {options.out} ({options.layout})")
+    print(f"pixels sha256 {manifest['pixels_sha256']}")
+    return 0
+
+
+def _verify(options) -> int:
+    root = options.folder
+    if not root.is_dir():
+        raise SynthError(f"{root}: no such folder")
+    try:
+        problems = verify(root, _progress)
+    except SynthError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    for problem in problems[:_SHOWN]:
+        print(problem)
+    if len(problems) > _SHOWN:
+        print(f"... and {len(problems) - _SHOWN} more")
+    print(f"{root}: {'does NOT match' if problems else 'matches'} its {MANIFEST}")
+    return 1 if problems else 0
+
+
+def _preview(options) -> int:
+    if not 1 <= options.columns <= 50:
+        raise SynthError(f"columns must be from 1 to 50, got {options.columns}")
+    sheet = contact_sheet(DigitAnatomy(anatomy_config(options)), options.columns, options.split)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        sheet.save(options.out)
+    except ValueError as error:
+        raise SynthError(f"{options.out}: not the name of a picture; end it in .png") from error
+    print(f"{options.out}: {sheet.width} x {sheet.height} pixels")
+    return 0
+
+
+def _progress(samples, total: int):
+    """Show a bar on a terminal, and nothing in a log; without tqdm do without."""
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return samples
+    return tqdm(samples, total=total, unit="image", disable=None, leave=False)

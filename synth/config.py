@@ -1,0 +1,87 @@
+"""What a DigitAnatomy is: the grid, the order of its digits, the glyphs and the dials."""
+
+import math
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from synth.errors import SynthError
+
+SPLITS = ("train", "val", "test")
+DIAL = 1 << 16
+"""Difficulty is used as an integer in [0, DIAL], so that no result depends on rounding."""
+
+
+def require_int(name: str, value, low: int, high: int) -> None:
+    """Raise SynthError unless value is a whole number in [low, high]."""
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise SynthError(f"{name} must be a whole number from {low} to {high}, got {value!r}")
+
+
+def _require_fraction(name: str, value) -> None:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or not 0 <= value <= 1:
+        raise SynthError(f"{name} must be a number from 0 to 1, got {value!r}")
+
+
+@dataclass(frozen=True)
+class AnatomyConfig:
+    """Parameters of one synthetic anatomy.
+
+    rows, cols: the grid; order: its digits in reading order, rows x cols characters of 0-9
+    (a digit may repeat); cell: side of a cell in pixels. digits: 'strokes', 'optdigits', 'mnist'
+    or the path of an .npz file; digits_root: folder of the idx files of 'mnist'. seed: any
+    integer of 64 bits. difficulty: 0 blatant to 1 subtle anomalies. contamination: fraction of
+    the training images that are abnormal. Raises SynthError on values that cannot be used.
+    """
+
+    rows: int = 3
+    cols: int = 3
+    order: str = "123456789"
+    cell: int = 32
+    digits: str = "strokes"
+    digits_root: str | None = None
+    seed: int = 0
+    difficulty: float = 0.0
+    contamination: float = 0.0
+
+    def __post_init__(self):
+        require_int("rows", self.rows, 1, 16)
+        require_int("cols", self.cols, 1, 16)
+        require_int("cell", self.cell, 16, 256)
+        require_int("seed", self.seed, 0, (1 << 63) - 1)
+        _require_fraction("difficulty", self.difficulty)
+        _require_fraction("contamination", self.contamination)
+        if not isinstance(self.digits, str):
+            raise SynthError(f"digits must be a name or a path as text, got {self.digits!r}")
+        if not isinstance(self.order, str) or not set(self.order) <= set("0123456789"):
+            raise SynthError(f"order must hold digits 0-9 only, got {self.order!r}")
+        if len(self.order) != self.num_cells:
+            raise SynthError(
+                f"order must name {self.num_cells} digits for a {self.rows} x {self.cols} grid, "
+                f"got {len(self.order)}: {self.order!r}"
+            )
+
+    @property
+    def num_cells(self) -> int:
+        """Cells in an image."""
+        return self.rows * self.cols
+
+    @property
+    def digits_name(self) -> str:
+        """The source's name, or its file's without the folder: fit to be published."""
+        return PurePath(self.digits).name
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W) of an image in pixels."""
+        return self.rows * self.cell, self.cols * self.cell
+
+    @property
+    def dial(self) -> int:
+        """Difficulty as an integer in [0, DIAL]."""
+        return round(self.difficulty * DIAL)
+
+    @property
+    def labels(self) -> tuple[int, ...]:
+        """The digit of each cell in reading order."""
+        return tuple(int(digit) for digit in self.order)

@@ -1,0 +1,86 @@
+"""Counter-based random integers: the same key gives the same bits on every NumPy and Python.
+
+NumPy's own generators promise a stable *bit stream* but not stable `integers()` or
+`permutation()`, so the kit hashes counters instead. The mixer is SplitMix64 (Steele, Lea and
+Flood, 2014), written once for arrays and once for Python integers; a test holds the two equal.
+"""
+
+import numpy as np
+
+_GOLDEN = 0x9E3779B97F4A7C15
+_MIX_1 = 0xBF58476D1CE4E5B9
+_MIX_2 = 0x94D049BB133111EB
+_MASK = (1 << 64) - 1
+
+
+def mix(value: int) -> int:
+    """Scramble one 64-bit integer (SplitMix64's finaliser after one increment)."""
+    z = (value + _GOLDEN) & _MASK
+    z = ((z ^ (z >> 30)) * _MIX_1) & _MASK
+    z = ((z ^ (z >> 27)) * _MIX_2) & _MASK
+    return z ^ (z >> 31)
+
+
+def mix_array(values: np.ndarray) -> np.ndarray:
+    """Scramble a uint64 array element by element, exactly as `mix` does."""
+    z = values + np.uint64(_GOLDEN)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(_MIX_1)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(_MIX_2)
+    return z ^ (z >> np.uint64(31))
+
+
+def chain(*parts: int | str) -> int:
+    """Hash a sequence of integers and ASCII names to one 64-bit key; order matters."""
+    key = 0
+    for part in parts:
+        number = int.from_bytes(part.encode("ascii"), "little") if isinstance(part, str) else part
+        while True:
+            key = mix(key ^ mix(number & _MASK))
+            number >>= 64
+            if number in (0, -1):
+                break
+    return key
+
+
+def chain_array(key: int, counters: np.ndarray) -> np.ndarray:
+    """`chain` continued by one non-negative counter each: uint64 array of `counters`' shape."""
+    return mix_array(np.uint64(key) ^ mix_array(np.asarray(counters).astype(np.uint64)))
+
+
+def words(keys: np.ndarray, count: int) -> np.ndarray:
+    """Draw `count` raw 64-bit words for each key: uint64, shape keys.shape + (count,)."""
+    return chain_words(keys[..., None], np.arange(1, count + 1, dtype=np.uint64))
+
+
+def chain_words(keys: np.ndarray, counters: np.ndarray) -> np.ndarray:
+    """Word number `counters` of each key's stream (broadcast together)."""
+    return mix_array(keys ^ (counters * np.uint64(_GOLDEN)))
+
+
+def field(raw: np.ndarray, shift: int, below: int | np.ndarray) -> np.ndarray:
+    """Map 16 bits of each raw word, from bit `shift`, to an int64 in [0, below).
+
+    `below` must be at most 65,536; the bias of the multiply-and-shift is under below / 65,536.
+    """
+    bits = ((raw >> np.uint64(shift)) & np.uint64(0xFFFF)).astype(np.int64)
+    return (bits * below) >> 16
+
+
+class Draws:
+    """A stream of integers for one sample, drawn one after another from its key."""
+
+    def __init__(self, key: int):
+        self._state = key
+
+    def below(self, stop: int) -> int:
+        """Return an integer in [0, stop)."""
+        self._state = (self._state + _GOLDEN) & _MASK
+        return (mix(self._state) * stop) >> 64
+
+    def shuffled(self, items):
+        """Return the items in a random order, as a list."""
+        items = list(items)
+        for last in range(len(items) - 1, 0, -1):
+            other = self.below(last + 1)
+            items[last], items[other] = items[other], items[last]
+        return items

@@ -1,0 +1,78 @@
+"""`manifest.json`: what a finished data set holds. Without it, nothing verifies."""
+
+import hashlib
+import json
+import os
+import re
+from pathlib import Path
+
+from synth.errors import SynthError
+
+MANIFEST = "manifest.json"
+MARKER = "INCOMPLETE"
+"""Present while a data set is being written, and after a run that was killed."""
+GENERATOR = "DigitAnatomy"
+
+_TOP_LEVEL = (
+    "train", "val", "test", "ground_truth", "ground_truth_train", "ground_truth_val", "README.md",
+    MANIFEST, MARKER, f"{MANIFEST}.part",
+)  # fmt: skip
+_CONTAINER = re.compile(r"(train|val|test)(\.parquet|-\d{6}\.tar)")
+# What cloning from a hub adds beside the data.
+_NOT_OURS = (".git", ".gitattributes", ".gitignore", ".cache")
+
+
+def file_digest(path: Path) -> str:
+    """sha256 of a file's bytes."""
+    sha = hashlib.sha256()
+    with open(path, "rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            sha.update(block)
+    return sha.hexdigest()
+
+
+def whole_digest(records: list[dict]) -> str:
+    """sha256 over all samples' names and pixel digests: equal for equal data in any layout."""
+    sha = hashlib.sha256()
+    for record in records:
+        line = " ".join((record["id"], record["image_sha256"], record["mask_sha256"]))
+        sha.update(line.encode() + b"\n")
+    return sha.hexdigest()
+
+
+def list_files(root: Path) -> list[str]:
+    """Paths of all files below a folder, relative, with forward slashes, sorted."""
+    found = []
+    for folder, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if name not in _NOT_OURS]
+        found += [Path(folder, name).relative_to(root).as_posix() for name in files]
+    return sorted(name for name in found if name not in _NOT_OURS)
+
+
+def is_own(name: str) -> bool:
+    """Whether a top-level name is one that this package writes."""
+    return name in _TOP_LEVEL or _CONTAINER.fullmatch(name) is not None
+
+
+def write_manifest(root: Path, content: dict) -> None:
+    """Write the manifest so that it is there whole or not at all."""
+    partial = root / f"{MANIFEST}.part"
+    with open(partial, "w", encoding="utf-8", newline="\n") as file:
+        json.dump(content, file, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, root / MANIFEST)
+
+
+def read_manifest(root: Path) -> dict:
+    """Read a manifest; SynthError if there is none, or none of ours."""
+    path = root / MANIFEST
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SynthError(f"{root}: has no {MANIFEST}, so it is no finished data set") from None
+    except (OSError, ValueError) as error:
+        raise SynthError(f"{path}: cannot be read ({error})") from error
+    if not isinstance(content, dict) or content.get("generator") != GENERATOR:
+        raise SynthError(f"{path}: is not a manifest of {GENERATOR}")
+    return content

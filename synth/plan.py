@@ -1,0 +1,79 @@
+"""What a data set holds: its parameters, and the list of its samples."""
+
+from dataclasses import asdict, dataclass, field
+
+from synth.anatomy import KINDS, DigitAnatomy
+from synth.config import SPLITS, AnatomyConfig, require_int
+from synth.errors import SynthError
+
+_MOST = 10_000_000
+
+
+@dataclass(frozen=True)
+class DatasetConfig:
+    """Parameters of a data set on disk.
+
+    train, val: normal images of each split (contamination counts within train; val has also
+    val // number-of-kinds images of each kind). test_normal, test_per_kind: test images.
+    kinds: the abnormal kinds to include, or None for all that the anatomy can show.
+    """
+
+    anatomy: AnatomyConfig = field(default_factory=AnatomyConfig)
+    train: int = 1000
+    val: int = 100
+    test_normal: int = 200
+    test_per_kind: int = 100
+    kinds: tuple[str, ...] | None = None
+    layout: str = "mvtec"
+
+    def __post_init__(self):
+        for name in ("train", "val", "test_normal", "test_per_kind"):
+            require_int(name.replace("_", "-"), getattr(self, name), 0, _MOST)
+        if self.train + self.val + self.test_normal + self.test_per_kind == 0:
+            raise SynthError("train, val, test-normal and test-per-kind are all 0: nothing to make")
+
+    def parameters(self) -> dict:
+        """Everything that decides the pixels, as JSON types; machine paths are left out."""
+        values = asdict(self)
+        del values["anatomy"]["digits_root"]
+        values["anatomy"]["digits"] = self.anatomy.digits_name
+        return values
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One image of a data set: which sample it is, and what it is called there.
+
+    id: 'split/folder/number', where folder is 'good' or the kind (always 'good' in train).
+    """
+
+    id: str
+    split: str
+    kind: str
+    index: int
+
+
+def list_entries(config: DatasetConfig, anatomy: DigitAnatomy) -> list[Entry]:
+    """Name every image of the data set, split by split; SynthError on a kind it cannot show."""
+    kinds = anatomy.kinds[1:] if config.kinds is None else config.kinds
+    for kind in kinds:
+        if kind not in KINDS[1:]:
+            raise SynthError(f"kinds: unknown kind {kind!r}; choose from {', '.join(KINDS[1:])}")
+        if reason := anatomy.obstacle(kind):
+            raise SynthError(f"kind {kind!r} cannot be made: {reason}")
+    entries = [
+        Entry(f"train/good/{number:04d}", "train", kind, index)
+        for number, (kind, index) in enumerate(anatomy.train_plan(config.train, kinds))
+    ]
+    counts = {
+        "val": (config.val, config.val // max(len(kinds), 1)),
+        "test": (config.test_normal, config.test_per_kind),
+    }
+    for split in SPLITS[1:]:
+        normal, each = counts[split]
+        for kind, count in (("normal", normal), *((kind, each) for kind in kinds)):
+            folder = "good" if kind == "normal" else kind
+            entries += [
+                Entry(f"{split}/{folder}/{index:04d}", split, kind, index) for index in range(count)
+            ]
+    return entries

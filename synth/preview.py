@@ -1,0 +1,68 @@
+"""A contact sheet: every kind in a row, examples in columns, the truth outlined."""
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from synth.anatomy import DigitAnatomy, Sample
+
+_PAPER, _TEXT, _FAINT = (250, 250, 248), (34, 36, 40), (120, 124, 130)
+_OUTLINE = (255, 110, 40)
+_ZOOM_TO = 192
+_GAP, _LEFT, _TOP = 12, 150, 64
+
+
+def contact_sheet(anatomy: DigitAnatomy, columns: int = 6, split: str = "test") -> Image.Image:
+    """Draw the first samples of every kind that the anatomy can show, with their masks' outlines.
+
+    Returns an RGB picture. The masks' outlines run around the abnormal pixels, not over them.
+    """
+    zoom = max(1, _ZOOM_TO // max(anatomy.config.shape))
+    height, width = (side * zoom for side in anatomy.config.shape)
+    kinds = anatomy.kinds
+    size = (
+        _LEFT + columns * (width + _GAP) + _GAP,
+        _TOP + len(kinds) * (height + _GAP + 18) + _GAP,
+    )
+    sheet = Image.new("RGB", size, _PAPER)
+    pen = ImageDraw.Draw(sheet)
+    title, body, small = (ImageFont.load_default(points) for points in (22, 16, 11))
+    config = anatomy.config
+    pen.text((_GAP, 12), "DigitAnatomy", _TEXT, title)
+    facts = f"digits {config.digits_name} · seed {config.seed}"
+    facts += f" · difficulty {config.difficulty:g} · {split} · truth outlined"
+    pen.text((_GAP, 40), facts, _FAINT, small)
+    for row, kind in enumerate(kinds):
+        top = _TOP + row * (height + _GAP + 18)
+        pen.text((_GAP, top + height // 2 - 10), kind, _TEXT, body)
+        for column, sample in enumerate(anatomy.samples(split, kind, range(columns))):
+            left = _LEFT + column * (width + _GAP)
+            sheet.paste(Image.fromarray(_outlined(sample, zoom)), (left, top))
+            pen.text((left, top + height + 2), _caption(sample), _FAINT, small)
+    return sheet
+
+
+def _outlined(sample: Sample, zoom: int) -> np.ndarray:
+    """The enlarged image in colour, with a line around its mask: (H zoom, W zoom, 3) uint8."""
+    image, mask = (
+        part.repeat(zoom, axis=0).repeat(zoom, axis=1) for part in (sample.image, sample.mask)
+    )
+    wide = np.pad(mask, 1)
+    around = wide[:-2, 1:-1] | wide[2:, 1:-1] | wide[1:-1, :-2] | wide[1:-1, 2:]
+    colour = np.repeat(image[..., None], 3, axis=2)
+    colour[around & ~mask] = _OUTLINE
+    return colour
+
+
+def _caption(sample: Sample) -> str:
+    """What was done, in a few words: '4 gone, 6 gone'."""
+    words = []
+    for cell in sample.cells:
+        if cell.action == "erased":
+            share = cell.details["erased"]
+            words.append(f"{cell.before} gone" if share == 1 else f"{cell.before} -{share:.0%}")
+        elif cell.action == "flipped":
+            how = "mirrored" if cell.details["axis"] == "horizontal" else "inverted"
+            words.append(f"{cell.before} {how}")
+        else:
+            words.append(f"{cell.before} is {cell.after}")
+    return ", ".join(words)
