@@ -1,0 +1,39 @@
+"""What every command line does with errors: one line, an exit code, no traceback."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+from simsid.errors import SimsidError
+
+BAD_USAGE, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
+
+
+def run_command(main: Callable[[], int | None]) -> int:
+    """Run a command and return its exit code.
+
+    2 for bad input or a bad state of the world (one line on standard error), 130 for Ctrl-C,
+    141 when the reader of our output has gone, else what ``main`` returns.
+    """
+    try:
+        code = main() or 0
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing to flush at exit
+        return BROKEN_PIPE
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except OSError as error:
+        named = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{named}{error.strerror or error}")
+    except (SimsidError, ValueError) as error:
+        return _fail(str(error))
+    return code
+
+
+def _fail(message: str) -> int:
+    print("error: " + " ".join(message.split()), file=sys.stderr)
+    return BAD_USAGE

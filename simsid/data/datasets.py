@@ -1,0 +1,85 @@
+"""What a data set is to the rest of the kit: four disjoint parts, decoded and sized."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """Images with truth, for evaluation only.
+
+    Attributes:
+        images: (n, height, width) uint8.
+        labels: (n,) 0 normal, 1 abnormal.
+        kinds: (n,) 'normal' or the kind of anomaly.
+        masks: (n, height, width) bool, or None where there is no pixel truth.
+        names: (n,) a name for each image, for tables.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    kinds: np.ndarray
+    masks: np.ndarray | None
+    names: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+@dataclass(frozen=True)
+class RadiographData:
+    """Train and calibration hold normals only; validation is optional; test is read once.
+
+    Attributes:
+        name: 'digitanatomy', 'folder', ...
+        train, calibration: (n, height, width) uint8 normals.
+        validation, test: labelled, or None.
+        facts: how it was made or where it was read from; goes into the model folder.
+    """
+
+    name: str
+    train: np.ndarray
+    calibration: np.ndarray
+    validation: LabelledImages | None = None
+    test: LabelledImages | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        return tuple(self.train.shape[1:])
+
+    @property
+    def fingerprint(self) -> str:
+        """Short hash of every pixel and label: equal data, equal fingerprint."""
+        digest = hashlib.sha256()
+        for part in (self.train, self.calibration):
+            _add(digest, part)
+        for labelled in (self.validation, self.test):
+            if labelled is not None:
+                _add(digest, labelled.images)
+                _add(digest, labelled.labels)
+        return digest.hexdigest()[:16]
+
+
+def _add(digest: Any, array: np.ndarray) -> None:
+    digest.update(f"{array.dtype}{array.shape}".encode())
+    digest.update(np.ascontiguousarray(array).tobytes())
+
+
+def split_calibration(
+    normals: np.ndarray, share: float = 0.1, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Hold out a share of the training normals for calibration; the same for every training seed.
+
+    Returns:
+        train and calibration, both in their original order.
+    """
+    held_out = max(1, round(share * len(normals)))
+    chosen = np.zeros(len(normals), bool)
+    chosen[np.random.default_rng(seed).permutation(len(normals))[:held_out]] = True
+    return normals[~chosen], normals[chosen]

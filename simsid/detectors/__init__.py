@@ -1,0 +1,20 @@
+"""Methods behind one contract: fit on normals, predict, save, load."""
+
+from simsid.detectors.base import Detector, Evidence, Explanation, Player, Stage
+from simsid.detectors.calibration import Calibration
+from simsid.detectors.model_folder import load_model, save_model
+from simsid.detectors.registry import detector_class, detector_names, register
+
+__all__ = [
+    "Calibration",
+    "Detector",
+    "Evidence",
+    "Explanation",
+    "Player",
+    "Stage",
+    "detector_class",
+    "detector_names",
+    "load_model",
+    "register",
+    "save_model",
+]

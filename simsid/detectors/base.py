@@ -1,0 +1,358 @@
+"""One contract for every detector: evidence, standardisation, calibration, prediction, explanation.
+
+A detector says what it sees (``evidence``: raw numbers for each region and pixel) and how it is
+trained (``players``, ``training_step``). Everything after that is the same for all and lives here:
+numbers are standardised with the statistics of training normals, reduced to one score an image,
+fused, and compared with calibration normals.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from simsid.detectors.calibration import DEFAULT_FALSE_ALARM_RATE, Calibration
+from simsid.prediction import Prediction
+
+FUSED = "fused"
+_MIN_STD = 1e-6
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Raw, uncalibrated numbers for a batch; higher = more abnormal.
+
+    Attributes:
+        regions: for each component, (batch, patches).
+        pixels: for some components, (batch, 1, height, width); others are upsampled from regions.
+        reconstruction: (batch, 1, height, width) or None.
+    """
+
+    regions: dict[str, Tensor]
+    pixels: dict[str, Tensor] = field(default_factory=dict)
+    reconstruction: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of training, with its share of the epochs. Most detectors have one."""
+
+    name: str
+    share: float = 1.0
+
+
+@dataclass(frozen=True)
+class Player:
+    """Parameters that one optimiser moves."""
+
+    parameters: list[nn.Parameter]
+    learning_rate: float
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: float = 0.0
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a region scored as it did: the normal slots and training patches it was compared with.
+
+    Attributes:
+        patch: (patch_height, patch_width) the region as it came in.
+        inpainted: the region as the detector rebuilt it, or None.
+        slots: indices of the slots that rebuilt it, strongest first.
+        weights: their addressing weights, summing to at most 1.
+        slot_images: (slots, patch_height, patch_width) each slot decoded into a picture, or None.
+        nearest_training: (slots, n) indices of the training images whose patch in this region is
+            nearest to each slot; empty when the detector keeps none.
+    """
+
+    patch: Float[np.ndarray, "h w"]
+    inpainted: Float[np.ndarray, "h w"] | None
+    slots: np.ndarray
+    weights: np.ndarray
+    slot_images: np.ndarray | None
+    nearest_training: np.ndarray
+
+
+class Detector(nn.Module, ABC):
+    """Base of every registered detector.
+
+    Subclasses set ``name``, ``config_class`` and ``components`` and implement ``evidence``,
+    ``players`` and ``training_step``. The configuration has at least ``image_size``,
+    ``grid_size``, ``fusion`` (component, weight) and ``reduce`` ('max', 'mean' over regions).
+    """
+
+    name: ClassVar[str]
+    config_class: ClassVar[type]
+    components: ClassVar[tuple[str, ...]]
+    default_epochs: ClassVar[dict[str, int]] = {"quick": 10, "paper": 100}
+
+    region_mean: Tensor
+    region_std: Tensor
+    pixel_mean: Tensor
+    pixel_std: Tensor
+
+    def __init__(self, config: Any) -> None:
+        super().__init__()
+        self.config = config
+        self.image_size: tuple[int, int] = tuple(config.image_size)
+        self.grid_size: tuple[int, int] = tuple(config.grid_size)
+        rows, cols = self.grid_size
+        if self.image_size[0] % rows or self.image_size[1] % cols:
+            raise ValueError(
+                f"image_size {self.image_size} is not divisible by grid_size {self.grid_size}"
+            )
+        count = len(self.components)
+        self.register_buffer("region_mean", torch.zeros(count, rows * cols))
+        self.register_buffer("region_std", torch.ones(count, rows * cols))
+        self.register_buffer("pixel_mean", torch.zeros(count))
+        self.register_buffer("pixel_std", torch.ones(count))
+        self.calibration: Calibration | None = None
+        self.facts: dict[str, Any] = {}  # data fingerprint, training facts: saved with the weights
+
+    # --- what a subclass says -------------------------------------------------------------
+
+    @abstractmethod
+    def evidence(self, images: Float[Tensor, "batch 1 height width"]) -> Evidence:
+        """Raw evidence of every component for these images, in evaluation mode."""
+
+    @abstractmethod
+    def players(self, stage: str) -> dict[str, Player]:
+        """The optimisers of a stage, by name."""
+
+    @abstractmethod
+    def training_step(
+        self, images: Float[Tensor, "batch 1 height width"], stage: str
+    ) -> Iterator[tuple[str, dict[str, Tensor]]]:
+        """Yield (player, losses) in turn; ``losses["loss"]`` is minimised before the next yield."""
+
+    def stages(self) -> Sequence[Stage]:
+        return (Stage("joint"),)
+
+    def begin_stage(self, stage: str) -> None:  # noqa: B027 - optional hook
+        """Called before the first step of a stage (not again on resume within it)."""
+
+    def consolidate(self, batches: Callable[[], Iterator[Tensor]]) -> None:  # noqa: B027
+        """Called once after training: build what scoring needs from the training normals."""
+
+    def augment(self, images: Tensor) -> Tensor:
+        """Training-time augmentation of a batch."""
+        return images
+
+    def explain(self, image: np.ndarray, region: tuple[int, int]) -> Explanation:
+        """Why ``region`` (row, column) of a (height, width) image scored as it did.
+
+        Raises:
+            NotImplementedError: this detector has no memory to explain with.
+        """
+        raise NotImplementedError(f"'{self.name}' has no memory to explain its scores with")
+
+    # --- scores ---------------------------------------------------------------------------
+
+    @property
+    def score_names(self) -> tuple[str, ...]:
+        """Names accepted by ``predict``; the first is the default."""
+        return (FUSED, *self.components)
+
+    def standardised(self, evidence: Evidence) -> Float[Tensor, "components batch patches"]:
+        """Region evidence in standard deviations of training normals, region by region."""
+        raw = torch.stack([evidence.regions[name].float() for name in self.components])
+        return (raw - self.region_mean[:, None]) / self.region_std[:, None]
+
+    def fuse(self, z: Float[Tensor, "components batch patches"]) -> Float[Tensor, "batch patches"]:
+        """Weighted mean of the standardised components of each region."""
+        weights = self._fusion_weights().to(z.device)
+        return torch.einsum("c,cbp->bp", weights, z.clamp(-_CLIP, _CLIP))
+
+    def _fusion_weights(self) -> Tensor:
+        wanted = dict(self.config.fusion)
+        unknown = set(wanted) - set(self.components)
+        if unknown:
+            raise ValueError(f"fusion names unknown components: {sorted(unknown)}")
+        weights = torch.tensor([float(wanted.get(name, 0.0)) for name in self.components])
+        return weights / weights.sum()
+
+    def reduce(self, regions: Float[Tensor, "batch patches"]) -> Float[Tensor, " batch"]:
+        """One score an image from the scores of its regions."""
+        if self.config.reduce == "max":
+            return regions.max(1).values
+        if self.config.reduce == "mean":
+            return regions.mean(1)
+        raise ValueError(f"reduce must be 'max' or 'mean', not '{self.config.reduce}'")
+
+    def image_score(self, name: str, regions: Float[Tensor, "batch patches"]) -> Float[Tensor, " batch"]:
+        """Standardised regions to the image's score; subclasses follow a paper where they must."""
+        return self.reduce(regions)
+
+    def _map(self, index: int, evidence: Evidence, z: Tensor) -> Float[Tensor, "batch 1 h w"]:
+        """Anomaly map of one component, in standard deviations of normals."""
+        name = self.components[index]
+        if name in evidence.pixels:
+            return (evidence.pixels[name].float() - self.pixel_mean[index]) / self.pixel_std[index]
+        return self._upsample(z[index])
+
+    def _upsample(self, regions: Float[Tensor, "batch patches"]) -> Float[Tensor, "batch 1 h w"]:
+        grid = regions.reshape(-1, 1, *self.grid_size)
+        return F.interpolate(grid, size=self.image_size, mode="nearest")
+
+    def _fused_map(self, evidence: Evidence, z: Tensor, fused: Tensor) -> Tensor:
+        """Regions say where to look; the pixel evidence, squashed, says what stands out in them."""
+        result = self._upsample(fused)
+        for index, name in enumerate(self.components):
+            if name in evidence.pixels:
+                detail = self._map(index, evidence, z)
+                result = result + self.config.map_detail * torch.tanh(detail / _DETAIL_SCALE)
+        return result
+
+    # --- prediction -----------------------------------------------------------------------
+
+    @torch.inference_mode()
+    def predict(
+        self, images: np.ndarray | Tensor, score: str | None = None, batch_size: int = 32
+    ) -> Prediction:
+        """Score images. Higher = more abnormal.
+
+        Args:
+            images: (batch, 1, height, width) or (batch, height, width), float in [0, 1] or uint8,
+                at the detector's ``image_size``.
+            score: one of ``score_names``; None for the default.
+            batch_size: images in one pass.
+
+        Raises:
+            ValueError: wrong shape, range or score name, or a detector that is not calibrated.
+        """
+        score = score or self.score_names[0]
+        if score not in self.score_names:
+            raise ValueError(f"unknown score '{score}'; '{self.name}' has {', '.join(self.score_names)}")
+        if self.calibration is None:
+            raise ValueError(f"'{self.name}' is not calibrated: call fit, or load a model folder")
+        images = self.as_batch(images)
+        was_training = self.training
+        self.eval()
+        try:
+            parts = [self._predict_batch(part, score) for part in images.split(batch_size)]
+        finally:
+            self.train(was_training)
+        return Prediction.concatenate(parts)
+
+    def as_batch(self, images: np.ndarray | Tensor) -> Float[Tensor, "batch 1 height width"]:
+        """Check images at the border and bring them to (batch, 1, height, width) float32.
+
+        Raises:
+            ValueError: wrong number of axes, wrong size, out of [0, 1] or not finite.
+        """
+        images = torch.as_tensor(images)
+        if images.dtype == torch.uint8:
+            images = images.float() / 255.0
+        images = images.float()
+        if images.ndim == 3:
+            images = images[:, None]
+        if images.ndim != 4 or images.shape[1] != 1 or len(images) == 0:
+            raise ValueError(
+                f"expected images (batch, 1, height, width), got {tuple(images.shape)}"
+            )
+        if tuple(images.shape[2:]) != self.image_size:
+            raise ValueError(
+                f"the model takes images of {self.image_size[0]}x{self.image_size[1]} px, "
+                f"got {images.shape[2]}x{images.shape[3]} px"
+            )
+        low, high = images.aminmax()
+        if not (torch.isfinite(low) and torch.isfinite(high) and low >= 0 and high <= 1):
+            raise ValueError(f"image values must lie in [0, 1], got {low:.3g} to {high:.3g}")
+        return images
+
+    @property
+    def device(self) -> torch.device:
+        return self.region_mean.device
+
+    def _predict_batch(self, images: Tensor, score: str) -> Prediction:
+        evidence = self.evidence(images.to(self.device))
+        z = self.standardised(evidence)
+        fused = self.fuse(z)
+        by_name = {FUSED: fused} | {name: z[i] for i, name in enumerate(self.components)}
+        scores = {
+            name: self.image_score(name, by_name[name]).double().cpu().numpy()
+            for name in self.score_names
+        }
+        if score == FUSED:
+            anomaly_map = self._fused_map(evidence, z, fused)
+        else:
+            anomaly_map = self._map(self.components.index(score), evidence, z)
+        calibration = self.calibration
+        values = scores[score]
+        unknown = np.full(len(values), np.nan)
+        rebuilt = evidence.reconstruction
+        return Prediction(
+            score=values,
+            anomaly_map=anomaly_map.float().cpu().numpy(),
+            regions=by_name[score].reshape(-1, *self.grid_size).float().cpu().numpy(),
+            p_value=calibration.p_value(score, values) if calibration else unknown,
+            percentile=calibration.percentile(score, values) if calibration else unknown,
+            reconstruction=None if rebuilt is None else rebuilt.float().clamp(0, 1).cpu().numpy(),
+            scores=scores,
+        )
+
+    # --- after training -------------------------------------------------------------------
+
+    @torch.inference_mode()
+    def set_reference(self, batches: Iterator[Tensor]) -> None:
+        """Mean and standard deviation of all evidence on training normals, for standardisation."""
+        self.eval()
+        regions, sums, squares, count = [], 0.0, 0.0, 0
+        for images in batches:
+            evidence = self.evidence(images.to(self.device))
+            regions.append(torch.stack([evidence.regions[name].double() for name in self.components]))
+            pixels = torch.stack(
+                [
+                    evidence.pixels[name].double().flatten()
+                    if name in evidence.pixels
+                    else torch.zeros(images.numel(), dtype=torch.float64, device=self.device)
+                    for name in self.components
+                ]
+            )
+            sums, squares = sums + pixels.sum(1), squares + pixels.square().sum(1)
+            count += pixels.shape[1]
+        stacked = torch.cat(regions, 1)
+        self.region_mean.copy_(stacked.mean(1))
+        self.region_std.copy_(stacked.std(1).clamp_min(_MIN_STD))
+        mean = sums / count
+        self.pixel_mean.copy_(mean)
+        self.pixel_std.copy_((squares / count - mean.square()).clamp_min(_MIN_STD**2).sqrt())
+
+    @torch.inference_mode()
+    def calibrate(
+        self, normals: np.ndarray | Tensor, false_alarm_rate: float = DEFAULT_FALSE_ALARM_RATE
+    ) -> None:
+        """Score calibration normals and keep their scores: p-values and thresholds come from them."""
+        self.eval()
+        parts = [self._predict_batch(part, FUSED) for part in self.as_batch(normals).split(32)]
+        self.calibration = Calibration(Prediction.concatenate(parts).scores, false_alarm_rate)
+
+    def fit(
+        self, images: np.ndarray, calibration: np.ndarray | None = None, **options: Any
+    ) -> Detector:
+        """Train on normal images (n, height, width), then calibrate on held-out normals.
+
+        Without ``calibration``, every tenth image is held out. Options: see ``TrainOptions``.
+        """
+        from simsid.training.fit import fit_in_memory
+
+        return fit_in_memory(self, images, calibration, **options)
+
+    def save(self, folder: str | Path) -> None:
+        """Write the model folder: weights, config, calibration, card. See ``model_folder``."""
+        from simsid.detectors.model_folder import save_model
+
+        save_model(self, Path(folder))
+
+
+_CLIP = 50.0  # one broken component cannot outvote the others without bound
+_DETAIL_SCALE = 3.0  # standard deviations at which pixel detail saturates

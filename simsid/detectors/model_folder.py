@@ -1,0 +1,175 @@
+"""The model folder: what a run leaves, what the Hub holds, what every door opens. No pickle.
+
+``model.safetensors``  weights and buffers
+``config.json``        detector, its configuration, image size and range, versions, data facts
+``calibration.json``   scores of calibration normals, thresholds, false-alarm rate
+``README.md``          model card (written by ``simsid.evaluation.card``)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+import tempfile
+import typing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from simsid import __version__
+from simsid.detectors.calibration import Calibration
+from simsid.detectors.registry import detector_class
+from simsid.errors import ModelFolderError
+
+if TYPE_CHECKING:
+    from simsid.detectors.base import Detector
+
+FORMAT_VERSION = 1
+WEIGHTS, CONFIG, CALIBRATION, CARD = "model.safetensors", "config.json", "calibration.json", "README.md"
+
+
+def save_model(detector: Detector, folder: Path) -> None:
+    """Write the model folder; an existing one is replaced whole or not at all.
+
+    Raises:
+        ValueError: the detector is not calibrated.
+        OSError: the folder cannot be written; what was there stays.
+    """
+    if detector.calibration is None:
+        raise ValueError("an uncalibrated detector cannot be saved: call calibrate first")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        weights = {k: v.detach().cpu().contiguous() for k, v in detector.state_dict().items()}
+        save_file(weights, draft / WEIGHTS, metadata={"format": "pt"})
+        _write_json(draft / CONFIG, describe(detector))
+        _write_json(draft / CALIBRATION, detector.calibration.to_json())
+        if (folder / CARD).exists():
+            shutil.copy(folder / CARD, draft / CARD)
+        os.chmod(draft, 0o755)
+        if folder.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
+            os.replace(folder, old / folder.name)
+            os.replace(draft, folder)
+            shutil.rmtree(old)
+        else:
+            os.replace(draft, folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def describe(detector: Detector) -> dict[str, Any]:
+    """The content of ``config.json``."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "detector": detector.name,
+        "config": dataclasses.asdict(detector.config),
+        "image": {
+            "height": detector.image_size[0],
+            "width": detector.image_size[1],
+            "range": [0.0, 1.0],
+            "channels": 1,
+        },
+        "scores": list(detector.score_names),
+        "versions": {"simsid": __version__, "torch": torch.__version__},
+        "facts": detector.facts,
+    }
+
+
+def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Detector:
+    """Open a model folder.
+
+    Raises:
+        ModelFolderError: a file is missing or corrupt, the format is newer, or the weights do not
+            fit the configuration; the message says which and what to do.
+    """
+    folder = Path(folder)
+    if (folder / "model").is_dir() and not (folder / CONFIG).exists():
+        folder = folder / "model"  # a run folder was given
+    if not folder.is_dir():
+        raise ModelFolderError(f"no model folder at {folder}: train one, or check the path")
+    described = _read_json(folder / CONFIG)
+    version = described.get("format_version")
+    if version != FORMAT_VERSION:
+        raise ModelFolderError(
+            f"{folder / CONFIG} has format {version}, this version reads {FORMAT_VERSION}: "
+            "update the kit, or train the model again"
+        )
+    cls = detector_class(described["detector"])
+    try:
+        detector = cls(config_from_dict(cls.config_class, described["config"]))
+    except (TypeError, ValueError, KeyError) as error:
+        raise ModelFolderError(f"{folder / CONFIG} does not describe a '{cls.name}': {error}") from error
+    _load_weights(detector, folder / WEIGHTS)
+    calibration = _read_json(folder / CALIBRATION)
+    try:
+        detector.calibration = Calibration.from_json(calibration)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelFolderError(f"{folder / CALIBRATION} is damaged: {error}") from error
+    missing = set(detector.score_names) - set(detector.calibration.scores)
+    if missing:
+        raise ModelFolderError(f"{folder / CALIBRATION} lacks the scores {sorted(missing)}")
+    detector.facts = described.get("facts", {})
+    return detector.to(device).eval()
+
+
+def config_from_dict(config_class: type, values: dict[str, Any]) -> Any:
+    """A frozen configuration from JSON: lists become tuples, unknown keys are errors."""
+    known = {f.name for f in dataclasses.fields(config_class)}
+    unknown = set(values) - known
+    if unknown:
+        raise ValueError(f"unknown settings {sorted(unknown)}")
+    hints = typing.get_type_hints(config_class)
+    return config_class(**{key: _typed(hints[key], value) for key, value in values.items()})
+
+
+def _typed(hint: Any, value: Any) -> Any:
+    if dataclasses.is_dataclass(hint) and isinstance(value, dict):
+        return config_from_dict(hint, value)
+    return _tuples(value)
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(v) for v in value) if isinstance(value, list | tuple) else value
+
+
+def _load_weights(detector: Detector, path: Path) -> None:
+    if not path.exists():
+        raise ModelFolderError(f"{path} is missing")
+    try:
+        weights = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise ModelFolderError(f"{path} is damaged: {error}") from error
+    own = detector.state_dict()
+    for name in sorted(set(own) | set(weights)):
+        if name not in weights or name not in own:
+            raise ModelFolderError(f"{path} does not fit its config: '{name}' is missing or extra")
+        if weights[name].shape != own[name].shape:
+            raise ModelFolderError(
+                f"{path}: '{name}' has shape {tuple(weights[name].shape)}, "
+                f"the config asks for {tuple(own[name].shape)}"
+            )
+        if weights[name].is_floating_point() and not torch.isfinite(weights[name]).all():
+            raise ModelFolderError(f"{path}: '{name}' holds values that are not finite")
+    detector.load_state_dict(weights)
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        raise ModelFolderError(f"{path} is missing: this is not a complete model folder")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise ModelFolderError(f"{path} is damaged: {error}") from error
+    if not isinstance(content, dict):
+        raise ModelFolderError(f"{path} is damaged: expected an object")
+    return content

@@ -1,0 +1,110 @@
+"""``python -m simsid.evaluate``: a model on a labelled test part, as numbers and a report."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+from jsonargparse import ArgumentParser
+from tqdm import tqdm
+
+from simsid.cli import run_command
+from simsid.data.load import DATASETS, load_data
+from simsid.detectors import load_model
+from simsid.errors import SimsidError
+from simsid.evaluation.report import report_on
+
+_METRICS = "metrics.jsonl"
+
+
+def make_parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        prog="python -m simsid.evaluate",
+        description="Evaluate a model on the labelled test part of a data set, and write a report.",
+    )
+    add = parser.add_argument
+    add("--model", type=str, required=True, help="run folder or model folder")
+    add("--dataset", type=Literal[DATASETS], default="digitanatomy", help="what to evaluate on")
+    add("--data-root", type=str | None, default=None, help="folder of the data set; "
+        "digitanatomy without one is generated in memory")
+    add("--digits", type=str, default="strokes",
+        help="glyphs of digitanatomy: strokes, optdigits, mnist, or an .npz with images and labels")
+    add("--difficulty", type=float, default=0.0, help="of digitanatomy's anomalies, 0 to 1")
+    add("--data-seed", type=int, default=0, help="seed of the generated data")
+    add("--device", type=Literal["auto", "cpu", "cuda"], default="auto", help="where to score")
+    add("--out", type=str, required=True,
+        help="name.json; name.md, name.html and figures/ are written beside it")  # fmt: skip
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns the exit code.
+
+    Raises:
+        SimsidError, OSError: for ``run_command`` to print.
+    """
+    options = make_parser().parse_args(arguments)
+    out = _json_path(options.out)
+    detector = load_model(options.model, pick_device(options.device))
+    data = load_data(
+        options.dataset,
+        options.data_root,
+        image_size=detector.image_size,
+        digits=options.digits,
+        difficulty=options.difficulty,
+        data_seed=options.data_seed,
+    )
+    typed = sys.argv[1:] if arguments is None else arguments
+    summary = report_on(
+        detector,
+        data,
+        out.parent,
+        metrics_file=_metrics_of(Path(options.model)),
+        command=shlex.join(["python", "-m", "simsid.evaluate", *typed]),
+        progress=_progress,
+        name=out.stem,
+    )
+    print(summary)
+    return 0
+
+
+def pick_device(device: str) -> str:
+    """'cpu' or 'cuda'; 'auto' takes a GPU when there is one.
+
+    Raises:
+        SimsidError: 'cuda' was asked for and there is none.
+    """
+    import torch
+
+    if device == "cuda" and not torch.cuda.is_available():
+        raise SimsidError("--device cuda was asked for, but torch finds no GPU: use cpu or auto")
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return device
+
+
+def _json_path(text: str) -> Path:
+    path = Path(text)
+    if path.suffix != ".json" or path.is_dir():
+        raise SimsidError(f"--out must name a .json file, not {text}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _metrics_of(model: Path) -> Path | None:
+    """The training log, where the model lies in its run folder."""
+    for folder in (model, model.parent):
+        if (folder / _METRICS).exists():
+            return folder / _METRICS
+    return None
+
+
+def _progress(batches: Iterable[Any], total: int) -> Iterable[Any]:
+    return tqdm(batches, total=total, desc="scoring", unit="batch", disable=None, leave=False)
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))

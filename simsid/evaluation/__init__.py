@@ -1,0 +1,1 @@
+"""How well a detector tells normal from abnormal: metrics, figures, report and model card."""

@@ -1,0 +1,101 @@
+"""The model card: ``README.md`` of a model folder, with measured numbers only."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from simsid.evaluation.content import DISCLAIMER, number, with_interval
+from simsid.files import write_text
+
+CARD = "README.md"
+_LICENSE = "apache-2.0"
+
+
+def write_card(model_folder: Path, results: dict[str, Any]) -> None:
+    """Write the card from the model folder's own config and from ``evaluate``'s results.
+
+    Raises:
+        OSError: the folder lacks ``config.json``, or cannot be written.
+    """
+    described = json.loads((model_folder / "config.json").read_text(encoding="utf-8"))
+    write_text(model_folder / CARD, card_text(described, results))
+
+
+def card_text(described: dict[str, Any], results: dict[str, Any]) -> str:
+    """Hugging Face front matter with a ``model-index``, then the card itself."""
+    front = yaml.safe_dump(_front_matter(described, results), sort_keys=False, allow_unicode=True)
+    return f"---\n{front}---\n\n" + "\n\n".join(_body(described, results)) + "\n"
+
+
+def _front_matter(described: dict[str, Any], results: dict[str, Any]) -> dict[str, Any]:
+    image, pixel = results["image"], results["pixel"] or {}
+    measured = [
+        ("roc_auc", "image AUROC", image["auroc"]),
+        ("average_precision", "image AUPR", image["aupr"]),
+        ("f1", "F1 at the calibrated threshold", image["f1"]),
+        ("accuracy", "accuracy at the calibrated threshold", image["accuracy"]),
+        ("roc_auc", "pixel AUROC", pixel.get("auroc")),
+    ]
+    metrics = [
+        {"type": kind, "name": name, "value": round(value, 4)}
+        for kind, name, value in measured
+        if value is not None
+    ]
+    dataset = results["data"]["name"]
+    evaluated = {
+        "task": {"type": "image-classification", "name": "unsupervised anomaly detection"},
+        "dataset": {"type": dataset, "name": f"{dataset} ({results['data_fingerprint']})"},
+        "metrics": metrics,
+    }
+    front: dict[str, Any] = {
+        "license": _LICENSE,
+        "library_name": "simsid",
+        "tags": ["anomaly-detection", "unsupervised", "radiography", described["detector"]],
+    }
+    if metrics:  # an empty model-index is refused by the Hub
+        name = f"{described['detector']}-{dataset}"
+        front["model-index"] = [{"name": name, "results": [evaluated]}]
+    return front
+
+
+def _body(described: dict[str, Any], results: dict[str, Any]) -> list[str]:
+    image, pixel, n = results["image"], results["pixel"], results["n"]
+    calibration, size = results["calibration"], described["image"]
+    flagged = calibration["test_normals_flagged"]
+    rows = [
+        ("image AUROC [95 % interval]", with_interval(image["auroc"], image["auroc_ci"])),
+        ("image AUPR", number(image["aupr"])),
+        ("sensitivity at the threshold", number(image["sensitivity"])),
+        ("specificity at the threshold", number(image["specificity"])),
+        ("F1 at the threshold", number(image["f1"])),
+    ]
+    rows += [(f"image AUROC, {kind} (n = {v['n']})", number(v["auroc"]))
+             for kind, v in results["by_kind"].items()]  # fmt: skip
+    if pixel is not None:
+        rows += [("pixel AUROC", number(pixel["auroc"])), ("AUPRO", number(pixel["aupro"]))]
+    table = "\n".join(["| metric | value |", "|---|---:|", *(f"| {a} | {b} |" for a, b in rows)])
+    return [
+        f"# {described['detector']} on {results['data']['name']}",
+        f"**{DISCLAIMER}**",
+        f"An anomaly detector trained on normal images only. It takes grey images of "
+        f"{size['height']} x {size['width']} px with values in [0, 1] and gives a score (higher = more "
+        "abnormal), a conformal p-value and an anomaly map.",
+        "## Measured",
+        f"On {n['test_normal']} normal and {n['test_abnormal']} abnormal test images of "
+        f"{results['data']['name']} (data {results['data_fingerprint']}, commit "
+        f"{results['commit'] or 'none'}), read once, one training run.",
+        table,
+        "## Threshold",
+        f"{number(image['threshold'])}, from {calibration['calibration_normals_flagged']['n']} normals "
+        f"kept out of training, for a false-alarm rate of {image['false_alarm_rate']:.0%}; on test "
+        f"normals {number(flagged['share'])} were flagged.",
+        "## Use",
+        "```\npython -m simsid.score IMAGES --model THIS_FOLDER --out scores.csv\n```",
+        "## Limits",
+        "The numbers hold for images like those named above. Images of another source, age group, "
+        "projection or device need a calibration on normals of their own.",
+    ]

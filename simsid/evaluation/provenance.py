@@ -1,0 +1,44 @@
+"""What produced a number: the kit's commit, the versions, the machine's device."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import simsid
+
+_PACKAGES = ("torch", "numpy", "scikit-learn", "scikit-image", "scipy")
+
+
+def kit_commit() -> str | None:
+    """Commit of the kit's own checkout, with '+dirty' if files differ; None if there is none."""
+    root = Path(simsid.__file__).resolve().parent.parent
+    top = _git(root, "rev-parse", "--show-toplevel")
+    if top is None or Path(top).resolve() != root:
+        return None  # installed, perhaps inside somebody else's repository
+    commit = _git(root, "rev-parse", "--verify", "HEAD")
+    if commit is None:
+        return None
+    return commit + ("+dirty" if _git(root, "status", "--porcelain") else "")
+
+
+def versions() -> dict[str, str | None]:
+    """Versions of Python, the kit and what computes its numbers."""
+    found = {"python": platform.python_version(), "simsid": simsid.__version__}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = None
+    return found
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    command = ["git", "-C", str(folder), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

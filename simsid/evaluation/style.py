@@ -1,0 +1,91 @@
+"""One look for all figures: sizes in inches, colours that colour-blind readers tell apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
+
+NORMAL, CALIBRATION, INK, FAINT = "#0072B2", "#8A8A8A", "#222222", "#6B6B6B"
+KIND_COLOURS = ("#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8B5A2B")
+KIND_DASHES = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.5, 1.2, 1.5)), (0, (8, 2)), (0, (3, 3)))
+WIDTH = 8.0
+DPI = 120
+_RC = {
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#E6E6E6",
+    "grid.linewidth": 0.8,
+    "xtick.color": FAINT,
+    "ytick.color": FAINT,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "lines.linewidth": 1.8,
+    "figure.facecolor": "white",
+}
+
+
+@contextmanager
+def shared_style() -> Iterator[None]:
+    """Figures made inside look alike; matplotlib's own settings are left alone outside."""
+    with matplotlib.rc_context(_RC):
+        yield
+
+
+def new_figure(width: float = WIDTH, height: float = 3.6) -> Figure:
+    """A figure without any window; ``save`` writes it."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.08)
+    return figure
+
+
+def colour_of(kind: str, kinds: list[str]) -> str:
+    """'normal' is blue; anomalies take the other colours in order."""
+    return NORMAL if kind == "normal" else KIND_COLOURS[kinds.index(kind) % len(KIND_COLOURS)]
+
+
+def dash_of(kind: str, kinds: list[str]) -> object:
+    """A line style for each kind, so that colour is never the only cue."""
+    return "-" if kind == "normal" else KIND_DASHES[kinds.index(kind) % len(KIND_DASHES)]
+
+
+def log_if_wide(axes: Axes, values: np.ndarray, axis: str = "y") -> bool:
+    """A logarithmic axis, labelled at powers of ten, for positive values over more than two decades."""
+    if values.min() <= 0 or values.max() / values.min() < 100:
+        return False
+    (axes.set_yscale if axis == "y" else axes.set_xscale)("log")
+    (axes.yaxis if axis == "y" else axes.xaxis).set_minor_formatter(NullFormatter())
+    return True
+
+
+def plain(axes: Axes) -> None:
+    """An axes that holds a picture: no ticks, no grid, no frame."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.grid(False)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def save(figure: Figure, path: Path, source: str) -> Path:
+    """Write a PNG with ``source`` (data fingerprint and commit) in small print below."""
+    figure.supxlabel(source, fontsize=7, color=FAINT, x=0.995, ha="right")
+    figure.savefig(path, dpi=DPI, metadata={"Software": None, "Description": source})
+    return path

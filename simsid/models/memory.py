@@ -1,0 +1,170 @@
+"""Space-aware memories: one bank of normal slots for each region of the anatomy.
+
+``MemoryMatrix`` learns its slots (SimSID); ``MemoryQueue`` copies recent features, first in first
+out (SQUID). Both read by cosine similarity and return the addressing weights, which is what an
+explanation shows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from simsid.models.shrinkage import gumbel_noise, hard_shrink, top_k_shrink
+
+
+@dataclass(frozen=True)
+class ReadConfig:
+    """How a memory is addressed.
+
+    Attributes:
+        scale: factor on the cosine similarity before the softmax (inverse temperature).
+        top_k: keep exactly this many slots; None keeps all.
+        threshold: hard shrinkage below this weight; 0 for none.
+        gumbel: noise on the logits in training, in units of the standard Gumbel; 0 for none.
+    """
+
+    scale: float = 10.0
+    top_k: int | None = 5
+    threshold: float = 0.0
+    gumbel: float = 0.0
+
+
+def cosine_similarity(
+    queries: Float[Tensor, "batch regions dim"], slots: Float[Tensor, "regions slots dim"]
+) -> Float[Tensor, "batch regions slots"]:
+    """Cosine of each query with each slot of its own region, in [-1, 1], in float32."""
+    with torch.autocast(queries.device.type, enabled=False):
+        queries = F.normalize(queries.float(), dim=-1)
+        slots = F.normalize(slots.float(), dim=-1)
+        return torch.einsum("brd,rkd->brk", queries, slots)
+
+
+def all_region_similarity(
+    queries: Float[Tensor, "batch regions dim"], slots: Float[Tensor, "regions slots dim"]
+) -> Float[Tensor, "batch regions all_regions slots"]:
+    """Cosine of each query with every slot of *every* region: what the region posterior reads."""
+    with torch.autocast(queries.device.type, enabled=False):
+        queries = F.normalize(queries.float(), dim=-1)
+        slots = F.normalize(slots.float(), dim=-1)
+        batch, regions, dim = queries.shape
+        flat = queries.reshape(-1, dim) @ slots.reshape(-1, dim).T
+        return flat.reshape(batch, regions, slots.shape[0], slots.shape[1])
+
+
+def address(
+    similarity: Float[Tensor, "*batch slots"], read: ReadConfig, training: bool
+) -> Float[Tensor, "*batch slots"]:
+    """Similarities to addressing weights: softmax, then the shrinkage that ``read`` asks for."""
+    logits = read.scale * similarity
+    if training and read.gumbel > 0:
+        logits = logits + read.gumbel * gumbel_noise(logits)
+    weights = logits.softmax(-1)  # w, eq. 2
+    if read.threshold > 0:
+        weights = hard_shrink(weights, read.threshold)
+    if read.top_k is not None:
+        weights = top_k_shrink(weights, read.top_k)  # w-hat, eq. 3
+    return weights
+
+
+class _Memory(nn.Module):
+    """Reading, shared by both memories; subclasses own ``slots`` (regions, slots, dim)."""
+
+    slots: Tensor
+
+    def __init__(self, num_regions: int, num_slots: int, slot_dim: int, read: ReadConfig) -> None:
+        super().__init__()
+        if read.top_k is not None and not 1 <= read.top_k <= num_slots:
+            raise ValueError(f"top_k must lie between 1 and num_slots = {num_slots}, not {read.top_k}")
+        self.num_regions, self.num_slots, self.slot_dim = num_regions, num_slots, slot_dim
+        self.read_config = read
+
+    def forward(
+        self, queries: Float[Tensor, "batch regions dim"]
+    ) -> tuple[Float[Tensor, "batch regions dim"], Float[Tensor, "batch regions slots"]]:
+        """Rebuild each query from its own region's slots; also return the addressing weights."""
+        weights = address(cosine_similarity(queries, self.slots), self.read_config, self.training)
+        return torch.einsum("brk,rkd->brd", weights.to(self.slots.dtype), self.slots), weights
+
+
+class MemoryMatrix(_Memory):
+    """Learned slots, trained by gradient like any weight. Source: SimSID, 'space-aware memory'."""
+
+    def __init__(
+        self, num_regions: int, num_slots: int, slot_dim: int, read: ReadConfig | None = None
+    ) -> None:
+        super().__init__(num_regions, num_slots, slot_dim, read or ReadConfig(top_k=min(5, num_slots)))
+        self.slots = nn.Parameter(torch.randn(num_regions, num_slots, slot_dim))
+
+
+class MemoryQueue(_Memory):
+    """A ring of recent features for each region, first in first out; no gradient.
+
+    Slots and pointer are buffers, so a reloaded queue goes on where it stopped. With several
+    ranks the features of all are gathered before enqueuing, so that every rank holds the queue
+    that one rank with the joined batch would hold. Source: SQUID, 'memory queue'.
+    """
+
+    def __init__(
+        self, num_regions: int, num_slots: int, slot_dim: int, read: ReadConfig | None = None
+    ) -> None:
+        super().__init__(num_regions, num_slots, slot_dim, read or ReadConfig(top_k=min(5, num_slots)))
+        self.register_buffer("slots", F.normalize(torch.randn(num_regions, num_slots, slot_dim), dim=-1))
+        self.register_buffer("pointer", torch.zeros((), dtype=torch.long))
+
+    @torch.no_grad()
+    def enqueue(self, features: Float[Tensor, "batch regions dim"]) -> None:
+        """Overwrite the oldest slots of every region with these features, in batch order."""
+        self.refill(gather_ranks(features.detach().float()))
+
+    @torch.no_grad()
+    def refill(self, features: Float[Tensor, "batch regions dim"]) -> None:
+        """Enqueue features that every rank holds already: nothing is gathered."""
+        features = features[-self.num_slots :]
+        positions: Int[Tensor, " batch"] = (
+            self.pointer + torch.arange(len(features), device=features.device)
+        ) % self.num_slots
+        self.slots[:, positions] = features.transpose(0, 1).to(self.slots.dtype)
+        self.pointer.copy_((self.pointer + len(features)) % self.num_slots)
+
+
+def gather_ranks(features: Float[Tensor, "batch *rest"]) -> Float[Tensor, "all_batch *rest"]:
+    """The features of all ranks, in rank order; the same tensor when there is one rank only."""
+    if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
+        return features
+    parts = [torch.empty_like(features) for _ in range(dist.get_world_size())]
+    dist.all_gather(parts, features.contiguous())
+    return torch.cat(parts)
+
+
+@torch.no_grad()
+def consolidate_slots(
+    features: Float[Tensor, "count regions dim"], num_slots: int, iterations: int = 20, seed: int = 0
+) -> Float[Tensor, "regions slots dim"]:
+    """Spherical k-means of each region's features, all regions at once: slots that *cover* normals.
+
+    Learned slots are placed for reading, and crowd where the loss wants them; the distance to
+    the nearest one then says little about how dense normals are. Centres of the features
+    themselves do. Rows are unit vectors. Deterministic for a given seed and device.
+    """
+    count, regions, _ = features.shape
+    unit = F.normalize(features.float(), dim=-1).transpose(0, 1)  # regions, count, dim
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.rand(regions, count, generator=generator).argsort(-1)
+    first = order[:, torch.arange(num_slots) % count]  # with few normals some slots coincide
+    centres = unit.gather(1, first.to(unit.device)[..., None].expand(-1, -1, unit.shape[-1]))
+    for _ in range(iterations):
+        nearest = (unit @ centres.transpose(1, 2)).argmax(-1)  # regions, count
+        sums = torch.zeros_like(centres).index_put_(
+            (torch.arange(regions, device=unit.device)[:, None].expand_as(nearest), nearest),
+            unit,
+            accumulate=True,
+        )
+        empty = sums.norm(dim=-1, keepdim=True) < 1e-6
+        centres = torch.where(empty, centres, F.normalize(sums, dim=-1))
+    return centres

@@ -1,0 +1,77 @@
+"""What every detector gives, and what it promises: a leaf that everyone may import.
+
+Borders are NumPy: images (height, width) float32 in [0, 1]; scores where higher = more abnormal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Scores and maps of a batch of images. Higher = more abnormal, always.
+
+    Attributes:
+        score: (batch,) float64, the detector's default score unless another was asked for.
+        anomaly_map: (batch, 1, height, width) float32 in standard deviations of normals, on a
+            scale fixed by normals and never by the image at hand.
+        regions: (batch, rows, cols) float32, the same for each region of the grid.
+        p_value: (batch,) conformal p-value, (1 + #{calibration >= score}) / (n + 1).
+        percentile: (batch,) share of calibration normals below the score, in percent.
+        reconstruction: (batch, 1, height, width) float32 in [0, 1], or None.
+        scores: every named score, each (batch,); contains ``score``.
+    """
+
+    score: Float[np.ndarray, " batch"]
+    anomaly_map: Float[np.ndarray, "batch 1 height width"]
+    regions: Float[np.ndarray, "batch rows cols"]
+    p_value: Float[np.ndarray, " batch"]
+    percentile: Float[np.ndarray, " batch"]
+    reconstruction: Float[np.ndarray, "batch 1 height width"] | None = None
+    scores: dict[str, Float[np.ndarray, " batch"]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.score)
+
+    @staticmethod
+    def concatenate(parts: Sequence[Prediction]) -> Prediction:
+        """One prediction from several batches, in order.
+
+        Raises:
+            ValueError: ``parts`` is empty.
+        """
+        if not parts:
+            raise ValueError("nothing to concatenate: the list of predictions is empty")
+        joined: dict[str, object] = {}
+        for name in (f.name for f in fields(Prediction)):
+            values = [getattr(part, name) for part in parts]
+            if name == "scores":
+                joined[name] = {key: np.concatenate([v[key] for v in values]) for key in values[0]}
+            else:
+                joined[name] = None if values[0] is None else np.concatenate(values)
+        return Prediction(**joined)
+
+
+@runtime_checkable
+class AnomalyDetector(Protocol):
+    """The contract of every detector: hyper-parameters in the constructor, data in ``fit``.
+
+    ``save`` then ``load`` then ``predict`` gives bit-equal results on the same machine.
+    """
+
+    name: str
+    image_size: tuple[int, int]
+    grid_size: tuple[int, int]
+    score_names: tuple[str, ...]
+
+    def fit(self, images: np.ndarray, calibration: np.ndarray | None = None, **options: object) -> object: ...
+
+    def predict(self, images: np.ndarray, score: str | None = None) -> Prediction: ...
+
+    def save(self, folder: object) -> None: ...

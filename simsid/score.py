@@ -1,0 +1,158 @@
+"""``python -m simsid.score``: image files in, a table of scores out."""
+
+from __future__ import annotations
+
+import csv
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from jsonargparse import ArgumentParser
+from PIL import Image
+from tqdm import tqdm
+
+from simsid.cli import run_command
+from simsid.data.find import common_folder, find_images
+from simsid.data.images import read_image
+from simsid.data.preprocess import Preprocessing
+from simsid.detectors import Detector, load_model
+from simsid.errors import ImageError, SimsidError
+from simsid.evaluate import pick_device
+from simsid.files import atomic_text
+from simsid.map_scale import MapScale, map_scale, overlay
+from simsid.scoring import UNDECIDED, score_images, verdicts
+
+COLUMNS = ("file", "score", "percentile", "p_value", "verdict", "status", "message")
+SCORED = "ok"
+
+
+@dataclass(frozen=True)
+class MapFiles:
+    """Where anomaly maps go: ``<folder>/<path below base>.map.png``, and ``.map.npy`` if asked."""
+
+    folder: Path
+    base: Path
+    arrays: bool
+
+    def write(self, path: Path, image: np.ndarray, anomaly_map: np.ndarray, scale: MapScale) -> None:
+        relative = Path(os.path.abspath(path)).relative_to(self.base)
+        target = self.folder / relative.parent / f"{relative.name}.map.png"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(overlay(image, anomaly_map, scale)).save(target)
+        if self.arrays:
+            np.save(target.with_suffix(".npy"), anomaly_map)
+
+
+def make_parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        prog="python -m simsid.score",
+        description="Score images with a trained model. Higher score = more abnormal. "
+        "Research software, not a medical device.",
+    )
+    add = parser.add_argument
+    add("paths", type=str, nargs="+", help="image files, folders (with what lies below), globs")
+    add("--model", type=str, required=True, help="run folder or model folder")
+    add("--out", type=str, required=True, help="CSV file to write")
+    add("--maps", type=str | None, default=None, help="folder for an anomaly map of each image")
+    add("--map-arrays", action="store_true", help="also write each map as a float32 .npy")
+    add("--score", type=str | None, default=None, help="another of the model's scores")
+    add("--batch-size", type=int, default=32, help="images in one pass")
+    add("--device", type=Literal["auto", "cpu", "cuda"], default="auto", help="where to score")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns 0 when every file was scored and 1 when some could not be.
+
+    Raises:
+        SimsidError, OSError: before anything is scored; for ``run_command`` to print.
+    """
+    options = make_parser().parse_args(arguments)
+    if options.batch_size < 1:
+        raise SimsidError(f"--batch-size must be at least 1, not {options.batch_size}")
+    out, maps_folder = Path(options.out), Path(options.maps) if options.maps else None
+    files = find_images(options.paths, skip=maps_folder)
+    if not any(file.exists() for file in files):
+        raise SimsidError(f"no image found in: {' '.join(options.paths)}")
+    detector = load_model(options.model, pick_device(options.device))
+    if options.score is not None and options.score not in detector.score_names:
+        raise SimsidError(f"--score must be one of: {', '.join(detector.score_names)}")
+    if out.is_dir():
+        raise SimsidError(f"--out must name a CSV file, {out} is a folder")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    maps = None
+    if maps_folder is not None:
+        maps_folder.mkdir(parents=True, exist_ok=True)
+        maps = MapFiles(maps_folder, common_folder(files), options.map_arrays)
+    failed = 0
+    with atomic_text(out) as table:
+        writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        for row in score_files(detector, files, options.batch_size, options.score, maps):
+            writer.writerow(row)
+            failed += row["status"] != SCORED
+    print(_summary(detector, out, len(files), failed))
+    return 1 if failed else 0
+
+
+def score_files(
+    detector: Detector,
+    files: list[Path],
+    batch_size: int = 32,
+    score: str | None = None,
+    maps: MapFiles | None = None,
+) -> Iterator[dict[str, object]]:
+    """A row of ``COLUMNS`` for each file, in order; a bad file has its error's code as status."""
+    scale, prepare = map_scale(detector), Preprocessing(detector.image_size)
+    with tqdm(total=len(files), unit="image", desc="scoring", disable=None, leave=False) as bar:
+        for start in range(0, len(files), batch_size):
+            batch = files[start : start + batch_size]
+            rows: dict[Path, dict[str, object]] = {}
+            images: dict[Path, np.ndarray] = {}
+            for file in batch:
+                try:
+                    images[file] = prepare.apply(read_image(file))
+                except ImageError as error:
+                    rows[file] = _failure(file, error)
+            if images:
+                prediction = score_images(detector, list(images.values()), score)
+                words = verdicts(detector, prediction, score)
+                for index, (file, image) in enumerate(images.items()):
+                    rows[file] = {
+                        "file": file.as_posix(),
+                        "score": float(prediction.score[index]),
+                        "percentile": float(prediction.percentile[index]),
+                        "p_value": float(prediction.p_value[index]),
+                        "verdict": words[index],
+                        "status": SCORED,
+                        "message": "",
+                    }
+                    if maps is not None:
+                        maps.write(file, image, prediction.anomaly_map[index, 0], scale)
+            bar.update(len(batch))
+            yield from (rows[file] for file in batch)
+
+
+def _failure(file: Path, error: ImageError) -> dict[str, object]:
+    empty = dict.fromkeys(COLUMNS, "")
+    return empty | {"file": file.as_posix(), "status": error.code, "message": str(error)}
+
+
+def _summary(detector: Detector, out: Path, total: int, failed: int) -> str:
+    rate = detector.calibration.false_alarm_rate
+    lines = [f"{total - failed} of {total} images scored; table: {out}"]
+    if failed:
+        lines.append(f"{failed} could not be read: see the columns status and message")
+    if not np.isfinite(detector.calibration.threshold(detector.score_names[0])):
+        lines.append(f"verdicts are '{UNDECIDED}': too few calibration normals for a rate of {rate:.0%}")
+    else:
+        lines.append(f"'abnormal' is stated at a false-alarm rate of {rate:.0%} of normals")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))

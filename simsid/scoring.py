@@ -1,0 +1,53 @@
+"""The one scoring path: command line, Python, HTTP and page all score through here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from simsid.data.images import check_image
+from simsid.data.preprocess import Preprocessing
+from simsid.detectors.base import Detector
+from simsid.prediction import Prediction
+
+NORMAL, ABNORMAL, UNDECIDED = "normal", "abnormal", "undecided"
+
+
+def score_images(
+    detector: Detector, images: Sequence[np.ndarray] | np.ndarray, score: str | None = None
+) -> Prediction:
+    """Score images of any size. Higher = more abnormal.
+
+    Args:
+        images: (height, width) each, float in [0, 1] or uint8; sizes may differ.
+        score: one of ``detector.score_names``; None for the default.
+
+    Raises:
+        ImageError: an image is too small, constant, not finite or out of range.
+        ValueError: no images, or an unknown score.
+    """
+    if len(images) == 0:
+        raise ValueError("no images to score")
+    prepare = Preprocessing(detector.image_size)
+    return detector.predict(np.stack([prepare.apply(_as_float(i)) for i in images]), score)
+
+
+def verdicts(detector: Detector, prediction: Prediction, score: str | None = None) -> list[str]:
+    """'normal' or 'abnormal' for each image, at the calibration's false-alarm rate.
+
+    'undecided' for all when there are too few calibration normals to support that rate.
+    """
+    calibration, name = detector.calibration, score or detector.score_names[0]
+    if not np.isfinite(calibration.threshold(name)):
+        return [UNDECIDED] * len(prediction)
+    flagged = calibration.is_abnormal(name, prediction.score)
+    return [ABNORMAL if flag else NORMAL for flag in flagged]
+
+
+def _as_float(image: np.ndarray) -> np.ndarray:
+    if image.dtype == np.uint8:
+        image = image.astype(np.float32) / np.float32(255)
+    image = image.astype(np.float32, copy=False)
+    check_image(image)
+    return image

@@ -1,0 +1,245 @@
+"""``python -m simsid.train``: data, training, calibration, model folder, report, in one command."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from accelerate.utils import set_seed
+from jsonargparse import ArgumentParser, Namespace
+
+from simsid.cli import run_command
+from simsid.data.datasets import RadiographData
+from simsid.data.load import DATASETS, load_data
+from simsid.detectors import Detector, detector_class, detector_names
+from simsid.detectors.calibration import DEFAULT_FALSE_ALARM_RATE
+from simsid.detectors.model_folder import config_from_dict
+from simsid.errors import SimsidError
+from simsid.evaluation.report import report_on
+from simsid.training import Interrupted, Training, TrainOptions
+from simsid.training.run_folder import RunFolder, latest_run_path, new_run_path
+
+# What --resume may be given beside: where and on what to run, not what to compute.
+_FREE_ON_RESUME = {"run", "resume", "device", "config", "data_root", "report"}
+
+
+def make_parser() -> ArgumentParser:
+    """All options; ``--print_config`` and ``--config`` come with the parser."""
+    parser = ArgumentParser(
+        prog="python -m simsid.train",
+        description="Train a detector on normal images only, calibrate it, and report on the test part.",
+        epilog="example: python -m simsid.train --dataset digitanatomy --model simsid",
+    )
+    add = parser.add_argument
+    add("--config", action="config", help="YAML file with any of these options")
+    add("--dataset", type=Literal[DATASETS], default="digitanatomy", help="what to train on")
+    add("--data-root", type=str | None, default=None, help="folder of the data set; "
+        "digitanatomy without one is generated in memory")
+    add("--model", type=str, default="simsid", help=f"one of: {', '.join(detector_names())}")
+    add("--preset", type=Literal["quick", "paper"], default="quick",
+        help="quick: about a minute on two CPU cores; paper: the sizes of the sources")
+    add("--digits", type=str, default="strokes",
+        help="glyphs of digitanatomy: strokes, optdigits, mnist, or an .npz with images and labels")
+    add("--difficulty", type=float, default=0.0, help="of digitanatomy's anomalies, 0 to 1")
+    add("--contamination", type=float, default=0.0, help="share of abnormal images in training, 0 to 1")
+    add("--data-seed", type=int, default=0, help="seed of the generated data, apart from --seed")
+    add("--epochs", type=int | None, default=None, help="passes over the data; default by preset")
+    add("--batch-size", type=int, default=16, help="images a step, over all ranks")
+    add("--seed", type=int, default=0, help="of weights, order, augmentation and noise")
+    add("--device", type=Literal["auto", "cpu", "cuda"], default="auto", help="where to train")
+    add("--precision", type=Literal["auto", "fp32", "bf16"], default="auto",
+        help="auto: bfloat16 autocast where the hardware multiplies in it")
+    add("--false-alarm-rate", type=float, default=DEFAULT_FALSE_ALARM_RATE,
+        help="share of normals that may be called abnormal; sets the threshold")
+    add("--detector", type=dict[str, Any], default={},
+        help="settings of the model that differ from the preset, as --detector.num_slots 50")
+    add("--run", type=str | None, default=None, help="run folder; default runs/<dataset>-<model>-<seed>")
+    add("--resume", action="store_true", help="go on from the run folder's checkpoint")
+    add("--report", type=bool, default=True, help="evaluate and write the report at the end")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    parser = make_parser()
+    options = parser.parse_args(arguments)
+    path = _run_path(options)
+    if options.resume:
+        options = _resumed_options(parser, options, path)
+    return train(options, path)
+
+
+def train(options: Namespace, path: Path) -> int:
+    """Train in the run folder at ``path``; prints what a user wants to know."""
+    started = time.monotonic()
+    cls = detector_class(options.model)
+    train_options = TrainOptions(
+        epochs=options.epochs if options.epochs is not None else cls.default_epochs[options.preset],
+        batch_size=options.batch_size,
+        seed=options.seed,
+        device=options.device,
+        precision=options.precision,
+    )
+    if not 0 < options.false_alarm_rate < 1:
+        raise SimsidError(f"--false-alarm-rate must lie between 0 and 1, not {options.false_alarm_rate}")
+    data = load_options_data(options)
+    config = detector_config(cls, options, data)
+    with _MainRankFolder(path) as folder:
+        set_seed(options.seed)
+        training = Training(cls(config), data.train, train_options, folder, data.fingerprint)
+        main_rank = training.accelerator.is_main_process
+        say = print if main_rank else _silent
+        if options.resume:
+            training.restore()
+            say(f"resuming {path} at step {training.position.total} of {training.total_steps}")
+        elif main_rank:
+            _write_config(folder, options, config)
+        say(_opening(options, data, training, path))
+        try:
+            detector = training.run()
+        except Interrupted:
+            say(f"\nstopped; go on with: python -m simsid.train --run {path} --resume")
+            return 130
+        if not main_rank:
+            return 0
+        detector = detector.cpu()
+        detector.calibrate(data.calibration, options.false_alarm_rate)
+        detector.facts = {
+            "data": data.facts,
+            "data_fingerprint": data.fingerprint,
+            "training": dataclasses.asdict(train_options)
+            | {"preset": options.preset, "steps": training.total_steps,
+               "device": str(training.device), "autocast": training.accelerator.mixed_precision},
+        }
+        detector.save(folder.model)
+        say(f"trained in {time.monotonic() - started:.0f} s; model folder: {folder.model}")
+        if options.report and data.test is not None:
+            summary = report_on(detector, data, folder.report, folder.metrics, folder.model)
+            say(summary)
+        elif data.test is None:
+            say("no test part: no report. Score images with: "
+                f"python -m simsid.score IMAGES --model {path} --out scores.csv")
+    return 0
+
+
+def load_options_data(options: Namespace) -> RadiographData:
+    """The data set that these options name."""
+    return load_data(
+        options.dataset,
+        options.data_root,
+        digits=options.digits,
+        difficulty=options.difficulty,
+        contamination=options.contamination,
+        data_seed=options.data_seed,
+    )
+
+
+def detector_config(cls: type[Detector], options: Namespace, data: RadiographData) -> Any:
+    """The preset's numbers for this data, changed by ``--detector``.
+
+    Raises:
+        SimsidError: a setting is unknown or cannot work.
+    """
+    grid = data.facts.get("grid_size")
+    try:
+        config = cls.config_class.preset(options.preset, data.image_size, tuple(grid) if grid else None)
+        changed = dataclasses.asdict(config)
+        for key, value in dict(options.detector).items():
+            if key not in changed:
+                raise ValueError(f"unknown setting '{key}'; there are: {', '.join(changed)}")
+            changed[key] = changed[key] | value if isinstance(changed[key], dict) else value
+        return config_from_dict(cls.config_class, changed)
+    except (TypeError, ValueError) as error:
+        raise SimsidError(f"--detector, for {cls.name}: {error}") from error
+
+
+def _run_path(options: Namespace) -> Path:
+    base = Path("runs") / f"{options.dataset}-{options.model}-{options.seed}"
+    if options.run is not None:
+        path = Path(options.run)
+        if not options.resume and (path / "checkpoint.pt").exists():
+            raise SimsidError(
+                f"{path} holds a run already: add --resume to go on with it, or choose another --run"
+            )
+        return path
+    if not options.resume:
+        return new_run_path(base)
+    found = latest_run_path(base)
+    if found is None:
+        raise SimsidError(f"no run to resume at {base}: give its folder with --run")
+    return found
+
+
+def _resumed_options(parser: ArgumentParser, given: Namespace, path: Path) -> Namespace:
+    """The run's own settings; what was given beside must not contradict them."""
+    file = path / "config.yaml"
+    if not file.exists():
+        raise SimsidError(f"no run to resume at {path}: {file.name} is missing")
+    saved = yaml.safe_load(file.read_text(encoding="utf-8"))
+    defaults, values = parser.get_defaults().as_dict(), given.as_dict()
+    for key, value in values.items():
+        if key in saved and key not in _FREE_ON_RESUME and value not in (defaults[key], saved[key]):
+            raise SimsidError(
+                f"--resume goes on with the run's own settings: --{key.replace('_', '-')} was "
+                f"{saved[key]}, not {value}. Leave it out, or start a new run"
+            )
+    merged = {key: saved.get(key, value) for key, value in values.items()}
+    for key in _FREE_ON_RESUME & set(values):
+        if values[key] != defaults[key]:
+            merged[key] = values[key]
+    return Namespace(**merged)
+
+
+def _write_config(folder: RunFolder, options: Namespace, config: Any) -> None:
+    """Everything needed to train this again: ``--config config.yaml``."""
+    content = {k: v for k, v in options.as_dict().items() if k not in ("config", "run", "resume")}
+    content["detector"] = _plain(dataclasses.asdict(config))
+    folder.config.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _opening(options: Namespace, data: RadiographData, training: Training, path: Path) -> str:
+    height, width = data.image_size
+    size = sum(p.numel() for p in training.detector.parameters()) / 1e6
+    note = ""
+    base = f"{options.dataset}-{options.model}-{options.seed}"
+    if options.run is None and not options.resume and path.name != base:
+        note = f" (runs/{base} exists, so this is a new run)"
+    return (
+        f"{options.model} ({size:.2f} M parameters) on {data.name}: {len(data.train)} normals to train, "
+        f"{len(data.calibration)} to calibrate, {height}x{width} px, {training.device}, "
+        f"{training.accelerator.mixed_precision.replace('no', 'fp32')}\nrun folder: {path}{note}"
+    )
+
+
+class _MainRankFolder:
+    """Only the main rank locks and writes; the others get the paths."""
+
+    def __init__(self, path: Path) -> None:
+        from accelerate import PartialState
+
+        self.folder, self.main = RunFolder(path), PartialState().is_main_process
+
+    def __enter__(self) -> RunFolder:
+        return self.folder.__enter__() if self.main else self.folder
+
+    def __exit__(self, *details: Any) -> None:
+        if self.main:
+            self.folder.__exit__(*details)
+
+
+def _silent(*_: object) -> None:
+    """What ranks other than the main one say."""
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))

@@ -1,0 +1,97 @@
+"""A run's folder: its name, its lock, its metrics.
+
+``config.yaml  metrics.jsonl  checkpoint.pt  model/  report/``
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from simsid.errors import TrainingError
+
+
+class RunFolder:
+    """Paths of one run; as a context manager it holds the lock that keeps a second training out."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.config = self.path / "config.yaml"
+        self.metrics = self.path / "metrics.jsonl"
+        self.checkpoint = self.path / "checkpoint.pt"
+        self.model = self.path / "model"
+        self.report = self.path / "report"
+        self._lock = FileLock(self.path / ".lock")
+
+    def __enter__(self) -> RunFolder:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire(timeout=0)
+        except Timeout as error:
+            raise TrainingError(
+                f"another training is at work in {self.path}: wait for it, or choose another --run"
+            ) from error
+        except OSError as error:
+            raise TrainingError(f"cannot write to {self.path}: {error.strerror}") from error
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._lock.release()
+
+    def append_metrics(self, lines: list[dict[str, Any]]) -> None:
+        """Add lines to ``metrics.jsonl``.
+
+        Raises:
+            TrainingError: the file cannot be written.
+        """
+        try:
+            with open(self.metrics, "a", encoding="utf-8") as file:
+                file.writelines(json.dumps(line) + "\n" for line in lines)
+        except OSError as error:
+            raise TrainingError(f"cannot write {self.metrics}: {error.strerror}") from error
+
+    def truncate_metrics(self, last_step: int) -> None:
+        """Drop what was logged after ``last_step``: a resumed run logs those steps again."""
+        if not self.metrics.exists():
+            return
+        kept = [line for line in _complete_lines(self.metrics) if json.loads(line)["step"] <= last_step]
+        draft = self.metrics.with_name(self.metrics.name + ".draft")
+        draft.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+        draft.replace(self.metrics)
+
+
+def _complete_lines(path: Path) -> list[str]:
+    """Lines that parse; a kill may have cut the last one."""
+    lines = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            json.loads(line)
+        except ValueError:
+            break
+        lines.append(line)
+    return lines
+
+
+def new_run_path(base: Path) -> Path:
+    """``base``, or ``base-2``, ``base-3``, ... when it exists already."""
+    path, count = base, 1
+    while path.exists():
+        count += 1
+        path = base.with_name(f"{base.name}-{count}")
+    return path
+
+
+def latest_run_path(base: Path) -> Path | None:
+    """The newest of ``base``, ``base-2``, ... that holds a checkpoint."""
+    found = [base, *base.parent.glob(f"{base.name}-*")]
+    found = [path for path in found if (path / "checkpoint.pt").exists()]
+    return max(found, key=lambda path: (path / "checkpoint.pt").stat().st_mtime, default=None)
