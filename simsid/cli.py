@@ -6,6 +6,8 @@ import os
 import sys
 from collections.abc import Callable
 
+from jsonargparse import ArgumentError, ArgumentParser, Namespace
+
 from simsid.errors import SimsidError
 
 BAD_USAGE, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
@@ -32,6 +34,18 @@ def run_command(main: Callable[[], int | None]) -> int:
     except (SimsidError, ValueError) as error:
         return _fail(str(error))
     return code
+
+
+def parse(parser: ArgumentParser, arguments: list[str] | None) -> Namespace:
+    """Parse a command line; ``parser`` is made with ``exit_on_error=False``.
+
+    Raises:
+        SimsidError: bad usage, in one line.
+    """
+    try:
+        return parser.parse_args(arguments)
+    except ArgumentError as error:
+        raise SimsidError(f"{error} (see {parser.prog} --help)") from error
 
 
 def _fail(message: str) -> int:

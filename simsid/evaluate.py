@@ -11,7 +11,7 @@ from typing import Any, Literal
 from jsonargparse import ArgumentParser
 from tqdm import tqdm
 
-from simsid.cli import run_command
+from simsid.cli import parse, run_command
 from simsid.data.load import DATASETS, load_data
 from simsid.detectors import load_model
 from simsid.errors import SimsidError
@@ -22,16 +22,25 @@ _METRICS = "metrics.jsonl"
 
 def make_parser() -> ArgumentParser:
     parser = ArgumentParser(
+        exit_on_error=False,
         prog="python -m simsid.evaluate",
         description="Evaluate a model on the labelled test part of a data set, and write a report.",
     )
     add = parser.add_argument
     add("--model", type=str, required=True, help="run folder or model folder")
     add("--dataset", type=Literal[DATASETS], default="digitanatomy", help="what to evaluate on")
-    add("--data-root", type=str | None, default=None, help="folder of the data set; "
-        "digitanatomy without one is generated in memory")
-    add("--digits", type=str, default="strokes",
-        help="glyphs of digitanatomy: strokes, optdigits, mnist, or an .npz with images and labels")
+    add(
+        "--data-root",
+        type=str | None,
+        default=None,
+        help="folder of the data set; digitanatomy without one is generated in memory",
+    )
+    add(
+        "--digits",
+        type=str,
+        default="strokes",
+        help="glyphs of digitanatomy: strokes, optdigits, mnist, or an .npz with images and labels",
+    )
     add("--difficulty", type=float, default=0.0, help="of digitanatomy's anomalies, 0 to 1")
     add("--data-seed", type=int, default=0, help="seed of the generated data")
     add("--device", type=Literal["auto", "cpu", "cuda"], default="auto", help="where to score")
@@ -46,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
     Raises:
         SimsidError, OSError: for ``run_command`` to print.
     """
-    options = make_parser().parse_args(arguments)
+    options = parse(make_parser(), arguments)
     out = _json_path(options.out)
     detector = load_model(options.model, pick_device(options.device))
     data = load_data(

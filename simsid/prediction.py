@@ -70,7 +70,9 @@ class AnomalyDetector(Protocol):
     grid_size: tuple[int, int]
     score_names: tuple[str, ...]
 
-    def fit(self, images: np.ndarray, calibration: np.ndarray | None = None, **options: object) -> object: ...
+    def fit(
+        self, images: np.ndarray, calibration: np.ndarray | None = None, **options: object
+    ) -> object: ...
 
     def predict(self, images: np.ndarray, score: str | None = None) -> Prediction: ...
 

@@ -15,7 +15,7 @@ from jsonargparse import ArgumentParser
 from PIL import Image
 from tqdm import tqdm
 
-from simsid.cli import run_command
+from simsid.cli import parse, run_command
 from simsid.data.find import common_folder, find_images
 from simsid.data.images import read_image
 from simsid.data.preprocess import Preprocessing
@@ -38,7 +38,9 @@ class MapFiles:
     base: Path
     arrays: bool
 
-    def write(self, path: Path, image: np.ndarray, anomaly_map: np.ndarray, scale: MapScale) -> None:
+    def write(
+        self, path: Path, image: np.ndarray, anomaly_map: np.ndarray, scale: MapScale
+    ) -> None:
         relative = Path(os.path.abspath(path)).relative_to(self.base)
         target = self.folder / relative.parent / f"{relative.name}.map.png"
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -49,6 +51,7 @@ class MapFiles:
 
 def make_parser() -> ArgumentParser:
     parser = ArgumentParser(
+        exit_on_error=False,
         prog="python -m simsid.score",
         description="Score images with a trained model. Higher score = more abnormal. "
         "Research software, not a medical device.",
@@ -71,7 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
     Raises:
         SimsidError, OSError: before anything is scored; for ``run_command`` to print.
     """
-    options = make_parser().parse_args(arguments)
+    options = parse(make_parser(), arguments)
     if options.batch_size < 1:
         raise SimsidError(f"--batch-size must be at least 1, not {options.batch_size}")
     out, maps_folder = Path(options.out), Path(options.maps) if options.maps else None
@@ -148,7 +151,9 @@ def _summary(detector: Detector, out: Path, total: int, failed: int) -> str:
     if failed:
         lines.append(f"{failed} could not be read: see the columns status and message")
     if not np.isfinite(detector.calibration.threshold(detector.score_names[0])):
-        lines.append(f"verdicts are '{UNDECIDED}': too few calibration normals for a rate of {rate:.0%}")
+        lines.append(
+            f"verdicts are '{UNDECIDED}': too few calibration normals for a rate of {rate:.0%}"
+        )
     else:
         lines.append(f"'abnormal' is stated at a false-alarm rate of {rate:.0%} of normals")
     return "\n".join(lines)

@@ -12,7 +12,7 @@ import yaml
 from accelerate.utils import set_seed
 from jsonargparse import ArgumentParser, Namespace
 
-from simsid.cli import run_command
+from simsid.cli import parse, run_command
 from simsid.data.datasets import RadiographData
 from simsid.data.load import DATASETS, load_data
 from simsid.detectors import Detector, detector_class, detector_names
@@ -20,7 +20,7 @@ from simsid.detectors.calibration import DEFAULT_FALSE_ALARM_RATE
 from simsid.detectors.model_folder import config_from_dict
 from simsid.errors import SimsidError
 from simsid.evaluation.report import report_on
-from simsid.training import Interrupted, Training, TrainOptions
+from simsid.training import Training, TrainingInterrupted, TrainOptions
 from simsid.training.run_folder import RunFolder, latest_run_path, new_run_path
 
 # What --resume may be given beside: where and on what to run, not what to compute.
@@ -32,32 +32,67 @@ def make_parser() -> ArgumentParser:
     parser = ArgumentParser(
         prog="python -m simsid.train",
         description="Train a detector on normal images only, calibrate it, and report on the test part.",
+        exit_on_error=False,
         epilog="example: python -m simsid.train --dataset digitanatomy --model simsid",
     )
     add = parser.add_argument
     add("--config", action="config", help="YAML file with any of these options")
     add("--dataset", type=Literal[DATASETS], default="digitanatomy", help="what to train on")
-    add("--data-root", type=str | None, default=None, help="folder of the data set; "
-        "digitanatomy without one is generated in memory")
+    add(
+        "--data-root",
+        type=str | None,
+        default=None,
+        help="folder of the data set; digitanatomy without one is generated in memory",
+    )
     add("--model", type=str, default="simsid", help=f"one of: {', '.join(detector_names())}")
-    add("--preset", type=Literal["quick", "paper"], default="quick",
-        help="quick: about a minute on two CPU cores; paper: the sizes of the sources")
-    add("--digits", type=str, default="strokes",
-        help="glyphs of digitanatomy: strokes, optdigits, mnist, or an .npz with images and labels")
+    add(
+        "--preset",
+        type=Literal["quick", "paper"],
+        default="quick",
+        help="quick: about a minute on two CPU cores; paper: the sizes of the sources",
+    )
+    add(
+        "--digits",
+        type=str,
+        default="strokes",
+        help="glyphs of digitanatomy: strokes, optdigits, mnist, or an .npz with images and labels",
+    )
     add("--difficulty", type=float, default=0.0, help="of digitanatomy's anomalies, 0 to 1")
-    add("--contamination", type=float, default=0.0, help="share of abnormal images in training, 0 to 1")
+    add(
+        "--contamination",
+        type=float,
+        default=0.0,
+        help="share of abnormal images in training, 0 to 1",
+    )
     add("--data-seed", type=int, default=0, help="seed of the generated data, apart from --seed")
     add("--epochs", type=int | None, default=None, help="passes over the data; default by preset")
     add("--batch-size", type=int, default=16, help="images a step, over all ranks")
     add("--seed", type=int, default=0, help="of weights, order, augmentation and noise")
     add("--device", type=Literal["auto", "cpu", "cuda"], default="auto", help="where to train")
-    add("--precision", type=Literal["auto", "fp32", "bf16"], default="auto",
-        help="auto: bfloat16 autocast where the hardware multiplies in it")
-    add("--false-alarm-rate", type=float, default=DEFAULT_FALSE_ALARM_RATE,
-        help="share of normals that may be called abnormal; sets the threshold")
-    add("--detector", type=dict[str, Any], default={},
-        help="settings of the model that differ from the preset, as --detector.num_slots 50")
-    add("--run", type=str | None, default=None, help="run folder; default runs/<dataset>-<model>-<seed>")
+    add(
+        "--precision",
+        type=Literal["auto", "fp32", "bf16"],
+        default="auto",
+        help="auto: bfloat16 autocast where the hardware multiplies in it",
+    )
+    add(
+        "--false-alarm-rate",
+        type=float,
+        default=DEFAULT_FALSE_ALARM_RATE,
+        help="share of normals that may be called abnormal; sets the threshold",
+    )
+    add(
+        "--detector",
+        type=dict[str, Any],
+        default={},
+        help="settings of the model that differ from the preset, as --detector.num_slots 50",
+    )
+    add(
+        "--run",
+        type=str | None,
+        default=None,
+        help="run folder; default runs/<dataset>-<model>-<seed>",
+    )
     add("--resume", action="store_true", help="go on from the run folder's checkpoint")
     add("--report", type=bool, default=True, help="evaluate and write the report at the end")
     return parser
@@ -66,7 +101,7 @@ def make_parser() -> ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
     parser = make_parser()
-    options = parser.parse_args(arguments)
+    options = parse(parser, arguments)
     path = _run_path(options)
     if options.resume:
         options = _resumed_options(parser, options, path)
@@ -85,7 +120,9 @@ def train(options: Namespace, path: Path) -> int:
         precision=options.precision,
     )
     if not 0 < options.false_alarm_rate < 1:
-        raise SimsidError(f"--false-alarm-rate must lie between 0 and 1, not {options.false_alarm_rate}")
+        raise SimsidError(
+            f"--false-alarm-rate must lie between 0 and 1, not {options.false_alarm_rate}"
+        )
     data = load_options_data(options)
     config = detector_config(cls, options, data)
     with _MainRankFolder(path) as folder:
@@ -101,7 +138,7 @@ def train(options: Namespace, path: Path) -> int:
         say(_opening(options, data, training, path))
         try:
             detector = training.run()
-        except Interrupted:
+        except TrainingInterrupted:
             say(f"\nstopped; go on with: python -m simsid.train --run {path} --resume")
             return 130
         if not main_rank:
@@ -112,8 +149,12 @@ def train(options: Namespace, path: Path) -> int:
             "data": data.facts,
             "data_fingerprint": data.fingerprint,
             "training": dataclasses.asdict(train_options)
-            | {"preset": options.preset, "steps": training.total_steps,
-               "device": str(training.device), "autocast": training.accelerator.mixed_precision},
+            | {
+                "preset": options.preset,
+                "steps": training.total_steps,
+                "device": str(training.device),
+                "autocast": training.accelerator.mixed_precision,
+            },
         }
         detector.save(folder.model)
         say(f"trained in {time.monotonic() - started:.0f} s; model folder: {folder.model}")
@@ -121,8 +162,10 @@ def train(options: Namespace, path: Path) -> int:
             summary = report_on(detector, data, folder.report, folder.metrics, folder.model)
             say(summary)
         elif data.test is None:
-            say("no test part: no report. Score images with: "
-                f"python -m simsid.score IMAGES --model {path} --out scores.csv")
+            say(
+                "no test part: no report. Score images with: "
+                f"python -m simsid.score IMAGES --model {path} --out scores.csv"
+            )
     return 0
 
 
@@ -146,7 +189,9 @@ def detector_config(cls: type[Detector], options: Namespace, data: RadiographDat
     """
     grid = data.facts.get("grid_size")
     try:
-        config = cls.config_class.preset(options.preset, data.image_size, tuple(grid) if grid else None)
+        config = cls.config_class.preset(
+            options.preset, data.image_size, tuple(grid) if grid else None
+        )
         changed = dataclasses.asdict(config)
         for key, value in dict(options.detector).items():
             if key not in changed:

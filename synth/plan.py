@@ -20,7 +20,7 @@ class DatasetConfig:
 
     anatomy: AnatomyConfig = field(default_factory=AnatomyConfig)
     train: int = 1000
-    val: int = 100
+    val: int = 200
     test_normal: int = 200
     test_per_kind: int = 100
     kinds: tuple[str, ...] | None = None

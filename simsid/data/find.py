@@ -47,7 +47,9 @@ def _expand(pattern: str) -> list[Path]:
     if path.exists() or not glob.has_magic(pattern):
         return [path]
     matches = sorted(Path(match) for match in glob.glob(pattern, recursive=True))
-    return [file for match in matches for file in (_images_below(match) if match.is_dir() else [match])]
+    return [
+        file for match in matches for file in (_images_below(match) if match.is_dir() else [match])
+    ]
 
 
 def _images_below(folder: Path) -> list[Path]:

@@ -4,6 +4,9 @@
 
     train/good/…   test/good/…   test/<kind>/…   ground_truth/<kind>/<name>_mask.png   [val/…]
     train/normal/… test/normal/… test/abnormal/… [val/normal/… val/abnormal/…]
+
+Calibration normals: half of those in val when it has at least 40, since they come from other
+patients (or hands) than training; else a tenth of train.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from simsid.errors import DataError, ImageError
 
 NORMAL_NAMES = ("good", "normal")
 MIN_TRAIN = 10
+MIN_CALIBRATION = 40
 DEFAULT_SIZE = 128
 PATCH = 32
 _LAYOUT = "expected train/good (or train/normal) with images, and test/good, test/<kind> beside it"
@@ -50,7 +54,12 @@ def read_folder(
             f"{root / 'train'} holds {len(train_files)} normal images, at least {MIN_TRAIN} are needed"
         )
     image_size = image_size or _native_size(train_files)
-    train, calibration = split_calibration(_read_all(train_files, image_size))
+    train = _read_all(train_files, image_size)
+    validation = _labelled(root, "val", image_size)
+    if validation is not None and (validation.labels == 0).sum() >= MIN_CALIBRATION:
+        validation, calibration = _take_calibration(validation)
+    else:
+        train, calibration = split_calibration(train)
     facts: dict = {"name": name, "train": len(train), "calibration": len(calibration)}
     manifest = _manifest(root)
     if manifest is not None:
@@ -59,7 +68,7 @@ def read_folder(
         name=name,
         train=train,
         calibration=calibration,
-        validation=_labelled(root, "val", image_size),
+        validation=validation,
         test=_labelled(root, "test", image_size),
         facts=facts,
     )
@@ -70,12 +79,16 @@ def _normal_folder(parent: Path) -> Path:
         if (parent / name).is_dir():
             return parent / name
     found = sorted(p.name + "/" for p in parent.parent.iterdir() if p.is_dir())[:8]
-    raise DataError(f"{parent.parent} has no {parent.name}/good or {parent.name}/normal: {_LAYOUT}; "
-                    f"found {', '.join(found) or 'no folders'}")
+    raise DataError(
+        f"{parent.parent} has no {parent.name}/good or {parent.name}/normal: {_LAYOUT}; "
+        f"found {', '.join(found) or 'no folders'}"
+    )
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
+    return sorted(
+        p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file()
+    )
 
 
 def _native_size(files: list[Path]) -> tuple[int, int]:
@@ -128,10 +141,26 @@ def _labelled(root: Path, split: str, image_size: tuple[int, int]) -> LabelledIm
     )
 
 
+def _take_calibration(validation: LabelledImages) -> tuple[LabelledImages, np.ndarray]:
+    """Every second validation normal is for calibration; the rest stays labelled."""
+    normals = np.flatnonzero(validation.labels == 0)
+    taken = np.zeros(len(validation), bool)
+    taken[normals[::2]] = True
+    masks = None if validation.masks is None else validation.masks[~taken]
+    rest = LabelledImages(
+        validation.images[~taken],
+        validation.labels[~taken],
+        validation.kinds[~taken],
+        masks,
+        validation.names[~taken],
+    )
+    return rest, validation.images[taken]
+
+
 def _masks(
     root: Path, split: str, rows: list[tuple[Path, str]], image_size: tuple[int, int]
 ) -> np.ndarray | None:
-    """Pixel truth for every abnormal image, or None unless all have one."""
+    """Pixel truth, empty for an abnormal image without any; None when there is none at all."""
     truth = root / ("ground_truth" if split == "test" else f"ground_truth_{split}")
     masks = np.zeros((len(rows), *image_size), bool)
     for index, (path, kind) in enumerate(rows):
@@ -140,22 +169,22 @@ def _masks(
         found = [truth / kind / f"{path.stem}_mask.png", truth / kind / f"{path.stem}.png"]
         file = next((candidate for candidate in found if candidate.exists()), None)
         if file is None:
-            return None
+            continue
         with Image.open(file) as mask:
             sized = mask.convert("L").resize(image_size[::-1], Image.Resampling.NEAREST)
             masks[index] = np.asarray(sized) > 127
-    return masks
+    return masks if masks.any() else None
 
 
 def _manifest(root: Path) -> dict | None:
     """Grid and generator of a set written by ``python -m synth generate``, if it is one."""
     try:
         content = json.loads((root / "manifest.json").read_text(encoding="utf-8"))
-        anatomy = content["anatomy"]
+        parameters = content["parameters"]["anatomy"]
         return {
-            "generator_version": content["generator_version"],
-            "grid_size": [int(anatomy["rows"]), int(anatomy["cols"])],
-            "config": anatomy,
+            "generator_version": content["version"],
+            "grid_size": [int(parameters["rows"]), int(parameters["cols"])],
+            "config": parameters,
         }
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from simsid.data.tiff import SIGNATURES, decode_tiff
+from simsid.data.tiff import SIGNATURES, decode_tiff, is_deep_colour
 from simsid.errors import ImageError
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
@@ -33,7 +33,8 @@ def read_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> Float[np.ndarr
     """Decode one image to float32 grey in [0, 1], upright.
 
     8-bit values are divided by 255 and 16-bit values by 65535; colour becomes luminance
-    (Rec. 601); what is transparent becomes black; the EXIF orientation is applied.
+    (Rec. 601; a PNG of 16-bit colour keeps its upper 8 bits); what is transparent becomes black;
+    the EXIF orientation is applied.
 
     Args:
         max_pixels: larger images are refused by their header, before anything is decoded.
@@ -137,7 +138,9 @@ def to_grey(image: Image.Image, name: str) -> Float[np.ndarray, "height width"]:
     if mode == "F":
         return np.asarray(image, np.float32)
     if mode == "I":
-        raise ImageError("unsupported", f"{name} has 32-bit whole numbers; save it with 8 or 16 bits")
+        raise ImageError(
+            "unsupported", f"{name} has 32-bit whole numbers; save it with 8 or 16 bits"
+        )
     if image.has_transparency_data:
         layered = image.convert("LA" if mode in ("L", "LA") else "RGBA")
         opacity = np.asarray(layered.getchannel("A"), np.float32) / np.float32(255)
@@ -164,6 +167,8 @@ class _quiet(warnings.catch_warnings):  # noqa: N801 - reads as a verb
 
 
 def _decode_tiff(path: Path, max_pixels: int) -> np.ndarray:
+    if is_deep_colour(path):  # Pillow would keep 8 of 16 bits
+        return decode_tiff(path, max_pixels)
     try:
         return _decode_picture(path, max_pixels)
     except ImageError as error:

@@ -36,7 +36,9 @@ def load_data(
     if data_root is not None:
         return read_folder(data_root, image_size, name=dataset)
     if dataset == "folder":
-        raise DataError("--dataset folder needs --data-root: the folder that holds train/ and test/")
+        raise DataError(
+            "--dataset folder needs --data-root: the folder that holds train/ and test/"
+        )
     try:
         config = AnatomyConfig(
             digits=digits, difficulty=difficulty, contamination=contamination, seed=data_seed

@@ -27,6 +27,10 @@ class Preprocessing:
             return image
         pixels = torch.from_numpy(np.ascontiguousarray(image, np.float32))[None, None]
         resized = F.interpolate(
-            pixels, size=tuple(self.image_size), mode="bilinear", antialias=True, align_corners=False
+            pixels,
+            size=tuple(self.image_size),
+            mode="bilinear",
+            antialias=True,
+            align_corners=False,
         )
         return resized[0, 0].clamp_(0.0, 1.0).numpy()

@@ -5,6 +5,10 @@ from simsid.detectors.calibration import Calibration
 from simsid.detectors.model_folder import load_model, save_model
 from simsid.detectors.registry import detector_class, detector_names, register
 
+# isort: split
+# Importing a detector registers it; the order here is the order in help texts and tables.
+from simsid.detectors import simsid, squid, simsid_report, memae, ae  # noqa: I001, F401
+
 __all__ = [
     "Calibration",
     "Detector",

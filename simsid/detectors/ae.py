@@ -26,7 +26,7 @@ class AutoencoderConfig:
         grid_size: regions in which scores are told; the network does not know them.
         channels: encoder widths; each halves the size.
         latent_dim: size of the bottleneck vector.
-        fusion, reduce, map_detail: see ``Detector``.
+        fusion, reduce, map_floor: see ``Detector``.
     """
 
     image_size: tuple[int, int] = (96, 96)
@@ -37,7 +37,7 @@ class AutoencoderConfig:
     weight_decay: float = 0.0
     fusion: tuple[tuple[str, float], ...] = ((RECONSTRUCTION, 1.0),)
     reduce: str = "max"
-    map_detail: float = 1.0
+    map_floor: float = 0.2
 
     @classmethod
     def preset(
@@ -95,9 +95,7 @@ class AutoencoderDetector(Detector):
             )
         }
 
-    def training_step(
-        self, images: Tensor, stage: str
-    ) -> Iterator[tuple[str, dict[str, Tensor]]]:
+    def training_step(self, images: Tensor, stage: str) -> Iterator[tuple[str, dict[str, Tensor]]]:
         yield "autoencoder", {"loss": F.mse_loss(self.autoencoder(images), images)}
 
     def evidence(self, images: Tensor) -> Evidence:

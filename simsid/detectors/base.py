@@ -20,7 +20,12 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from simsid.detectors.calibration import DEFAULT_FALSE_ALARM_RATE, Calibration
+from simsid.detectors.calibration import (
+    DEFAULT_FALSE_ALARM_RATE,
+    MAP_QUANTILES,
+    Calibration,
+)
+from simsid.errors import SimsidError
 from simsid.prediction import Prediction
 
 FUSED = "fused"
@@ -87,18 +92,22 @@ class Detector(nn.Module, ABC):
 
     Subclasses set ``name``, ``config_class`` and ``components`` and implement ``evidence``,
     ``players`` and ``training_step``. The configuration has at least ``image_size``,
-    ``grid_size``, ``fusion`` (component, weight) and ``reduce`` ('max', 'mean' over regions).
+    ``grid_size``, ``fusion`` (component, weight), ``reduce`` ('max', 'mean' over regions) and
+    ``map_floor`` (how much of a region's score shows on pixels that look like the mean normal).
     """
 
     name: ClassVar[str]
     config_class: ClassVar[type]
     components: ClassVar[tuple[str, ...]]
     default_epochs: ClassVar[dict[str, int]] = {"quick": 10, "paper": 100}
+    training_only: ClassVar[tuple[str, ...]] = ()  # prefixes of weights that scoring never reads
 
     region_mean: Tensor
     region_std: Tensor
     pixel_mean: Tensor
     pixel_std: Tensor
+    normal_mean: Tensor
+    normal_deviation: Tensor
 
     def __init__(self, config: Any) -> None:
         super().__init__()
@@ -115,6 +124,8 @@ class Detector(nn.Module, ABC):
         self.register_buffer("region_std", torch.ones(count, rows * cols))
         self.register_buffer("pixel_mean", torch.zeros(count))
         self.register_buffer("pixel_std", torch.ones(count))
+        self.register_buffer("normal_mean", torch.zeros(1, 1, *self.image_size))
+        self.register_buffer("normal_deviation", torch.ones(()))
         self.calibration: Calibration | None = None
         self.facts: dict[str, Any] = {}  # data fingerprint, training facts: saved with the weights
 
@@ -137,10 +148,10 @@ class Detector(nn.Module, ABC):
     def stages(self) -> Sequence[Stage]:
         return (Stage("joint"),)
 
-    def begin_stage(self, stage: str) -> None:  # noqa: B027 - optional hook
+    def begin_stage(self, stage: str) -> None:
         """Called before the first step of a stage (not again on resume within it)."""
 
-    def consolidate(self, batches: Callable[[], Iterator[Tensor]]) -> None:  # noqa: B027
+    def consolidate(self, batches: Callable[[], Iterator[Tensor]]) -> None:
         """Called once after training: build what scoring needs from the training normals."""
 
     def augment(self, images: Tensor) -> Tensor:
@@ -151,9 +162,9 @@ class Detector(nn.Module, ABC):
         """Why ``region`` (row, column) of a (height, width) image scored as it did.
 
         Raises:
-            NotImplementedError: this detector has no memory to explain with.
+            SimsidError: this detector has no memory to explain with.
         """
-        raise NotImplementedError(f"'{self.name}' has no memory to explain its scores with")
+        raise SimsidError(f"'{self.name}' has no memory to explain its scores with")
 
     # --- scores ---------------------------------------------------------------------------
 
@@ -188,29 +199,39 @@ class Detector(nn.Module, ABC):
             return regions.mean(1)
         raise ValueError(f"reduce must be 'max' or 'mean', not '{self.config.reduce}'")
 
-    def image_score(self, name: str, regions: Float[Tensor, "batch patches"]) -> Float[Tensor, " batch"]:
+    def image_score(
+        self, name: str, regions: Float[Tensor, "batch patches"]
+    ) -> Float[Tensor, " batch"]:
         """Standardised regions to the image's score; subclasses follow a paper where they must."""
         return self.reduce(regions)
 
-    def _map(self, index: int, evidence: Evidence, z: Tensor) -> Float[Tensor, "batch 1 h w"]:
-        """Anomaly map of one component, in standard deviations of normals."""
-        name = self.components[index]
+    def _map(
+        self, name: str, images: Tensor, evidence: Evidence, regions: Tensor
+    ) -> Float[Tensor, "batch 1 h w"]:
+        """Anomaly map of one score, in standard deviations of normals."""
         if name in evidence.pixels:
+            index = self.components.index(name)
             return (evidence.pixels[name].float() - self.pixel_mean[index]) / self.pixel_std[index]
-        return self._upsample(z[index])
+        return self._localise(regions, images)
 
-    def _upsample(self, regions: Float[Tensor, "batch patches"]) -> Float[Tensor, "batch 1 h w"]:
-        grid = regions.reshape(-1, 1, *self.grid_size)
-        return F.interpolate(grid, size=self.image_size, mode="nearest")
+    def _localise(
+        self, regions: Float[Tensor, "batch patches"], images: Float[Tensor, "batch 1 h w"]
+    ) -> Float[Tensor, "batch 1 h w"]:
+        """Regions say where to look; within one, pixels far from the mean normal film stand out.
 
-    def _fused_map(self, evidence: Evidence, z: Tensor, fused: Tensor) -> Tensor:
-        """Regions say where to look; the pixel evidence, squashed, says what stands out in them."""
-        result = self._upsample(fused)
-        for index, name in enumerate(self.components):
-            if name in evidence.pixels:
-                detail = self._map(index, evidence, z)
-                result = result + self.config.map_detail * torch.tanh(detail / _DETAIL_SCALE)
-        return result
+        The factor is 1 on average over normals, so the map stays in units of the regions' scores;
+        regions more normal than average fade to zero.
+        """
+        grid = F.softplus(regions).reshape(-1, 1, *self.grid_size)
+        factor = (self.config.map_floor + self._deviation(images)) / (
+            self.config.map_floor + self.normal_deviation
+        )
+        return F.interpolate(grid, size=self.image_size, mode="nearest") * factor
+
+    def _deviation(self, images: Tensor) -> Float[Tensor, "batch 1 h w"]:
+        """Distance from the mean normal film, blurred a little."""
+        distance = (images - self.normal_mean).abs()
+        return F.avg_pool2d(distance, 5, 1, 2, count_include_pad=False)
 
     # --- prediction -----------------------------------------------------------------------
 
@@ -231,7 +252,9 @@ class Detector(nn.Module, ABC):
         """
         score = score or self.score_names[0]
         if score not in self.score_names:
-            raise ValueError(f"unknown score '{score}'; '{self.name}' has {', '.join(self.score_names)}")
+            raise ValueError(
+                f"unknown score '{score}'; '{self.name}' has {', '.join(self.score_names)}"
+            )
         if self.calibration is None:
             raise ValueError(f"'{self.name}' is not calibrated: call fit, or load a model folder")
         images = self.as_batch(images)
@@ -274,7 +297,8 @@ class Detector(nn.Module, ABC):
         return self.region_mean.device
 
     def _predict_batch(self, images: Tensor, score: str) -> Prediction:
-        evidence = self.evidence(images.to(self.device))
+        images = images.to(self.device)
+        evidence = self.evidence(images)
         z = self.standardised(evidence)
         fused = self.fuse(z)
         by_name = {FUSED: fused} | {name: z[i] for i, name in enumerate(self.components)}
@@ -282,10 +306,7 @@ class Detector(nn.Module, ABC):
             name: self.image_score(name, by_name[name]).double().cpu().numpy()
             for name in self.score_names
         }
-        if score == FUSED:
-            anomaly_map = self._fused_map(evidence, z, fused)
-        else:
-            anomaly_map = self._map(self.components.index(score), evidence, z)
+        anomaly_map = self._map(score, images, evidence, by_name[score])
         calibration = self.calibration
         values = scores[score]
         unknown = np.full(len(values), np.nan)
@@ -303,13 +324,25 @@ class Detector(nn.Module, ABC):
     # --- after training -------------------------------------------------------------------
 
     @torch.inference_mode()
-    def set_reference(self, batches: Iterator[Tensor]) -> None:
-        """Mean and standard deviation of all evidence on training normals, for standardisation."""
+    def set_reference(self, batches: Callable[[], Iterator[Tensor]]) -> None:
+        """Statistics of training normals: of all evidence for standardisation, of pixels for maps.
+
+        Args:
+            batches: gives an iterator over (b, 1, height, width) normals, anew at each call.
+        """
         self.eval()
+        totals = [(images.double().sum(0, keepdim=True), len(images)) for images in batches()]
+        self.normal_mean.copy_(sum(total for total, _ in totals) / sum(n for _, n in totals))
+        deviations = [
+            self._deviation(images.to(self.device)).mean((1, 2, 3)) for images in batches()
+        ]
+        self.normal_deviation.copy_(torch.cat(deviations).mean())
         regions, sums, squares, count = [], 0.0, 0.0, 0
-        for images in batches:
+        for images in batches():
             evidence = self.evidence(images.to(self.device))
-            regions.append(torch.stack([evidence.regions[name].double() for name in self.components]))
+            regions.append(
+                torch.stack([evidence.regions[name].double() for name in self.components])
+            )
             pixels = torch.stack(
                 [
                     evidence.pixels[name].double().flatten()
@@ -334,7 +367,9 @@ class Detector(nn.Module, ABC):
         """Score calibration normals and keep their scores: p-values and thresholds come from them."""
         self.eval()
         parts = [self._predict_batch(part, FUSED) for part in self.as_batch(normals).split(32)]
-        self.calibration = Calibration(Prediction.concatenate(parts).scores, false_alarm_rate)
+        prediction = Prediction.concatenate(parts)
+        quantiles = np.quantile(prediction.anomaly_map, MAP_QUANTILES).tolist()
+        self.calibration = Calibration(prediction.scores, false_alarm_rate, tuple(quantiles))
 
     def fit(
         self, images: np.ndarray, calibration: np.ndarray | None = None, **options: Any
@@ -354,5 +389,4 @@ class Detector(nn.Module, ABC):
         save_model(self, Path(folder))
 
 
-_CLIP = 50.0  # one broken component cannot outvote the others without bound
-_DETAIL_SCALE = 3.0  # standard deviations at which pixel detail saturates
+_CLIP = 1e4  # one broken component stays finite and cannot outvote the others without bound

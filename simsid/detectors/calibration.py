@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 DEFAULT_FALSE_ALARM_RATE = 0.05
+MAP_QUANTILES = (0.5, 0.99)
 
 
 @dataclass(frozen=True)
@@ -17,10 +18,13 @@ class Calibration:
     Attributes:
         scores: for each named score, the (n,) values, ascending.
         false_alarm_rate: share of normals that the threshold lets be called abnormal.
+        map_quantiles: median and 99 % quantile of all pixels of these normals' fused anomaly
+            maps: what the colour scale of every map is made from.
     """
 
     scores: dict[str, Float[np.ndarray, " n"]]
     false_alarm_rate: float = DEFAULT_FALSE_ALARM_RATE
+    map_quantiles: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.false_alarm_rate < 1:
@@ -44,7 +48,9 @@ class Calibration:
         at_least = len(reference) - np.searchsorted(reference, score, side="left")
         return (1.0 + at_least) / (len(reference) + 1.0)
 
-    def percentile(self, name: str, score: Float[np.ndarray, " batch"]) -> Float[np.ndarray, " batch"]:
+    def percentile(
+        self, name: str, score: Float[np.ndarray, " batch"]
+    ) -> Float[np.ndarray, " batch"]:
         """Share of calibration normals strictly below the score, in percent, in [0, 100]."""
         reference = self.scores[name]
         return 100.0 * np.searchsorted(reference, score, side="left") / len(reference)
@@ -69,6 +75,7 @@ class Calibration:
         return {
             "false_alarm_rate": self.false_alarm_rate,
             "num_normals": self.num_normals,
+            "map_quantiles": self.map_quantiles,
             "thresholds": {name: _finite_or_none(self.threshold(name)) for name in self.scores},
             "scores": {name: values.tolist() for name, values in self.scores.items()},
         }
@@ -76,7 +83,12 @@ class Calibration:
     @classmethod
     def from_json(cls, content: dict) -> Calibration:
         scores = {name: np.asarray(values) for name, values in content["scores"].items()}
-        return cls(scores, float(content["false_alarm_rate"]))
+        quantiles = content["map_quantiles"]
+        return cls(
+            scores,
+            float(content["false_alarm_rate"]),
+            None if quantiles is None else (float(quantiles[0]), float(quantiles[1])),
+        )
 
 
 def _finite_or_none(value: float) -> float | None:

@@ -31,7 +31,7 @@ class MemAEConfig:
         read_scale: factor on the cosine before the softmax (1 in the paper).
         shrinkage: hard shrinkage threshold (lambda) times num_slots (1 to 3 in the paper).
         entropy: weight (alpha) of the addressing entropy.
-        fusion, reduce, map_detail: see ``Detector``.
+        fusion, reduce, map_floor: see ``Detector``.
     """
 
     image_size: tuple[int, int] = (96, 96)
@@ -46,7 +46,7 @@ class MemAEConfig:
     weight_decay: float = 0.0
     fusion: tuple[tuple[str, float], ...] = ((RECONSTRUCTION, 1.0),)
     reduce: str = "max"
-    map_detail: float = 1.0
+    map_floor: float = 0.2
 
     @classmethod
     def preset(
@@ -101,9 +101,7 @@ class MemAE(Detector):
             )
         }
 
-    def training_step(
-        self, images: Tensor, stage: str
-    ) -> Iterator[tuple[str, dict[str, Tensor]]]:
+    def training_step(self, images: Tensor, stage: str) -> Iterator[tuple[str, dict[str, Tensor]]]:
         rebuilt, _, _, weights = self.autoencoder(images)
         reconstruction, entropy = F.mse_loss(rebuilt, images), addressing_entropy(weights)
         loss = reconstruction + self.config.entropy * entropy  # eq. 10
@@ -114,6 +112,4 @@ class MemAE(Detector):
         residual = residual_evidence(images, rebuilt, self.grid_size)
         distance = 1 - F.cosine_similarity(query, read, dim=1)
         regions = F.adaptive_avg_pool2d(distance[:, None], self.grid_size).flatten(1)
-        return Evidence(
-            residual.regions | {FEATURE_DISTANCE: regions}, residual.pixels, rebuilt
-        )
+        return Evidence(residual.regions | {FEATURE_DISTANCE: regions}, residual.pixels, rebuilt)

@@ -30,7 +30,12 @@ if TYPE_CHECKING:
     from simsid.detectors.base import Detector
 
 FORMAT_VERSION = 1
-WEIGHTS, CONFIG, CALIBRATION, CARD = "model.safetensors", "config.json", "calibration.json", "README.md"
+WEIGHTS, CONFIG, CALIBRATION, CARD = (
+    "model.safetensors",
+    "config.json",
+    "calibration.json",
+    "README.md",
+)
 
 
 def save_model(detector: Detector, folder: Path) -> None:
@@ -45,13 +50,14 @@ def save_model(detector: Detector, folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        weights = {k: v.detach().cpu().contiguous() for k, v in detector.state_dict().items()}
+        weights = {k: v.detach().cpu().contiguous() for k, v in _kept(detector).items()}
         save_file(weights, draft / WEIGHTS, metadata={"format": "pt"})
         _write_json(draft / CONFIG, describe(detector))
         _write_json(draft / CALIBRATION, detector.calibration.to_json())
         if (folder / CARD).exists():
             shutil.copy(folder / CARD, draft / CARD)
         os.chmod(draft, 0o755)
+        os.chmod(draft / WEIGHTS, 0o644)  # safetensors writes for its owner only
         if folder.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
             os.replace(folder, old / folder.name)
@@ -104,7 +110,9 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Detect
     try:
         detector = cls(config_from_dict(cls.config_class, described["config"]))
     except (TypeError, ValueError, KeyError) as error:
-        raise ModelFolderError(f"{folder / CONFIG} does not describe a '{cls.name}': {error}") from error
+        raise ModelFolderError(
+            f"{folder / CONFIG} does not describe a '{cls.name}': {error}"
+        ) from error
     _load_weights(detector, folder / WEIGHTS)
     calibration = _read_json(folder / CALIBRATION)
     try:
@@ -145,7 +153,7 @@ def _load_weights(detector: Detector, path: Path) -> None:
         weights = load_file(path)
     except (SafetensorError, OSError) as error:
         raise ModelFolderError(f"{path} is damaged: {error}") from error
-    own = detector.state_dict()
+    own = _kept(detector)
     for name in sorted(set(own) | set(weights)):
         if name not in weights or name not in own:
             raise ModelFolderError(f"{path} does not fit its config: '{name}' is missing or extra")
@@ -156,7 +164,13 @@ def _load_weights(detector: Detector, path: Path) -> None:
             )
         if weights[name].is_floating_point() and not torch.isfinite(weights[name]).all():
             raise ModelFolderError(f"{path}: '{name}' holds values that are not finite")
-    detector.load_state_dict(weights)
+    detector.load_state_dict(weights, strict=False)  # strict is the loop above
+
+
+def _kept(detector: Detector) -> dict[str, torch.Tensor]:
+    """The state without what only training needs."""
+    state = detector.state_dict()
+    return {k: v for k, v in state.items() if not k.startswith(detector.training_only)}
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

@@ -9,9 +9,7 @@ from torch import Tensor, nn
 
 from simsid.detectors.registry import register
 from simsid.detectors.space_aware import (
-
     FEATURE_DISTANCE,
-
     LossWeights,
     SpaceAwareDetector,
 )
@@ -37,7 +35,7 @@ class SimSIDConfig:
         jitter_scale, jitter_shift, jitter_shear: augmentation, see ``jitter_patches``.
         fusion: weight of each component in the default score.
         reduce: 'max' when an anomaly sits in few regions, 'mean' when it is diffuse.
-        map_detail: how much pixel residual shows in the anomaly map, in standard deviations.
+        map_floor: see ``Detector``.
     """
 
     image_size: tuple[int, int] = (96, 96)
@@ -71,7 +69,7 @@ class SimSIDConfig:
     jitter_shear: float = 0.12
     fusion: tuple[tuple[str, float], ...] = ((FEATURE_DISTANCE, 1.0),)
     reduce: str = "max"
-    map_detail: float = 1.0
+    map_floor: float = 0.2
 
     @classmethod
     def preset(
@@ -84,12 +82,26 @@ class SimSIDConfig:
         """
         grid_size = grid_size or (max(1, image_size[0] // 32), max(1, image_size[1] // 32))
         check_patches(image_size, grid_size, 8)
+        check_preset(preset)
         if preset == "paper":
             return cls(
-                image_size, grid_size, channels=(32, 64, 128, 256), decoder_channels=(32, 64, 128, 256),
-                stem_stride=1, convs_per_level=2, slot_dim=256, num_slots=200, learning_rate=1e-3,
+                image_size,
+                grid_size,
+                channels=(32, 64, 128, 256),
+                decoder_channels=(32, 64, 128, 256),
+                stem_stride=1,
+                convs_per_level=2,
+                slot_dim=256,
+                num_slots=200,
+                learning_rate=1e-3,
             )
         return cls(image_size, grid_size)
+
+
+def check_preset(preset: str) -> None:
+    """Raise ValueError unless the preset is one that every detector has."""
+    if preset not in ("quick", "paper"):
+        raise ValueError(f"preset must be 'quick' or 'paper', not '{preset}'")
 
 
 def check_patches(image_size: tuple[int, int], grid_size: tuple[int, int], multiple: int) -> None:
@@ -113,7 +125,7 @@ class SimSID(SpaceAwareDetector):
 
     name = "simsid"
     config_class = SimSIDConfig
-    default_epochs = {"quick": 12, "paper": 200}
+    default_epochs = {"quick": 6, "paper": 200}
     config: SimSIDConfig
 
     def __init__(self, config: SimSIDConfig) -> None:
@@ -152,5 +164,3 @@ def _build(config: SimSIDConfig) -> Generator:
         inpaint_prob=config.inpaint_prob,
         standardise_input=config.standardise_input,
     )
-
-

@@ -52,7 +52,7 @@ class SimSIDReportConfig:
         distillation: weight of L_dist, eq. 5.5, beside L_s, eq. 5.4.
         stage_shares: shares of the epochs for teacher, student and discriminator.
         posterior_scale: factor on the cosine in the region posterior.
-        fusion, reduce, map_detail: see ``Detector``.
+        fusion, reduce, map_floor: see ``Detector``.
     """
 
     image_size: tuple[int, int] = (128, 128)
@@ -79,7 +79,7 @@ class SimSIDReportConfig:
         (REGION_POSTERIOR, 1.0),
     )
     reduce: str = "max"
-    map_detail: float = 1.0
+    map_floor: float = 0.2
 
     @classmethod
     def preset(
@@ -128,6 +128,7 @@ class SimSIDReport(Detector):
     """
 
     name = "simsid-report"
+    training_only = ("teacher.",)
     config_class = SimSIDReportConfig
     components = (DISCRIMINATOR, RECONSTRUCTION, FEATURE_DISTANCE, REGION_POSTERIOR)
     default_epochs: ClassVar[dict[str, int]] = {"quick": 8, "paper": 1000}
@@ -182,9 +183,7 @@ class SimSIDReport(Detector):
             rate = self.config.discriminator_learning_rate
         return {stage: Player([p for part in parts for p in part.parameters()], rate)}
 
-    def training_step(
-        self, images: Tensor, stage: str
-    ) -> Iterator[tuple[str, dict[str, Tensor]]]:
+    def training_step(self, images: Tensor, stage: str) -> Iterator[tuple[str, dict[str, Tensor]]]:
         step = {
             TEACHER: self._teacher_losses,
             STUDENT: self._student_losses,

@@ -56,6 +56,7 @@ class SpaceAwareDetector(Detector):
     - ``region_posterior``: -log p(own region | signature) over every region's scoring slots.
     """
 
+    training_only = ("generator.teacher_decoder.", "signature_slots")
     components = (DISCRIMINATOR, RECONSTRUCTION, FEATURE_DISTANCE, REGION_POSTERIOR)
 
     scoring_slots: Tensor
@@ -100,9 +101,7 @@ class SpaceAwareDetector(Detector):
             images, self.grid_size, config.jitter_scale, config.jitter_shift, config.jitter_shear
         )
 
-    def training_step(
-        self, images: Tensor, stage: str
-    ) -> Iterator[tuple[str, dict[str, Tensor]]]:
+    def training_step(self, images: Tensor, stage: str) -> Iterator[tuple[str, dict[str, Tensor]]]:
         weights: LossWeights = self.config.weights
         out = self.generator(images)
         losses = {"reconstruction": F.mse_loss(out.student, images)}

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from simsid.detectors.registry import register
-from simsid.detectors.simsid import check_patches
+from simsid.detectors.simsid import check_patches, check_preset
 from simsid.detectors.space_aware import (
     FEATURE_DISTANCE,
     RECONSTRUCTION,
@@ -23,8 +23,12 @@ from simsid.models.inpainting import InpaintingBlock
 from simsid.models.memory import MemoryQueue, ReadConfig
 
 _PAPER_WEIGHTS = LossWeights(
-    reconstruction=10.0, teacher=10.0, distillation=0.001, adversarial=0.005,
-    posterior=0.0, coverage=0.0,
+    reconstruction=10.0,
+    teacher=10.0,
+    distillation=0.001,
+    adversarial=0.005,
+    posterior=0.0,
+    coverage=0.0,
 )
 
 
@@ -67,10 +71,12 @@ class SQUIDConfig:
     jitter_shift: float = 0.0
     jitter_shear: float = 0.0
     fusion: tuple[tuple[str, float], ...] = (
-        (FEATURE_DISTANCE, 1.0), (RECONSTRUCTION, 1.0), (REGION_POSTERIOR, 1.0),
+        (FEATURE_DISTANCE, 1.0),
+        (RECONSTRUCTION, 1.0),
+        (REGION_POSTERIOR, 1.0),
     )
     reduce: str = "max"
-    map_detail: float = 1.0
+    map_floor: float = 0.2
 
     @property
     def signature_dim(self) -> None:
@@ -93,11 +99,17 @@ class SQUIDConfig:
         """
         grid_size = grid_size or (max(1, image_size[0] // 32), max(1, image_size[1] // 32))
         check_patches(image_size, grid_size, 8)
+        check_preset(preset)
         if preset == "paper":
             return cls(image_size, grid_size)
         return cls(
-            image_size, grid_size, base_channels=16, convs_per_level=1, slot_dim=256,
-            learning_rate=1e-3, discriminator_learning_rate=2e-4,
+            image_size,
+            grid_size,
+            base_channels=16,
+            convs_per_level=1,
+            slot_dim=256,
+            learning_rate=1e-3,
+            discriminator_learning_rate=2e-4,
         )
 
 

@@ -82,17 +82,17 @@ def _body(described: dict[str, Any], results: dict[str, Any]) -> list[str]:
         f"# {described['detector']} on {results['data']['name']}",
         f"**{DISCLAIMER}**",
         f"An anomaly detector trained on normal images only. It takes grey images of "
-        f"{size['height']} x {size['width']} px with values in [0, 1] and gives a score (higher = more "
-        "abnormal), a conformal p-value and an anomaly map.",
+        f"{size['height']} x {size['width']} px with values in [0, 1] and gives a score (higher = "
+        "more abnormal), a conformal p-value and an anomaly map.",
         "## Measured",
         f"On {n['test_normal']} normal and {n['test_abnormal']} abnormal test images of "
         f"{results['data']['name']} (data {results['data_fingerprint']}, commit "
         f"{results['commit'] or 'none'}), read once, one training run.",
         table,
         "## Threshold",
-        f"{number(image['threshold'])}, from {calibration['calibration_normals_flagged']['n']} normals "
-        f"kept out of training, for a false-alarm rate of {image['false_alarm_rate']:.0%}; on test "
-        f"normals {number(flagged['share'])} were flagged.",
+        f"{number(image['threshold'])}, from {calibration['calibration_normals_flagged']['n']} "
+        f"normals kept out of training, for a false-alarm rate of {image['false_alarm_rate']:.0%}; "
+        f"on test normals {number(flagged['share'])} were flagged.",
         "## Use",
         "```\npython -m simsid.score IMAGES --model THIS_FOLDER --out scores.csv\n```",
         "## Limits",

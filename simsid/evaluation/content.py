@@ -9,15 +9,15 @@ from typing import Any
 PAPERS_SCORES = ("discriminator", "reconstruction")
 DISCLAIMER = "Research software, not a medical device: not for diagnosis or any clinical decision."
 _CAPTIONS = {
-    "panels": "Input (outline: truth), reconstruction and anomaly map of two images of each kind: the "
-    "median by score, and a harder one. The colour scale is fixed by normals.",
-    "curves": "Receiver operating characteristic and precision against recall. Bands: pointwise 95 % "
-    "bootstrap intervals over test images.",
+    "panels": "Input (outline: truth), reconstruction and anomaly map of two images of each kind: "
+    "the median by score, and a harder one. The colour scale is fixed by normals.",
+    "curves": "Receiver operating characteristic and precision against recall. Bands: pointwise 95 "
+    "% bootstrap intervals over test images.",
     "scores": "Scores of calibration normals, test normals and each kind.",
     "reconstruction": "How far reconstructions are from their images.",
     "training": "Training losses by step: faint each step, strong a running mean.",
-    "embedding": "t-SNE of patch features of calibration normals and of memory slots, left by source, "
-    "right by region.",
+    "embedding": "t-SNE of patch features of calibration normals and of memory slots, left by "
+    "source, right by region.",
 }
 
 
@@ -53,14 +53,17 @@ def summary_of(results: dict[str, Any], report: Path) -> str:
     """A few lines for a terminal."""
     image, pixel = results["image"], results["pixel"]
     kinds = ", ".join(f"{kind} {number(v['auroc'])}" for kind, v in results["by_kind"].items())
-    lines = [f"image AUROC {with_interval(image['auroc'], image['auroc_ci'])}" + (f"  ({kinds})" if kinds else "")]
+    lines = [
+        f"image AUROC {with_interval(image['auroc'], image['auroc_ci'])}"
+        + (f"  ({kinds})" if kinds else "")
+    ]
     if pixel is not None:
         lines.append(f"pixel AUROC {number(pixel['auroc'])}, AUPRO {number(pixel['aupro'])}")
     if image["threshold"] is not None:
         flagged = results["calibration"]["test_normals_flagged"]["share"]
         lines.append(
-            f"at the calibrated threshold: sensitivity {number(image['sensitivity'])}, false alarms "
-            f"{_percent(flagged)} (stated {_percent(image['false_alarm_rate'])})"
+            f"at the calibrated threshold: sensitivity {number(image['sensitivity'])}, false "
+            f"alarms {_percent(flagged)} (stated {_percent(image['false_alarm_rate'])})"
         )
     return "\n".join([*lines, f"report: {report}"])
 
@@ -78,11 +81,13 @@ def sections_of(
         Section("Result", (_headline(results), _headline_table(results), *shown("panels"))),
         Section("By kind of anomaly", (_kind_table(results), *shown("curves", "scores"))),
         Section("By score", (
-            "The papers score an image by the discriminator or by the reconstruction error; both are "
-            "computed here beside this kit's own.", _score_table(results))),
+            "The papers score an image by the discriminator or by the reconstruction error; both "
+            "are computed here beside this kit's own.", _score_table(results))),
     ]  # fmt: skip
     if results["pixel"] is not None:
-        sections.append(Section("Where the anomaly is", (_pixel_words(results), _pixel_table(results))))
+        sections.append(
+            Section("Where the anomaly is", (_pixel_words(results), _pixel_table(results)))
+        )
     if results["reconstruction"] is not None:
         table = _reconstruction_table(results)
         sections.append(Section("Reconstruction", (table, *shown("reconstruction"))))
@@ -99,38 +104,41 @@ def limits_of(results: dict[str, Any]) -> list[str]:
     limits = [
         DISCLAIMER,
         "One training run: intervals cover the choice of test images, not the training seed. A "
-        "bootstrap interval that ends at 1.000 means that the resamples hold no error, not certainty.",
-        "`oracle` numbers use the threshold that is best on these very labels, as the papers do. No "
-        "user can reach them without labels.",
+        "bootstrap interval that ends at 1.000 means that the resamples hold no error, not "
+        "certainty.",
+        "`oracle` numbers use the threshold that is best on these very labels, as the papers do. "
+        "No user can reach them without labels.",
     ]
     if image["auroc"] is None:
         limits.append("A class is missing from the test part, so nothing could be ranked.")
     if image["threshold"] is None:
+        kept = calibration["calibration_normals_flagged"]["n"]
         limits.append(
-            f"There are too few calibration normals ({calibration['calibration_normals_flagged']['n']}) "
-            f"for a false-alarm rate of {calibration['false_alarm_rate']:.0%}: there are no verdicts."
+            f"There are too few calibration normals ({kept}) "
+            f"for a false-alarm rate of {calibration['false_alarm_rate']:.0%}: there are no "
+            "verdicts."
         )
     interval = calibration["test_normals_flagged"]["ci"]
     if image["threshold"] is not None and interval is not None:
         rate = calibration["false_alarm_rate"]
         if not interval[0] <= rate <= interval[1]:
             limits.append(
-                f"The false-alarm rate on test normals lies outside the stated {rate:.0%} (interval "
-                f"{_percent(interval[0])} to {_percent(interval[1])}): test normals differ from "
-                "calibration normals."
+                f"The false-alarm rate on test normals lies outside the stated {rate:.0%} "
+                f"(interval {_percent(interval[0])} to {_percent(interval[1])}): test normals "
+                "differ from calibration normals."
             )
     if not calibration["is_own"]:
         limits.append(
-            "The data set's calibration normals are not those that the model was calibrated on: the "
-            "model is used outside its own data, and its threshold may not fit."
+            "The data set's calibration normals are not those that the model was calibrated on: "
+            "the model is used outside its own data, and its threshold may not fit."
         )
     pixel = results["pixel"]
     if pixel is None:
         limits.append("There are no pixel masks, so the maps could not be measured.")
     elif pixel["abnormal_without_mask"]:
         limits.append(
-            f"{pixel['abnormal_without_mask']} abnormal images have no mask and are left out of the "
-            "pixel metrics."
+            f"{pixel['abnormal_without_mask']} abnormal images have no mask and are left out of "
+            "the pixel metrics."
         )
     if results["reconstruction"] is None:
         limits.append("This detector gives no reconstruction.")
@@ -138,7 +146,7 @@ def limits_of(results: dict[str, Any]) -> list[str]:
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    return "–" if value is None else f"{value:.{digits}f}"
+    return "n/a" if value is None else f"{value:.{digits}f}"
 
 
 def with_interval(value: float | None, interval: list[float] | None) -> str:
@@ -148,15 +156,15 @@ def with_interval(value: float | None, interval: list[float] | None) -> str:
 
 
 def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f} %"
+    return "n/a" if value is None else f"{100 * value:.1f} %"
 
 
 def _headline(results: dict[str, Any]) -> str:
     image, n = results["image"], results["n"]
     text = (
-        f"On {n['test']} test images ({n['test_normal']} normal, {n['test_abnormal']} abnormal), read "
-        f"once, the image AUROC is **{with_interval(image['auroc'], image['auroc_ci'])}** (95 % "
-        "bootstrap interval)."
+        f"On {n['test']} test images ({n['test_normal']} normal, {n['test_abnormal']} abnormal), "
+        f"read once, the image AUROC is **{with_interval(image['auroc'], image['auroc_ci'])}** (95 "
+        "% bootstrap interval)."
     )
     if image["threshold"] is None:
         return text
@@ -164,21 +172,21 @@ def _headline(results: dict[str, Any]) -> str:
     interval = flagged["ci"] or [None, None]
     return text + (
         f" At the threshold that calibration normals give for a false-alarm rate of "
-        f"{image['false_alarm_rate']:.0%}, {_percent(image['sensitivity'])} of the abnormal images are "
-        f"found, and {_percent(flagged['share'])} of the test normals are called abnormal (95 % "
-        f"interval {_percent(interval[0])} to {_percent(interval[1])})."
+        f"{image['false_alarm_rate']:.0%}, {_percent(image['sensitivity'])} of the abnormal images "
+        f"are found, and {_percent(flagged['share'])} of the test normals are called abnormal (95 "
+        f"% interval {_percent(interval[0])} to {_percent(interval[1])})."
     )
 
 
 def _headline_table(results: dict[str, Any]) -> Table:
     image = results["image"]
     rows = (
-        ("AUROC", with_interval(image["auroc"], image["auroc_ci"]), "–"),
-        ("AUPR", number(image["aupr"]), "–"),
+        ("AUROC", with_interval(image["auroc"], image["auroc_ci"]), "n/a"),
+        ("AUPR", number(image["aupr"]), "n/a"),
         ("accuracy", number(image["accuracy"]), number(image["oracle_accuracy"])),
         ("F1", number(image["f1"]), number(image["oracle_f1"])),
-        ("sensitivity", number(image["sensitivity"]), "–"),
-        ("specificity", number(image["specificity"]), "–"),
+        ("sensitivity", number(image["sensitivity"]), "n/a"),
+        ("specificity", number(image["specificity"]), "n/a"),
         ("threshold", number(image["threshold"]), number(image["oracle_f1_threshold"])),
     )
     return Table(("image metric", "calibrated threshold", "oracle (best on test)"), rows)
@@ -205,10 +213,10 @@ def _score_table(results: dict[str, Any]) -> Table:
 def _pixel_words(results: dict[str, Any]) -> str:
     pixel = results["pixel"]
     return (
-        f"Over all pixels of {pixel['n']} test images. Dice and IoU are taken at the map value that "
-        f"{pixel['normal_pixels_flagged']:.0%} of the pixels of calibration normals exceed "
-        f"({number(pixel['threshold'])}). AUPRO: overlap by connected region, up to a false-positive "
-        "rate of 0.3."
+        f"Over all pixels of {pixel['n']} test images. Dice and IoU are taken at the map value "
+        f"that {pixel['normal_pixels_flagged']:.0%} of the pixels of calibration normals exceed "
+        f"({number(pixel['threshold'])}). AUPRO: overlap by connected region, up to a "
+        "false-positive rate of 0.3."
     )
 
 
@@ -221,8 +229,11 @@ def _pixel_table(results: dict[str, Any]) -> Table:
 
 def _reconstruction_table(results: dict[str, Any]) -> Table:
     values = results["reconstruction"]
-    names = {"mse": ("mean squared error", 5), "ssim": ("SSIM", 3),
-             "kl": (f"KL divergence of grey levels, {values['kl_bins']} bins, nats", 4)}  # fmt: skip
+    names = {
+        "mse": ("mean squared error", 5),
+        "ssim": ("SSIM", 3),
+        "kl": (f"KL divergence of grey levels, {values['kl_bins']} bins, nats", 4),
+    }
     rows = tuple(
         (text, number(values[key]["normal"], digits), number(values[key]["abnormal"], digits))
         for key, (text, digits) in names.items()

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 from sklearn.manifold import TSNE
+from threadpoolctl import threadpool_limits
 
 from simsid.evaluation.style import KIND_COLOURS, new_figure, plain, save
 
@@ -29,7 +30,9 @@ def draw_embedding(
     """
     features, slots = features[:_IMAGES_SHOWN], _thinned(slots)
     patches = features.shape[1]
-    points = np.concatenate([features.reshape(-1, features.shape[2]), slots.reshape(-1, slots.shape[2])])
+    points = np.concatenate(
+        [features.reshape(-1, features.shape[2]), slots.reshape(-1, slots.shape[2])]
+    )
     is_slot = np.arange(len(points)) >= features.shape[0] * patches
     region = np.concatenate(
         [np.tile(np.arange(patches), len(features)), np.repeat(np.arange(patches), slots.shape[1])]
@@ -61,7 +64,8 @@ def project(points: Float[np.ndarray, "n dim"], seed: int = 0) -> Float[np.ndarr
     scaled = points / np.maximum(lengths, 1e-12)
     perplexity = min(30.0, max(2.0, (len(points) - 1) / 4))
     method = TSNE(perplexity=perplexity, init="pca", random_state=seed, max_iter=500)
-    return method.fit_transform(scaled.astype(np.float32))
+    with threadpool_limits(1):  # its many short parallel loops are ten times slower on busy cores
+        return method.fit_transform(scaled.astype(np.float32))
 
 
 def _thinned(slots: np.ndarray) -> np.ndarray:

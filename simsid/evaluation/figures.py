@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 from sklearn.metrics import precision_recall_curve, roc_curve
 
@@ -29,6 +30,7 @@ _GRID = np.linspace(0, 1, 201)
 _MAX_BINS = 40
 _TAIL = 0.995
 _BEND = 5.0
+_ZOOM_ABOVE, _ZOOM = 0.9, 0.2
 
 
 def source_line(results: dict) -> str:
@@ -48,7 +50,7 @@ def draw_curves(evaluation: Evaluation, path: Path) -> Path:
     labels, scores = test.labels, evaluation.prediction.score
     kinds = list(results["by_kind"])
     image = results["image"]
-    figure = new_figure(height=4.2)
+    figure = new_figure(height=4.8)
     roc, pr = figure.subplots(1, 2)
     bands = curve_bands(labels, scores, _GRID)
     roc.fill_between(_GRID, *bands["roc"], color=INK, alpha=0.15, lw=0, label="95 % interval")
@@ -69,16 +71,21 @@ def draw_curves(evaluation: Evaluation, path: Path) -> Path:
     roc.plot([0, 1], [0, 1], color=FAINT, lw=1, ls=":", label="chance 0.500")
     if image["sensitivity"] is not None:
         point = {"marker": "o", "ms": 7, "mfc": "white", "mec": INK, "mew": 1.6, "ls": "none"}
-        roc.plot(1 - image["specificity"], image["sensitivity"], label="calibrated threshold", **point)
+        roc.plot(
+            1 - image["specificity"], image["sensitivity"], label="calibrated threshold", **point
+        )
         flagged = scores > image["threshold"]
         if flagged.any():
             pr.plot(image["sensitivity"], labels[flagged].mean(), **point)
     roc.set(title="ROC: area under the curve", xlabel="false-alarm rate (1 - specificity)",
             ylabel="sensitivity")  # fmt: skip
     pr.set(title="Precision and recall", xlabel="recall (sensitivity)", ylabel="precision")
-    for axes, place in ((roc, "lower right"), (pr, "lower left")):
+    for axes in (roc, pr):
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.03), aspect="equal")
-        axes.legend(loc=place)
+    pr.legend(loc="lower left")
+    figure.legend(*roc.get_legend_handles_labels(), loc="outside upper center", ncols=4)
+    if image["auroc"] > _ZOOM_ABOVE:
+        _zoom(roc)
     return save(figure, path, source_line(results))
 
 
@@ -160,8 +167,24 @@ def draw_reconstruction_histograms(evaluation: Evaluation, path: Path) -> Path:
     return save(figure, path, source_line(results))
 
 
+def _zoom(roc: Axes) -> None:
+    """The corner where good detectors differ, larger, in the empty half of the plot."""
+    inset = roc.inset_axes((0.4, 0.14, 0.54, 0.54))
+    for line in roc.get_lines():
+        inset.plot(*line.get_data(), color=line.get_color(), ls=line.get_linestyle(),
+                   lw=line.get_linewidth(), marker=line.get_marker(), ms=6, mfc="white",
+                   mec=INK, mew=1.4)  # fmt: skip
+    inset.set(xlim=(-0.004, _ZOOM), ylim=(1 - _ZOOM, 1.006))
+    inset.set_xticks([0, _ZOOM / 2, _ZOOM])
+    inset.set_yticks([1 - _ZOOM, 1 - _ZOOM / 2, 1])
+    inset.tick_params(labelsize=8)
+    marked = roc.indicate_inset_zoom(inset, edgecolor=FAINT)
+    for connector in marked.connectors:
+        connector.set_visible(False)
+
+
 def _round_numbers(low: float, high: float, width: float) -> np.ndarray:
-    """Ticks 0, 1, 2, 5, 10, ... of an axis that is linear within ``width`` and logarithmic beyond."""
+    """Ticks 0, 1, 2, 5, 10, ... of an axis that is linear up to ``width``, logarithmic beyond."""
     decades = 10.0 ** np.arange(np.floor(np.log10(width / 2)), np.ceil(np.log10(high + width)) + 1)
     ticks = np.unique(np.outer(decades, (1, 2, 5)))
     ticks = ticks[ticks >= width / 3]

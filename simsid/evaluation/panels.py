@@ -28,7 +28,11 @@ def draw_panels(evaluation: Evaluation, scale: MapScale, path: Path) -> Path:
     test, prediction = evaluation.test, evaluation.prediction
     kinds = ["normal", *evaluation.results["by_kind"]]
     kinds = [k for k in kinds if (test.kinds == k).any()][:_MAX_ROWS]
-    columns = ["input", "map"] if prediction.reconstruction is None else ["input", "reconstruction", "map"]
+    columns = (
+        ["input", "map"]
+        if prediction.reconstruction is None
+        else ["input", "reconstruction", "map"]
+    )
     width = _CELL * len(columns) * _EXAMPLES + 1.9
     figure = new_figure(width, _CELL * len(kinds) + 1.1)
     grid = figure.subplots(len(kinds), len(columns) * _EXAMPLES, squeeze=False)

@@ -72,7 +72,7 @@ def overlap_at(
     masks: Bool[np.ndarray, "n height width"],
     threshold: float,
 ) -> dict[str, float | None]:
-    """Dice 2|A∩B| / (|A|+|B|) and IoU |A∩B| / |A∪B| of ``maps > threshold`` and the masks."""
+    """Dice 2|A∩B| / (|A|+|B|) and IoU |A∩B| / (|A|+|B|-|A∩B|), A being ``maps > threshold``."""
     found = maps > threshold
     both = int((found & masks).sum())
     total = int(found.sum()) + int(masks.sum())
@@ -81,7 +81,9 @@ def overlap_at(
     return {"dice": 2 * both / total, "iou": both / (total - both)}
 
 
-def _region_weights(masks: Bool[np.ndarray, "n height width"]) -> Float[np.ndarray, "n height width"]:
+def _region_weights(
+    masks: Bool[np.ndarray, "n height width"],
+) -> Float[np.ndarray, "n height width"]:
     """1 for normal pixels; for a pixel of truth, one over the size of its region."""
     weights = np.ones(masks.shape, np.float64)
     for index in np.flatnonzero(masks.any((1, 2))):
@@ -92,7 +94,9 @@ def _region_weights(masks: Bool[np.ndarray, "n height width"]) -> Float[np.ndarr
     return weights
 
 
-def _best_dice(truth: Bool[np.ndarray, " p"], values: Float[np.ndarray, " p"]) -> tuple[float, float]:
+def _best_dice(
+    truth: Bool[np.ndarray, " p"], values: Float[np.ndarray, " p"]
+) -> tuple[float, float]:
     precision, recall, thresholds = precision_recall_curve(truth, values)
     with np.errstate(invalid="ignore"):
         dice = np.nan_to_num(2 * precision * recall / (precision + recall))[:-1]

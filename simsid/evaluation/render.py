@@ -15,7 +15,8 @@ _CSS = """
 body { margin: 0 auto; max-width: 62rem; padding: 2.5rem 1.25rem 4rem; background: #fff;
   color: var(--ink); font: 16px/1.55 system-ui, "Segoe UI", Helvetica, Arial, sans-serif }
 h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 .4rem }
-h2 { font-size: 1.2rem; margin: 2.6rem 0 .8rem; padding-top: 1rem; border-top: 1px solid var(--line) }
+h2 { font-size: 1.2rem; margin: 2.6rem 0 .8rem; padding-top: 1rem;
+  border-top: 1px solid var(--line) }
 p { max-width: 46rem } .note { color: var(--faint); margin-top: 0 }
 .table { overflow-x: auto } table { border-collapse: collapse; margin: .8rem 0; font-size: .95rem }
 th, td { text-align: right; padding: .32rem .9rem; border-bottom: 1px solid var(--line);

@@ -14,7 +14,14 @@ from matplotlib.ticker import NullFormatter
 
 NORMAL, CALIBRATION, INK, FAINT = "#0072B2", "#8A8A8A", "#222222", "#6B6B6B"
 KIND_COLOURS = ("#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8B5A2B")
-KIND_DASHES = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.5, 1.2, 1.5)), (0, (8, 2)), (0, (3, 3)))
+KIND_DASHES = (
+    "-",
+    (0, (5, 1.5)),
+    (0, (1.2, 1.2)),
+    (0, (5, 1.5, 1.2, 1.5)),
+    (0, (8, 2)),
+    (0, (3, 3)),
+)
 WIDTH = 8.0
 DPI = 120
 _RC = {
@@ -67,7 +74,7 @@ def dash_of(kind: str, kinds: list[str]) -> object:
 
 
 def log_if_wide(axes: Axes, values: np.ndarray, axis: str = "y") -> bool:
-    """A logarithmic axis, labelled at powers of ten, for positive values over more than two decades."""
+    """A logarithmic axis, labelled at powers of ten, for positive values over two decades."""
     if values.min() <= 0 or values.max() / values.min() < 100:
         return False
     (axes.set_yscale if axis == "y" else axes.set_xscale)("log")

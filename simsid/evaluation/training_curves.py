@@ -51,9 +51,8 @@ def draw_training_curves(lines: list[dict], path: Path, source: str) -> Path | N
         _mark_stages(axes, lines)
     for axes in grid.flat[len(names) :]:
         axes.set_visible(False)
-    for column in range(min(_PER_ROW, len(names))):
-        lowest = (len(names) - 1 - column) // _PER_ROW
-        grid[lowest, column].set_xlabel("step")
+    for axes in grid[-1]:
+        axes.set_xlabel("step")
     return save(figure, path, source)
 
 
@@ -72,7 +71,9 @@ def _numeric_names(lines: list[dict]) -> list[str]:
 
 
 def _series(lines: list[dict], name: str) -> tuple[np.ndarray, np.ndarray]:
-    pairs = [(line["step"], line[name]) for line in lines if isinstance(line.get(name), int | float)]
+    pairs = [
+        (line["step"], line[name]) for line in lines if isinstance(line.get(name), int | float)
+    ]
     steps, values = np.array(pairs, np.float64).T
     return steps, values
 

@@ -36,9 +36,7 @@ class ImageDecoder(nn.Module):
     def __init__(self, channels: Sequence[int]) -> None:
         super().__init__()
         widths = [*channels[::-1], channels[0] // 2]
-        self.levels = nn.ModuleList(
-            conv_block(before, after) for before, after in pairwise(widths)
-        )
+        self.levels = nn.ModuleList(conv_block(before, after) for before, after in pairwise(widths))
         self.head = nn.Conv2d(widths[-1], 1, 3, padding=1)
 
     def forward(self, x: Float[Tensor, "n c small_h small_w"]) -> Float[Tensor, "n 1 h w"]:

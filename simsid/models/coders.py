@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -31,7 +32,7 @@ class PatchEncoder(nn.Module):
         self.grid_size = grid_size
         kernel = 5 if stem_stride > 1 else 3
         levels = [_level(1, channels[0], stem_stride, convs_per_level, kernel)]
-        for before, after in zip(channels, channels[1:], strict=False):
+        for before, after in pairwise(channels):
             levels.append(_level(before, after, 2, convs_per_level))
         self.levels = nn.ModuleList(levels)
         self.reduction = stem_stride * 2 ** (len(channels) - 1)
@@ -71,7 +72,7 @@ class PatchDecoder(nn.Module):
         super().__init__()
         self.grid_size = grid_size
         self.levels = nn.ModuleList()
-        for before, after in zip(channels[::-1], channels[::-1][1:], strict=False):
+        for before, after in pairwise(channels[::-1]):
             self.levels.append(_level(before, after, 1, convs_per_level))
         last = channels[0]
         self.head = nn.Sequential(  # sub-pixel output: no convolution at full size
@@ -106,13 +107,15 @@ class Discriminator(nn.Module):
     first, which costs nothing and spares the convolutions at full size.
     """
 
-    def __init__(self, grid_size: tuple[int, int], base_channels: int = 16, block_size: int = 4) -> None:
+    def __init__(
+        self, grid_size: tuple[int, int], base_channels: int = 16, block_size: int = 4
+    ) -> None:
         super().__init__()
         self.grid_size = grid_size
         self.block_size = block_size
         widths = [block_size**2, 2 * base_channels, 4 * base_channels]
         blocks: list[nn.Module] = []
-        for before, after in zip(widths, widths[1:], strict=False):
+        for before, after in pairwise(widths):
             blocks += [nn.Conv2d(before, after, 4, 2, 1), nn.LeakyReLU(0.2, inplace=True)]
         self.body = nn.Sequential(*blocks)
         self.head = nn.Linear(widths[-1], 1)

@@ -53,7 +53,9 @@ class PixelMemory(nn.Module):
         self.memory = memory
         self._seen: Tensor | None = None
 
-    def forward(self, x: Float[Tensor, "batch_patches c h w"]) -> Float[Tensor, "batch_patches c h w"]:
+    def forward(
+        self, x: Float[Tensor, "batch_patches c h w"]
+    ) -> Float[Tensor, "batch_patches c h w"]:
         regions = self.memory.num_regions
         height, width = x.shape[2:]
         pixels = x.permute(0, 2, 3, 1).unflatten(0, (-1, regions))  # batch, regions, h, w, c
@@ -112,7 +114,9 @@ class Generator(nn.Module):
 
     def encode(
         self, images: Float[Tensor, "batch 1 height width"]
-    ) -> tuple[Float[Tensor, "batch patches slot_dim"], Float[Tensor, "batch patches signature_dim"]]:
+    ) -> tuple[
+        Float[Tensor, "batch patches slot_dim"], Float[Tensor, "batch patches signature_dim"]
+    ]:
         """Query and signature of each patch."""
         if self.standardise_input:
             images = standardise(images)
@@ -133,7 +137,9 @@ class Generator(nn.Module):
         asked = memory_features if self.query_from_memory else query
         return self.inpainting(asked, memory_features).float()
 
-    def decode(self, vectors: Float[Tensor, "batch patches slot_dim"]) -> tuple[Tensor, list[Tensor]]:
+    def decode(
+        self, vectors: Float[Tensor, "batch patches slot_dim"]
+    ) -> tuple[Tensor, list[Tensor]]:
         """The student's image of these features, and its features of each level."""
         return self.student_decoder(self._bottleneck(vectors), self.decoder_memories)
 
@@ -147,6 +153,13 @@ class Generator(nn.Module):
         if self.training and self.teacher_decoder is not None:
             teacher, teacher_features = self.teacher_decoder(self._bottleneck(query))
         return GeneratorOutput(
-            query, signature, weights, memory_features, inpainted, student, teacher,
-            student_features, teacher_features,
+            query,
+            signature,
+            weights,
+            memory_features,
+            inpainted,
+            student,
+            teacher,
+            student_features,
+            teacher_features,
         )

@@ -62,7 +62,9 @@ class InpaintingBlock(nn.Module):
         self.attention = nn.MultiheadAttention(dim, num_heads, batch_first=True)
         self.norm_query, self.norm_context = nn.LayerNorm(dim), nn.LayerNorm(dim)
         self.norm_out = nn.LayerNorm(dim)
-        self.feed_forward = nn.Sequential(nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
+        self.feed_forward = nn.Sequential(
+            nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim)
+        )
 
     def forward(
         self,

@@ -47,7 +47,9 @@ def region_log_posterior(
     return evidence.log_softmax(-1)
 
 
-def own_region(values: Float[Tensor, "batch regions all_regions"]) -> Float[Tensor, "batch regions"]:
+def own_region(
+    values: Float[Tensor, "batch regions all_regions"],
+) -> Float[Tensor, "batch regions"]:
     """The entry of each region for itself."""
     return values.diagonal(dim1=1, dim2=2)
 

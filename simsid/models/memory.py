@@ -80,7 +80,9 @@ class _Memory(nn.Module):
     def __init__(self, num_regions: int, num_slots: int, slot_dim: int, read: ReadConfig) -> None:
         super().__init__()
         if read.top_k is not None and not 1 <= read.top_k <= num_slots:
-            raise ValueError(f"top_k must lie between 1 and num_slots = {num_slots}, not {read.top_k}")
+            raise ValueError(
+                f"top_k must lie between 1 and num_slots = {num_slots}, not {read.top_k}"
+            )
         self.num_regions, self.num_slots, self.slot_dim = num_regions, num_slots, slot_dim
         self.read_config = read
 
@@ -98,7 +100,9 @@ class MemoryMatrix(_Memory):
     def __init__(
         self, num_regions: int, num_slots: int, slot_dim: int, read: ReadConfig | None = None
     ) -> None:
-        super().__init__(num_regions, num_slots, slot_dim, read or ReadConfig(top_k=min(5, num_slots)))
+        super().__init__(
+            num_regions, num_slots, slot_dim, read or ReadConfig(top_k=min(5, num_slots))
+        )
         self.slots = nn.Parameter(torch.randn(num_regions, num_slots, slot_dim))
 
 
@@ -113,8 +117,12 @@ class MemoryQueue(_Memory):
     def __init__(
         self, num_regions: int, num_slots: int, slot_dim: int, read: ReadConfig | None = None
     ) -> None:
-        super().__init__(num_regions, num_slots, slot_dim, read or ReadConfig(top_k=min(5, num_slots)))
-        self.register_buffer("slots", F.normalize(torch.randn(num_regions, num_slots, slot_dim), dim=-1))
+        super().__init__(
+            num_regions, num_slots, slot_dim, read or ReadConfig(top_k=min(5, num_slots))
+        )
+        self.register_buffer(
+            "slots", F.normalize(torch.randn(num_regions, num_slots, slot_dim), dim=-1)
+        )
         self.register_buffer("pointer", torch.zeros((), dtype=torch.long))
 
     @torch.no_grad()
@@ -133,18 +141,26 @@ class MemoryQueue(_Memory):
         self.pointer.copy_((self.pointer + len(features)) % self.num_slots)
 
 
-def gather_ranks(features: Float[Tensor, "batch *rest"]) -> Float[Tensor, "all_batch *rest"]:
-    """The features of all ranks, in rank order; the same tensor when there is one rank only."""
+def gather_ranks(
+    features: Float[Tensor, "batch *rest"],  # noqa: F821
+) -> Float[Tensor, "all_batch *rest"]:  # noqa: F821
+    """The features of all ranks in the joined batch's order; the same tensor with one rank only.
+
+    The loop deals images to ranks one by one, so image i of the batch lies on rank i mod ranks.
+    """
     if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
         return features
     parts = [torch.empty_like(features) for _ in range(dist.get_world_size())]
     dist.all_gather(parts, features.contiguous())
-    return torch.cat(parts)
+    return torch.stack(parts, 1).flatten(0, 1)
 
 
 @torch.no_grad()
 def consolidate_slots(
-    features: Float[Tensor, "count regions dim"], num_slots: int, iterations: int = 20, seed: int = 0
+    features: Float[Tensor, "count regions dim"],
+    num_slots: int,
+    iterations: int = 20,
+    seed: int = 0,
 ) -> Float[Tensor, "regions slots dim"]:
     """Spherical k-means of each region's features, all regions at once: slots that *cover* normals.
 

@@ -22,7 +22,9 @@ def image_to_patches(
     rows, cols = grid_size
     batch, channels, height, width = images.shape
     if height % rows or width % cols:
-        raise ValueError(f"an image of {height}x{width} px cannot be cut into {rows}x{cols} patches")
+        raise ValueError(
+            f"an image of {height}x{width} px cannot be cut into {rows}x{cols} patches"
+        )
     patch_height, patch_width = height // rows, width // cols
     cut = images.reshape(batch, channels, rows, patch_height, cols, patch_width)
     return cut.permute(0, 2, 4, 1, 3, 5).reshape(

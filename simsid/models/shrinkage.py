@@ -25,9 +25,7 @@ def hard_shrink(
     return torch.where(total > 0, kept / total.clamp_min(_EPS), weights)
 
 
-def top_k_shrink(
-    weights: Float[Tensor, "*batch slots"], k: int
-) -> Float[Tensor, "*batch slots"]:
+def top_k_shrink(weights: Float[Tensor, "*batch slots"], k: int) -> Float[Tensor, "*batch slots"]:
     """Keep exactly the ``k`` largest weights, renormalised; straight-through gradient.
 
     The forward value is sparse, the gradient is that of the dense weights, so slots that were not

@@ -33,7 +33,7 @@ _FINAL_RATE = 0.01
 _EVALUATION_BATCH = 64
 
 
-class Interrupted(Exception):
+class TrainingInterrupted(Exception):  # noqa: N818 - a request, not an error
     """The user stopped the run; a checkpoint was saved if there is a run folder."""
 
 
@@ -101,7 +101,7 @@ class Training:
         """Train to the end, then consolidate and set the reference statistics.
 
         Raises:
-            Interrupted: Ctrl-C or SIGTERM, after saving.
+            TrainingInterrupted: Ctrl-C or SIGTERM, after saving.
             TrainingError: a loss is not finite, or a checkpoint cannot be written.
         """
         with self._listening(), self._progress() as bar:
@@ -110,7 +110,7 @@ class Training:
         self.save()
         self.detector.eval()
         self.detector.consolidate(self.batches)
-        self.detector.set_reference(self.batches())
+        self.detector.set_reference(self.batches)
         return self.detector
 
     def _run_stage(self, bar: tqdm) -> None:
@@ -163,7 +163,9 @@ class Training:
         flat = torch.cat([p.grad.flatten() for p in parameters])
         dist.all_reduce(flat)
         flat /= self.accelerator.num_processes
-        for parameter, part in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
+        for parameter, part in zip(
+            parameters, flat.split([p.numel() for p in parameters]), strict=True
+        ):
             parameter.grad.copy_(part.view_as(parameter))
 
     def _advance(self, losses: dict[str, Tensor], stage: str, bar: tqdm) -> None:
@@ -173,11 +175,17 @@ class Training:
         epoch = sum(self.stage_epochs[: self.position.stage]) + self.position.epoch
         self.log.append({"step": self.position.total, "epoch": epoch, "stage": stage, **values})
         bar.update()
-        bar.set_postfix({name.split(".")[-1][:9]: f"{v:.3f}" for name, v in values.items()
-                         if not name.endswith(".loss")}, refresh=False)
+        bar.set_postfix(
+            {
+                name.split(".")[-1][:9]: f"{v:.3f}"
+                for name, v in values.items()
+                if not name.endswith(".loss")
+            },
+            refresh=False,
+        )
         if self._stop:
             self.save()
-            raise Interrupted
+            raise TrainingInterrupted
         if self.position.step < self.steps_per_epoch:
             self._save_if_due()
 
@@ -214,16 +222,22 @@ class Training:
             return
         self.folder.append_metrics(self.log)
         self.log = []
-        save_checkpoint(self.folder.checkpoint, {
-            "detector": self.detector.name,
-            "fingerprint": self.fingerprint,
-            "options": {"seed": self.options.seed, "epochs": self.options.epochs,
-                        "batch_size": self.options.batch_size},
-            "position": dataclasses.asdict(self.position),
-            "model": self.detector.state_dict(),
-            "optimisers": {k: v.state_dict() for k, v in self._optimisers.items()},
-            "schedules": {k: v.last_epoch for k, v in self._schedules.items()},
-        })
+        save_checkpoint(
+            self.folder.checkpoint,
+            {
+                "detector": self.detector.name,
+                "fingerprint": self.fingerprint,
+                "options": {
+                    "seed": self.options.seed,
+                    "epochs": self.options.epochs,
+                    "batch_size": self.options.batch_size,
+                },
+                "position": dataclasses.asdict(self.position),
+                "model": self.detector.state_dict(),
+                "optimisers": {k: v.state_dict() for k, v in self._optimisers.items()},
+                "schedules": {k: v.last_epoch for k, v in self._schedules.items()},
+            },
+        )
 
     def restore(self) -> None:
         """Go on from the run folder's checkpoint.
@@ -232,8 +246,11 @@ class Training:
             TrainingError: damaged, or of another detector, data set or schedule.
         """
         content = load_checkpoint(self.folder.checkpoint)
-        ours = {"detector": self.detector.name, "fingerprint": self.fingerprint,
-                "options": {k: getattr(self.options, k) for k in ("seed", "epochs", "batch_size")}}
+        ours = {
+            "detector": self.detector.name,
+            "fingerprint": self.fingerprint,
+            "options": {k: getattr(self.options, k) for k in ("seed", "epochs", "batch_size")},
+        }
         for key, value in ours.items():
             if content[key] != value:
                 raise TrainingError(
@@ -264,8 +281,15 @@ class Training:
 
     def _progress(self) -> tqdm:
         show = self.options.progress and self.accelerator.is_main_process
-        return tqdm(total=self.total_steps, initial=self.position.total, disable=not show,
-                    unit="step", desc="training", mininterval=0.5, dynamic_ncols=True)
+        return tqdm(
+            total=self.total_steps,
+            initial=self.position.total,
+            disable=not show,
+            unit="step",
+            desc="training",
+            mininterval=0.5,
+            dynamic_ncols=True,
+        )
 
     def _listening(self) -> _Signals:
         return _Signals(self)
@@ -312,7 +336,10 @@ def rate(step: int, steps: int) -> float:
 
 def _optimiser(player: Player) -> torch.optim.Optimizer:
     return torch.optim.AdamW(
-        player.parameters, player.learning_rate, betas=player.betas, weight_decay=player.weight_decay
+        player.parameters,
+        player.learning_rate,
+        betas=player.betas,
+        weight_decay=player.weight_decay,
     )
 
 

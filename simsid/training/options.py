@@ -38,7 +38,9 @@ class TrainOptions:
         if self.seed < 0:
             raise ValueError("seed must not be negative")
         if self.device == "cuda" and not torch.cuda.is_available():
-            raise ValueError("device 'cuda' was asked for, but torch finds no GPU: use 'cpu' or 'auto'")
+            raise ValueError(
+                "device 'cuda' was asked for, but torch finds no GPU: use 'cpu' or 'auto'"
+            )
 
 
 def resolve_precision(precision: str, device: str) -> str:

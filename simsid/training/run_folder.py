@@ -63,7 +63,9 @@ class RunFolder:
         """Drop what was logged after ``last_step``: a resumed run logs those steps again."""
         if not self.metrics.exists():
             return
-        kept = [line for line in _complete_lines(self.metrics) if json.loads(line)["step"] <= last_step]
+        kept = [
+            line for line in _complete_lines(self.metrics) if json.loads(line)["step"] <= last_step
+        ]
         draft = self.metrics.with_name(self.metrics.name + ".draft")
         draft.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
         draft.replace(self.metrics)

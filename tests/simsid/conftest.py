@@ -24,4 +24,4 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The test detector can be loaded from a model folder."""
     known = {**registry._DETECTORS, MeanImageDetector.name: MeanImageDetector}
     monkeypatch.setattr(registry, "_DETECTORS", known)
-    yield
+    return

@@ -21,7 +21,7 @@ class MeanImageConfig:
     grid_size: tuple[int, int] = (2, 2)
     fusion: tuple[tuple[str, float], ...] = (("residual", 1.0),)
     reduce: str = "max"
-    map_detail: float = 1.0
+    map_floor: float = 0.2
 
 
 class MeanImageDetector(Detector):
@@ -88,7 +88,7 @@ def make_detector(data: RadiographData, grid_size: tuple[int, int] = (2, 2)) -> 
     detector = MeanImageDetector(MeanImageConfig(data.image_size, grid_size)).eval()
     images = detector.as_batch(data.train)
     detector.mean_image.copy_(images.mean(0, keepdim=True))
-    detector.set_reference(iter(images.split(32)))
+    detector.set_reference(lambda: iter(images.split(32)))
     detector.calibrate(data.calibration)
     detector.facts = {"data_fingerprint": data.fingerprint}
     return detector

@@ -32,7 +32,8 @@ def code_of(path, **options) -> str:
 def test_eight_bit_grey_is_divided_by_255(tmp_path, name):
     options = {"lossless": True} if name.endswith("webp") else {}
     image = read_image(write(tmp_path, name, RAMP8, **options))
-    assert image.dtype == np.float32 and image.shape == (48, 64)
+    assert image.dtype == np.float32
+    assert image.shape == (48, 64)
     assert image == pytest.approx(RAMP8 / 255, abs=1e-6)
 
 
@@ -86,7 +87,8 @@ def test_transparent_pixels_become_black(tmp_path):
     alpha = np.full(RAMP8.shape, 255, np.uint8)
     alpha[:, 40:] = 0
     image = read_image(write(tmp_path, "la.png", np.dstack([RAMP8, alpha])))
-    assert (image[:, 40:] == 0).all() and image[0, 39] == pytest.approx(156 / 255)
+    assert (image[:, 40:] == 0).all()
+    assert image[0, 39] == pytest.approx(156 / 255)
 
 
 @pytest.mark.parametrize(("orientation", "turned"), [(3, 2), (6, 3), (8, 1)])
@@ -98,7 +100,9 @@ def test_exif_orientation_is_applied(tmp_path, orientation, turned):
 
 
 def test_each_bad_file_has_its_code(tmp_path):
-    good = write(tmp_path, "good.png", np.random.default_rng(0).integers(0, 255, (64, 64), np.uint8))
+    good = write(
+        tmp_path, "good.png", np.random.default_rng(0).integers(0, 255, (64, 64), np.uint8)
+    )
     (tmp_path / "cut.png").write_bytes(good.read_bytes()[:2000])
     (tmp_path / "empty.png").write_bytes(b"")
     (tmp_path / "text.png").write_text("this is no picture")
@@ -131,7 +135,8 @@ def test_preprocessing_leaves_an_image_that_fits_alone():
 def test_preprocessing_averages_when_it_shrinks():
     checks = np.indices((128, 128)).sum(0).astype(np.float32) % 2
     small = Preprocessing((32, 32)).apply(checks)
-    assert small.shape == (32, 32) and small.dtype == np.float32
+    assert small.shape == (32, 32)
+    assert small.dtype == np.float32
     assert np.abs(small - 0.5).max() < 0.05  # without antialiasing it would be 0 or 1
 
 

@@ -8,7 +8,6 @@ from simsid.detectors.memae import MemAE, MemAEConfig
 from simsid.detectors.model_folder import load_model
 from simsid.training.loop import Training
 from simsid.training.options import TrainOptions
-from tests.simsid.helpers import make_data
 
 SMALL = {
     "ae": AutoencoderDetector(
@@ -16,11 +15,6 @@ SMALL = {
     ),
     "memae": MemAE(MemAEConfig((32, 32), (2, 2), channels=(8, 8, 16), slot_dim=8, num_slots=20)),
 }
-
-
-@pytest.fixture(scope="module")
-def data():
-    return make_data()
 
 
 @pytest.fixture(scope="module", params=list(SMALL))
@@ -69,8 +63,8 @@ def test_preset_derives_regions_of_32_px_and_refuses_odd_sizes(config):
         config.preset("best", (96, 96), None)
 
 
-def test_memae_reports_the_entropy_of_its_addressing():
+def test_memae_reports_the_entropy_of_its_addressing(data):
     detector = SMALL["memae"].train()
-    (_, losses), = detector.training_step(detector.as_batch(make_data().train[:4]), "joint")
+    ((_, losses),) = detector.training_step(detector.as_batch(data.train[:4]), "joint")
     assert set(losses) == {"loss", "reconstruction", "entropy"}
     assert losses["loss"] > losses["reconstruction"]

@@ -10,7 +10,6 @@ from simsid.detectors.model_folder import load_model
 from simsid.detectors.simsid_report import SimSIDReport, SimSIDReportConfig
 from simsid.training.loop import Training
 from simsid.training.options import TrainOptions
-from tests.simsid.helpers import make_data
 
 SMALL = SimSIDReportConfig(
     image_size=(32, 32),
@@ -21,13 +20,10 @@ SMALL = SimSIDReportConfig(
     discriminator_channels=(4, 4, 8, 8),
     num_heads=2,
     num_layers=1,
+    learning_rate=1e-2,
+    discriminator_learning_rate=2e-3,
 )
 PARTS = ("patch_cnn", "teacher", "inpainting", "student", "discriminator")
-
-
-@pytest.fixture(scope="module")
-def data():
-    return make_data()
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +71,11 @@ def test_parts_of_earlier_stages_keep_their_running_statistics(detector):
     before = {k: v.clone() for k, v in detector.state_dict().items() if "running" in k}
     list(detector.train().training_step(images(), "student"))
     list(detector.train().training_step(images(), "discriminator"))
-    changed = {k.split(".")[0] for k, v in detector.state_dict().items()
-               if "running" in k and not torch.equal(v, before[k])}
+    changed = {
+        k.split(".")[0]
+        for k, v in detector.state_dict().items()
+        if "running" in k and not torch.equal(v, before[k])
+    }
     assert changed == {"student", "discriminator"}
 
 
@@ -93,7 +92,7 @@ def test_memory_is_written_in_the_student_stage_only():
 
 def test_student_loss_is_reconstruction_plus_weighted_distillation(detector):
     detector.config = dataclasses.replace(SMALL, distillation=0.5)
-    (_, losses), = detector.training_step(images(), "student")
+    ((_, losses),) = detector.training_step(images(), "student")
     assert torch.allclose(losses["loss"], losses["reconstruction"] + 0.5 * losses["distillation"])
     assert losses["distillation"] > 0
 
@@ -101,14 +100,14 @@ def test_student_loss_is_reconstruction_plus_weighted_distillation(detector):
 def test_losses_are_float32_under_autocast(detector):
     for stage in detector.stages():
         with torch.autocast("cpu", torch.bfloat16):
-            (_, losses), = detector.training_step(images(), stage.name)
+            ((_, losses),) = detector.training_step(images(), stage.name)
         assert {value.dtype for value in losses.values()} == {torch.float32}
 
 
 def test_every_stage_learns(training):
-    for stage, share in (("teacher", 0.3), ("student", 0.7), ("discriminator", 0.9)):
+    for stage in ("teacher", "student", "discriminator"):
         losses = [row[f"{stage}.loss"] for row in training.log if row["stage"] == stage]
-        assert np.mean(losses[-5:]) < share * np.mean(losses[:5])
+        assert np.mean(losses[-5:]) < 0.6 * np.mean(losses[:5])
 
 
 def test_memory_has_the_size_of_the_grid_and_is_filled(training):

@@ -54,7 +54,8 @@ def test_a_missing_class_gives_none_and_no_crash():
     assert ranking_metrics(normals_only, scores) == {"auroc": None, "auroc_ci": None, "aupr": None}
     assert set(oracle_metrics(normals_only, scores).values()) == {None}
     decided = decision_metrics(normals_only, scores > 3)
-    assert decided["sensitivity"] is None and decided["f1"] is None
+    assert decided["sensitivity"] is None
+    assert decided["f1"] is None
     assert decided["specificity"] == pytest.approx(4 / 5)
     assert auroc_by_kind(normals_only, scores, np.repeat("normal", 5)) == {}
 
@@ -62,7 +63,8 @@ def test_a_missing_class_gives_none_and_no_crash():
 def test_each_kind_is_compared_with_all_normals():
     kinds = np.array(["normal"] * 4 + ["a", "b"])
     got = auroc_by_kind(LABELS, SCORES, kinds)
-    assert got["a"]["auroc"] == pytest.approx(3 / 4) and got["a"]["n"] == 1
+    assert got["a"]["auroc"] == pytest.approx(3 / 4)
+    assert got["a"]["n"] == 1
     assert got["b"]["auroc"] == pytest.approx(1.0)
 
 
@@ -97,7 +99,9 @@ def test_bands_lie_around_the_curves():
     grid = np.linspace(0, 1, 21)
     bands = curve_bands(labels, scores, grid)
     for low, high in bands.values():
-        assert (low <= high).all() and low.min() >= 0 and high.max() <= 1
+        assert (low <= high).all()
+        assert low.min() >= 0
+        assert high.max() <= 1
     from sklearn.metrics import roc_curve
 
     fpr, tpr, _ = roc_curve(labels, scores, drop_intermediate=False)

@@ -4,14 +4,24 @@ import torch.nn.functional as F
 
 from simsid.detectors.simsid import SimSID, SimSIDConfig
 from simsid.detectors.squid import SQUID, SQUIDConfig
-from simsid.models.losses import discriminator_loss, distillation_loss, own_region, region_log_posterior
+from simsid.models.losses import (
+    discriminator_loss,
+    distillation_loss,
+    own_region,
+    region_log_posterior,
+)
 
 SMALL = {"image_size": (48, 48), "grid_size": (3, 3), "num_slots": 12, "top_k": 3, "slot_dim": 16}
 
 
 def small_simsid(**changes):
     torch.manual_seed(0)
-    config = {"channels": (8, 16), "decoder_channels": (4, 8), "signature_dim": 16, "scoring_slots": 6}
+    config = {
+        "channels": (8, 16),
+        "decoder_channels": (4, 8),
+        "signature_dim": 16,
+        "scoring_slots": 6,
+    }
     return SimSID(SimSIDConfig(**SMALL | config | changes))
 
 
@@ -104,6 +114,9 @@ def test_the_region_posterior_is_a_distribution_that_knows_its_region():
 @pytest.mark.parametrize("make", [small_simsid, small_squid])
 def test_each_ablation_trains_a_step(make, changes):
     detector = make(**changes)
-    players = [player for player, losses in detector.training_step(torch.rand(2, 1, 48, 48), "joint")
-               if losses["loss"].backward() is None]
+    players = [
+        player
+        for player, losses in detector.training_step(torch.rand(2, 1, 48, 48), "joint")
+        if losses["loss"].backward() is None
+    ]
     assert players == ["generator", "discriminator"]

@@ -23,7 +23,9 @@ def test_a_save_that_fails_keeps_the_old_file(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(TrainingError, match="No space left on device; the previous checkpoint is kept"):
+    with pytest.raises(
+        TrainingError, match="No space left on device; the previous checkpoint is kept"
+    ):
         save_checkpoint(path, {"epoch": 2})
     assert load_checkpoint(path)["epoch"] == 1
     assert [p.name for p in tmp_path.iterdir()] == ["checkpoint.pt"]

@@ -10,7 +10,7 @@ import torch
 
 from simsid.detectors import Stage
 from simsid.errors import TrainingError
-from simsid.training import Interrupted, Training, TrainOptions
+from simsid.training import Training, TrainingInterrupted, TrainOptions
 from simsid.training.loop import rate, share_epochs
 from simsid.training.run_folder import RunFolder
 from tests.simsid.training.tiny import blobs, tiny_simsid, tiny_squid
@@ -46,7 +46,7 @@ def test_a_resumed_run_is_bit_equal_to_an_uninterrupted_one(tmp_path, make, stop
     with RunFolder(tmp_path / "halves") as halves:
         training = Training(make(gumbel=0.5), images, options(), halves)
         stop_after(training, stop)
-        with pytest.raises(Interrupted):
+        with pytest.raises(TrainingInterrupted):
             training.run()
         torch.manual_seed(12345)  # another process, another random state
         again = Training(make(gumbel=0.5), images, options(), halves)
@@ -150,8 +150,12 @@ def _kill_at_random(tmp_path, times):
             process.wait(rng.uniform(0, 0.5))
         process.send_signal(signal.SIGKILL)
         process.wait()
-        training = Training(tiny_simsid(), blobs(32), TrainOptions(epochs=500, **{
-            k: v for k, v in OPTIONS.items() if k != "epochs"}), folder)
+        training = Training(
+            tiny_simsid(),
+            blobs(32),
+            TrainOptions(epochs=500, **{k: v for k, v in OPTIONS.items() if k != "epochs"}),
+            folder,
+        )
         training.restore()  # raises if the checkpoint is not whole
         steps.append(training.position.total)
     return steps

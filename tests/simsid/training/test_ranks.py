@@ -28,11 +28,30 @@ def run(tmp_path, name, ranks, epochs):
         port = probe.getsockname()[1]
     script = tmp_path / "train_ranks.py"
     script.write_text(SCRIPT)
-    command = [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", str(ranks),
-               "--num_machines", "1", *(["--multi_gpu"] if ranks > 1 else []), "--mixed_precision", "no", "--dynamo_backend", "no",
-               "--main_process_port", str(port), str(script), str(tmp_path / name), str(epochs)]
-    environment = os.environ | {"PYTHONPATH": os.getcwd(), "OMP_NUM_THREADS": "1",
-                                "ACCELERATE_USE_CPU": "true"}
+    command = [
+        sys.executable,
+        "-m",
+        "accelerate.commands.launch",
+        "--num_processes",
+        str(ranks),
+        "--num_machines",
+        "1",
+        *(["--multi_gpu"] if ranks > 1 else []),
+        "--mixed_precision",
+        "no",
+        "--dynamo_backend",
+        "no",
+        "--main_process_port",
+        str(port),
+        str(script),
+        str(tmp_path / name),
+        str(epochs),
+    ]
+    environment = os.environ | {
+        "PYTHONPATH": os.getcwd(),
+        "OMP_NUM_THREADS": "1",
+        "ACCELERATE_USE_CPU": "true",
+    }
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=240)
     assert done.returncode == 0, done.stderr[-2000:]
     return [torch.load(tmp_path / f"{name}-{rank}.pt", weights_only=True) for rank in range(ranks)]
@@ -44,7 +63,9 @@ def test_two_ranks_hold_the_queue_of_one_rank_with_the_joined_batch(tmp_path):
     slots = "generator.memory.slots"
     assert torch.equal(two[0]["state"][slots], two[1]["state"][slots])
     mine, ours = one["state"][slots], two[0]["state"][slots]
-    assert torch.equal(one["state"]["generator.memory.pointer"], two[0]["state"]["generator.memory.pointer"])
+    assert torch.equal(
+        one["state"]["generator.memory.pointer"], two[0]["state"]["generator.memory.pointer"]
+    )
     assert torch.allclose(mine, ours, atol=1e-3, rtol=1e-3)
 
 
@@ -52,6 +73,8 @@ def test_two_ranks_hold_the_queue_of_one_rank_with_the_joined_batch(tmp_path):
 def test_two_ranks_train_as_well_as_one(tmp_path):
     (one,) = run(tmp_path, "one", 1, 12)
     two = run(tmp_path, "two", 2, 12)
-    loss = [np.mean([line["generator.reconstruction"] for line in part["log"][-8:]])
-            for part in (one, two[0])]
+    loss = [
+        np.mean([line["generator.reconstruction"] for line in part["log"][-8:]])
+        for part in (one, two[0])
+    ]
     assert abs(loss[0] - loss[1]) < 0.1 * loss[0]

@@ -15,7 +15,10 @@ def test_a_second_training_in_one_folder_is_refused(tmp_path):
     )
     with RunFolder(tmp_path / "run"):
         said = subprocess.run(
-            [sys.executable, "-c", code, tmp_path / "run"], capture_output=True, text=True, check=True
+            [sys.executable, "-c", code, tmp_path / "run"],
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout
     assert "another training is at work" in said
 
@@ -28,7 +31,10 @@ def test_the_lock_opens_when_training_ends(tmp_path):
 
 def test_a_place_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(TrainingError, match="cannot write to"), RunFolder(tmp_path / "file" / "run"):
+    with (
+        pytest.raises(TrainingError, match="cannot write to"),
+        RunFolder(tmp_path / "file" / "run"),
+    ):
         pass
 
 

@@ -11,14 +11,25 @@ SIZE = {"image_size": (32, 32), "grid_size": (2, 2), "num_slots": 8, "top_k": 2,
 
 def tiny_simsid(**changes):
     torch.manual_seed(0)
-    config = {"channels": (8, 16), "decoder_channels": (4, 8), "signature_dim": 16,
-              "signature_slots": 8, "scoring_slots": 4, "discriminator_channels": 4}
+    config = {
+        "channels": (8, 16),
+        "decoder_channels": (4, 8),
+        "signature_dim": 16,
+        "signature_slots": 8,
+        "scoring_slots": 4,
+        "discriminator_channels": 4,
+    }
     return SimSID(SimSIDConfig(**SIZE | config | changes))
 
 
 def tiny_squid(**changes):
     torch.manual_seed(0)
-    config = {"base_channels": 4, "num_levels": 2, "convs_per_level": 1, "discriminator_channels": 4}
+    config = {
+        "base_channels": 4,
+        "num_levels": 2,
+        "convs_per_level": 1,
+        "discriminator_channels": 4,
+    }
     return SQUID(SQUIDConfig(**SIZE | config | changes))
 
 

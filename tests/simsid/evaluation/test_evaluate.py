@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import yaml
+
+from simsid.detectors.calibration import Calibration
+from simsid.errors import DataError, SimsidError
+from simsid.evaluation.evaluate import evaluate_detector, strict_json
+from simsid.evaluation.report import report_on
+from tests.simsid.helpers import make_data, make_detector
+
+
+@pytest.fixture(scope="module")
+def results(data):
+    return evaluate_detector(make_detector(data), data)
+
+
+def test_results_have_the_promised_keys(results):
+    image = "auroc auroc_ci aupr accuracy f1 sensitivity specificity threshold false_alarm_rate"
+    assert {*image.split(), "oracle_accuracy", "oracle_f1"} <= set(results["image"])
+    assert set(results["by_kind"]) == {"spot", "faint"}
+    assert set(results["by_kind"]["spot"]) >= {"auroc", "n"}
+    assert set(results["by_score"]) == {"fused", "residual", "brightness"}
+    assert {"auroc", "aupro", "dice", "iou"} <= set(results["pixel"])
+    for measure in ("mse", "kl", "ssim"):
+        assert set(results["reconstruction"][measure]) == {"normal", "abnormal"}
+    assert {"n", "data_fingerprint", "commit", "seconds"} <= set(results)
+
+
+def test_the_threshold_comes_from_calibration_and_never_from_test_labels(data, results):
+    detector = make_detector(data)
+    assert results["image"]["threshold"] == detector.calibration.threshold("fused")
+    turned = dataclasses.replace(data.test, labels=1 - data.test.labels)
+    again = evaluate_detector(detector, dataclasses.replace(data, test=turned))
+    assert again["image"]["threshold"] == results["image"]["threshold"]
+    assert again["pixel"]["threshold"] == results["pixel"]["threshold"]
+    assert again["image"]["oracle_f1_threshold"] != results["image"]["oracle_f1_threshold"]
+
+
+def test_a_clear_anomaly_is_found_and_a_faint_one_less(results):
+    assert results["by_kind"]["spot"]["auroc"] == 1.0
+    assert results["by_kind"]["faint"]["auroc"] <= 1.0
+    assert results["reconstruction"]["mse"]["abnormal"] > results["reconstruction"]["mse"]["normal"]
+
+
+def test_false_alarms_on_test_normals_are_reported_with_an_interval(results):
+    flagged = results["calibration"]["test_normals_flagged"]
+    assert flagged["ci"][0] <= flagged["share"] <= flagged["ci"][1]
+    assert flagged["share"] == pytest.approx(1 - results["image"]["specificity"])
+
+
+def test_a_foreign_calibration_set_is_noticed(data, results):
+    assert results["calibration"]["is_own"]
+    other = make_data(seed=5)
+    assert not evaluate_detector(make_detector(data), other)["calibration"]["is_own"]
+
+
+def test_results_are_strict_json_even_without_abnormals(tmp_path):
+    data = make_data(per_kind=0)
+    summary = report_on(make_detector(data), data, tmp_path)
+    results = json.loads((tmp_path / "report.json").read_text(), parse_constant=pytest.fail)
+    assert results["image"]["auroc"] is None
+    assert results["by_kind"] == {}
+    assert results["image"]["specificity"] is not None
+    assert "class is missing" in (tmp_path / "report.md").read_text()
+    assert "n/a" in summary
+
+
+def test_too_few_calibration_normals_give_no_verdict_and_say_so(data, tmp_path):
+    detector = make_detector(data)
+    few = {name: values[:5] for name, values in detector.calibration.scores.items()}
+    detector.calibration = Calibration(few, 0.05)
+    report_on(detector, data, tmp_path)
+    image = json.loads((tmp_path / "report.json").read_text())["image"]
+    assert image["threshold"] is None
+    assert image["accuracy"] is None
+    assert image["auroc"] is not None
+    assert "too few calibration normals" in (tmp_path / "report.md").read_text()
+
+
+def test_without_masks_there_are_no_pixel_metrics(data):
+    test = dataclasses.replace(data.test, masks=None)
+    results = evaluate_detector(make_detector(data), dataclasses.replace(data, test=test))
+    assert results["pixel"] is None
+
+
+def test_abnormals_without_a_mask_are_left_out_and_counted(data):
+    masks = data.test.masks.copy()
+    masks[data.test.kinds == "faint"] = False
+    test = dataclasses.replace(data.test, masks=masks)
+    pixel = evaluate_detector(make_detector(data), dataclasses.replace(data, test=test))["pixel"]
+    assert pixel["abnormal_without_mask"] == 12
+    assert pixel["n"] == 52
+
+
+def test_what_cannot_be_evaluated_is_refused_in_one_line(data):
+    detector = make_detector(data)
+    with pytest.raises(DataError, match="no labelled test part"):
+        evaluate_detector(detector, dataclasses.replace(data, test=None))
+    with pytest.raises(DataError, match="64x64 px, the model takes 32x32"):
+        evaluate_detector(detector, make_data(size=64))
+    detector.calibration = None
+    with pytest.raises(SimsidError, match="not calibrated"):
+        evaluate_detector(detector, data)
+
+
+def test_strict_json_turns_what_is_not_finite_into_none():
+    value = {"a": np.float32("nan"), "b": [float("inf"), np.int64(3)], 4: (np.array([1.0]),)}
+    assert strict_json(value) == {"a": None, "b": [None, 3], "4": [[1.0]]}
+
+
+def test_report_stands_alone_and_the_card_holds_measured_numbers(data, tmp_path):
+    detector = make_detector(data)
+    detector.save(tmp_path / "model")
+    metrics = tmp_path / "metrics.jsonl"
+    lines = [
+        {"step": s, "epoch": 0, "stage": "a" if s < 5 else "b", "g.loss": 1 / s}
+        for s in range(1, 9)
+    ]
+    metrics.write_text("\n".join(json.dumps(line) for line in lines) + '\n{"step": 9, "g.lo')
+    report = tmp_path / "report"
+    report_on(detector, data, report, metrics, tmp_path / "model", command="python -m x")
+    names = {path.stem for path in (report / "figures").iterdir()}
+    assert names == {"panels", "curves", "scores", "reconstruction", "training", "embedding"}
+    page, text = (report / "report.html").read_text(), (report / "report.md").read_text()
+    assert page.count("data:image/png;base64,") == 6
+    assert 'src="http' not in page
+    assert "not a medical device" in page
+    assert "not a medical device" in text
+    assert "python -m x" in text
+    assert data.fingerprint in text
+    results = json.loads((report / "report.json").read_text())
+    card = (tmp_path / "model" / "README.md").read_text()
+    front = yaml.safe_load(card.split("---")[1])
+    measured = front["model-index"][0]["results"][0]["metrics"][0]
+    assert measured["value"] == round(results["image"]["auroc"], 4)

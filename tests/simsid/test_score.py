@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from simsid import score
+from simsid.cli import run_command
+from simsid.detectors import load_model
+from simsid.detectors.calibration import Calibration
+from simsid.scoring import score_images, verdicts
+from tests.simsid.helpers import make_data, make_detector
+
+FEW = 6
+
+
+@pytest.fixture
+def model(data, tmp_path, registered):
+    make_detector(data).save(tmp_path / "model")
+    return tmp_path / "model"
+
+
+@pytest.fixture
+def films(data, tmp_path):
+    """normal/0..5.png and spot/0..5.png, the same names in both folders."""
+    for kind in ("normal", "spot"):
+        (tmp_path / "films" / kind).mkdir(parents=True)
+        chosen = data.test.images[data.test.kinds == kind][:FEW]
+        for index, image in enumerate(chosen):
+            Image.fromarray(image).save(tmp_path / "films" / kind / f"{index}.png")
+    return tmp_path / "films"
+
+
+def run(*arguments: object) -> int:
+    return run_command(lambda: score.main([str(a) for a in arguments]))
+
+
+def rows_of(path) -> list[dict[str, str]]:
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_folder_is_scored_with_all_that_lies_below(model, films, tmp_path):
+    assert run(films, "--model", model, "--out", tmp_path / "s.csv") == 0
+    rows = rows_of(tmp_path / "s.csv")
+    assert tuple(rows[0]) == score.COLUMNS
+    assert len(rows) == 2 * FEW
+    assert {row["status"] for row in rows} == {"ok"}
+    assert all(row["verdict"] == "abnormal" for row in rows if "spot" in row["file"])
+    assert all(0 < float(row["p_value"]) <= 1 for row in rows)
+
+
+def test_command_line_and_python_give_the_same_scores(data, model, films, tmp_path):
+    run(films / "spot", "--model", model, "--out", tmp_path / "s.csv")
+    images = data.test.images[data.test.kinds == "spot"][:FEW]
+    prediction = score_images(load_model(model), images)
+    assert [float(row["score"]) for row in rows_of(tmp_path / "s.csv")] == prediction.score.tolist()
+
+
+def test_a_bad_file_gets_its_row_and_the_rest_go_on(model, films, tmp_path):
+    (films / "spot" / "2.png").write_bytes(b"not a picture")
+    (films / "spot" / "3.png").write_bytes(b"")
+    out = tmp_path / "s.csv"
+    absent = films / "absent.png"
+    assert run(films / "spot", absent, "--model", model, "--out", out, "--batch-size", 2) == 1
+    status = {row["file"].rsplit("/", 1)[1]: row["status"] for row in rows_of(out)}
+    assert status["2.png"] == "not_an_image"
+    assert status["3.png"] == "empty"
+    assert status["absent.png"] == "missing"
+    assert [status[f"{i}.png"] for i in (0, 1, 4, 5)] == ["ok"] * 4
+    assert all(row["message"] for row in rows_of(out) if row["status"] != "ok")
+
+
+def test_globs_are_expanded_and_a_file_given_twice_is_scored_once(model, films, tmp_path):
+    out = tmp_path / "s.csv"
+    one = films / "normal" / "1.png"
+    assert run(films / "*" / "[01].png", one, "--model", model, "--out", out) == 0
+    assert len(rows_of(out)) == 4
+
+
+def test_maps_of_equal_names_in_other_folders_do_not_meet(model, films, tmp_path):
+    maps = tmp_path / "films" / "maps"
+    out = tmp_path / "s.csv"
+    arguments = (films, "--model", model, "--out", out, "--maps", maps, "--map-arrays")
+    assert run(*arguments) == 0
+    assert len(list(maps.rglob("*.map.png"))) == 2 * FEW
+    assert np.load(maps / "spot" / "0.png.map.npy").shape == (32, 32)
+    with Image.open(maps / "spot" / "0.png.map.png") as picture:
+        assert picture.size == (32, 32)
+        assert picture.mode == "RGB"
+    assert run(*arguments) == 0  # the maps themselves are not scored
+    assert len(rows_of(out)) == 2 * FEW
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["films/none/*.png", "--model", "model", "--out", "s.csv"], "no image found"),
+        (["films", "--model", "gone", "--out", "s.csv"], "no model folder"),
+        (["films", "--model", "model"], "out"),
+        (["films", "--model", "model", "--out", "s.csv", "--bogus"], "bogus"),
+        (["films", "--model", "model", "--out", "films"], "is a folder"),
+        (["films", "--model", "model", "--out", "s.csv", "--score", "best"], "must be one of"),
+        (["films", "--model", "model", "--out", "s.csv", "--batch-size", "0"], "at least 1"),
+    ],
+)
+def test_bad_usage_is_told_in_one_line_before_scoring(
+    arguments, words, model, films, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(score, "score_images", lambda *a: pytest.fail("scored"))
+    assert run(*arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert words in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "s.csv").exists()
+
+
+def test_an_interrupted_run_leaves_the_old_table(model, films, tmp_path, monkeypatch):
+    out = tmp_path / "s.csv"
+    out.write_text("old")
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(score, "score_images", stop)
+    assert run(films, "--model", model, "--out", out) == 130
+    assert out.read_text() == "old"
+    assert not [p for p in tmp_path.iterdir() if p.name.startswith(".s.csv")]
+
+
+def test_images_of_any_size_are_brought_to_the_model_s(detector):
+    large = make_data(size=80).test.images[:3]
+    assert len(score_images(detector, [*large, large[0][:50]])) == 4
+
+
+def test_too_few_calibration_normals_give_undecided(data, detector):
+    few = {name: values[:4] for name, values in detector.calibration.scores.items()}
+    detector.calibration = Calibration(few, 0.05)
+    prediction = score_images(detector, data.test.images[:2])
+    assert verdicts(detector, prediction) == ["undecided"] * 2
