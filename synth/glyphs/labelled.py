@@ -7,7 +7,7 @@ import numpy as np
 from synth.draws import chain, chain_array
 from synth.errors import SynthError
 
-SHARES = {"train": 60, "val": 10, "test": 30}
+SHARES = {"train": 50, "val": 25, "test": 25}
 """Percent of the glyphs of each digit that each part receives."""
 
 _MAX_SIDE = 128

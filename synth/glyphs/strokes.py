@@ -10,7 +10,7 @@ from synth.draws import chain, chain_array, field, words
 from synth.glyphs import pen
 from synth.glyphs.skeletons import SKELETONS
 
-COUNTS = {"train": 900, "val": 150, "test": 400}
+COUNTS = {"train": 900, "val": 400, "test": 400}
 """Glyphs of each digit in each part."""
 
 _SIDE = 64
