@@ -24,7 +24,7 @@ from safetensors.torch import load_file, save_file
 from simsid import __version__
 from simsid.detectors.calibration import Calibration
 from simsid.detectors.registry import detector_class
-from simsid.errors import ModelFolderError
+from simsid.errors import ModelFolderError, SimsidError
 
 if TYPE_CHECKING:
     from simsid.detectors.base import Detector
@@ -106,18 +106,17 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Detect
             f"{folder / CONFIG} has format {version}, this version reads {FORMAT_VERSION}: "
             "update the kit, or train the model again"
         )
-    cls = detector_class(described["detector"])
     try:
-        detector = cls(config_from_dict(cls.config_class, described["config"]))
-    except (TypeError, ValueError, KeyError) as error:
-        raise ModelFolderError(
-            f"{folder / CONFIG} does not describe a '{cls.name}': {error}"
-        ) from error
+        cls = detector_class(str(described.get("detector")))
+        with torch.random.fork_rng(devices=[]):  # building draws initial weights, in vain
+            detector = cls(config_from_dict(cls.config_class, described["config"]))
+    except (SimsidError, TypeError, ValueError, KeyError, AttributeError, RuntimeError) as error:
+        raise ModelFolderError(f"{folder / CONFIG} describes no detector: {error}") from error
     _load_weights(detector, folder / WEIGHTS)
     calibration = _read_json(folder / CALIBRATION)
     try:
         detector.calibration = Calibration.from_json(calibration)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise ModelFolderError(f"{folder / CALIBRATION} is damaged: {error}") from error
     missing = set(detector.score_names) - set(detector.calibration.scores)
     if missing:

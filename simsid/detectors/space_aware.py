@@ -24,7 +24,7 @@ from simsid.models.losses import (
     own_region,
     region_log_posterior,
 )
-from simsid.models.memory import cosine_similarity
+from simsid.models.memory import cosine_similarity, nearest_slot_distance
 from simsid.models.patches import image_to_patches
 
 DISCRIMINATOR, RECONSTRUCTION = "discriminator", "reconstruction"
@@ -157,7 +157,6 @@ class SpaceAwareDetector(Detector):
         out = self.generator(images)
         residual = (out.student - images).square()
         fake_logits = self.discriminator(out.student)
-        similarity = cosine_similarity(out.signature, self.scoring_slots)
         posterior = region_log_posterior(
             out.signature, self.scoring_slots, self.config.posterior_scale
         )
@@ -165,7 +164,7 @@ class SpaceAwareDetector(Detector):
             regions={
                 DISCRIMINATOR: -fake_logits,
                 RECONSTRUCTION: image_to_patches(residual, self.grid_size).mean((2, 3, 4)),
-                FEATURE_DISTANCE: 1 - similarity.max(-1).values,
+                FEATURE_DISTANCE: nearest_slot_distance(out.signature, self.scoring_slots),
                 REGION_POSTERIOR: -own_region(posterior),
             },
             pixels={RECONSTRUCTION: _smooth(out.student - images)},

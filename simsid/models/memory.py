@@ -45,6 +45,20 @@ def cosine_similarity(
         return torch.einsum("brd,rkd->brk", queries, slots)
 
 
+def nearest_slot_distance(
+    queries: Float[Tensor, "batch regions dim"], slots: Float[Tensor, "regions slots dim"]
+) -> Float[Tensor, "batch regions"]:
+    """1 - cosine to the nearest slot of the own region, in [0, 2].
+
+    Computed from the difference of the unit vectors: 1 - (a number near 1) would lose the digits
+    that tell a normal from a very normal film.
+    """
+    nearest = cosine_similarity(queries, slots).argmax(-1)  # batch, regions
+    chosen = slots[torch.arange(slots.shape[0], device=slots.device), nearest]
+    difference = F.normalize(queries.float(), dim=-1) - F.normalize(chosen.float(), dim=-1)
+    return 0.5 * difference.square().sum(-1)
+
+
 def all_region_similarity(
     queries: Float[Tensor, "batch regions dim"], slots: Float[Tensor, "regions slots dim"]
 ) -> Float[Tensor, "batch regions all_regions slots"]:

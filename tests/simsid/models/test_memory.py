@@ -9,6 +9,7 @@ from simsid.models.memory import (
     all_region_similarity,
     consolidate_slots,
     cosine_similarity,
+    nearest_slot_distance,
 )
 
 
@@ -100,3 +101,19 @@ def test_consolidated_slots_do_not_depend_on_global_random_state():
 
 def test_consolidation_gives_all_slots_even_from_few_features():
     assert consolidate_slots(torch.randn(3, 2, 8), 7).shape == (2, 7, 8)
+
+
+def test_the_distance_to_the_nearest_slot_keeps_its_small_digits():
+    slots = torch.randn(2, 5, 16)
+    queries = slots[:, 2][None].clone()
+    queries[0, 0, 0] += 1e-4
+    exact = 1 - F.cosine_similarity(queries.double(), slots[:, 2][None].double(), dim=-1)
+    ours = nearest_slot_distance(queries, slots)
+    assert torch.allclose(ours.double(), exact, rtol=0.05, atol=1e-13)
+    assert torch.allclose(
+        nearest_slot_distance(torch.randn(4, 2, 16, generator=torch.Generator().manual_seed(0)), slots),
+        1 - cosine_similarity(
+            torch.randn(4, 2, 16, generator=torch.Generator().manual_seed(0)), slots
+        ).max(-1).values,
+        atol=1e-5,
+    )  # fmt: skip

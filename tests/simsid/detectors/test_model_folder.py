@@ -1,0 +1,119 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from simsid.detectors import load_model
+from simsid.errors import ModelFolderError
+from tests.simsid.training.tiny import blobs, tiny_simsid
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models") / "model"
+    tiny_simsid().fit(blobs(30), epochs=1, batch_size=8, device="cpu").save(folder)
+    return folder
+
+
+@pytest.fixture
+def folder(saved, tmp_path):
+    import shutil
+
+    return shutil.copytree(saved, tmp_path / "model")
+
+
+def edit(path, change):
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+def test_the_folder_holds_what_the_contract_says_and_no_pickle(saved):
+    assert sorted(p.name for p in saved.iterdir()) == [
+        "calibration.json", "config.json", "model.safetensors",
+    ]  # fmt: skip
+
+
+def test_weights_that_only_training_needs_are_left_out(saved):
+    names = load_file(saved / "model.safetensors")
+    assert not any("teacher" in name for name in names)
+
+
+def test_saving_again_replaces_the_folder_whole_and_keeps_the_card(folder):
+    (folder / "README.md").write_text("card")
+    detector = load_model(folder)
+    detector.save(folder)
+    assert (folder / "README.md").read_text() == "card"
+    assert [p.name for p in folder.parent.iterdir()] == ["model"]
+
+
+def test_a_run_folder_opens_its_model(folder):
+    assert load_model(folder.parent).name == "simsid"
+
+
+@pytest.mark.parametrize("name", ["config.json", "calibration.json", "model.safetensors"])
+def test_a_missing_file_is_named(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(ModelFolderError, match=name):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("name", ["config.json", "calibration.json", "model.safetensors"])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"a": 1}'])
+def test_a_damaged_file_is_named(folder, name, content):
+    (folder / name).write_bytes(content)
+    with pytest.raises(ModelFolderError, match=name):
+        load_model(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c.update(format_version=99), "format 99"),
+        (lambda c: c.update(detector="unheard-of"), "unheard-of"),
+        (lambda c: c.update(detector=["simsid"]), "config.json"),
+        (lambda c: c["config"].update(slot_dim=24), "shape"),
+        (lambda c: c["config"].update(grid_size=[3, 3]), "config.json"),
+        (lambda c: c["config"].update(unknown=1), "unknown"),
+        (lambda c: c["config"].update(weights={"nonsense": 1}), "nonsense"),
+        (lambda c: c["config"].update(slot_dim="wide"), "config.json"),
+        (lambda c: c.update(config=None), "config.json"),
+    ],
+)
+def test_a_config_that_does_not_fit_is_refused(folder, change, message):
+    edit(folder / "config.json", change)
+    with pytest.raises(ModelFolderError, match=message):
+        load_model(folder)
+
+
+def test_weights_that_are_not_finite_are_refused(folder):
+    weights = load_file(folder / "model.safetensors")
+    weights["normal_mean"][0, 0, 0, 0] = float("nan")
+    save_file(weights, folder / "model.safetensors")
+    with pytest.raises(ModelFolderError, match="normal_mean"):
+        load_model(folder)
+
+
+def test_calibration_without_a_score_is_refused(folder):
+    edit(folder / "calibration.json", lambda c: c["scores"].pop("reconstruction"))
+    with pytest.raises(ModelFolderError, match="reconstruction"):
+        load_model(folder)
+
+
+def test_a_folder_that_is_not_there_says_so(tmp_path):
+    with pytest.raises(ModelFolderError, match="no model folder"):
+        load_model(tmp_path / "nothing")
+
+
+def test_loading_does_not_touch_the_random_state(folder):
+    before = torch.get_rng_state()
+    load_model(folder)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_a_loaded_model_scores_like_the_saved_one(saved):
+    one, two = load_model(saved), load_model(saved)
+    images = blobs(4, seed=5)
+    assert np.array_equal(one.predict(images).score, two.predict(images).score)
