@@ -16,7 +16,11 @@ def test_p_value_is_the_conformal_formula():
 
 
 def test_percentile_is_the_share_of_normals_below():
-    assert calibration([1, 2, 3, 4]).percentile("fused", np.array([0, 3, 9])).tolist() == [0, 50, 100]
+    assert calibration([1, 2, 3, 4]).percentile("fused", np.array([0, 3, 9])).tolist() == [
+        0,
+        50,
+        100,
+    ]
 
 
 @given(

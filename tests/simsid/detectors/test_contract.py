@@ -135,8 +135,9 @@ def test_an_explanation_names_slots_or_says_there_is_no_memory(fitted, images):
     assert why.weights.sum() <= 1 + 1e-4
     rows, cols = fitted.grid_size
     assert why.patch.shape == (SIZE[0] // rows, SIZE[1] // cols)
-    assert np.array_equal(why.patch, images[0][: why.patch.shape[0], why.patch.shape[1] :][
-        :, : why.patch.shape[1]])
+    assert np.array_equal(
+        why.patch, images[0][: why.patch.shape[0], why.patch.shape[1] :][:, : why.patch.shape[1]]
+    )
     assert why.nearest_training.shape[0] == len(why.slots)
     assert why.nearest_training.max() < 36
 

@@ -1,0 +1,139 @@
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+import yaml
+
+from simsid.detectors import load_model
+from simsid.train import main
+from synth.__main__ import main as synth
+
+SMALL = ["--detector", '{"channels": [8, 16], "decoder_channels": [4, 8], "scoring_slots": 8}']
+FAST = ["--epochs", "1", "--batch-size", "8", "--device", "cpu", "--precision", "fp32"]
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    out = tmp_path_factory.mktemp("digits") / "set"
+    synth(["generate", "--out", str(out), "--train", "24", "--val", "48", "--test-normal", "8",
+           "--test-per-kind", "3"])  # fmt: skip
+    return str(out)
+
+
+@pytest.fixture(scope="module")
+def run(digits, tmp_path_factory):
+    path = tmp_path_factory.mktemp("runs") / "run"
+    assert main(["--data-root", digits, "--run", str(path), *FAST, *SMALL]) == 0
+    return path
+
+
+def test_a_run_folder_holds_what_the_contract_says(run):
+    names = {p.name for p in run.iterdir()}
+    assert {"config.yaml", "metrics.jsonl", "checkpoint.pt", "model", "report"} <= names
+    report = json.loads((run / "report" / "report.json").read_text())
+    assert report["data_fingerprint"] == load_model(run).facts["data_fingerprint"]
+    assert (run / "model" / "README.md").exists()
+
+
+def test_the_written_config_trains_the_same_model_again(run, digits, tmp_path, capsys):
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    assert config["detector"]["scoring_slots"] == 8
+    again = tmp_path / "again"
+    assert (
+        main(["--config", str(run / "config.yaml"), "--run", str(again), "--report", "false"]) == 0
+    )
+    first = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    second = [json.loads(line) for line in (again / "metrics.jsonl").read_text().splitlines()]
+    assert first == second
+
+
+def test_a_second_run_gets_a_new_folder_and_says_so(digits, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    arguments = ["--data-root", digits, "--report", "false", *FAST, *SMALL]
+    assert main(arguments) == 0
+    assert main(arguments) == 0
+    assert (tmp_path / "runs" / "digitanatomy-simsid-0-2" / "model").is_dir()
+    assert "runs/digitanatomy-simsid-0 exists, so this is a new run" in capsys.readouterr().out
+
+
+def test_resuming_a_finished_run_trains_no_further(run, capsys):
+    before = (run / "metrics.jsonl").read_text()
+    assert main(["--run", str(run), "--resume", "--report", "false"]) == 0
+    assert (run / "metrics.jsonl").read_text() == before
+
+
+def command(*arguments, folder="."):
+    environment = os.environ | {"PYTHONPATH": os.getcwd(), "OMP_NUM_THREADS": "1"}
+    return subprocess.run([sys.executable, "-m", "simsid.train", *arguments], capture_output=True,
+                          text=True, cwd=folder, env=environment, timeout=120)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--model", "resnet"], "unknown model 'resnet'; choose one of: simsid"),
+        (["--epochs", "0"], "at least 1"),
+        (["--dataset", "folder"], "needs --data-root"),
+        (["--data-root", "/nowhere"], "/nowhere"),
+        (["--digits", "/nowhere.npz"], "nowhere.npz"),
+        (["--resume", "--run", "/nowhere"], "no run to resume"),
+        (["--resume"], "no run to resume"),
+        (["--detector.slots", "3"], "slots"),
+        (["--false-alarm-rate", "1.5"], "between 0 and 1"),
+        (["--preset", "huge"], "preset"),
+        (["--config", "/nowhere.yaml"], "nowhere.yaml"),
+    ],
+)
+def test_bad_usage_is_one_line_and_code_2(arguments, message, tmp_path, monkeypatch, capsys):
+    from simsid.cli import run_command
+
+    monkeypatch.chdir(tmp_path)
+    assert run_command(lambda: main(arguments)) == 2
+    error = capsys.readouterr().err.strip()
+    assert error.startswith("error: ")
+    assert "\n" not in error
+    assert message in error
+
+
+def test_settings_that_contradict_the_run_are_refused_on_resume(run, capsys):
+    from simsid.cli import run_command
+
+    assert run_command(lambda: main(["--run", str(run), "--resume", "--epochs", "7"])) == 2
+    assert "--epochs was 1, not 7" in capsys.readouterr().err
+
+
+def test_a_folder_that_holds_a_run_is_not_overwritten(run, digits, capsys):
+    from simsid.cli import run_command
+
+    assert run_command(lambda: main(["--data-root", digits, "--run", str(run)])) == 2
+    assert "add --resume" in capsys.readouterr().err
+
+
+def test_print_config_shows_yaml():
+    done = command("--print_config", "--seed", "3")
+    assert done.returncode == 0
+    assert yaml.safe_load(done.stdout)["seed"] == 3
+
+
+def test_ctrl_c_saves_and_the_run_goes_on(digits, tmp_path):
+    import signal
+
+    path = tmp_path / "run"
+    environment = os.environ | {"PYTHONPATH": os.getcwd(), "OMP_NUM_THREADS": "1"}
+    arguments = ["--data-root", digits, "--run", str(path), *FAST[2:], *SMALL, "--epochs", "300"]
+    process = subprocess.Popen([sys.executable, "-m", "simsid.train", *arguments], text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not (path / "config.yaml").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(2)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    assert f"--run {path} --resume" in out
+    steps = (path / "metrics.jsonl").read_text().count("\n")
+    assert 0 < steps < 900
