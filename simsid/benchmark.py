@@ -44,6 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
     if arguments[:1] == ["speed"]:
         arguments = arguments[1:]
     options = parse(make_parser(), arguments)
+    if (options.threads is not None and options.threads < 1) or options.repeats < 1:
+        raise ValueError("--threads and --repeats must be at least 1")
     if options.threads:
         torch.set_num_threads(options.threads)
     cls = detector_class(options.model)
@@ -90,9 +92,7 @@ def measure(detector: Detector, images: Tensor, bf16: bool, repeats: int) -> dic
 
     def score(batch: Tensor) -> Callable[[], None]:
         def run() -> None:
-            detector.eval()
-            with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-                detector.predict(batch)
+            detector.predict(batch, precision="bf16" if bf16 else "fp32")
 
         return run
 
@@ -123,8 +123,7 @@ def _components(detector: Detector, images: Tensor, bf16: bool, repeats: int) ->
             )
         )
     for _ in range(repeats):
-        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            detector.predict(images)
+        detector.predict(images, precision="bf16" if bf16 else "fp32")
     for handle in handles:
         handle.remove()
     return {name: float(np.median(values)) for name, values in spent.items() if values}

@@ -41,6 +41,12 @@ def make_parser() -> ArgumentParser:
         default="strokes",
         help="glyphs of digitanatomy: strokes, optdigits, mnist, or an .npz with images and labels",
     )
+    add(
+        "--digits-root",
+        type=str | None,
+        default=None,
+        help="folder of mnist's idx files; they are downloaded there when absent",
+    )
     add("--difficulty", type=float, default=0.0, help="of digitanatomy's anomalies, 0 to 1")
     add("--data-seed", type=int, default=0, help="seed of the generated data")
     add("--device", type=Literal["auto", "cpu", "cuda"], default="auto", help="where to score")
@@ -63,6 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
         options.data_root,
         image_size=detector.image_size,
         digits=options.digits,
+        digits_root=options.digits_root,
         difficulty=options.difficulty,
         data_seed=options.data_seed,
     )

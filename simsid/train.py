@@ -20,11 +20,12 @@ from simsid.detectors.calibration import DEFAULT_FALSE_ALARM_RATE
 from simsid.detectors.model_folder import config_from_dict
 from simsid.errors import SimsidError
 from simsid.evaluation.report import report_on
+from simsid.files import write_text
 from simsid.training import Training, TrainingInterrupted, TrainOptions
 from simsid.training.run_folder import RunFolder, latest_run_path, new_run_path
 
 # What --resume may be given beside: where and on what to run, not what to compute.
-_FREE_ON_RESUME = {"run", "resume", "device", "config", "data_root", "report"}
+_FREE_ON_RESUME = {"run", "resume", "device", "config", "data_root", "report", "tensorboard"}
 
 
 def make_parser() -> ArgumentParser:
@@ -56,6 +57,12 @@ def make_parser() -> ArgumentParser:
         type=str,
         default="strokes",
         help="glyphs of digitanatomy: strokes, optdigits, mnist, or an .npz with images and labels",
+    )
+    add(
+        "--digits-root",
+        type=str | None,
+        default=None,
+        help="folder of mnist's idx files; they are downloaded there when absent",
     )
     add("--difficulty", type=float, default=0.0, help="of digitanatomy's anomalies, 0 to 1")
     add(
@@ -94,6 +101,7 @@ def make_parser() -> ArgumentParser:
         help="run folder; default runs/<dataset>-<model>-<seed>",
     )
     add("--resume", action="store_true", help="go on from the run folder's checkpoint")
+    add("--tensorboard", action="store_true", help="write the losses for TensorBoard as well")
     add("--report", type=bool, default=True, help="evaluate and write the report at the end")
     return parser
 
@@ -104,7 +112,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(parser, arguments)
     path = _run_path(options)
     if options.resume:
-        options = _resumed_options(parser, options, path)
+        given = parser.parse_args(arguments, defaults=False)
+        options = _resumed_options(options, given, path)
     return train(options, path)
 
 
@@ -118,27 +127,27 @@ def train(options: Namespace, path: Path) -> int:
         seed=options.seed,
         device=options.device,
         precision=options.precision,
+        tensorboard=options.tensorboard,
     )
     if not 0 < options.false_alarm_rate < 1:
         raise SimsidError(
             f"--false-alarm-rate must lie between 0 and 1, not {options.false_alarm_rate}"
         )
     data = load_options_data(options)
-    config = detector_config(cls, options, data)
+    detector = build_detector(cls, options, data)
     with _MainRankFolder(path) as folder:
-        set_seed(options.seed)
-        training = Training(cls(config), data.train, train_options, folder, data.fingerprint)
+        training = Training(detector, data.train, train_options, folder, data.fingerprint)
         main_rank = training.accelerator.is_main_process
         say = print if main_rank else _silent
         if options.resume:
             training.restore()
             say(f"resuming {path} at step {training.position.total} of {training.total_steps}")
         elif main_rank:
-            _write_config(folder, options, config)
+            _write_config(folder, options, detector.config)
         say(_opening(options, data, training, path))
         try:
             detector = training.run()
-        except TrainingInterrupted:
+        except (TrainingInterrupted, KeyboardInterrupt):
             say(f"\nstopped; go on with: python -m simsid.train --run {path} --resume")
             return 130
         if not main_rank:
@@ -175,14 +184,15 @@ def load_options_data(options: Namespace) -> RadiographData:
         options.dataset,
         options.data_root,
         digits=options.digits,
+        digits_root=options.digits_root,
         difficulty=options.difficulty,
         contamination=options.contamination,
         data_seed=options.data_seed,
     )
 
 
-def detector_config(cls: type[Detector], options: Namespace, data: RadiographData) -> Any:
-    """The preset's numbers for this data, changed by ``--detector``.
+def build_detector(cls: type[Detector], options: Namespace, data: RadiographData) -> Detector:
+    """The preset's detector for this data, changed by ``--detector``, with weights of ``--seed``.
 
     Raises:
         SimsidError: a setting is unknown or cannot work.
@@ -196,10 +206,15 @@ def detector_config(cls: type[Detector], options: Namespace, data: RadiographDat
         for key, value in dict(options.detector).items():
             if key not in changed:
                 raise ValueError(f"unknown setting '{key}'; there are: {', '.join(changed)}")
-            changed[key] = changed[key] | value if isinstance(changed[key], dict) else value
-        return config_from_dict(cls.config_class, changed)
-    except (TypeError, ValueError) as error:
-        raise SimsidError(f"--detector, for {cls.name}: {error}") from error
+            inner = isinstance(changed[key], dict) and isinstance(value, dict)
+            changed[key] = changed[key] | value if inner else value
+        set_seed(options.seed)
+        return cls(config_from_dict(cls.config_class, changed))
+    except Exception as error:  # odd numbers can break a network in any way
+        raise SimsidError(
+            f"these settings do not make a '{cls.name}' for images of "
+            f"{data.image_size[0]}x{data.image_size[1]} px: {error or type(error).__name__}"
+        ) from error
 
 
 def _run_path(options: Namespace) -> Path:
@@ -219,31 +234,41 @@ def _run_path(options: Namespace) -> Path:
     return found
 
 
-def _resumed_options(parser: ArgumentParser, given: Namespace, path: Path) -> Namespace:
-    """The run's own settings; what was given beside must not contradict them."""
-    file = path / "config.yaml"
-    if not file.exists():
-        raise SimsidError(f"no run to resume at {path}: {file.name} is missing")
-    saved = yaml.safe_load(file.read_text(encoding="utf-8"))
-    defaults, values = parser.get_defaults().as_dict(), given.as_dict()
-    for key, value in values.items():
-        if key in saved and key not in _FREE_ON_RESUME and value not in (defaults[key], saved[key]):
+def _resumed_options(options: Namespace, given: Namespace, path: Path) -> Namespace:
+    """The run's own settings; what was given beside must not contradict them.
+
+    Args:
+        options: every option, defaults included.
+        given: only those that were typed.
+    """
+    saved = _read_config(path / "config.yaml")
+    for key, value in given.as_dict().items():
+        if key in saved and key not in _FREE_ON_RESUME and value != saved[key]:
             raise SimsidError(
                 f"--resume goes on with the run's own settings: --{key.replace('_', '-')} was "
                 f"{saved[key]}, not {value}. Leave it out, or start a new run"
             )
-    merged = {key: saved.get(key, value) for key, value in values.items()}
-    for key in _FREE_ON_RESUME & set(values):
-        if values[key] != defaults[key]:
-            merged[key] = values[key]
-    return Namespace(**merged)
+    free = {key: value for key, value in given.as_dict().items() if key in _FREE_ON_RESUME}
+    return Namespace(**(options.as_dict() | saved | free))
+
+
+def _read_config(file: Path) -> dict[str, Any]:
+    if not file.exists():
+        raise SimsidError(f"no run to resume at {file.parent}: {file.name} is missing")
+    try:
+        saved = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SimsidError(f"{file} is damaged: {error}") from error
+    if not isinstance(saved, dict) or "dataset" not in saved or "detector" not in saved:
+        raise SimsidError(f"{file} is damaged: it does not hold a run's settings")
+    return saved
 
 
 def _write_config(folder: RunFolder, options: Namespace, config: Any) -> None:
     """Everything needed to train this again: ``--config config.yaml``."""
     content = {k: v for k, v in options.as_dict().items() if k not in ("config", "run", "resume")}
     content["detector"] = _plain(dataclasses.asdict(config))
-    folder.config.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    write_text(folder.config, yaml.safe_dump(content, sort_keys=False))
 
 
 def _plain(value: Any) -> Any:

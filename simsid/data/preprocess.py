@@ -22,9 +22,16 @@ class Preprocessing:
     image_size: tuple[int, int]
 
     def apply(self, image: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "h w"]:
-        """Antialiased bilinear resize of a float32 image in [0, 1]; the same array if it fits."""
-        if image.shape == tuple(self.image_size):
-            return image
+        """Antialiased bilinear resize, then rounding to the 256 grey levels that training has.
+
+        Args:
+            image: float32 in [0, 1].
+        """
+        if image.shape != tuple(self.image_size):
+            image = self._resize(image)
+        return np.round(image * 255) / np.float32(255)
+
+    def _resize(self, image: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "h w"]:
         pixels = torch.from_numpy(np.ascontiguousarray(image, np.float32))[None, None]
         resized = F.interpolate(
             pixels,

@@ -31,8 +31,12 @@ class Calibration:
             raise ValueError(f"false_alarm_rate must lie in (0, 1), not {self.false_alarm_rate}")
         ordered = {name: np.sort(np.asarray(v, np.float64)) for name, v in self.scores.items()}
         for name, values in ordered.items():
-            if len(values) == 0 or not np.isfinite(values).all():
-                raise ValueError(f"calibration scores of '{name}' are empty or not finite")
+            if values.ndim != 1 or len(values) == 0 or not np.isfinite(values).all():
+                raise ValueError(f"calibration scores of '{name}' are empty or not finite numbers")
+        if len({len(values) for values in ordered.values()}) != 1:
+            raise ValueError("calibration scores differ in number")
+        if self.map_quantiles is not None and not np.isfinite(self.map_quantiles).all():
+            raise ValueError("map_quantiles must be finite")
         object.__setattr__(self, "scores", ordered)
 
     @property

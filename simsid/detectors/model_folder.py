@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 import shutil
 import tempfile
+import types
 import typing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +26,7 @@ from safetensors.torch import load_file, save_file
 from simsid import __version__
 from simsid.detectors.calibration import Calibration
 from simsid.detectors.registry import detector_class
-from simsid.errors import ModelFolderError, SimsidError
+from simsid.errors import ModelFolderError
 
 if TYPE_CHECKING:
     from simsid.detectors.base import Detector
@@ -58,15 +60,27 @@ def save_model(detector: Detector, folder: Path) -> None:
             shutil.copy(folder / CARD, draft / CARD)
         os.chmod(draft, 0o755)
         os.chmod(draft / WEIGHTS, 0o644)  # safetensors writes for its owner only
-        if folder.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
-            os.replace(folder, old / folder.name)
-            os.replace(draft, folder)
-            shutil.rmtree(old)
-        else:
-            os.replace(draft, folder)
+        _swap_in(draft, folder)
+    except SafetensorError as error:  # how safetensors reports a full disk
+        raise ModelFolderError(f"cannot write {folder}: {error}; what was there is kept") from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _swap_in(draft: Path, folder: Path) -> None:
+    """Put ``draft`` where ``folder`` is; put the old one back if that fails."""
+    if not folder.exists():
+        os.replace(draft, folder)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
+    os.replace(folder, old / folder.name)
+    try:
+        os.replace(draft, folder)
+    except OSError:
+        os.replace(old / folder.name, folder)
+        raise
+    finally:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def describe(detector: Detector) -> dict[str, Any]:
@@ -110,8 +124,9 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Detect
         cls = detector_class(str(described.get("detector")))
         with torch.random.fork_rng(devices=[]):  # building draws initial weights, in vain
             detector = cls(config_from_dict(cls.config_class, described["config"]))
-    except (SimsidError, TypeError, ValueError, KeyError, AttributeError, RuntimeError) as error:
+    except Exception as error:  # numbers from a stranger can break a network in any way
         raise ModelFolderError(f"{folder / CONFIG} describes no detector: {error}") from error
+    _check_image(detector, described.get("image"), folder / CONFIG)
     _load_weights(detector, folder / WEIGHTS)
     calibration = _read_json(folder / CALIBRATION)
     try:
@@ -121,8 +136,16 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Detect
     missing = set(detector.score_names) - set(detector.calibration.scores)
     if missing:
         raise ModelFolderError(f"{folder / CALIBRATION} lacks the scores {sorted(missing)}")
-    detector.facts = described.get("facts", {})
+    facts = described.get("facts")
+    detector.facts = facts if isinstance(facts, dict) else {}
     return detector.to(device).eval()
+
+
+def _check_image(detector: Detector, image: Any, path: Path) -> None:
+    """The stated size and range are those that this version feeds the network."""
+    ours = describe(detector)["image"]
+    if image != ours:
+        raise ModelFolderError(f"{path} asks for images {image}, this version gives {ours}")
 
 
 def config_from_dict(config_class: type, values: dict[str, Any]) -> Any:
@@ -132,13 +155,38 @@ def config_from_dict(config_class: type, values: dict[str, Any]) -> Any:
     if unknown:
         raise ValueError(f"unknown settings {sorted(unknown)}")
     hints = typing.get_type_hints(config_class)
-    return config_class(**{key: _typed(hints[key], value) for key, value in values.items()})
+    return config_class(**{key: _typed(key, hints[key], value) for key, value in values.items()})
 
 
-def _typed(hint: Any, value: Any) -> Any:
-    if dataclasses.is_dataclass(hint) and isinstance(value, dict):
-        return config_from_dict(hint, value)
-    return _tuples(value)
+def _typed(name: str, hint: Any, value: Any) -> Any:
+    if dataclasses.is_dataclass(hint):
+        if isinstance(value, hint):
+            return value
+        if isinstance(value, dict):
+            return config_from_dict(hint, value)
+    value = _tuples(value)
+    if not _fits(hint, value):
+        raise ValueError(f"'{name}' must be {getattr(hint, '__name__', hint)}, not {value!r}")
+    return value
+
+
+def _fits(hint: Any, value: Any) -> bool:
+    """Whether a plain value is of the annotated type; a whole number passes for a float."""
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return any(_fits(choice, value) for choice in inner)
+    if origin is tuple:
+        if not isinstance(value, tuple):
+            return False
+        if inner[-1] is Ellipsis:
+            return all(_fits(inner[0], item) for item in value)
+        return len(inner) == len(value) and all(map(_fits, inner, value))
+    if hint is float:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return number and math.isfinite(value)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, hint)
 
 
 def _tuples(value: Any) -> Any:
@@ -181,7 +229,7 @@ def _read_json(path: Path) -> dict[str, Any]:
         raise ModelFolderError(f"{path} is missing: this is not a complete model folder")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise ModelFolderError(f"{path} is damaged: {error}") from error
     if not isinstance(content, dict):
         raise ModelFolderError(f"{path} is damaged: expected an object")

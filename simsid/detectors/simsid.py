@@ -14,9 +14,10 @@ from simsid.detectors.space_aware import (
     SpaceAwareDetector,
 )
 from simsid.models.coders import PatchDecoder, PatchEncoder
-from simsid.models.generator import Generator
+from simsid.models.generator import Generator, GeneratorOutput
 from simsid.models.inpainting import InpaintingBlock
-from simsid.models.memory import MemoryMatrix, ReadConfig, consolidate_slots
+from simsid.models.losses import coverage_loss
+from simsid.models.memory import MemoryMatrix, ReadConfig, consolidate_slots, cosine_similarity
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,10 @@ class SimSID(SpaceAwareDetector):
 
     def learning_slots(self) -> Tensor:
         return self.signature_slots
+
+    def coverage(self, out: GeneratorOutput) -> Tensor:
+        similarity = cosine_similarity(out.signature.detach(), self.signature_slots)
+        return super().coverage(out) + coverage_loss(similarity)
 
     def slots_for_scoring(self, signatures: Tensor) -> Tensor:
         return consolidate_slots(signatures, self.config.scoring_slots)

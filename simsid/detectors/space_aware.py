@@ -14,7 +14,7 @@ from torch import Tensor
 
 from simsid.detectors.base import Detector, Evidence, Explanation, Player
 from simsid.models.coders import Discriminator
-from simsid.models.generator import Generator
+from simsid.models.generator import Generator, GeneratorOutput
 from simsid.models.jitter import jitter_patches
 from simsid.models.losses import (
     coverage_loss,
@@ -51,6 +51,7 @@ class SpaceAwareDetector(Detector):
 
     - ``discriminator``: minus the discriminator's logit of the student's reconstruction; as image
       score the papers' phi((D - mu) / sigma), with D counting *fakeness* so that higher = abnormal.
+      Ours judges patches: D is standardised in each region and averaged, before phi.
     - ``reconstruction``: mean squared residual of the student's reconstruction.
     - ``feature_distance``: 1 - cosine of the signature and the nearest scoring slot of its region.
     - ``region_posterior``: -log p(own region | signature) over every region's scoring slots.
@@ -117,7 +118,7 @@ class SpaceAwareDetector(Detector):
             posterior = region_log_posterior(out.signature, slots, self.config.posterior_scale)
             losses["posterior"] = -own_region(posterior).mean()
         if weights.coverage > 0:
-            losses["coverage"] = coverage_loss(cosine_similarity(out.signature.detach(), slots))
+            losses["coverage"] = self.coverage(out)
         losses["loss"] = sum(getattr(weights, name) * value for name, value in losses.items())
         yield "generator", losses
 
@@ -127,6 +128,11 @@ class SpaceAwareDetector(Detector):
 
     def remember(self, query: Tensor) -> None:
         """Called after each step with the queries of the batch; a queue takes them in."""
+
+    def coverage(self, out: GeneratorOutput) -> Tensor:
+        """Pulls learned slots to where features are; without it they stay a random codebook."""
+        similarity = cosine_similarity(out.query.detach(), self.generator.memory.slots)
+        return coverage_loss(similarity)
 
     def learning_slots(self) -> Tensor:
         """(regions, slots, signature_dim) that the posterior is learned with."""

@@ -20,7 +20,7 @@ from simsid.detectors.space_aware import (
 from simsid.models.coders import PatchDecoder, PatchEncoder
 from simsid.models.generator import Generator, PixelMemory
 from simsid.models.inpainting import InpaintingBlock
-from simsid.models.memory import MemoryQueue, ReadConfig
+from simsid.models.memory import MemoryQueue, ReadConfig, consolidate_slots
 
 _PAPER_WEIGHTS = LossWeights(
     reconstruction=10.0,
@@ -85,8 +85,8 @@ class SQUIDConfig:
 
     @property
     def scoring_slots(self) -> int:
-        """Scores are measured against the queue itself."""
-        return self.num_slots
+        """Scores are measured against centres of the queue, which holds training films as such."""
+        return max(1, self.num_slots // 4)
 
     @classmethod
     def preset(
@@ -144,7 +144,8 @@ class SQUID(SpaceAwareDetector):
         super().consolidate(batches)
 
     def slots_for_scoring(self, signatures: Tensor) -> Tensor:
-        return self.generator.memory.slots
+        queue = self.generator.memory.slots
+        return consolidate_slots(queue.transpose(0, 1), self.config.scoring_slots)
 
 
 def _build(config: SQUIDConfig) -> Generator:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
 from simsid.data.datasets import LabelledImages, RadiographData
 from simsid.detectors.base import Detector
@@ -33,13 +32,11 @@ class Evaluation:
         results: what ``report.json`` holds; strictly JSON.
         test: the test part.
         prediction: of the test part.
-        calibration_maps: (n, height, width) maps of the data set's calibration normals, or None.
     """
 
     results: dict[str, Any]
     test: LabelledImages
     prediction: Prediction
-    calibration_maps: Float[np.ndarray, "n height width"] | None
 
 
 def evaluate_detector(
@@ -55,7 +52,7 @@ def evaluate(
     """Score the test part once and measure everything on it. Higher score = more abnormal.
 
     The threshold of the image verdict is the detector's own, from its calibration normals; that of
-    the pixel verdict is the value which 1 % of the pixels of ``data.calibration`` exceed.
+    the pixel verdict is the value which 1 % of its calibration normals' pixels exceed.
 
     Args:
         progress: wraps an iterable of batches, given their number; for a progress bar.
@@ -77,7 +74,6 @@ def evaluate(
     started = time.perf_counter()
     prediction = _predict(detector, test.images, progress)
     seconds = time.perf_counter() - started
-    own, calibration_maps = _check_calibration(detector, data)
     labels = test.labels.astype(np.int64)
     results = {
         "format_version": FORMAT_VERSION,
@@ -90,9 +86,10 @@ def evaluate(
             name: metrics.ranking_metrics(labels, prediction.scores[name])
             for name in detector.score_names
         },
-        "pixel": _pixel(test, prediction, calibration_maps),
+        "pixel": _pixel(detector, test, prediction),
         "reconstruction": _reconstruction(test, labels, prediction),
-        "calibration": _calibration(detector, labels, prediction) | {"is_own": own},
+        "calibration": _calibration(detector, labels, prediction)
+        | {"is_own": _is_own(detector, data)},
         "data": {"name": data.name, "facts": data.facts},
         "data_fingerprint": data.fingerprint,
         "model": _model(detector),
@@ -101,7 +98,7 @@ def evaluate(
         "images_per_second": len(test) / seconds,
     }
     results["seconds"] = time.perf_counter() - started
-    return Evaluation(strict_json(results), test, prediction, calibration_maps)
+    return Evaluation(strict_json(results), test, prediction)
 
 
 def strict_json(value: Any) -> Any:
@@ -130,17 +127,13 @@ def _predict(detector: Detector, images: np.ndarray, progress: Progress | None) 
     return prediction
 
 
-def _check_calibration(
-    detector: Detector, data: RadiographData
-) -> tuple[bool, Float[np.ndarray, "n height width"] | None]:
-    """Whether these calibration normals are those the detector was calibrated on; their maps."""
+def _is_own(detector: Detector, data: RadiographData) -> bool:
+    """Whether these calibration normals are those the detector was calibrated on."""
     if len(data.calibration) == 0:
-        return False, None
-    prediction = _predict(detector, data.calibration, None)
+        return False
+    again = np.sort(_predict(detector, data.calibration, None).score)
     kept = detector.calibration.scores[detector.score_names[0]]
-    again = np.sort(prediction.score)
-    same = len(kept) == len(again) and np.allclose(kept, again, _SAME_SCORE, _SAME_SCORE)
-    return bool(same), prediction.anomaly_map[:, 0]
+    return len(kept) == len(again) and np.allclose(kept, again, _SAME_SCORE, _SAME_SCORE)
 
 
 def _counts(data: RadiographData, test: LabelledImages) -> dict[str, int]:
@@ -168,14 +161,13 @@ def _image(detector: Detector, labels: np.ndarray, prediction: Prediction) -> di
 
 
 def _pixel(
-    test: LabelledImages, prediction: Prediction, calibration_maps: np.ndarray | None
+    detector: Detector, test: LabelledImages, prediction: Prediction
 ) -> dict[str, Any] | None:
     """Pixel metrics over normals and those abnormals that have a mask; None without masks."""
     if test.masks is None:
         return None
-    threshold = None
-    if calibration_maps is not None:
-        threshold = float(np.quantile(calibration_maps, 1 - NORMAL_PIXELS_FLAGGED))
+    kept = detector.calibration.map_quantiles
+    threshold = None if kept is None else kept[1]
     masked = (test.labels == 0) | test.masks.any((1, 2))
     values = pixel_metrics(prediction.anomaly_map[masked, 0], test.masks[masked], threshold)
     return values | {

@@ -23,7 +23,7 @@ from simsid.evaluation.render import to_html, to_markdown
 from simsid.evaluation.style import shared_style
 from simsid.evaluation.training_curves import draw_training_curves, read_metrics
 from simsid.files import write_text
-from simsid.map_scale import MapScale
+from simsid.map_scale import map_scale
 
 REPORT, FIGURES = "report", "figures"
 
@@ -70,8 +70,7 @@ def draw_figures(
     """Draw what this detector and data allow; names to files."""
     folder.mkdir(parents=True, exist_ok=True)
     results, source = evaluation.results, source_line(evaluation.results)
-    maps = evaluation.calibration_maps
-    scale = MapScale() if maps is None else MapScale.from_normals(maps)
+    scale = map_scale(detector)
     figures: dict[str, Path | None] = {}
     with shared_style():
         figures["panels"] = draw_panels(evaluation, scale, folder / "panels.png")

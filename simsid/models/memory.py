@@ -186,7 +186,8 @@ def consolidate_slots(
     unit = F.normalize(features.float(), dim=-1).transpose(0, 1)  # regions, count, dim
     generator = torch.Generator().manual_seed(seed)
     order = torch.rand(regions, count, generator=generator).argsort(-1)
-    first = order[:, torch.arange(num_slots) % count]  # with few normals some slots coincide
+    distinct = max(1, min(num_slots, count // 4))  # a slot for every film would know them by heart
+    first = order[:, torch.arange(num_slots) % distinct]  # with few normals some slots coincide
     centres = unit.gather(1, first.to(unit.device)[..., None].expand(-1, -1, unit.shape[-1]))
     for _ in range(iterations):
         nearest = (unit @ centres.transpose(1, 2)).argmax(-1)  # regions, count

@@ -108,6 +108,8 @@ class Training:
             while not self.finished:
                 self._run_stage(bar)
         self.save()
+        if self._asked_to_stop():
+            raise TrainingInterrupted
         self.detector.eval()
         self.detector.consolidate(self.batches)
         self.detector.set_reference(self.batches)
@@ -144,12 +146,14 @@ class Training:
             if turn is None:
                 return logged
             player, losses = turn
-            if not torch.isfinite(losses["loss"]):
+            if self._on_any_rank(not torch.isfinite(losses["loss"])):
                 raise TrainingError(self._not_finite(player, losses))
             optimiser = self._optimisers[player]
             optimiser.zero_grad(set_to_none=True)
             losses["loss"].backward()
             self._average_gradients(optimiser)
+            if not _finite_gradients(optimiser):
+                raise TrainingError(self._not_finite(player, losses))
             optimiser.step()
             self._schedules[player].step()
             logged |= {f"{player}.{name}": value.detach() for name, value in losses.items()}
@@ -183,11 +187,22 @@ class Training:
             },
             refresh=False,
         )
-        if self._stop:
+        if self._asked_to_stop():
             self.save()
             raise TrainingInterrupted
         if self.position.step < self.steps_per_epoch:
             self._save_if_due()
+
+    def _asked_to_stop(self) -> bool:
+        return self._on_any_rank(self._stop)
+
+    def _on_any_rank(self, flag: bool) -> bool:
+        """Ranks must leave the loop at the same step, or the others wait for ever."""
+        if self.accelerator.num_processes == 1:
+            return bool(flag)
+        votes = torch.tensor(float(flag), device=self.device)
+        dist.all_reduce(votes)
+        return bool(votes > 0)
 
     def batches(self) -> Iterator[Tensor]:
         """Training normals in order, (b, 1, height, width) float32 in [0, 1]."""
@@ -221,6 +236,8 @@ class Training:
         if self.folder is None or not self.accelerator.is_main_process:
             return
         self.folder.append_metrics(self.log)
+        if self.options.tensorboard:
+            self.folder.append_tensorboard(self.log)
         self.log = []
         save_checkpoint(
             self.folder.checkpoint,
@@ -257,7 +274,12 @@ class Training:
                     f"{self.folder.checkpoint} was made with {key} {content[key]}, not {value}: "
                     "resume with the same settings and data, or start a new run"
                 )
-        self.detector.load_state_dict(content["model"])
+        try:
+            self.detector.load_state_dict(content["model"])
+        except RuntimeError as error:
+            raise TrainingError(
+                f"{self.folder.checkpoint} does not fit the run's config.yaml: was it edited? {error}"
+            ) from error
         self.position = Position(**content["position"])
         if content["optimisers"]:
             self._make_optimisers(self.detector.stages()[self.position.stage].name)
@@ -265,7 +287,9 @@ class Training:
                 schedule = self._schedules[name]
                 schedule.last_epoch = content["schedules"][name]
                 optimiser.load_state_dict(content["optimisers"][name])
-        self.folder.truncate_metrics(self.position.total)
+        if self.accelerator.is_main_process:
+            self.folder.truncate_metrics(self.position.total)
+        self.accelerator.wait_for_everyone()
 
     def _not_finite(self, player: str, losses: dict[str, Tensor]) -> str:
         shown = ", ".join(f"{name} {float(value.detach()):.3g}" for name, value in losses.items())
@@ -273,7 +297,8 @@ class Training:
         if self.folder is not None and self.folder.checkpoint.exists():
             kept = f"the last good checkpoint is kept in {self.folder.checkpoint}"
         return (
-            f"the {player}'s loss is not finite at step {self.position.total + 1} ({shown}); {kept}. "
+            f"the {player}'s loss or gradient is not finite at step "
+            f"{self.position.total + 1} ({shown}); {kept}. "
             "Try --precision fp32, a lower learning rate, or look for damaged images"
         )
 
@@ -340,6 +365,13 @@ def _optimiser(player: Player) -> torch.optim.Optimizer:
         player.learning_rate,
         betas=player.betas,
         weight_decay=player.weight_decay,
+    )
+
+
+def _finite_gradients(optimiser: torch.optim.Optimizer) -> bool:
+    gradients = [p.grad for group in optimiser.param_groups for p in group["params"]]
+    return bool(
+        torch.isfinite(torch.nn.utils.get_total_norm([g for g in gradients if g is not None]))
     )
 
 

@@ -22,6 +22,7 @@ class TrainOptions:
         precision: 'bf16' autocast, 'fp32', or 'auto': bf16 where the hardware multiplies in it.
         checkpoint_seconds: at least this long between two checkpoints.
         progress: show a progress bar on standard error.
+        tensorboard: write the losses for TensorBoard too, which must be installed.
     """
 
     epochs: int = 10
@@ -31,6 +32,7 @@ class TrainOptions:
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     checkpoint_seconds: float = 15.0
     progress: bool = True
+    tensorboard: bool = False
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch_size < 1:

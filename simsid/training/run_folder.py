@@ -59,6 +59,22 @@ class RunFolder:
         except OSError as error:
             raise TrainingError(f"cannot write {self.metrics}: {error.strerror}") from error
 
+    def append_tensorboard(self, lines: list[dict[str, Any]]) -> None:
+        """Write the same numbers as TensorBoard events into ``tensorboard/``.
+
+        Raises:
+            TrainingError: TensorBoard is not installed.
+        """
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError as error:
+            raise TrainingError("--tensorboard needs it: pip install tensorboard") from error
+        with SummaryWriter(str(self.path / "tensorboard")) as writer:
+            for line in lines:
+                for name, value in line.items():
+                    if isinstance(value, float):
+                        writer.add_scalar(name.replace(".", "/"), value, line["step"])
+
     def truncate_metrics(self, last_step: int) -> None:
         """Drop what was logged after ``last_step``: a resumed run logs those steps again."""
         if not self.metrics.exists():

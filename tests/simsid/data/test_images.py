@@ -127,9 +127,11 @@ def test_a_bomb_is_refused_by_its_header_without_a_warning(tmp_path):
         assert code_of(path) == "too_large"
 
 
-def test_preprocessing_leaves_an_image_that_fits_alone():
+def test_preprocessing_only_rounds_an_image_that_fits():
     image = np.random.default_rng(0).random((32, 48)).astype(np.float32)
-    assert Preprocessing((32, 48)).apply(image) is image
+    applied = Preprocessing((32, 48)).apply(image)
+    assert np.abs(applied - image).max() <= 0.5 / 255 + 1e-6
+    assert np.array_equal(Preprocessing((32, 48)).apply(applied), applied)
 
 
 def test_preprocessing_averages_when_it_shrinks():
