@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
@@ -135,10 +136,11 @@ def train(options: Namespace, path: Path) -> int:
         )
     data = load_options_data(options)
     detector = build_detector(cls, options, data)
-    with _MainRankFolder(path) as folder:
-        training = Training(detector, data.train, train_options, folder, data.fingerprint)
-        main_rank = training.accelerator.is_main_process
-        say = print if main_rank else _silent
+    folder = RunFolder(path)
+    training = Training(detector, data.train, train_options, folder, data.fingerprint)
+    main_rank = training.accelerator.is_main_process
+    say = print if main_rank else _silent
+    with folder if main_rank else nullcontext():  # only the main rank locks and writes
         if options.resume:
             training.restore()
             say(f"resuming {path} at step {training.position.total} of {training.total_steps}")
@@ -168,7 +170,10 @@ def train(options: Namespace, path: Path) -> int:
         detector.save(folder.model)
         say(f"trained in {time.monotonic() - started:.0f} s; model folder: {folder.model}")
         if options.report and data.test is not None:
-            summary = report_on(detector, data, folder.report, folder.metrics, folder.model)
+            command = f"python -m simsid.train --config {folder.config}"
+            summary = report_on(
+                detector, data, folder.report, folder.metrics, folder.model, command
+            )
             say(summary)
         elif data.test is None:
             say(
@@ -268,6 +273,7 @@ def _write_config(folder: RunFolder, options: Namespace, config: Any) -> None:
     """Everything needed to train this again: ``--config config.yaml``."""
     content = {k: v for k, v in options.as_dict().items() if k not in ("config", "run", "resume")}
     content["detector"] = _plain(dataclasses.asdict(config))
+    folder.metrics.unlink(missing_ok=True)  # left by a start that never reached a checkpoint
     write_text(folder.config, yaml.safe_dump(content, sort_keys=False))
 
 
@@ -289,22 +295,6 @@ def _opening(options: Namespace, data: RadiographData, training: Training, path:
         f"{len(data.calibration)} to calibrate, {height}x{width} px, {training.device}, "
         f"{training.accelerator.mixed_precision.replace('no', 'fp32')}\nrun folder: {path}{note}"
     )
-
-
-class _MainRankFolder:
-    """Only the main rank locks and writes; the others get the paths."""
-
-    def __init__(self, path: Path) -> None:
-        from accelerate import PartialState
-
-        self.folder, self.main = RunFolder(path), PartialState().is_main_process
-
-    def __enter__(self) -> RunFolder:
-        return self.folder.__enter__() if self.main else self.folder
-
-    def __exit__(self, *details: Any) -> None:
-        if self.main:
-            self.folder.__exit__(*details)
 
 
 def _silent(*_: object) -> None:

@@ -388,7 +388,7 @@ class Detector(nn.Module, ABC):
     ) -> Detector:
         """Train on normal images (n, height, width), then calibrate on held-out normals.
 
-        Without ``calibration``, every tenth image is held out. Options: see ``TrainOptions``.
+        Without ``calibration``, a tenth of the images is held out. Options: see ``TrainOptions``.
         """
         from simsid.training.fit import fit_in_memory
 

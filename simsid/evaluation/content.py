@@ -15,6 +15,9 @@ _CAPTIONS = {
     "% bootstrap intervals over test images.",
     "scores": "Scores of calibration normals, test normals and each kind.",
     "reconstruction": "How far reconstructions are from their images.",
+    "why": "The most abnormal region of each kind's median image: as it came, rebuilt, the memory slots "
+    "it was rebuilt from, decoded, with their addressing weights, and the training patch nearest to "
+    "the strongest slot.",
     "training": "Training losses by step: faint each step, strong a running mean.",
     "embedding": "t-SNE of patch features of calibration normals and of memory slots, left by "
     "source, right by region.",
@@ -91,6 +94,8 @@ def sections_of(
     if results["reconstruction"] is not None:
         table = _reconstruction_table(results)
         sections.append(Section("Reconstruction", (table, *shown("reconstruction"))))
+    if shown("why"):
+        sections.append(Section("Why", shown("why")))
     if shown("training", "embedding"):
         sections.append(Section("Training and memory", shown("training", "embedding")))
     sections.append(Section("Limits", tuple(limits_of(results))))

@@ -22,6 +22,7 @@ from simsid.evaluation.panels import draw_panels
 from simsid.evaluation.render import to_html, to_markdown
 from simsid.evaluation.style import shared_style
 from simsid.evaluation.training_curves import draw_training_curves, read_metrics
+from simsid.evaluation.why import draw_why
 from simsid.files import write_text
 from simsid.map_scale import map_scale
 
@@ -87,6 +88,7 @@ def draw_figures(
         if metrics_file is not None and metrics_file.exists():
             lines = read_metrics(metrics_file)
             figures["training"] = draw_training_curves(lines, folder / "training.png", source)
+        figures["why"] = draw_why(evaluation, detector, data, folder / "why.png")
         if hasattr(detector, "embedding") and len(data.calibration) >= 2:
             vectors = detector.embedding(data.calibration[:60])
             figures["embedding"] = draw_embedding(

@@ -25,7 +25,7 @@ def fit_in_memory(
 
     Args:
         images: (n, height, width) normals, uint8 or float in [0, 1].
-        calibration: (m, height, width) normals; None holds out every tenth image.
+        calibration: (m, height, width) normals; None holds out a tenth of ``images``.
         options: fields of :class:`TrainOptions`; ``epochs`` defaults to the detector's 'quick'.
     """
     images = as_uint8(detector, images)

@@ -17,7 +17,7 @@ class TrainOptions:
     Attributes:
         epochs: passes over the training normals, all stages together.
         batch_size: images a step, over all ranks together.
-        seed: of weights, order, augmentation and noise.
+        seed: of order, augmentation and noise; weights are drawn before, where the detector is built.
         device: 'auto' takes a GPU when there is one.
         precision: 'bf16' autocast, 'fp32', or 'auto': bf16 where the hardware multiplies in it.
         checkpoint_seconds: at least this long between two checkpoints.

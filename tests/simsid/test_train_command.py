@@ -85,6 +85,14 @@ def command(*arguments, folder="."):
         (["--false-alarm-rate", "1.5"], "between 0 and 1"),
         (["--preset", "huge"], "preset"),
         (["--config", "/nowhere.yaml"], "nowhere.yaml"),
+        (["--detector.num_slots", "abc"], "num_slots"),
+        (["--detector.grid_size", "[0, 3]"], "do not make a 'simsid'"),
+        (["--detector.channels", "[]"], "do not make a 'simsid'"),
+        (["--detector.slot_dim", "30"], "do not make a 'simsid'"),
+        (["--detector.reduce", "sum"], "reduce"),
+        (["--detector.fusion", "3"], "fusion"),
+        (["--data-root", "/nowhere", "--difficulty", "0.5"], "means nothing with --data-root"),
+        (["--digits", "mnist"], "digits_root"),
     ],
 )
 def test_bad_usage_is_one_line_and_code_2(arguments, message, tmp_path, monkeypatch, capsys):
@@ -103,6 +111,31 @@ def test_settings_that_contradict_the_run_are_refused_on_resume(run, capsys):
 
     assert run_command(lambda: main(["--run", str(run), "--resume", "--epochs", "7"])) == 2
     assert "--epochs was 1, not 7" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", ["", "a: [", "- 1", "dataset: digitanatomy"])
+def test_a_damaged_config_is_named_on_resume(content, tmp_path, capsys):
+    from simsid.cli import run_command
+
+    (tmp_path / "config.yaml").write_text(content)
+    assert run_command(lambda: main(["--run", str(tmp_path), "--resume"])) == 2
+    assert "config.yaml is damaged" in capsys.readouterr().err
+
+
+def test_a_failed_start_leaves_no_folder(tmp_path, monkeypatch, capsys):
+    from simsid.cli import run_command
+
+    monkeypatch.chdir(tmp_path)
+    assert run_command(lambda: main(["--detector.slot_dim", "30"])) == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_tensorboard_events_are_written_when_asked(digits, tmp_path):
+    pytest.importorskip("tensorboard")
+    path = tmp_path / "run"
+    arguments = ["--data-root", digits, "--run", str(path), "--report", "false", "--tensorboard"]
+    assert main([*arguments, *FAST, *SMALL]) == 0
+    assert list((path / "tensorboard").iterdir())
 
 
 def test_a_folder_that_holds_a_run_is_not_overwritten(run, digits, capsys):

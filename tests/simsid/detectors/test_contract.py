@@ -147,3 +147,28 @@ def test_predictions_join_in_order(fitted, images):
     halves = Prediction.concatenate([fitted.predict(images[:3]), fitted.predict(images[3:])])
     assert np.allclose(whole.score, halves.score, rtol=1e-4, atol=1e-4)
     assert list(halves.scores) == list(whole.scores)
+
+
+@pytest.mark.parametrize("name", detector_names())
+@pytest.mark.parametrize("count", [12, 60])
+def test_few_normals_give_scores_that_still_tell_films_apart(name, count):
+    detector = build(name).fit(films(count), epochs=1, batch_size=4, device="cpu")
+    scores = detector.predict(films(20, seed=4)).score
+    assert len(np.unique(scores)) > 15
+    assert np.abs(scores).max() < 1000
+
+
+def test_bfloat16_scores_are_near_and_say_the_same(fitted, images):
+    exact, rounded = fitted.predict(images), fitted.predict(images, precision="bf16")
+    assert np.isfinite(rounded.score).all()
+    assert rounded.anomaly_map.dtype == exact.anomaly_map.dtype == np.float32
+
+
+@pytest.mark.parametrize("name", detector_names())
+def test_settings_that_cannot_be_reduced_or_fused_are_refused_at_once(name):
+    from dataclasses import replace
+
+    config = build(name).config
+    for changes in ({"reduce": "sum"}, {"fusion": (("unheard-of", 1.0),)}, {"fusion": ()}):
+        with pytest.raises(ValueError, match=r"reduce|fusion"):
+            detector_class(name)(replace(config, **changes))

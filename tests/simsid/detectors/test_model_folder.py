@@ -80,6 +80,16 @@ def test_a_damaged_file_is_named(folder, name, content):
         (lambda c: c["config"].update(weights={"nonsense": 1}), "nonsense"),
         (lambda c: c["config"].update(slot_dim="wide"), "config.json"),
         (lambda c: c.update(config=None), "config.json"),
+        (lambda c: c["config"].update(grid_size=[0, 3]), "config.json"),
+        (lambda c: c["config"].update(image_size=[96]), "image_size"),
+        (lambda c: c["config"].update(channels=[]), "config.json"),
+        (lambda c: c["config"].update(fusion=3), "fusion"),
+        (lambda c: c["config"].update(reduce="sum"), "reduce"),
+        (lambda c: c["config"].update(map_floor="x"), "map_floor"),
+        (lambda c: c["config"].update(read_scale=None), "read_scale"),
+        (lambda c: c["config"].update(weights=3), "weights"),
+        (lambda c: c["image"].update(range=[0, 255]), "255"),
+        (lambda c: c["image"].update(height=7), "7"),
     ],
 )
 def test_a_config_that_does_not_fit_is_refused(folder, change, message):
@@ -94,6 +104,44 @@ def test_weights_that_are_not_finite_are_refused(folder):
     save_file(weights, folder / "model.safetensors")
     with pytest.raises(ModelFolderError, match="normal_mean"):
         load_model(folder)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda c: c["scores"].update(reconstruction=[[1.0], [2.0]]),
+        lambda c: c["scores"].update(reconstruction=[1.0]),
+        lambda c: c.update(map_quantiles=[1.0]),
+        lambda c: c.update(false_alarm_rate=2),
+        lambda c: c.update(scores=3),
+    ],
+)
+def test_calibration_that_makes_no_sense_is_refused(folder, change):
+    edit(folder / "calibration.json", change)
+    with pytest.raises(ModelFolderError, match=r"calibration\.json"):
+        load_model(folder)
+
+
+def test_nested_json_is_refused(folder):
+    (folder / "config.json").write_text("[" * 100_000)
+    with pytest.raises(ModelFolderError, match=r"config\.json is damaged"):
+        load_model(folder)
+
+
+def test_a_disk_that_fills_up_keeps_the_old_folder(folder, monkeypatch):
+    from safetensors import SafetensorError
+
+    from simsid.detectors import model_folder
+
+    def full(*_, **__):
+        raise SafetensorError("I/O error: No space left on device")
+
+    detector = load_model(folder)
+    monkeypatch.setattr(model_folder, "save_file", full)
+    with pytest.raises(ModelFolderError, match="what was there is kept"):
+        detector.save(folder)
+    assert load_model(folder).name == "simsid"
+    assert [p.name for p in folder.parent.iterdir()] == ["model"]
 
 
 def test_calibration_without_a_score_is_refused(folder):

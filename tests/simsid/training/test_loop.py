@@ -84,6 +84,27 @@ def test_the_last_good_checkpoint_survives_a_loss_that_is_not_finite(tmp_path):
         assert again.position.total == 5 or again.position.total == 4
 
 
+def test_a_gradient_that_is_not_finite_stops_before_the_weights_take_it():
+    training = Training(tiny_simsid(), blobs(16), options(epochs=1))
+    weight = training.detector.generator.to_query.weight
+    weight.register_hook(lambda gradient: gradient * float("inf"))
+    with pytest.raises(TrainingError, match="gradient is not finite"):
+        training.run()
+    assert torch.isfinite(weight).all()
+
+
+def test_a_stop_in_the_very_last_step_is_heard(tmp_path):
+    with RunFolder(tmp_path) as folder:
+        training = Training(tiny_simsid(), blobs(16), options(epochs=1), folder)
+        save = training.save
+        training.save = lambda: (save(), setattr(training, "_stop", True))
+        with pytest.raises(TrainingInterrupted):
+            training.run()
+        again = Training(tiny_simsid(), blobs(16), options(epochs=1), folder)
+        again.restore()
+        assert again.finished
+
+
 def test_a_run_is_not_resumed_on_other_data_or_settings(tmp_path):
     with RunFolder(tmp_path) as folder:
         Training(tiny_simsid(), blobs(16), options(epochs=1), folder, "ours").run()
