@@ -60,7 +60,7 @@ class PixelMemory(nn.Module):
         height, width = x.shape[2:]
         pixels = x.permute(0, 2, 3, 1).unflatten(0, (-1, regions))  # batch, regions, h, w, c
         queries = pixels.permute(0, 2, 3, 1, 4).flatten(0, 2)  # batch * h * w, regions, c
-        read, _ = self.memory(queries)
+        read = self.memory.read(queries)
         read = read.unflatten(0, (-1, height, width)).permute(0, 3, 4, 1, 2).flatten(0, 1)
         if self.training:
             self._seen = pixels.detach().mean((2, 3))

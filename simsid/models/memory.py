@@ -107,6 +107,21 @@ class _Memory(nn.Module):
         weights = address(cosine_similarity(queries, self.slots), self.read_config, self.training)
         return torch.einsum("brk,rkd->brd", weights.to(self.slots.dtype), self.slots), weights
 
+    def read(
+        self, queries: Float[Tensor, "batch regions dim"]
+    ) -> Float[Tensor, "batch regions dim"]:
+        """What ``forward`` reads, without the weights: in evaluation only the chosen slots are touched.
+
+        A softmax over the k largest logits *is* the renormalised top-k of the full softmax.
+        """
+        top_k = self.read_config.top_k
+        if self.training or top_k is None or self.read_config.threshold > 0:
+            return self(queries)[0]
+        similarity, chosen = cosine_similarity(queries, self.slots).topk(top_k, dim=-1)
+        weights = (self.read_config.scale * similarity).softmax(-1)
+        region = torch.arange(self.num_regions, device=chosen.device)[:, None]
+        return torch.einsum("brk,brkd->brd", weights, self.slots[region, chosen])
+
 
 class MemoryMatrix(_Memory):
     """Learned slots, trained by gradient like any weight. Source: SimSID, 'space-aware memory'."""

@@ -117,3 +117,10 @@ def test_the_distance_to_the_nearest_slot_keeps_its_small_digits():
         ).max(-1).values,
         atol=1e-5,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_reading_without_weights_reads_the_same(training):
+    memory = MemoryQueue(3, 20, 8, ReadConfig(top_k=4)).train(training)
+    queries = torch.randn(5, 3, 8)
+    assert torch.allclose(memory.read(queries), memory(queries)[0], atol=1e-6)
