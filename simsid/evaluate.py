@@ -12,7 +12,7 @@ from jsonargparse import ArgumentParser
 from tqdm import tqdm
 
 from simsid.cli import parse, run_command
-from simsid.data.load import DATASETS, load_data
+from simsid.data.options import add_data_options, load_from_options
 from simsid.detectors import load_model
 from simsid.errors import SimsidError
 from simsid.evaluation.report import report_on
@@ -28,27 +28,7 @@ def make_parser() -> ArgumentParser:
     )
     add = parser.add_argument
     add("--model", type=str, required=True, help="run folder or model folder")
-    add("--dataset", type=Literal[DATASETS], default="digitanatomy", help="what to evaluate on")
-    add(
-        "--data-root",
-        type=str | None,
-        default=None,
-        help="folder of the data set; digitanatomy without one is generated in memory",
-    )
-    add(
-        "--digits",
-        type=str,
-        default="strokes",
-        help="glyphs of digitanatomy: strokes, optdigits, mnist, or an .npz with images and labels",
-    )
-    add(
-        "--digits-root",
-        type=str | None,
-        default=None,
-        help="folder of mnist's idx files; they are downloaded there when absent",
-    )
-    add("--difficulty", type=float, default=0.0, help="of digitanatomy's anomalies, 0 to 1")
-    add("--data-seed", type=int, default=0, help="seed of the generated data")
+    add_data_options(parser)
     add("--device", type=Literal["auto", "cpu", "cuda"], default="auto", help="where to score")
     add("--out", type=str, required=True,
         help="name.json; name.md, name.html and figures/ are written beside it")  # fmt: skip
@@ -64,15 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(make_parser(), arguments)
     out = _json_path(options.out)
     detector = load_model(options.model, pick_device(options.device))
-    data = load_data(
-        options.dataset,
-        options.data_root,
-        image_size=detector.image_size,
-        digits=options.digits,
-        digits_root=options.digits_root,
-        difficulty=options.difficulty,
-        data_seed=options.data_seed,
-    )
+    data = load_from_options(options, detector.image_size)
     typed = sys.argv[1:] if arguments is None else arguments
     summary = report_on(
         detector,

@@ -15,7 +15,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from simsid.cli import parse, run_command
 from simsid.data.datasets import RadiographData
-from simsid.data.load import DATASETS, load_data
+from simsid.data.options import add_data_options, load_from_options
 from simsid.detectors import Detector, detector_class, detector_names
 from simsid.detectors.calibration import DEFAULT_FALSE_ALARM_RATE
 from simsid.detectors.model_folder import config_from_dict
@@ -39,13 +39,7 @@ def make_parser() -> ArgumentParser:
     )
     add = parser.add_argument
     add("--config", action="config", help="YAML file with any of these options")
-    add("--dataset", type=Literal[DATASETS], default="digitanatomy", help="what to train on")
-    add(
-        "--data-root",
-        type=str | None,
-        default=None,
-        help="folder of the data set; digitanatomy without one is generated in memory",
-    )
+    add_data_options(parser)
     add("--model", type=str, default="simsid", help=f"one of: {', '.join(detector_names())}")
     add(
         "--preset",
@@ -54,25 +48,11 @@ def make_parser() -> ArgumentParser:
         help="quick: about a minute on two CPU cores; paper: the sizes of the sources",
     )
     add(
-        "--digits",
-        type=str,
-        default="strokes",
-        help="glyphs of digitanatomy: strokes, optdigits, mnist, or an .npz with images and labels",
-    )
-    add(
-        "--digits-root",
-        type=str | None,
-        default=None,
-        help="folder of mnist's idx files; they are downloaded there when absent",
-    )
-    add("--difficulty", type=float, default=0.0, help="of digitanatomy's anomalies, 0 to 1")
-    add(
         "--contamination",
         type=float,
         default=0.0,
         help="share of abnormal images in training, 0 to 1",
     )
-    add("--data-seed", type=int, default=0, help="seed of the generated data, apart from --seed")
     add("--epochs", type=int | None, default=None, help="passes over the data; default by preset")
     add("--batch-size", type=int, default=16, help="images a step, over all ranks")
     add("--seed", type=int, default=0, help="of weights, order, augmentation and noise")
@@ -134,7 +114,7 @@ def train(options: Namespace, path: Path) -> int:
         raise SimsidError(
             f"--false-alarm-rate must lie between 0 and 1, not {options.false_alarm_rate}"
         )
-    data = load_options_data(options)
+    data = load_from_options(options)
     detector = build_detector(cls, options, data)
     folder = RunFolder(path)
     training = Training(detector, data.train, train_options, folder, data.fingerprint)
@@ -181,19 +161,6 @@ def train(options: Namespace, path: Path) -> int:
                 f"python -m simsid.score IMAGES --model {path} --out scores.csv"
             )
     return 0
-
-
-def load_options_data(options: Namespace) -> RadiographData:
-    """The data set that these options name."""
-    return load_data(
-        options.dataset,
-        options.data_root,
-        digits=options.digits,
-        digits_root=options.digits_root,
-        difficulty=options.difficulty,
-        contamination=options.contamination,
-        data_seed=options.data_seed,
-    )
 
 
 def build_detector(cls: type[Detector], options: Namespace, data: RadiographData) -> Detector:

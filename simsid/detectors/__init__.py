@@ -1,7 +1,8 @@
 """Methods behind one contract: fit on normals, predict, save, load."""
 
-from simsid.detectors.base import Detector, Evidence, Explanation, Player, Stage
+from simsid.detectors.base import Detector
 from simsid.detectors.calibration import Calibration
+from simsid.detectors.contract import Evidence, Explanation, Player, Stage
 from simsid.detectors.model_folder import load_model, save_model
 from simsid.detectors.registry import detector_class, detector_names, register
 

@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from simsid.detectors.base import Detector, Evidence, Player
+from simsid.detectors.base import Detector
+from simsid.detectors.contract import Evidence, Player
 from simsid.detectors.registry import register
 from simsid.detectors.residual import RECONSTRUCTION, residual_evidence
 from simsid.models.autoencoder import Autoencoder, small_size

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -25,67 +24,13 @@ from simsid.detectors.calibration import (
     MAP_QUANTILES,
     Calibration,
 )
+from simsid.detectors.contract import Evidence, Explanation, Player, Stage
 from simsid.errors import SimsidError
 from simsid.prediction import Prediction
 
 FUSED = "fused"
 _MIN_STD = 1e-6
 _MIN_SHARE = 0.05  # of the median region: one that hardly varies must not drown the others
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """Raw, uncalibrated numbers for a batch; higher = more abnormal.
-
-    Attributes:
-        regions: for each component, (batch, patches).
-        pixels: for some components, (batch, 1, height, width); others are upsampled from regions.
-        reconstruction: (batch, 1, height, width) or None.
-    """
-
-    regions: dict[str, Tensor]
-    pixels: dict[str, Tensor] = field(default_factory=dict)
-    reconstruction: Tensor | None = None
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A part of training, with its share of the epochs. Most detectors have one."""
-
-    name: str
-    share: float = 1.0
-
-
-@dataclass(frozen=True)
-class Player:
-    """Parameters that one optimiser moves."""
-
-    parameters: list[nn.Parameter]
-    learning_rate: float
-    betas: tuple[float, float] = (0.9, 0.999)
-    weight_decay: float = 0.0
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """Why a region scored as it did: the normal slots and training patches it was compared with.
-
-    Attributes:
-        patch: (patch_height, patch_width) the region as it came in.
-        inpainted: the region as the detector rebuilt it, or None.
-        slots: indices of the slots that rebuilt it, strongest first.
-        weights: their addressing weights, summing to at most 1.
-        slot_images: (slots, patch_height, patch_width) each slot decoded into a picture, or None.
-        nearest_training: (slots, n) indices of the training images whose patch in this region is
-            nearest to each slot; empty when the detector keeps none.
-    """
-
-    patch: Float[np.ndarray, "h w"]
-    inpainted: Float[np.ndarray, "h w"] | None
-    slots: np.ndarray
-    weights: np.ndarray
-    slot_images: np.ndarray | None
-    nearest_training: np.ndarray
 
 
 class Detector(nn.Module, ABC):

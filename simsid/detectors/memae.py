@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from simsid.detectors.ae import default_grid, preset_channels
-from simsid.detectors.base import Detector, Evidence, Player
+from simsid.detectors.base import Detector
+from simsid.detectors.contract import Evidence, Player
 from simsid.detectors.registry import register
 from simsid.detectors.residual import RECONSTRUCTION, residual_evidence
 from simsid.models.autoencoder import MemoryAutoencoder, addressing_entropy

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from simsid.detectors.base import Evidence
+from simsid.detectors.contract import Evidence
 from simsid.models.patches import image_to_patches
 
 RECONSTRUCTION = "reconstruction"

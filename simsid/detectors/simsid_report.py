@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from simsid.detectors.base import Detector, Evidence, Explanation, Player, Stage
+from simsid.detectors.base import Detector
+from simsid.detectors.contract import Evidence, Explanation, Player, Stage
 from simsid.detectors.registry import register
 from simsid.detectors.residual import RECONSTRUCTION, residual_evidence
 from simsid.models.losses import (

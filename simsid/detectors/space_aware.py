@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from simsid.detectors.base import Detector, Evidence, Explanation, Player
+from simsid.detectors.base import Detector
+from simsid.detectors.contract import Evidence, Explanation, Player
 from simsid.models.coders import Discriminator
 from simsid.models.generator import Generator, GeneratorOutput
 from simsid.models.jitter import jitter_patches
@@ -153,9 +155,9 @@ class SpaceAwareDetector(Detector):
         nearest = min(NEAREST_TRAINING, similarity.shape[-1])
         self.nearest_training[..., :nearest] = similarity.topk(nearest, dim=-1).indices.int()
 
+    @abstractmethod
     def slots_for_scoring(self, signatures: Tensor) -> Tensor:
         """(regions, slots, signature_dim) that the feature distance reads."""
-        raise NotImplementedError
 
     # --- scoring ----------------------------------------------------------------------------
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from simsid.data.datasets import RadiographData
-from simsid.detectors.base import Detector, Explanation
+from simsid.detectors.base import Detector
+from simsid.detectors.contract import Explanation
 from simsid.errors import SimsidError
 from simsid.evaluation.evaluate import Evaluation
 from simsid.evaluation.figures import source_line

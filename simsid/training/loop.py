@@ -8,8 +8,6 @@ what an uninterrupted one sees.
 from __future__ import annotations
 
 import dataclasses
-import math
-import signal
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -22,14 +20,14 @@ from jaxtyping import UInt8
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from simsid.detectors.base import Detector, Player, Stage
+from simsid.detectors.base import Detector
 from simsid.errors import TrainingError
 from simsid.training.checkpoint import load_checkpoint, save_checkpoint
 from simsid.training.options import TrainOptions, make_accelerator
 from simsid.training.run_folder import RunFolder
+from simsid.training.schedule import make_optimiser, rate, share_epochs
+from simsid.training.signals import StopSignals
 
-_WARM_UP = 0.15
-_FINAL_RATE = 0.01
 _EVALUATION_BATCH = 64
 
 
@@ -214,7 +212,7 @@ class Training:
     def _make_optimisers(self, stage: str) -> None:
         steps = self.stage_epochs[self.position.stage] * self.steps_per_epoch
         for name, player in self.detector.players(stage).items():
-            optimiser = _optimiser(player)
+            optimiser = make_optimiser(player)
             self._optimisers[name] = optimiser
             self._schedules[name] = torch.optim.lr_scheduler.LambdaLR(
                 optimiser, lambda step, steps=steps: rate(step, steps)
@@ -316,56 +314,8 @@ class Training:
             dynamic_ncols=True,
         )
 
-    def _listening(self) -> _Signals:
-        return _Signals(self)
-
-
-class _Signals:
-    """First Ctrl-C or SIGTERM asks the loop to save and stop; a second Ctrl-C stops at once."""
-
-    def __init__(self, training: Training) -> None:
-        self.training = training
-        self.previous: dict[int, Any] = {}
-
-    def __enter__(self) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            try:
-                self.previous[number] = signal.signal(number, self._ask)
-            except ValueError:  # not in the main thread: nobody to listen for
-                return
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self.previous.items():
-            signal.signal(number, handler)
-
-    def _ask(self, number: int, frame: object) -> None:
-        if self.training._stop and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        self.training._stop = True
-
-
-def share_epochs(stages: list[Stage] | tuple[Stage, ...], epochs: int) -> list[int]:
-    """Epochs of each stage, in proportion to its share, at least one each."""
-    total = sum(stage.share for stage in stages)
-    return [max(1, round(epochs * stage.share / total)) for stage in stages]
-
-
-def rate(step: int, steps: int) -> float:
-    """Learning rate factor: linear warm-up, then half a cosine down to 1 %."""
-    warm_up = max(1, round(_WARM_UP * steps))
-    if step < warm_up:
-        return (step + 1) / warm_up
-    along = min(1.0, (step - warm_up) / max(1, steps - warm_up))
-    return _FINAL_RATE + (1 - _FINAL_RATE) * 0.5 * (1 + math.cos(math.pi * along))
-
-
-def _optimiser(player: Player) -> torch.optim.Optimizer:
-    return torch.optim.AdamW(
-        player.parameters,
-        player.learning_rate,
-        betas=player.betas,
-        weight_decay=player.weight_decay,
-    )
+    def _listening(self) -> StopSignals:
+        return StopSignals(self)
 
 
 def _finite_gradients(optimiser: torch.optim.Optimizer) -> bool:

@@ -12,7 +12,7 @@ from tests.simsid.helpers import make_detector
 @pytest.fixture
 def model(data, tmp_path, registered, monkeypatch):
     make_detector(data).save(tmp_path / "model")
-    monkeypatch.setattr(evaluate, "load_data", lambda *args, **options: data)
+    monkeypatch.setattr(evaluate, "load_from_options", lambda *args, **options: data)
     return tmp_path / "model"
 
 

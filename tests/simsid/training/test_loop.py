@@ -11,8 +11,8 @@ import torch
 from simsid.detectors import Stage
 from simsid.errors import TrainingError
 from simsid.training import Training, TrainingInterrupted, TrainOptions
-from simsid.training.loop import rate, share_epochs
 from simsid.training.run_folder import RunFolder
+from simsid.training.schedule import rate, share_epochs
 from tests.simsid.training.tiny import blobs, tiny_simsid, tiny_squid
 
 OPTIONS = {"epochs": 3, "batch_size": 8, "device": "cpu", "precision": "fp32", "progress": False}
