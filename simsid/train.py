@@ -259,7 +259,8 @@ def _opening(options: Namespace, data: RadiographData, training: Training, path:
         note = f" (runs/{base} exists, so this is a new run)"
     return (
         f"{options.model} ({size:.2f} M parameters) on {data.name}: {len(data.train)} normals to train, "
-        f"{len(data.calibration)} to calibrate, {height}x{width} px, {training.device}, "
+        f"{len(data.calibration)} to calibrate "
+        f"({data.facts['calibration_from']}), {height}x{width} px, {training.device}, "
         f"{training.accelerator.mixed_precision.replace('no', 'fp32')}\nrun folder: {path}{note}"
     )
 

@@ -53,6 +53,7 @@ def make_digitanatomy(
         "config": dataclasses.asdict(config) | {"digits": config.digits_name, "digits_root": None},
         "train": len(made.train),
         "calibration": len(made.calibration),
+        "calibration_from": "glyphs that train does not have",
         "contaminated": int(np.sum(contaminated)),
         "grid_size": [config.rows, config.cols],
     }

@@ -58,9 +58,16 @@ def read_folder(
     validation = _labelled(root, "val", image_size)
     if validation is not None and (validation.labels == 0).sum() >= MIN_CALIBRATION:
         validation, calibration = _take_calibration(validation)
+        source = "half of the normals in val"
     else:
         train, calibration = split_calibration(train)
-    facts: dict = {"name": name, "train": len(train), "calibration": len(calibration)}
+        source = f"a tenth of train (val holds fewer than {MIN_CALIBRATION} normals)"
+    facts: dict = {
+        "name": name,
+        "train": len(train),
+        "calibration": len(calibration),
+        "calibration_from": source,
+    }
     manifest = _manifest(root)
     if manifest is not None:
         facts |= manifest

@@ -112,7 +112,10 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Detect
     if (folder / "model").is_dir() and not (folder / CONFIG).exists():
         folder = folder / "model"  # a run folder was given
     if not folder.is_dir():
-        raise ModelFolderError(f"no model folder at {folder}: train one, or check the path")
+        raise ModelFolderError(
+            f"no model folder at {folder}: train one, or check the path; "
+            "models that come with the kit lie in hub/bundled/"
+        )
     described = _read_json(folder / CONFIG)
     version = described.get("format_version")
     if version != FORMAT_VERSION:

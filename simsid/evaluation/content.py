@@ -68,6 +68,11 @@ def summary_of(results: dict[str, Any], report: Path) -> str:
             f"at the calibrated threshold: sensitivity {number(image['sensitivity'])}, false "
             f"alarms {_percent(flagged)} (stated {_percent(image['false_alarm_rate'])})"
         )
+    else:
+        lines.append(
+            "no verdicts: there are too few calibration normals for a false-alarm rate of "
+            f"{_percent(image['false_alarm_rate'])}; at {_percent(0.05)} it takes 19"
+        )
     return "\n".join([*lines, f"report: {report}"])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Literal
 
 import torch
@@ -39,6 +40,8 @@ class TrainOptions:
             raise ValueError("epochs and batch_size must be at least 1")
         if self.seed < 0:
             raise ValueError("seed must not be negative")
+        if self.tensorboard and find_spec("tensorboard") is None:
+            raise ValueError("--tensorboard needs TensorBoard: pip install tensorboard")
         if self.device == "cuda" and not torch.cuda.is_available():
             raise ValueError(
                 "device 'cuda' was asked for, but torch finds no GPU: use 'cpu' or 'auto'"

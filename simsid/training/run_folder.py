@@ -60,15 +60,9 @@ class RunFolder:
             raise TrainingError(f"cannot write {self.metrics}: {error.strerror}") from error
 
     def append_tensorboard(self, lines: list[dict[str, Any]]) -> None:
-        """Write the same numbers as TensorBoard events into ``tensorboard/``.
+        """Write the same numbers as TensorBoard events into ``tensorboard/``."""
+        from torch.utils.tensorboard import SummaryWriter  # optional: checked by TrainOptions
 
-        Raises:
-            TrainingError: TensorBoard is not installed.
-        """
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError as error:
-            raise TrainingError("--tensorboard needs it: pip install tensorboard") from error
         with SummaryWriter(str(self.path / "tensorboard")) as writer:
             for line in lines:
                 for name, value in line.items():
