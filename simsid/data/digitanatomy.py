@@ -27,7 +27,7 @@ def make_digitanatomy(
 
     Train, validation and test are drawn from disjoint glyphs. Calibration shares its glyphs with
     validation, not with train: normals written by hands that training saw score too low, and a
-    threshold from them raises two to three times the false alarms that it states.
+    threshold from them raises about twice the false alarms that it states.
 
     Raises:
         DataError: the configuration or the glyph source is unusable.

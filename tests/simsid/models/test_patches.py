@@ -1,3 +1,4 @@
+import jaxtyping
 import pytest
 import torch
 
@@ -34,3 +35,8 @@ def test_a_patch_is_not_its_own_neighbour():
     features[0, 5] = 1.0
     assert neighbourhoods(features, (3, 4))[0, 5].sum() == 0
     assert neighbourhoods(features, (3, 4)).sum() == 8
+
+
+def test_annotated_shapes_are_proved_while_tests_run():
+    with pytest.raises(jaxtyping.TypeCheckError):
+        neighbourhoods(torch.zeros(9, 4), (3, 3))  # the batch axis is missing
