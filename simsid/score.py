@@ -18,13 +18,12 @@ from tqdm import tqdm
 from simsid.cli import parse, run_command
 from simsid.data.find import common_folder, find_images
 from simsid.data.images import read_image
-from simsid.data.preprocess import Preprocessing
 from simsid.detectors import Detector, load_model
 from simsid.errors import ImageError, SimsidError
 from simsid.evaluate import pick_device
 from simsid.files import atomic_text
 from simsid.map_scale import MapScale, map_scale, overlay
-from simsid.scoring import UNDECIDED, score_images, verdicts
+from simsid.scoring import UNDECIDED, prepare_image, verdicts
 
 COLUMNS = ("file", "score", "percentile", "p_value", "verdict", "status", "message")
 SCORED = "ok"
@@ -110,7 +109,7 @@ def score_files(
     maps: MapFiles | None = None,
 ) -> Iterator[dict[str, object]]:
     """A row of ``COLUMNS`` for each file, in order; a bad file has its error's code as status."""
-    scale, prepare = map_scale(detector), Preprocessing(detector.image_size)
+    scale = map_scale(detector)
     with tqdm(total=len(files), unit="image", desc="scoring", disable=None, leave=False) as bar:
         for start in range(0, len(files), batch_size):
             batch = files[start : start + batch_size]
@@ -118,11 +117,11 @@ def score_files(
             images: dict[Path, np.ndarray] = {}
             for file in batch:
                 try:
-                    images[file] = prepare.apply(read_image(file))
+                    images[file] = prepare_image(detector, read_image(file))
                 except ImageError as error:
                     rows[file] = _failure(file, error)
             if images:
-                prediction = score_images(detector, list(images.values()), score)
+                prediction = detector.predict(np.stack(list(images.values())), score)
                 words = verdicts(detector, prediction, score)
                 for index, (file, image) in enumerate(images.items()):
                     rows[file] = {

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from simsid.data.images import check_image
-from simsid.data.preprocess import Preprocessing
 from simsid.detectors.base import Detector
 from simsid.prediction import Prediction
 
@@ -29,8 +28,19 @@ def score_images(
     """
     if len(images) == 0:
         raise ValueError("no images to score")
-    prepare = Preprocessing(detector.image_size)
-    return detector.predict(np.stack([prepare.apply(_as_float(i)) for i in images]), score)
+    return detector.predict(np.stack([prepare_image(detector, i) for i in images]), score)
+
+
+def prepare_image(detector: Detector, image: np.ndarray) -> np.ndarray:
+    """A film of any size as ``detector.predict`` takes it: checked, windowed, fitted, resized.
+
+    Args:
+        image: (height, width), float in [0, 1] or uint8.
+
+    Raises:
+        ImageError: too small, constant, not finite or out of range.
+    """
+    return detector.preprocessing.apply(_as_float(image))
 
 
 def verdicts(detector: Detector, prediction: Prediction, score: str | None = None) -> list[str]:

@@ -135,6 +135,8 @@ def train(options: Namespace, path: Path) -> int:
         if not main_rank:
             return 0
         detector = detector.cpu()
+        if data.preprocessing is not None:
+            detector.preprocessing = data.preprocessing
         detector.calibrate(data.calibration, options.false_alarm_rate)
         detector.facts = {
             "data": data.facts,

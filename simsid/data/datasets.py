@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from simsid.data.preprocess import Preprocessing
+
 
 @dataclass(frozen=True)
 class LabelledImages:
@@ -19,6 +21,10 @@ class LabelledImages:
         kinds: (n,) 'normal' or the kind of anomaly.
         masks: (n, height, width) bool, or None where there is no pixel truth.
         names: (n,) a name for each image, for tables.
+        attributes: for each attribute that the data set tells (view, sex, age, ...), (n,) text,
+            '' where unknown.
+        boxes: for each image, (k, 4) left, top, right, bottom of its findings in pixels of
+            ``images``; None where the data set has no boxes.
     """
 
     images: np.ndarray
@@ -26,6 +32,8 @@ class LabelledImages:
     kinds: np.ndarray
     masks: np.ndarray | None
     names: np.ndarray
+    attributes: dict[str, np.ndarray] = field(default_factory=dict)
+    boxes: tuple[np.ndarray, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -40,6 +48,8 @@ class RadiographData:
         train, calibration: (n, height, width) uint8 normals.
         validation, test: labelled, or None.
         facts: how it was made or where it was read from; goes into the model folder.
+        preprocessing: what was done to the films; goes into the model folder, so that every door
+            does the same. None: images are at their native size.
     """
 
     name: str
@@ -48,6 +58,7 @@ class RadiographData:
     validation: LabelledImages | None = None
     test: LabelledImages | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    preprocessing: Preprocessing | None = None
 
     @property
     def image_size(self) -> tuple[int, int]:

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from simsid.data.preprocess import Preprocessing
 from simsid.detectors.calibration import (
     DEFAULT_FALSE_ALARM_RATE,
     MAP_QUANTILES,
@@ -77,6 +78,7 @@ class Detector(nn.Module, ABC):
         self.register_buffer("normal_mean", torch.zeros(1, 1, *self.image_size))
         self.register_buffer("normal_deviation", torch.ones(()))
         self.calibration: Calibration | None = None
+        self.preprocessing = Preprocessing(self.image_size)  # what every door does to a film first
         self.facts: dict[str, Any] = {}  # data fingerprint, training facts: saved with the weights
 
     # --- what a subclass says -------------------------------------------------------------

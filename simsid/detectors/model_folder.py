@@ -24,6 +24,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from simsid import __version__
+from simsid.data.preprocess import Preprocessing
 from simsid.detectors.calibration import Calibration
 from simsid.detectors.registry import detector_class
 from simsid.errors import ModelFolderError
@@ -31,7 +32,7 @@ from simsid.errors import ModelFolderError
 if TYPE_CHECKING:
     from simsid.detectors.base import Detector
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 WEIGHTS, CONFIG, CALIBRATION, CARD = (
     "model.safetensors",
     "config.json",
@@ -95,6 +96,7 @@ def describe(detector: Detector) -> dict[str, Any]:
             "range": [0.0, 1.0],
             "channels": 1,
         },
+        "preprocessing": detector.preprocessing.to_json(),
         "scores": list(detector.score_names),
         "versions": {"simsid": __version__, "torch": torch.__version__},
         "facts": detector.facts,
@@ -130,6 +132,7 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Detect
     except Exception as error:  # numbers from a stranger can break a network in any way
         raise ModelFolderError(f"{folder / CONFIG} describes no detector: {error}") from error
     _check_image(detector, described.get("image"), folder / CONFIG)
+    detector.preprocessing = _preprocessing(detector, described, folder / CONFIG)
     _load_weights(detector, folder / WEIGHTS)
     calibration = _read_json(folder / CALIBRATION)
     try:
@@ -149,6 +152,19 @@ def _check_image(detector: Detector, image: Any, path: Path) -> None:
     ours = describe(detector)["image"]
     if image != ours:
         raise ModelFolderError(f"{path} asks for images {image}, this version gives {ours}")
+
+
+def _preprocessing(detector: Detector, described: dict[str, Any], path: Path) -> Preprocessing:
+    try:
+        preprocessing = config_from_dict(Preprocessing, described["preprocessing"])
+    except Exception as error:
+        raise ModelFolderError(f"{path} has no usable preprocessing: {error!r}") from error
+    if preprocessing.image_size != detector.image_size:
+        raise ModelFolderError(
+            f"{path} prepares images of {preprocessing.image_size} px, "
+            f"its detector takes {detector.image_size}"
+        )
+    return preprocessing
 
 
 def config_from_dict(config_class: type, values: dict[str, Any]) -> Any:
