@@ -110,7 +110,7 @@ def test_bad_usage_is_told_in_one_line_before_scoring(
     arguments, words, model, films, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(score, "score_images", lambda *a: pytest.fail("scored"))
+    monkeypatch.setattr(score, "prepare_image", lambda *a: pytest.fail("scored"))
     assert run(*arguments) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ")
@@ -126,7 +126,7 @@ def test_an_interrupted_run_leaves_the_old_table(model, films, tmp_path, monkeyp
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(score, "score_images", stop)
+    monkeypatch.setattr(score, "prepare_image", stop)
     assert run(films, "--model", model, "--out", out) == 130
     assert out.read_text() == "old"
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".s.csv")]
