@@ -1,4 +1,4 @@
-"""``python -m simsid.evaluate``: a model on a labelled test part, as numbers and a report."""
+"""``python -m simsid.evaluate``: a model on a labelled part of a data set, as a report."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from simsid.cli import parse, run_command
 from simsid.data.options import add_data_options, load_from_options
 from simsid.detectors import load_model
 from simsid.errors import SimsidError
+from simsid.evaluation.evaluate import PARTS
 from simsid.evaluation.report import report_on
 
 _METRICS = "metrics.jsonl"
@@ -24,11 +25,13 @@ def make_parser() -> ArgumentParser:
     parser = ArgumentParser(
         exit_on_error=False,
         prog="python -m simsid.evaluate",
-        description="Evaluate a model on the labelled test part of a data set, and write a report.",
+        description="Evaluate a model on a labelled part of a data set, and write a report.",
     )
     add = parser.add_argument
     add("--model", type=str, required=True, help="run folder or model folder")
     add_data_options(parser)
+    add("--part", type=Literal[PARTS] | None, default=None,
+        help="labelled part to measure on; default: test when there is one, else validation")  # fmt: skip
     add("--device", type=Literal["auto", "cpu", "cuda"], default="auto", help="where to score")
     add("--out", type=str, required=True,
         help="name.json; name.md, name.html and figures/ are written beside it")  # fmt: skip
@@ -44,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(make_parser(), arguments)
     out = _json_path(options.out)
     detector = load_model(options.model, pick_device(options.device))
-    data = load_from_options(options, detector.image_size)
+    data = load_from_options(options, detector.preprocessing)
     typed = sys.argv[1:] if arguments is None else arguments
     summary = report_on(
         detector,
@@ -54,6 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
         command=shlex.join(["python", "-m", "simsid.evaluate", *typed]),
         progress=_progress,
         name=out.stem,
+        part=options.part,
     )
     print(summary)
     return 0

@@ -16,14 +16,15 @@ from PIL import Image
 from tqdm import tqdm
 
 from simsid.cli import parse, run_command
+from simsid.data.decode.worker import read_untrusted
 from simsid.data.find import common_folder, find_images
-from simsid.data.images import read_image
 from simsid.detectors import Detector, load_model
+from simsid.detectors.placement import REFUSE, Finding
 from simsid.errors import ImageError, SimsidError
 from simsid.evaluate import pick_device
 from simsid.files import atomic_text
 from simsid.map_scale import MapScale, map_scale, overlay
-from simsid.scoring import UNDECIDED, prepare_image, verdicts
+from simsid.scoring import UNDECIDED, check_placement, prepare_image, verdicts
 
 COLUMNS = ("file", "score", "percentile", "p_value", "verdict", "status", "message")
 SCORED = "ok"
@@ -62,6 +63,11 @@ def make_parser() -> ArgumentParser:
     add("--maps", type=str | None, default=None, help="folder for an anomaly map of each image")
     add("--map-arrays", action="store_true", help="also write each map as a float32 .npy")
     add("--score", type=str | None, default=None, help="another of the model's scores")
+    add(
+        "--accept-out-of-place",
+        action="store_true",
+        help="score images that do not look like the training images, with a warning",
+    )
     add("--batch-size", type=int, default=32, help="images in one pass")
     add("--device", type=Literal["auto", "cpu", "cuda"], default="auto", help="where to score")
     return parser
@@ -94,7 +100,8 @@ def main(arguments: list[str] | None = None) -> int:
     with atomic_text(out) as table:
         writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
         writer.writeheader()
-        for row in score_files(detector, files, options.batch_size, options.score, maps):
+        accept = options.accept_out_of_place
+        for row in score_files(detector, files, options.batch_size, options.score, maps, accept):
             writer.writerow(row)
             failed += row["status"] != SCORED
     print(_summary(detector, out, len(files), failed))
@@ -107,8 +114,13 @@ def score_files(
     batch_size: int = 32,
     score: str | None = None,
     maps: MapFiles | None = None,
+    accept_out_of_place: bool = False,
 ) -> Iterator[dict[str, object]]:
-    """A row of ``COLUMNS`` for each file, in order; a bad file has its error's code as status."""
+    """A row of ``COLUMNS`` for each file, in order.
+
+    A bad file has its error's code as status and no score, and so has one that is out of place
+    and refused for it, unless these are accepted: then its message warns, as for doubtful ones.
+    """
     scale = map_scale(detector)
     with tqdm(total=len(files), unit="image", desc="scoring", disable=None, leave=False) as bar:
         for start in range(0, len(files), batch_size):
@@ -117,9 +129,10 @@ def score_files(
             images: dict[Path, np.ndarray] = {}
             for file in batch:
                 try:
-                    images[file] = prepare_image(detector, read_image(file))
+                    images[file] = prepare_image(detector, read_untrusted(file).pixels)
                 except ImageError as error:
                     rows[file] = _failure(file, error)
+            warnings = _set_aside(detector, images, rows, accept_out_of_place)
             if images:
                 prediction = detector.predict(np.stack(list(images.values())), score)
                 words = verdicts(detector, prediction, score)
@@ -131,12 +144,39 @@ def score_files(
                         "p_value": float(prediction.p_value[index]),
                         "verdict": words[index],
                         "status": SCORED,
-                        "message": "",
+                        "message": warnings[file],
                     }
                     if maps is not None:
                         maps.write(file, image, prediction.anomaly_map[index, 0], scale)
             bar.update(len(batch))
             yield from (rows[file] for file in batch)
+
+
+def _set_aside(
+    detector: Detector,
+    images: dict[Path, np.ndarray],
+    rows: dict[Path, dict[str, object]],
+    accept: bool,
+) -> dict[Path, str]:
+    """Move images that are out of place and refused from ``images`` to ``rows``; warn of others."""
+    if not images:
+        return {}
+    warnings: dict[Path, str] = {}
+    placement = check_placement(detector, np.stack(list(images.values())))
+    for file, findings in zip(list(images), placement, strict=True):
+        refusal = next((finding for finding in findings if finding.severity == REFUSE), None)
+        if refusal is not None and not accept:
+            rows[file] = _failure(file, ImageError(refusal.code, _in_words(refusal)))
+            del images[file]
+        else:
+            warnings[file] = "; ".join(map(_in_words, findings))
+    return warnings
+
+
+def _in_words(finding: Finding) -> str:
+    remedy = ", or score it all the same with --accept-out-of-place"
+    ending = remedy if finding.severity == REFUSE else ""
+    return f"out of place ({finding.code}): {finding.message}{ending}"
 
 
 def _failure(file: Path, error: ImageError) -> dict[str, object]:
@@ -148,7 +188,9 @@ def _summary(detector: Detector, out: Path, total: int, failed: int) -> str:
     rate = detector.calibration.false_alarm_rate
     lines = [f"{total - failed} of {total} images scored; table: {out}"]
     if failed:
-        lines.append(f"{failed} could not be read: see the columns status and message")
+        lines.append(
+            f"{failed} could not be read or are out of place: see the columns status and message"
+        )
     if not np.isfinite(detector.calibration.threshold(detector.score_names[0])):
         lines.append(
             f"verdicts are '{UNDECIDED}': too few calibration normals for a rate of {rate:.0%}"

@@ -8,6 +8,7 @@ import numpy as np
 
 from simsid.data.images import check_image
 from simsid.detectors.base import Detector
+from simsid.detectors.placement import Finding
 from simsid.prediction import Prediction
 
 NORMAL, ABNORMAL, UNDECIDED = "normal", "abnormal", "undecided"
@@ -41,6 +42,18 @@ def prepare_image(detector: Detector, image: np.ndarray) -> np.ndarray:
         ImageError: too small, constant, not finite or out of range.
     """
     return detector.preprocessing.apply(_as_float(image))
+
+
+def check_placement(detector: Detector, images: np.ndarray) -> list[list[Finding]]:
+    """What is wrong with each image as a whole: not of the kind that the model was trained on.
+
+    By features of the image, never by its anomaly score. A model that was saved without this
+    check, or was trained on too few normals for it, finds nothing.
+
+    Args:
+        images: (batch, height, width) as ``prepare_image`` gives them.
+    """
+    return detector.placement.findings(detector.as_batch(images).to(detector.device))
 
 
 def verdicts(detector: Detector, prediction: Prediction, score: str | None = None) -> list[str]:

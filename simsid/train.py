@@ -20,6 +20,7 @@ from simsid.detectors import Detector, detector_class, detector_names
 from simsid.detectors.calibration import DEFAULT_FALSE_ALARM_RATE
 from simsid.detectors.model_folder import config_from_dict
 from simsid.errors import SimsidError
+from simsid.evaluation.evaluate import part_to_measure
 from simsid.evaluation.report import report_on
 from simsid.files import write_text
 from simsid.training import Training, TrainingInterrupted, TrainOptions
@@ -33,7 +34,8 @@ def make_parser() -> ArgumentParser:
     """All options; ``--print_config`` and ``--config`` come with the parser."""
     parser = ArgumentParser(
         prog="python -m simsid.train",
-        description="Train a detector on normal images only, calibrate it, and report on the test part.",
+        description="Train a detector on normal images only, calibrate it, and report on the test part, or "
+        "on the validation part where there is no test part.",
         exit_on_error=False,
         epilog="example: python -m simsid.train --dataset digitanatomy --model simsid",
     )
@@ -53,7 +55,12 @@ def make_parser() -> ArgumentParser:
         default=0.0,
         help="share of abnormal images in training, 0 to 1",
     )
-    add("--epochs", type=int | None, default=None, help="passes over the data; default by preset")
+    add(
+        "--epochs",
+        type=int | None,
+        default=None,
+        help="passes over the data; by default what the preset asks for",
+    )
     add("--batch-size", type=int, default=16, help="images a step, over all ranks")
     add("--seed", type=int, default=0, help="of weights, order, augmentation and noise")
     add("--device", type=Literal["auto", "cpu", "cuda"], default="auto", help="where to train")
@@ -103,7 +110,7 @@ def train(options: Namespace, path: Path) -> int:
     started = time.monotonic()
     cls = detector_class(options.model)
     train_options = TrainOptions(
-        epochs=options.epochs if options.epochs is not None else cls.default_epochs[options.preset],
+        epochs=options.epochs if options.epochs is not None else 1,
         batch_size=options.batch_size,
         seed=options.seed,
         device=options.device,
@@ -116,6 +123,10 @@ def train(options: Namespace, path: Path) -> int:
         )
     data = load_from_options(options)
     detector = build_detector(cls, options, data)
+    if options.epochs is None:
+        steps = len(data.train) // min(options.batch_size, len(data.train))
+        epochs = cls.epochs_for(options.preset, detector.config, steps)
+        train_options = dataclasses.replace(train_options, epochs=epochs)
     folder = RunFolder(path)
     training = Training(detector, data.train, train_options, folder, data.fingerprint)
     main_rank = training.accelerator.is_main_process
@@ -151,15 +162,16 @@ def train(options: Namespace, path: Path) -> int:
         }
         detector.save(folder.model)
         say(f"trained in {time.monotonic() - started:.0f} s; model folder: {folder.model}")
-        if options.report and data.test is not None:
+        part = part_to_measure(data)
+        if options.report and part is not None:
             command = f"python -m simsid.train --config {folder.config}"
             summary = report_on(
                 detector, data, folder.report, folder.metrics, folder.model, command
             )
             say(summary)
-        elif data.test is None:
+        elif part is None:
             say(
-                "no test part: no report. Score images with: "
+                "no labelled test or validation part: no report. Score images with: "
                 f"python -m simsid.score IMAGES --model {path} --out scores.csv"
             )
     return 0

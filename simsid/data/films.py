@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from simsid.data.datasets import LabelledImages, RadiographData
 from simsid.data.images import read_image
@@ -62,7 +64,7 @@ def load_films(
     """Decode and prepare every film, and put it where it belongs.
 
     Args:
-        films: of all parts, in a fixed order.
+        films: of all parts; their order does not matter.
         name: of the data set.
         facts: how films were chosen; counts are added.
         contamination: share of abnormal films in training, 0 to below 1, drawn from the pool.
@@ -74,6 +76,7 @@ def load_films(
             two parts, or too few abnormal films for this contamination.
     """
     check_patients(films)
+    films = sorted(films, key=lambda film: (film.label, film.kind, film.path))  # normals first
     parts = {part: [film for film in films if film.part == part] for part in PARTS}
     for part in ("train", "calibration"):
         wrong = next((film for film in parts[part] if film.label), None)
@@ -86,9 +89,11 @@ def load_films(
     images = iter(_read_all(wanted, preprocessing, progress))
     train = np.stack([next(images).pixels for _ in parts["train"] + mixed])
     calibration = np.stack([next(images).pixels for _ in parts["calibration"]])
+    names = short_names(films)
     labelled = {}
     for part in ("validation", "test"):
-        labelled[part] = _labelled(parts[part], [next(images) for _ in parts[part]])
+        prepared = [next(images) for _ in parts[part]]
+        labelled[part] = _labelled(parts[part], prepared, names)
     counts = {
         "name": name,
         "train": len(train),
@@ -117,11 +122,16 @@ def _contaminate(normals: int, pool: list[Film], share: float, seed: int) -> lis
     if not 0 <= share < 1:
         raise DataError(f"contamination must lie in [0, 1), not {share}")
     wanted = round(share * normals / (1 - share))
+    if wanted and not pool:
+        raise DataError(
+            "this data set has no abnormal films on its training side, so nothing can be mixed in: "
+            "leave --contamination out"
+        )
     if wanted > len(pool):
-        possible = len(pool) / (len(pool) + normals)
+        possible = int(100 * len(pool) / (len(pool) + normals)) / 100
         raise DataError(
             f"a contamination of {share:.2f} takes {wanted} abnormal films beside {normals} normal "
-            f"ones, there are {len(pool)} to draw from: at most {possible:.2f} is possible"
+            f"ones, there are {len(pool)} to draw from: at most {possible} is possible"
         )
     chosen = np.random.default_rng(seed).permutation(len(pool))[:wanted]
     return [pool[index] for index in sorted(chosen)]
@@ -140,7 +150,7 @@ def _read_all(
     def read(film: Film) -> _Prepared:
         try:
             image = read_image(film.path)
-            mask = None if film.mask is None else read_image(film.mask) > 0.5
+            mask = None if film.mask is None else _read_mask(film.mask)
         except ImageError as error:
             raise DataError(f"{error}; remove or replace it") from error
         return _Prepared(
@@ -154,7 +164,24 @@ def _read_all(
         return list(reading if progress is None else progress(reading, len(films)))
 
 
-def _labelled(films: list[Film], prepared: list[_Prepared]) -> LabelledImages | None:
+def _read_mask(path: Path) -> np.ndarray:
+    """Brighter than half is abnormal. Unlike a film, a mask may be all black or all white."""
+    try:
+        with Image.open(path) as mask:
+            return np.asarray(mask.convert("L")) > 127
+    except (OSError, SyntaxError, ValueError) as error:
+        raise DataError(f"{path.name} is not a mask that can be read: {error}") from error
+
+
+def short_names(films: Sequence[Film]) -> dict[Path, str]:
+    """Each film's path below the folder that they share."""
+    folder = os.path.commonpath([film.path.parent for film in films])
+    return {film.path: film.path.relative_to(folder).as_posix() for film in films}
+
+
+def _labelled(
+    films: list[Film], prepared: list[_Prepared], short: dict[Path, str]
+) -> LabelledImages | None:
     if not films:
         return None
     images = np.stack([item.pixels for item in prepared])
@@ -168,7 +195,7 @@ def _labelled(films: list[Film], prepared: list[_Prepared]) -> LabelledImages | 
         labels=np.array([film.label for film in films]),
         kinds=np.array([film.kind for film in films]),
         masks=masks,
-        names=np.array([film.path.name for film in films]),
+        names=np.array([short[film.path] for film in films]),
         attributes={
             key: np.array([film.attributes.get(key, "") for film in films]) for key in names
         },

@@ -15,7 +15,8 @@ def find_images(patterns: Sequence[str], skip: Path | None = None) -> list[Path]
 
     A folder means every image in it and below, by suffix, in alphabetical order; a glob (``**``
     too) means what it matches; anything else is taken as a file even if it is missing, so that
-    whoever reads it can say so.
+    whoever reads it can say so. A DICOM file without a suffix, as archives write them, is read when
+    it is named or matched; in a folder it cannot be told from other files by its name.
 
     Args:
         skip: a folder whose files are left out, such as the one that results go to.

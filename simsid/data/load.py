@@ -2,70 +2,95 @@
 
 from __future__ import annotations
 
+import dataclasses
+from pathlib import Path
+from typing import Any
+
 from simsid.data.datasets import RadiographData
-from simsid.data.digitanatomy import make_digitanatomy
-from simsid.data.folder import read_folder
+from simsid.data.film_set import FilmOptions, FilmSet, load_film_set
+from simsid.data.films import Progress
+from simsid.data.preprocess import Preprocessing
+from simsid.data.sets import chexpert, covidx, folder, nih, padchest, vindr, zhanglab
+from simsid.data.sets.digitanatomy import make_digitanatomy
 from simsid.errors import DataError
 from synth import AnatomyConfig, SynthError
 
-DATASETS = ("digitanatomy", "folder")
+FILM_SETS: dict[str, FilmSet] = {
+    "zhanglab": zhanglab.SET,
+    "chexpert": chexpert.SET,
+    "covidx": covidx.SET,
+    "padchest": padchest.SET,
+    "nih": nih.SET,
+    "vindr": vindr.SET,
+    "folder": folder.SET,
+}
+GENERATED = "digitanatomy"
+DATASETS = (GENERATED, *FILM_SETS)
 
 
 def load_data(
     dataset: str,
     data_root: str | None = None,
-    image_size: tuple[int, int] | None = None,
-    digits: str = "strokes",
-    digits_root: str | None = None,
-    difficulty: float = 0.0,
-    contamination: float = 0.0,
-    data_seed: int = 0,
+    preprocessing: Preprocessing | None = None,
+    films: FilmOptions | None = None,
+    progress: Progress | None = None,
+    **generator: Any,
 ) -> RadiographData:
     """Load a data set.
 
     Args:
-        dataset: 'digitanatomy' (generated in memory, or read from ``data_root``) or 'folder'.
-        data_root: the folder of the data set.
-        image_size: (height, width) for images read from a folder.
-        digits, digits_root, difficulty, contamination, data_seed: of the generator, see ``synth``.
+        dataset: 'digitanatomy' (generated in memory, or read from ``data_root`` where ``python -m
+            synth generate`` wrote it), or a set of films.
+        data_root: the folder of the data set as its authors distribute it.
+        preprocessing: of a model that will look at the films; None prepares them as ``films`` says.
+        films: how films are chosen and prepared; nothing of it but ``contamination`` has a meaning
+            for generated data.
+        progress: wraps an iterable of films, given their number; for a progress bar.
+        generator: fields of ``synth.AnatomyConfig`` (digits, digits_root, difficulty, seed).
 
     Raises:
         DataError: the data set cannot be had; the message says why.
     """
+    films = films or FilmOptions()
     if dataset not in DATASETS:
         raise DataError(f"unknown data set '{dataset}'; choose one of: {', '.join(DATASETS)}")
-    if data_root is not None:
-        _refuse_generator_options(digits, difficulty, contamination, data_seed)
-        return read_folder(data_root, image_size, name=dataset)
-    if dataset == "folder":
-        raise DataError(
-            "--dataset folder needs --data-root: the folder that holds train/ and test/"
-        )
+    if dataset == GENERATED and data_root is None:
+        return _generate(films, generator)
+    _refuse(generator, AnatomyConfig(), "is for generated data and means nothing with --data-root")
+    if data_root is None:
+        raise DataError(f"--dataset {dataset} needs --data-root: the folder that holds the set")
+    if preprocessing is not None:
+        _refuse_other_preprocessing(films, preprocessing)
+    root = Path(data_root)
+    film_set = FILM_SETS["folder" if dataset == GENERATED else dataset]
+    data = load_film_set(dataset, film_set, root, films, preprocessing, progress)
+    return dataclasses.replace(data, facts=data.facts | folder.generator_facts(root))
+
+
+def _generate(films: FilmOptions, generator: dict[str, Any]) -> RadiographData:
+    chosen = dataclasses.asdict(dataclasses.replace(films, contamination=0.0))
+    _refuse(chosen, FilmOptions(), "is for films and means nothing for generated data")
     try:
-        config = AnatomyConfig(
-            digits=digits,
-            digits_root=digits_root,
-            difficulty=difficulty,
-            contamination=contamination,
-            seed=data_seed,
-        )
+        config = AnatomyConfig(**generator, contamination=films.contamination)
     except SynthError as error:
         raise DataError(str(error)) from error
     return make_digitanatomy(config)
 
 
-def _refuse_generator_options(
-    digits: str, difficulty: float, contamination: float, data_seed: int
-) -> None:
-    """What is read from a folder is as it is: an option that would change nothing misleads."""
-    given = {
-        "--digits": digits != "strokes",
-        "--difficulty": difficulty != 0.0,
-        "--contamination": contamination != 0.0,
-        "--data-seed": data_seed != 0,
-    }
-    for option, used in given.items():
-        if used:
+def _refuse(given: dict[str, Any], default: Any, why: str) -> None:
+    """An option that would change nothing misleads."""
+    for key, value in given.items():
+        if value != getattr(default, key):
+            option = {"seed": "data-seed"}.get(key, key.replace("_", "-"))
+            raise DataError(f"--{option} {why}: leave one out")
+
+
+def _refuse_other_preprocessing(films: FilmOptions, preprocessing: Preprocessing) -> None:
+    """Films are prepared as the model wants them: an option that says otherwise misleads."""
+    for key in ("image_size", "fit", "window", "clahe"):
+        asked, own = getattr(films, key), getattr(preprocessing, key)
+        if asked is not None and (asked or None) != (own or None):
             raise DataError(
-                f"{option} is for generated data and means nothing with --data-root: leave one out"
+                f"the model prepares films with {key.replace('_', ' ')} {own}, not {asked}: "
+                f"leave --{key.replace('_', '-')} out"
             )

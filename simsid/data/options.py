@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterable
+from typing import Any, Literal
 
 from jsonargparse import ArgumentParser, Namespace
+from tqdm import tqdm
 
 from simsid.data.datasets import RadiographData
-from simsid.data.load import DATASETS, load_data
+from simsid.data.film_set import VIEWS, FilmOptions
+from simsid.data.load import DATASETS, FILM_SETS, GENERATED, load_data
+from simsid.data.preprocess import FITS, Preprocessing
+from simsid.errors import DataError
+
+_SPLITS = tuple(dict.fromkeys(name for item in FILM_SETS.values() for name in item.splits))
+
+PAPER_SIZE = (128, 128)
 
 
 def add_data_options(parser: ArgumentParser) -> None:
-    """Add ``--dataset``, ``--data-root`` and what the generator of DigitAnatomy takes."""
+    """Add ``--dataset``, ``--data-root``, what the generator takes, and how films are prepared."""
     add = parser.add_argument
     add("--dataset", type=Literal[DATASETS], default="digitanatomy", help="which data set")
     add(
         "--data-root",
         type=str | None,
         default=None,
-        help="folder of the data set; digitanatomy without one is generated in memory",
+        help="folder of the data set as its authors distribute it; digitanatomy without one is "
+        "generated in memory",
     )
     add(
         "--digits",
@@ -34,12 +44,49 @@ def add_data_options(parser: ArgumentParser) -> None:
     )
     add("--difficulty", type=float, default=0.0, help="of digitanatomy's anomalies, 0 to 1")
     add("--data-seed", type=int, default=0, help="seed of generated data")
+    add_choice_options(parser)
+    _add_preparation_options(parser)
+
+
+def add_choice_options(parser: ArgumentParser) -> None:
+    """Add which films of a set are taken, and which patients go where."""
+    add = parser.add_argument
+    add("--view", type=Literal[("auto", *VIEWS)], default="auto", help="of films; auto: by split")
+    add(
+        "--split",
+        type=str | None,
+        default=None,
+        help=f"protocol of films: {', '.join(_SPLITS)}; each data set has its default",
+    )
+    add("--split-seed", type=int, default=0, help="which patients go where")
+    add("--skip-missing", action="store_true", help="go on without films that are not there")
+
+
+def _add_preparation_options(parser: ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--image-size", type=str | int | None, default=None, help="of films, as 128 or 160x128")
+    add(
+        "--fit",
+        type=Literal[("auto", *FITS)],
+        default="auto",
+        help="how films become that size; auto: by data set",
+    )
+    add(
+        "--window",
+        type=str | None,
+        default=None,
+        help="percentiles of a film that become black and white, as 1,99; none for its own levels",
+    )
+    add("--clahe", type=float | None, default=None, help="clip limit of equalisation, 0 for none")
 
 
 def load_from_options(
-    options: Namespace, image_size: tuple[int, int] | None = None
+    options: Namespace, preprocessing: Preprocessing | None = None
 ) -> RadiographData:
     """The data set that these options name; ``contamination`` counts where a command has it.
+
+    Args:
+        preprocessing: of the model that will look at it, if there is one.
 
     Raises:
         DataError: it cannot be had; the message says why.
@@ -47,10 +94,66 @@ def load_from_options(
     return load_data(
         options.dataset,
         options.data_root,
-        image_size=image_size,
+        preprocessing,
+        film_options(options),
+        progress,
         digits=options.digits,
         digits_root=options.digits_root,
         difficulty=options.difficulty,
-        contamination=options.get("contamination", 0.0),
-        data_seed=options.data_seed,
+        seed=options.data_seed,
     )
+
+
+def film_options(options: Namespace) -> FilmOptions:
+    """What the command line says of films.
+
+    Raises:
+        DataError: an option that cannot be understood.
+    """
+    return FilmOptions(
+        image_size=_size(options.get("image_size")) or _paper_size(options),
+        fit=_unless_auto(options.get("fit")),
+        window=_window(options.get("window")),
+        clahe=options.get("clahe"),
+        view=_unless_auto(options.get("view")),
+        split=options.get("split"),
+        split_seed=options.get("split_seed", 0),
+        contamination=options.get("contamination", 0.0),
+        skip_missing=options.get("skip_missing", False),
+    )
+
+
+def progress(films: Iterable[Any], total: int) -> Iterable[Any]:
+    """A bar on a terminal, nothing elsewhere."""
+    return tqdm(films, total=total, desc="reading films", disable=None, leave=False)
+
+
+def _unless_auto(text: str | None) -> str | None:
+    return None if text == "auto" else text
+
+
+def _size(text: str | int | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    sides = str(text).lower().split("x")
+    if not 1 <= len(sides) <= 2 or not all(side.isdigit() for side in sides):
+        raise DataError(f"--image-size must be as 128 or 160x128 (height x width), not {text}")
+    return int(sides[0]), int(sides[-1])
+
+
+def _paper_size(options: Namespace) -> tuple[int, int] | None:
+    """The talk's films have 128 px: so have those of its preset."""
+    keeps_size = options.dataset in (GENERATED, "folder")
+    return PAPER_SIZE if options.get("preset") == "paper" and not keeps_size else None
+
+
+def _window(text: str | None) -> tuple[float, float] | tuple[()] | None:
+    if text is None:
+        return None
+    if text.lower() == "none":
+        return ()
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise DataError(f"--window must be as 1,99 or none, not {text}") from error
+    return low, high

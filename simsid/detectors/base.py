@@ -26,6 +26,7 @@ from simsid.detectors.calibration import (
     Calibration,
 )
 from simsid.detectors.contract import Evidence, Explanation, Player, Stage
+from simsid.detectors.placement import PlacementCheck, shrink
 from simsid.errors import SimsidError
 from simsid.prediction import Prediction
 
@@ -45,7 +46,7 @@ class Detector(nn.Module, ABC):
 
     name: ClassVar[str]
     config_class: ClassVar[type]
-    components: ClassVar[tuple[str, ...]]
+    components: tuple[str, ...]
     default_epochs: ClassVar[dict[str, int]] = {"quick": 10, "paper": 100}
     training_only: ClassVar[tuple[str, ...]] = ()  # prefixes of weights that scoring never reads
 
@@ -59,6 +60,7 @@ class Detector(nn.Module, ABC):
     def __init__(self, config: Any) -> None:
         super().__init__()
         self.config = config
+        self.components = self.components_of(config)
         self.image_size: tuple[int, int] = tuple(config.image_size)
         self.grid_size: tuple[int, int] = tuple(config.grid_size)
         rows, cols = self.grid_size
@@ -77,6 +79,7 @@ class Detector(nn.Module, ABC):
         self.register_buffer("pixel_std", torch.ones(count))
         self.register_buffer("normal_mean", torch.zeros(1, 1, *self.image_size))
         self.register_buffer("normal_deviation", torch.ones(()))
+        self.placement = PlacementCheck()
         self.calibration: Calibration | None = None
         self.preprocessing = Preprocessing(self.image_size)  # what every door does to a film first
         self.facts: dict[str, Any] = {}  # data fingerprint, training facts: saved with the weights
@@ -96,6 +99,16 @@ class Detector(nn.Module, ABC):
         self, images: Float[Tensor, "batch 1 height width"], stage: str
     ) -> Iterator[tuple[str, dict[str, Tensor]]]:
         """Yield (player, losses) in turn; ``losses["loss"]`` is minimised before the next yield."""
+
+    @classmethod
+    def components_of(cls, config: Any) -> tuple[str, ...]:
+        """Names of the components of ``evidence`` under this configuration."""
+        return cls.components
+
+    @classmethod
+    def epochs_for(cls, preset: str, config: Any, steps_per_epoch: int) -> int:
+        """Passes over the training normals that are enough where nobody says how many."""
+        return cls.default_epochs[preset]
 
     def stages(self) -> Sequence[Stage]:
         return (Stage("joint"),)
@@ -280,6 +293,18 @@ class Detector(nn.Module, ABC):
 
     # --- after training -------------------------------------------------------------------
 
+    @torch.no_grad()
+    def round_weights(self) -> None:
+        """Round what was learned to half precision: the model folder takes half the space.
+
+        Called once after training, before anything is measured with the weights, so that every
+        number that is kept belongs to the rounded ones. Arithmetic stays in float32.
+        """
+        largest = torch.finfo(torch.float16).max
+        for weights in self.parameters():
+            if weights.dtype == torch.float32 and weights.abs().amax() < largest:
+                weights.copy_(weights.half().float())
+
     @torch.inference_mode()
     def set_reference(self, batches: Callable[[], Iterator[Tensor]]) -> None:
         """Statistics of training normals: of all evidence for standardisation, of pixels for maps.
@@ -318,6 +343,10 @@ class Detector(nn.Module, ABC):
         mean = sums / count
         self.pixel_mean.copy_(mean)
         self.pixel_std.copy_((squares / count - mean.square()).clamp_min(_MIN_STD**2).sqrt())
+
+    def set_placement(self, batches: Callable[[], Iterator[Tensor]]) -> None:
+        """Learn from training normals what an image must look like to be scored at all."""
+        self.placement.fit(torch.cat([shrink(images.cpu()) for images in batches()]))
 
     @torch.inference_mode()
     def calibrate(

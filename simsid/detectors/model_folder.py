@@ -1,6 +1,6 @@
 """The model folder: what a run leaves, what the Hub holds, what every door opens. No pickle.
 
-``model.safetensors``  weights and buffers
+``model.safetensors``  weights and buffers; in half precision where that loses nothing
 ``config.json``        detector, its configuration, image size and range, versions, data facts
 ``calibration.json``   scores of calibration normals, thresholds, false-alarm rate
 ``README.md``          model card (written by ``simsid.evaluation.card``)
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from simsid.detectors.base import Detector
 
 FORMAT_VERSION = 2
+_PLACEMENT = "placement."  # weights that a folder may lack: then nothing is out of place
 WEIGHTS, CONFIG, CALIBRATION, CARD = (
     "model.safetensors",
     "config.json",
@@ -53,7 +54,7 @@ def save_model(detector: Detector, folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        weights = {k: v.detach().cpu().contiguous() for k, v in _kept(detector).items()}
+        weights = {k: _packed(v.detach().cpu()).contiguous() for k, v in _kept(detector).items()}
         save_file(weights, draft / WEIGHTS, metadata={"format": "pt"})
         _write_json(draft / CONFIG, describe(detector))
         _write_json(draft / CALIBRATION, detector.calibration.to_json())
@@ -220,6 +221,8 @@ def _load_weights(detector: Detector, path: Path) -> None:
     except (SafetensorError, OSError) as error:
         raise ModelFolderError(f"{path} is damaged: {error}") from error
     own = _kept(detector)
+    if not any(name.startswith(_PLACEMENT) for name in weights):  # from before that check
+        own = {name: value for name, value in own.items() if not name.startswith(_PLACEMENT)}
     for name in sorted(set(own) | set(weights)):
         if name not in weights or name not in own:
             raise ModelFolderError(f"{path} does not fit its config: '{name}' is missing or extra")
@@ -230,7 +233,19 @@ def _load_weights(detector: Detector, path: Path) -> None:
             )
         if weights[name].is_floating_point() and not torch.isfinite(weights[name]).all():
             raise ModelFolderError(f"{path}: '{name}' holds values that are not finite")
+        packed = weights[name].dtype == torch.float16 and own[name].dtype == torch.float32
+        if weights[name].dtype != own[name].dtype and not packed:
+            raise ModelFolderError(
+                f"{path}: '{name}' is {weights[name].dtype}, the config asks for {own[name].dtype}"
+            )
     detector.load_state_dict(weights, strict=False)  # strict is the loop above
+
+
+def _packed(values: torch.Tensor) -> torch.Tensor:
+    """In half the bytes where nothing is lost by it: see ``Detector.round_weights``."""
+    if values.dtype != torch.float32 or not torch.equal(values.half().float(), values):
+        return values
+    return values.half()
 
 
 def _kept(detector: Detector) -> dict[str, torch.Tensor]:

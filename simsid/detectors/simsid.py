@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from simsid.detectors.base import FUSED
+from simsid.detectors.contract import Evidence, Player
 from simsid.detectors.registry import register
 from simsid.detectors.space_aware import (
+    CONTEXT_DISTANCE,
     FEATURE_DISTANCE,
+    LESION,
     LossWeights,
     SpaceAwareDetector,
 )
 from simsid.models.coders import PatchDecoder, PatchEncoder
 from simsid.models.generator import Generator, GeneratorOutput
 from simsid.models.inpainting import InpaintingBlock
+from simsid.models.lesions import LesionBranch, cells_to_regions, check_cells
 from simsid.models.losses import coverage_loss
-from simsid.models.memory import MemoryMatrix, ReadConfig, consolidate_slots, cosine_similarity
+from simsid.models.memory import (
+    MemoryMatrix,
+    ReadConfig,
+    consolidate_slots,
+    cosine_similarity,
+    nearest_slot_euclidean,
+)
+from simsid.models.variation import VariationRange
+
+_MIN_CONTEXT_STD = 1e-3
+_FILM_STEPS = 600  # lesion networks need steps, however few the films
 
 
 @dataclass(frozen=True)
@@ -32,8 +50,16 @@ class SimSIDConfig:
             of it each region learns the posterior with.
         scoring_slots: slots of each region that scores are measured against, consolidated from
             the signatures of training normals.
+        space_aware: a memory for each region; without, all regions share one (the ablation).
         inpaint_prob: share of patches in-painted in training (masked shortcut).
         jitter_scale, jitter_shift, jitter_shear: augmentation, see ``jitter_patches``.
+        jitter_whole: move films as a whole, not each patch on its own.
+        lesion_channels: width of the lesion networks; 0 for none.
+        lesion_members: how many of them; their logits are averaged.
+        lesion_grafts: share of lesions that are grafts from another film, not opacities.
+        lesion_decay: of the running mean of their weights, a step; 0 reads the last weights.
+        lesion_variation: largest change of position and exposure that they are trained under.
+        context_slots: slots of each region in the memory of the lesion networks' features.
         fusion: weight of each component in the default score.
         reduce: 'max' when an anomaly sits in few regions, 'mean' when it is diffuse.
         map_floor: see ``Detector``.
@@ -55,6 +81,7 @@ class SimSIDConfig:
     shrink_threshold: float = 0.0
     scoring_slots: int = 64
     posterior_scale: float = 10.0
+    space_aware: bool = True
     inpainting: bool = True
     inpaint_prob: float = 0.95
     distillation: bool = True
@@ -68,6 +95,14 @@ class SimSIDConfig:
     jitter_scale: float = 0.4
     jitter_shift: float = 0.22
     jitter_shear: float = 0.12
+    jitter_whole: bool = False
+    lesion_channels: int = 0
+    lesion_members: int = 1
+    lesion_grafts: float = 0.5
+    lesion_decay: float = 0.995
+    lesion_learning_rate: float = 2e-3
+    lesion_variation: VariationRange = field(default_factory=VariationRange)
+    context_slots: int = 64
     fusion: tuple[tuple[str, float], ...] = ((FEATURE_DISTANCE, 1.0),)
     reduce: str = "max"
     map_floor: float = 0.2
@@ -78,12 +113,16 @@ class SimSIDConfig:
     ) -> SimSIDConfig:
         """Numbers for 'quick' (a minute on two cores) or 'paper' (the talk's sizes).
 
+        Without a grid the images are films, not DigitAnatomy: see :func:`_for_films`.
+
         Raises:
             ValueError: the image cannot be cut into patches of a multiple of 8 px.
         """
-        grid_size = grid_size or (max(1, image_size[0] // 32), max(1, image_size[1] // 32))
-        check_patches(image_size, grid_size, 8)
+        if grid_size is None and preset == "quick":
+            return _for_films(cls, image_size)
         check_preset(preset)
+        grid_size = grid_size or default_grid(preset, image_size)
+        check_patches(image_size, grid_size, 8)
         if preset == "paper":
             return cls(
                 image_size,
@@ -97,6 +136,36 @@ class SimSIDConfig:
                 learning_rate=1e-3,
             )
         return cls(image_size, grid_size)
+
+
+def _for_films(cls: type[SimSIDConfig], image_size: tuple[int, int]) -> SimSIDConfig:
+    """Radiographs: anomalies are diffuse, films differ in exposure, and lungs are no digits.
+
+    Chosen on validation splits and under shift, see docs/decisions/0007.
+    """
+    grid_size = default_grid("quick", image_size)
+    check_patches(image_size, grid_size, 16)
+    large = min(side // cells for side, cells in zip(image_size, grid_size, strict=True)) >= 48
+    return cls(
+        image_size,
+        grid_size,
+        stem_stride=4 if large else 2,
+        standardise_input=True,
+        jitter_scale=0.05,
+        jitter_shift=0.05,
+        jitter_shear=0.0,
+        jitter_whole=True,
+        lesion_channels=24,
+        fusion=((LESION, 1.0), (CONTEXT_DISTANCE, 0.2)),
+        reduce="mean",
+        map_floor=1.0,
+    )
+
+
+def default_grid(preset: str, image_size: tuple[int, int]) -> tuple[int, int]:
+    """4x4, or fewer where patches would fall below 32 px; 2x2 as the talk in the paper's preset."""
+    most = 2 if preset == "paper" else 4
+    return tuple(min(most, max(1, side // 32)) for side in image_size)
 
 
 def check_preset(preset: str) -> None:
@@ -129,22 +198,113 @@ class SimSID(SpaceAwareDetector):
     default_epochs = {"quick": 6, "paper": 200}
     config: SimSIDConfig
 
+    context_mean: Tensor
+    context_std: Tensor
+    context_slots: Tensor
+
     def __init__(self, config: SimSIDConfig) -> None:
         super().__init__(config, _build(config))
         regions = config.grid_size[0] * config.grid_size[1]
+        self.lesions = None
+        if config.lesion_channels:
+            check_cells(config.image_size)
+            self.lesions = LesionBranch(
+                config.lesion_channels,
+                config.lesion_members,
+                config.lesion_grafts,
+                config.lesion_decay,
+            )
+            dim = self.lesions.feature_dim
+            self.register_buffer("context_mean", torch.zeros(regions, dim))
+            self.register_buffer("context_std", torch.ones(regions, dim))
+            self.register_buffer("context_slots", torch.zeros(regions, config.context_slots, dim))
+        banks = regions if config.space_aware else 1
         self.signature_slots = nn.Parameter(
-            torch.randn(regions, config.signature_slots, config.signature_dim)
+            torch.randn(banks, config.signature_slots, config.signature_dim)
         )
 
     def learning_slots(self) -> Tensor:
-        return self.signature_slots
+        return self.signature_slots.expand(self.grid_size[0] * self.grid_size[1], -1, -1)
 
     def coverage(self, out: GeneratorOutput) -> Tensor:
-        similarity = cosine_similarity(out.signature.detach(), self.signature_slots)
+        similarity = cosine_similarity(out.signature.detach(), self.learning_slots())
         return super().coverage(out) + coverage_loss(similarity)
 
     def slots_for_scoring(self, signatures: Tensor) -> Tensor:
         return consolidate_slots(signatures, self.config.scoring_slots)
+
+    # --- lesion networks --------------------------------------------------------------------
+
+    @classmethod
+    def components_of(cls, config: SimSIDConfig) -> tuple[str, ...]:
+        extra = (LESION, CONTEXT_DISTANCE) if config.lesion_channels else ()
+        return cls.components + extra
+
+    @classmethod
+    def epochs_for(cls, preset: str, config: SimSIDConfig, steps_per_epoch: int) -> int:
+        if preset == "quick" and config.lesion_channels:
+            return math.ceil(_FILM_STEPS / max(1, steps_per_epoch))
+        return super().epochs_for(preset, config, steps_per_epoch)
+
+    def players(self, stage: str) -> dict[str, Player]:
+        players = super().players(stage)
+        if self.lesions is not None:
+            players["lesions"] = Player(
+                list(self.lesions.learners.parameters()),
+                self.config.lesion_learning_rate,
+                weight_decay=self.config.weight_decay,
+            )
+        return players
+
+    def training_step(self, images: Tensor, stage: str) -> Iterator[tuple[str, dict[str, Tensor]]]:
+        yield from super().training_step(images, stage)
+        if self.lesions is not None:
+            yield "lesions", {"loss": self.lesions.loss(images, self.config.lesion_variation)}
+            self.lesions.follow()
+
+    @torch.no_grad()
+    def consolidate(self, batches: Callable[[], Iterator[Tensor]]) -> None:
+        super().consolidate(batches)
+        if self.lesions is None:
+            return
+        parts = [self.lesions(images.to(self.device))[1] for images in batches()]
+        context = cells_to_regions(torch.cat(parts), self.grid_size)
+        self.context_mean.copy_(context.mean(0))
+        self.context_std.copy_(context.std(0).clamp_min(_MIN_CONTEXT_STD))
+        context = (context - self.context_mean) / self.context_std
+        if not self.config.space_aware:
+            context = context.flatten(0, 1)[:, None]
+        slots = consolidate_slots(context, self.config.context_slots, spherical=False)
+        self.context_slots.copy_(slots)
+
+    def evidence(self, images: Tensor) -> Evidence:
+        evidence = super().evidence(images)
+        if self.lesions is None:
+            return evidence
+        logits, features = self.lesions(images)
+        context = cells_to_regions(features, self.grid_size)
+        context = (context - self.context_mean) / self.context_std
+        evidence.regions[LESION] = cells_to_regions(logits, self.grid_size)[..., 0]
+        evidence.regions[CONTEXT_DISTANCE] = nearest_slot_euclidean(context, self.context_slots)
+        evidence.pixels[LESION] = F.interpolate(
+            logits, size=self.image_size, mode="bilinear", align_corners=False
+        )
+        return evidence
+
+    def _map(self, name: str, images: Tensor, evidence: Evidence, regions: Tensor) -> Tensor:
+        """The fused map shows the lesion networks' cells, finer than regions, and the rest below."""
+        if name != FUSED or self.lesions is None:
+            return super()._map(name, images, evidence, regions)
+        index = self.components.index(LESION)
+        share = self._fusion_weights()[index].to(regions.device)
+        rest = regions - share * self.standardised(evidence)[index]
+        smooth = F.interpolate(
+            rest.reshape(-1, 1, *self.grid_size),
+            size=self.image_size,
+            mode="bilinear",
+            align_corners=False,
+        )
+        return smooth + share * super()._map(LESION, images, evidence, regions)
 
 
 def _build(config: SimSIDConfig) -> Generator:
@@ -159,7 +319,9 @@ def _build(config: SimSIDConfig) -> Generator:
     ]
     return Generator(
         encoder,
-        MemoryMatrix(grid[0] * grid[1], config.num_slots, config.slot_dim, read),
+        MemoryMatrix(
+            grid[0] * grid[1], config.num_slots, config.slot_dim, read, config.space_aware
+        ),
         InpaintingBlock(grid, config.slot_dim) if config.inpainting else None,
         decoders[0],
         decoders[1] if config.distillation else None,

@@ -31,6 +31,7 @@ from simsid.models.patches import image_to_patches
 
 DISCRIMINATOR, RECONSTRUCTION = "discriminator", "reconstruction"
 FEATURE_DISTANCE, REGION_POSTERIOR = "feature_distance", "region_posterior"
+LESION, CONTEXT_DISTANCE = "lesion", "context_distance"
 NEAREST_TRAINING = 8
 
 
@@ -59,7 +60,7 @@ class SpaceAwareDetector(Detector):
     - ``region_posterior``: -log p(own region | signature) over every region's scoring slots.
     """
 
-    training_only = ("generator.teacher_decoder.", "signature_slots")
+    training_only = ("generator.teacher_decoder.", "signature_slots", "lesions.learners.")
     components = (DISCRIMINATOR, RECONSTRUCTION, FEATURE_DISTANCE, REGION_POSTERIOR)
 
     scoring_slots: Tensor
@@ -101,7 +102,11 @@ class SpaceAwareDetector(Detector):
         if config.jitter_scale <= 0 and config.jitter_shift <= 0:
             return images
         return jitter_patches(
-            images, self.grid_size, config.jitter_scale, config.jitter_shift, config.jitter_shear
+            images,
+            (1, 1) if config.jitter_whole else self.grid_size,
+            config.jitter_scale,
+            config.jitter_shift,
+            config.jitter_shear,
         )
 
     def training_step(self, images: Tensor, stage: str) -> Iterator[tuple[str, dict[str, Tensor]]]:
@@ -133,12 +138,12 @@ class SpaceAwareDetector(Detector):
 
     def coverage(self, out: GeneratorOutput) -> Tensor:
         """Pulls learned slots to where features are; without it they stay a random codebook."""
-        similarity = cosine_similarity(out.query.detach(), self.generator.memory.slots)
+        similarity = cosine_similarity(out.query.detach(), self.generator.memory.region_slots)
         return coverage_loss(similarity)
 
     def learning_slots(self) -> Tensor:
         """(regions, slots, signature_dim) that the posterior is learned with."""
-        return self.generator.memory.slots
+        return self.generator.memory.region_slots
 
     @torch.no_grad()
     def consolidate(self, batches: Callable[[], Iterator[Tensor]]) -> None:
@@ -146,11 +151,13 @@ class SpaceAwareDetector(Detector):
         self.eval()
         pairs = [self.generator.encode(images.to(self.device)) for images in batches()]
         queries, signatures = (torch.cat(part) for part in zip(*pairs, strict=True))
-        self.scoring_slots.copy_(self.slots_for_scoring(signatures))
+        if not self.config.space_aware:
+            signatures = signatures.flatten(0, 1)[:, None]
+        self.scoring_slots.copy_(self.slots_for_scoring(signatures))  # one bank fills all regions
         similarity = torch.einsum(
             "nrd,rkd->rkn",
             F.normalize(queries, dim=-1),
-            F.normalize(self.generator.memory.slots, dim=-1),
+            F.normalize(self.generator.memory.region_slots, dim=-1),
         )
         nearest = min(NEAREST_TRAINING, similarity.shape[-1])
         self.nearest_training[..., :nearest] = similarity.topk(nearest, dim=-1).indices.int()
@@ -224,7 +231,7 @@ class SpaceAwareDetector(Detector):
     def _slot_pictures(self, memory_features: Tensor, index: int, slots: Tensor) -> np.ndarray:
         """Decode slots of one region, in the context of this image's other regions."""
         vectors = memory_features.repeat(len(slots), 1, 1)
-        vectors[:, index] = self.generator.memory.slots[index, slots]
+        vectors[:, index] = self.generator.memory.region_slots[index, slots]
         images, _ = self.generator.decode(vectors)
         return image_to_patches(images, self.grid_size)[:, index, 0].clamp(0, 1).cpu().numpy()
 

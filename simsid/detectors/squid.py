@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from simsid.detectors.registry import register
-from simsid.detectors.simsid import check_patches, check_preset
+from simsid.detectors.simsid import check_patches, check_preset, default_grid
 from simsid.detectors.space_aware import (
     FEATURE_DISTANCE,
     RECONSTRUCTION,
@@ -41,6 +41,7 @@ class SQUIDConfig:
         num_slots, top_k: 200 slots in every queue, 5 of them read.
         gumbel: real Gumbel noise on the addressing logits; 0 as in the official code.
         decoder_memories: queues after the inner decoder levels, as well as at the bottleneck.
+        space_aware: a memory for each region; without, all regions share one (the ablation).
         inpaint_prob: share of patches in-painted in training (masked shortcut).
     """
 
@@ -56,6 +57,7 @@ class SQUIDConfig:
     gumbel: float = 0.0
     shrink_threshold: float = 0.0
     posterior_scale: float = 10.0
+    space_aware: bool = True
     inpainting: bool = True
     inpaint_prob: float = 0.95
     decoder_memories: bool = True
@@ -70,6 +72,7 @@ class SQUIDConfig:
     jitter_scale: float = 0.0
     jitter_shift: float = 0.0
     jitter_shear: float = 0.0
+    jitter_whole: bool = False
     fusion: tuple[tuple[str, float], ...] = (
         (FEATURE_DISTANCE, 1.0),
         (RECONSTRUCTION, 1.0),
@@ -97,11 +100,12 @@ class SQUIDConfig:
         Raises:
             ValueError: the image cannot be cut into patches of a multiple of 8 px.
         """
-        grid_size = grid_size or (max(1, image_size[0] // 32), max(1, image_size[1] // 32))
-        check_patches(image_size, grid_size, 8)
         check_preset(preset)
+        films = grid_size is None
+        grid_size = grid_size or default_grid(preset, image_size)
+        check_patches(image_size, grid_size, 16 if films and preset == "paper" else 8)
         if preset == "paper":
-            return cls(image_size, grid_size)
+            return cls(image_size, grid_size, num_levels=4 if films else 3)
         return cls(
             image_size,
             grid_size,
@@ -162,10 +166,13 @@ def _build(config: SQUIDConfig) -> Generator:
         for _ in range(2 if config.distillation else 1)
     ]
     inner = channels[::-1][1:-1]  # not at full size: there the pixels themselves would be copied
-    memories = [PixelMemory(MemoryQueue(regions, config.num_slots, dim, read)) for dim in inner]
+    memories = [
+        PixelMemory(MemoryQueue(regions, config.num_slots, dim, read, config.space_aware))
+        for dim in inner
+    ]
     return Generator(
         encoder,
-        MemoryQueue(regions, config.num_slots, config.slot_dim, read),
+        MemoryQueue(regions, config.num_slots, config.slot_dim, read, config.space_aware),
         InpaintingBlock(grid, config.slot_dim, query_residual=False) if config.inpainting else None,
         decoders[0],
         decoders[1] if config.distillation else None,

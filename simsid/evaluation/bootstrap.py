@@ -26,6 +26,31 @@ def auroc_interval(
     Raises:
         ValueError: a class is missing.
     """
+    return interval_of(auroc_resamples(labels, scores, resamples, seed), level)
+
+
+def interval_of(
+    values: Float[np.ndarray, " resamples"], level: float = 0.95
+) -> tuple[float, float]:
+    """Percentile interval of resampled values."""
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def auroc_resamples(
+    labels: Int[np.ndarray, " n"],
+    scores: Float[np.ndarray, " n"],
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Float[np.ndarray, " resamples"]:
+    """AUROC of each bootstrap sample.
+
+    The same labels and seed draw the same images, so two scores' resamples may be subtracted
+    (a paired difference) or averaged (over training seeds) one by one.
+
+    Raises:
+        ValueError: a class is missing.
+    """
     normals, abnormals = _split(labels, scores)
     normals = np.sort(normals)
     below = np.searchsorted(normals, abnormals, side="left")
@@ -35,8 +60,24 @@ def auroc_interval(
         passed = np.pad(np.cumsum(drawn_normals, axis=1), ((0, 0), (1, 0)))
         wins = (passed[:, below] + passed[:, up_to]) / 2  # ties count half
         values.append((wins * drawn_abnormals).sum(1) / (len(normals) * len(abnormals)))
-    low, high = np.quantile(np.concatenate(values), [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+    return np.concatenate(values)
+
+
+def mean_interval(
+    values: Float[np.ndarray, " n"],
+    level: float = 0.95,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Percentile interval of a mean over films.
+
+    Raises:
+        ValueError: there are no values.
+    """
+    if len(values) == 0:
+        raise ValueError("a mean of no values has no interval")
+    counts = _counts(np.random.default_rng(seed), resamples, len(values))
+    return interval_of(counts @ values / len(values), level)
 
 
 def curve_bands(

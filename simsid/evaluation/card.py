@@ -8,7 +8,8 @@ from typing import Any
 
 import yaml
 
-from simsid.evaluation.content import DISCLAIMER, number, with_interval
+from simsid.evaluation.blocks import number, percent, valued, with_interval
+from simsid.evaluation.content import DISCLAIMER, READ
 from simsid.files import write_text
 
 CARD = "README.md"
@@ -48,7 +49,11 @@ def _front_matter(described: dict[str, Any], results: dict[str, Any]) -> dict[st
     dataset = results["data"]["name"]
     evaluated = {
         "task": {"type": "image-classification", "name": "unsupervised anomaly detection"},
-        "dataset": {"type": dataset, "name": f"{dataset} ({results['data_fingerprint']})"},
+        "dataset": {
+            "type": dataset,
+            "name": f"{dataset} ({results['data_fingerprint']})",
+            "split": results["part"],
+        },
         "metrics": metrics,
     }
     front: dict[str, Any] = {
@@ -65,7 +70,7 @@ def _front_matter(described: dict[str, Any], results: dict[str, Any]) -> dict[st
 def _body(described: dict[str, Any], results: dict[str, Any]) -> list[str]:
     image, pixel, n = results["image"], results["pixel"], results["n"]
     calibration, size = results["calibration"], described["image"]
-    flagged = calibration["test_normals_flagged"]
+    flagged = calibration["normals_flagged"]
     rows = [
         ("image AUROC [95 % interval]", with_interval(image["auroc"], image["auroc_ci"])),
         ("image AUPR", number(image["aupr"])),
@@ -77,6 +82,13 @@ def _body(described: dict[str, Any], results: dict[str, Any]) -> list[str]:
              for kind, v in results["by_kind"].items()]  # fmt: skip
     if pixel is not None:
         rows += [("pixel AUROC", number(pixel["auroc"])), ("AUPRO", number(pixel["aupro"]))]
+    if results["boxes"] is not None:
+        rows.append((f"pointing game, {results['boxes']['n']} films with boxes [95 % interval]",
+                     valued(results["boxes"]["pointing"])))  # fmt: skip
+    rows += [(f"normals flagged, {attribute} {group} (n = {measured['normal']})",
+              percent(measured["flagged"]["share"]))
+             for attribute, members in results["groups"]["by"].items()
+             for group, measured in members.items() if measured["flagged"]]  # fmt: skip
     table = "\n".join(["| metric | value |", "|---|---:|", *(f"| {a} | {b} |" for a, b in rows)])
     return [
         f"# {described['detector']} on {results['data']['name']}",
@@ -85,14 +97,14 @@ def _body(described: dict[str, Any], results: dict[str, Any]) -> list[str]:
         f"{size['height']} x {size['width']} px with values in [0, 1] and gives a score (higher = "
         "more abnormal), a conformal p-value and an anomaly map.",
         "## Measured",
-        f"On {n['test_normal']} normal and {n['test_abnormal']} abnormal test images of "
+        f"On {n['normal']} normal and {n['abnormal']} abnormal images of "
         f"{results['data']['name']} (data {results['data_fingerprint']}, commit "
-        f"{results['commit'] or 'none'}), read once, one training run.",
+        f"{results['commit'] or 'none'}), one training run. Measured on the {READ[results['part']]}.",
         table,
         "## Threshold",
         f"{number(image['threshold'])}, from {calibration['calibration_normals_flagged']['n']} "
         f"normals kept out of training, for a false-alarm rate of {image['false_alarm_rate']:.0%}; "
-        f"on test normals {number(flagged['share'])} were flagged.",
+        f"of the {results['part']} normals {percent(flagged['share'])} were flagged.",
         "## Use",
         "```\npython -m simsid.score IMAGES --model THIS_FOLDER --out scores.csv\n```",
         "## Limits",

@@ -23,6 +23,7 @@ from simsid.evaluation.style import (
     log_if_wide,
     new_figure,
     save,
+    shown_kinds,
 )
 from simsid.prediction import Prediction
 
@@ -46,9 +47,9 @@ def draw_curves(evaluation: Evaluation, path: Path) -> Path:
     The bands hold 95 % of stratified bootstrap curves, point by point. The dot is the operating
     point of the calibrated threshold.
     """
-    results, test = evaluation.results, evaluation.test
-    labels, scores = test.labels, evaluation.prediction.score
-    kinds = list(results["by_kind"])
+    results, labelled = evaluation.results, evaluation.labelled
+    labels, scores = labelled.labels, evaluation.prediction.score
+    kinds = shown_kinds(results["by_kind"])
     image = results["image"]
     figure = new_figure(height=4.8)
     roc, pr = figure.subplots(1, 2)
@@ -56,7 +57,7 @@ def draw_curves(evaluation: Evaluation, path: Path) -> Path:
     roc.fill_between(_GRID, *bands["roc"], color=INK, alpha=0.15, lw=0, label="95 % interval")
     pr.fill_between(_GRID, *bands["pr"], color=INK, alpha=0.15, lw=0, label="95 % interval")
     for kind in kinds if len(kinds) > 1 else []:
-        chosen = (labels == 0) | (test.kinds == kind)
+        chosen = (labels == 0) | (labelled.kinds == kind)
         fpr, tpr, _ = roc_curve(labels[chosen], scores[chosen])
         style = {"color": colour_of(kind, kinds), "ls": dash_of(kind, kinds), "lw": 1.4}
         roc.plot(fpr, tpr, label=f"{kind} {results['by_kind'][kind]['auroc']:.3f}", **style)
@@ -92,14 +93,14 @@ def draw_curves(evaluation: Evaluation, path: Path) -> Path:
 def draw_score_histograms(
     evaluation: Evaluation, calibration_scores: np.ndarray, path: Path
 ) -> Path:
-    """Scores of calibration normals, test normals and each kind, on one axis with the threshold."""
-    results, test = evaluation.results, evaluation.test
-    kinds = list(results["by_kind"])
+    """Scores of calibration normals, the measured normals and each kind, on one axis with the threshold."""
+    results, labelled = evaluation.results, evaluation.labelled
+    kinds = shown_kinds(results["by_kind"])
     scores = evaluation.prediction.score
     rows = [("calibration normals", calibration_scores, CALIBRATION)]
-    rows += [("test normals", scores[test.labels == 0], NORMAL)]
+    rows += [(f"{results['part']} normals", scores[labelled.labels == 0], NORMAL)]
     rows += [
-        (kind, scores[(test.labels == 1) & (test.kinds == kind)], colour_of(kind, kinds))
+        (kind, scores[(labelled.labels == 1) & (labelled.kinds == kind)], colour_of(kind, kinds))
         for kind in kinds
     ]
     rows = [row for row in rows if len(row[1])]
@@ -140,9 +141,9 @@ def draw_score_histograms(
 
 
 def draw_reconstruction_histograms(evaluation: Evaluation, path: Path) -> Path:
-    """KL divergence and mean squared error of each test image's reconstruction, by class."""
-    results, test = evaluation.results, evaluation.test
-    images = test.images.astype(np.float32) / 255.0
+    """KL divergence and mean squared error of each image's reconstruction, by class."""
+    results, labelled = evaluation.results, evaluation.labelled
+    images = labelled.images.astype(np.float32) / 255.0
     rebuilt = _reconstruction_of(evaluation.prediction)
     measures = {
         "KL divergence of grey levels (nats)": reconstruction.kl_divergence(images, rebuilt),
@@ -155,7 +156,7 @@ def draw_reconstruction_histograms(evaluation: Evaluation, path: Path) -> Path:
         edges = spaced(values.min(), max(values.max(), values.min() * 1.01), _MAX_BINS + 1)
         classes = ((0, "normal", NORMAL, "stepfilled"), (1, "abnormal", KIND_COLOURS[0], "step"))
         for label, text, colour, kind in classes:
-            chosen = values[test.labels == label]
+            chosen = values[labelled.labels == label]
             if len(chosen):
                 weights = np.full(len(chosen), 1 / len(chosen))
                 axes.hist(chosen, edges, weights=weights, color=colour, histtype=kind,

@@ -7,7 +7,7 @@ import html
 import re
 from pathlib import Path
 
-from simsid.evaluation.content import Picture, Section, Table
+from simsid.evaluation.blocks import Picture, Section, Table
 
 _CSS = """
 :root { color-scheme: light; --ink: #1d232a; --faint: #5b6672; --line: #dfe4e8; --accent: #0072b2 }

@@ -18,6 +18,7 @@ from simsid.evaluation.figures import (
     draw_score_histograms,
     source_line,
 )
+from simsid.evaluation.group_figure import draw_groups
 from simsid.evaluation.panels import draw_panels
 from simsid.evaluation.render import to_html, to_markdown
 from simsid.evaluation.style import shared_style
@@ -38,6 +39,7 @@ def report_on(
     command: str | None = None,
     progress: Progress | None = None,
     name: str = REPORT,
+    part: str | None = None,
 ) -> str:
     """Evaluate, draw every figure, write the report; returns a summary to print.
 
@@ -47,13 +49,14 @@ def report_on(
         model_folder: receives the model card with these numbers, if given.
         command: what was typed, for the reader who wants to repeat it.
         name: of the files, 'report' by default.
+        part: 'test' or 'validation'; None takes the test part where there is one.
 
     Raises:
         DataError: there is nothing to evaluate on.
         OSError: the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    evaluation = evaluate(detector, data, progress)
+    evaluation = evaluate(detector, data, progress, part)
     figures = draw_figures(evaluation, detector, data, folder / FIGURES, metrics_file)
     write_report(evaluation.results, figures, folder, command, name)
     if model_folder is not None:
@@ -81,6 +84,7 @@ def draw_figures(
         figures["scores"] = draw_score_histograms(
             evaluation, calibration_scores, folder / "scores.png"
         )
+        figures["groups"] = draw_groups(results, folder / "groups.png")
         if results["reconstruction"] is not None:
             figures["reconstruction"] = draw_reconstruction_histograms(
                 evaluation, folder / "reconstruction.png"
@@ -94,7 +98,10 @@ def draw_figures(
             figures["embedding"] = draw_embedding(
                 vectors["features"], vectors["slots"], folder / "embedding.png", source
             )
-    return {name: path for name, path in figures.items() if path is not None}
+    drawn = {name: path for name, path in figures.items() if path is not None}
+    for name in figures.keys() - drawn.keys():  # of an earlier report in the same folder
+        (folder / f"{name}.png").unlink(missing_ok=True)
+    return drawn
 
 
 def write_report(

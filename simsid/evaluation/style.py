@@ -23,7 +23,7 @@ KIND_DASHES = (
     (0, (3, 3)),
 )
 WIDTH = 8.0
-DPI = 120
+DPI = 160
 _RC = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
@@ -61,6 +61,12 @@ def new_figure(width: float = WIDTH, height: float = 3.6) -> Figure:
     figure = Figure(figsize=(width, height), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.1, h_pad=0.08)
     return figure
+
+
+def shown_kinds(by_kind: dict[str, dict]) -> list[str]:
+    """The kinds that figures draw one by one: the most frequent, as many as there are colours."""
+    frequent = sorted(by_kind, key=lambda kind: -by_kind[kind]["n"])[: len(KIND_COLOURS)]
+    return [kind for kind in by_kind if kind in frequent]
 
 
 def colour_of(kind: str, kinds: list[str]) -> str:

@@ -12,8 +12,8 @@ from simsid.detectors.contract import Explanation
 from simsid.errors import SimsidError
 from simsid.evaluation.evaluate import Evaluation
 from simsid.evaluation.figures import source_line
-from simsid.evaluation.panels import examples_of
-from simsid.evaluation.style import new_figure, plain, save
+from simsid.evaluation.panels import median_example
+from simsid.evaluation.style import new_figure, plain, save, shown_kinds
 
 _SLOTS = 4
 _CELL = 1.1
@@ -29,17 +29,17 @@ def draw_why(
     the strongest one, if ``data`` is what the detector was trained on. None when the detector has
     no memory to explain with.
     """
-    test, prediction = evaluation.test, evaluation.prediction
-    kinds = ["normal", *evaluation.results["by_kind"]]
-    kinds = [kind for kind in kinds if (test.kinds == kind).any()][:_MAX_ROWS]
+    labelled, prediction = evaluation.labelled, evaluation.prediction
+    kinds = ["normal", *shown_kinds(evaluation.results["by_kind"])]
+    kinds = [kind for kind in kinds if (labelled.kinds == kind).any()][:_MAX_ROWS]
     rows: list[tuple[str, tuple[int, int], Explanation]] = []
     for kind in kinds:
-        index = examples_of(kind, test.kinds, prediction.score)[0]
+        index = median_example(kind, labelled.kinds, prediction.score)
         regions = prediction.regions[index]
         place = np.unravel_index(int(regions.argmax()), regions.shape)
         region = (int(place[0]), int(place[1]))
         try:
-            why = detector.explain(test.images[index].astype(np.float32) / 255.0, region)
+            why = detector.explain(labelled.images[index].astype(np.float32) / 255.0, region)
         except SimsidError:
             return None
         rows.append((kind, region, why))

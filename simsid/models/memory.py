@@ -59,6 +59,14 @@ def nearest_slot_distance(
     return 0.5 * difference.square().sum(-1)
 
 
+def nearest_slot_euclidean(
+    queries: Float[Tensor, "batch regions dim"], slots: Float[Tensor, "regions slots dim"]
+) -> Float[Tensor, "batch regions"]:
+    """Euclidean distance to the nearest slot of the own region, over the root of ``dim``."""
+    distances = torch.cdist(queries.float().transpose(0, 1), slots.float())  # regions, batch, slots
+    return distances.amin(-1).T / queries.shape[-1] ** 0.5
+
+
 def all_region_similarity(
     queries: Float[Tensor, "batch regions dim"], slots: Float[Tensor, "regions slots dim"]
 ) -> Float[Tensor, "batch regions all_regions slots"]:
@@ -87,25 +95,47 @@ def address(
 
 
 class _Memory(nn.Module):
-    """Reading, shared by both memories; subclasses own ``slots`` (regions, slots, dim)."""
+    """Reading, shared by both memories; subclasses own ``slots`` (regions, slots, dim).
+
+    Without ``space_aware`` all regions share one bank and ``slots`` is (1, slots, dim): the
+    ablation of the papers.
+    """
 
     slots: Tensor
 
-    def __init__(self, num_regions: int, num_slots: int, slot_dim: int, read: ReadConfig) -> None:
+    def __init__(
+        self,
+        num_regions: int,
+        num_slots: int,
+        slot_dim: int,
+        read: ReadConfig,
+        space_aware: bool,
+    ) -> None:
         super().__init__()
         if read.top_k is not None and not 1 <= read.top_k <= num_slots:
             raise ValueError(
                 f"top_k must lie between 1 and num_slots = {num_slots}, not {read.top_k}"
             )
         self.num_regions, self.num_slots, self.slot_dim = num_regions, num_slots, slot_dim
-        self.read_config = read
+        self.read_config, self.space_aware = read, space_aware
+
+    @property
+    def banks(self) -> int:
+        """How many banks of slots there are."""
+        return self.num_regions if self.space_aware else 1
+
+    @property
+    def region_slots(self) -> Float[Tensor, "regions slots dim"]:
+        """The slots that each region reads."""
+        return self.slots.expand(self.num_regions, -1, -1)
 
     def forward(
         self, queries: Float[Tensor, "batch regions dim"]
     ) -> tuple[Float[Tensor, "batch regions dim"], Float[Tensor, "batch regions slots"]]:
         """Rebuild each query from its own region's slots; also return the addressing weights."""
-        weights = address(cosine_similarity(queries, self.slots), self.read_config, self.training)
-        return torch.einsum("brk,rkd->brd", weights.to(self.slots.dtype), self.slots), weights
+        slots = self.region_slots
+        weights = address(cosine_similarity(queries, slots), self.read_config, self.training)
+        return torch.einsum("brk,rkd->brd", weights.to(slots.dtype), slots), weights
 
     def read(
         self, queries: Float[Tensor, "batch regions dim"]
@@ -117,22 +147,27 @@ class _Memory(nn.Module):
         top_k = self.read_config.top_k
         if self.training or top_k is None or self.read_config.threshold > 0:
             return self(queries)[0]
-        similarity, chosen = cosine_similarity(queries, self.slots).topk(top_k, dim=-1)
+        slots = self.region_slots
+        similarity, chosen = cosine_similarity(queries, slots).topk(top_k, dim=-1)
         weights = (self.read_config.scale * similarity).softmax(-1)
         region = torch.arange(self.num_regions, device=chosen.device)[:, None]
-        return torch.einsum("brk,brkd->brd", weights, self.slots[region, chosen])
+        return torch.einsum("brk,brkd->brd", weights, slots[region, chosen])
 
 
 class MemoryMatrix(_Memory):
     """Learned slots, trained by gradient like any weight. Source: SimSID, 'space-aware memory'."""
 
     def __init__(
-        self, num_regions: int, num_slots: int, slot_dim: int, read: ReadConfig | None = None
+        self,
+        num_regions: int,
+        num_slots: int,
+        slot_dim: int,
+        read: ReadConfig | None = None,
+        space_aware: bool = True,
     ) -> None:
-        super().__init__(
-            num_regions, num_slots, slot_dim, read or ReadConfig(top_k=min(5, num_slots))
-        )
-        self.slots = nn.Parameter(torch.randn(num_regions, num_slots, slot_dim))
+        read = read or ReadConfig(top_k=min(5, num_slots))
+        super().__init__(num_regions, num_slots, slot_dim, read, space_aware)
+        self.slots = nn.Parameter(torch.randn(self.banks, num_slots, slot_dim))
 
 
 class MemoryQueue(_Memory):
@@ -144,13 +179,17 @@ class MemoryQueue(_Memory):
     """
 
     def __init__(
-        self, num_regions: int, num_slots: int, slot_dim: int, read: ReadConfig | None = None
+        self,
+        num_regions: int,
+        num_slots: int,
+        slot_dim: int,
+        read: ReadConfig | None = None,
+        space_aware: bool = True,
     ) -> None:
-        super().__init__(
-            num_regions, num_slots, slot_dim, read or ReadConfig(top_k=min(5, num_slots))
-        )
+        read = read or ReadConfig(top_k=min(5, num_slots))
+        super().__init__(num_regions, num_slots, slot_dim, read, space_aware)
         self.register_buffer(
-            "slots", F.normalize(torch.randn(num_regions, num_slots, slot_dim), dim=-1)
+            "slots", F.normalize(torch.randn(self.banks, num_slots, slot_dim), dim=-1)
         )
         self.register_buffer("pointer", torch.zeros((), dtype=torch.long))
 
@@ -162,6 +201,8 @@ class MemoryQueue(_Memory):
     @torch.no_grad()
     def refill(self, features: Float[Tensor, "batch regions dim"]) -> None:
         """Enqueue features that every rank holds already: nothing is gathered."""
+        if not self.space_aware:
+            features = features.flatten(0, 1)[:, None]
         features = features[-self.num_slots :]
         positions: Int[Tensor, " batch"] = (
             self.pointer + torch.arange(len(features), device=features.device)
@@ -190,27 +231,38 @@ def consolidate_slots(
     num_slots: int,
     iterations: int = 20,
     seed: int = 0,
+    spherical: bool = True,
 ) -> Float[Tensor, "regions slots dim"]:
-    """Spherical k-means of each region's features, all regions at once: slots that *cover* normals.
+    """k-means of each region's features, all regions at once: slots that *cover* normals.
 
     Learned slots are placed for reading, and crowd where the loss wants them; the distance to
     the nearest one then says little about how dense normals are. Centres of the features
-    themselves do. Rows are unit vectors. Deterministic for a given seed and device.
+    themselves do. Deterministic for a given seed and device.
+
+    Args:
+        spherical: nearest by angle, and slots are unit vectors; else by Euclidean distance.
     """
     count, regions, _ = features.shape
-    unit = F.normalize(features.float(), dim=-1).transpose(0, 1)  # regions, count, dim
+    unit = features.float().transpose(0, 1)  # regions, count, dim
+    if spherical:
+        unit = F.normalize(unit, dim=-1)
     generator = torch.Generator().manual_seed(seed)
     order = torch.rand(regions, count, generator=generator).argsort(-1)
     distinct = max(1, min(num_slots, count // 4))  # a slot for every film would know them by heart
     first = order[:, torch.arange(num_slots) % distinct]  # with few normals some slots coincide
     centres = unit.gather(1, first.to(unit.device)[..., None].expand(-1, -1, unit.shape[-1]))
     for _ in range(iterations):
-        nearest = (unit @ centres.transpose(1, 2)).argmax(-1)  # regions, count
+        closeness = unit @ centres.transpose(1, 2)  # half of |x|^2 + |c|^2 - |x - c|^2
+        if not spherical:
+            closeness = closeness - centres.square().sum(-1)[:, None] / 2
+        nearest = closeness.argmax(-1)  # regions, count
         sums = torch.zeros_like(centres).index_put_(
             (torch.arange(regions, device=unit.device)[:, None].expand_as(nearest), nearest),
             unit,
             accumulate=True,
         )
-        empty = sums.norm(dim=-1, keepdim=True) < 1e-6
-        centres = torch.where(empty, centres, F.normalize(sums, dim=-1))
+        members = F.one_hot(nearest, num_slots).sum(1)[..., None]
+        means = F.normalize(sums, dim=-1) if spherical else sums / members.clamp_min(1)
+        empty = sums.norm(dim=-1, keepdim=True) < 1e-6 if spherical else members == 0
+        centres = torch.where(empty, centres, means)
     return centres

@@ -31,7 +31,8 @@ def fit_in_memory(
     images = as_uint8(detector, images)
     if calibration is None:
         images, calibration = split_calibration(images)
-    options.setdefault("epochs", detector.default_epochs["quick"])
+    steps = len(images) // options.get("batch_size", TrainOptions.batch_size)
+    options.setdefault("epochs", detector.epochs_for("quick", detector.config, steps))
     options.setdefault("progress", False)
     Training(detector, images, TrainOptions(**options)).run()
     detector.calibrate(calibration, false_alarm_rate)

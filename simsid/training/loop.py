@@ -96,7 +96,7 @@ class Training:
     # --- running ----------------------------------------------------------------------------
 
     def run(self) -> Detector:
-        """Train to the end, then consolidate and set the reference statistics.
+        """Train to the end, then consolidate and set what scoring compares with.
 
         Raises:
             TrainingInterrupted: Ctrl-C or SIGTERM, after saving.
@@ -109,8 +109,10 @@ class Training:
         if self._asked_to_stop():
             raise TrainingInterrupted
         self.detector.eval()
+        self.detector.round_weights()
         self.detector.consolidate(self.batches)
         self.detector.set_reference(self.batches)
+        self.detector.set_placement(self.batches)
         return self.detector
 
     def _run_stage(self, bar: tqdm) -> None:

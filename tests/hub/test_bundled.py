@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import hub
-from simsid.data.digitanatomy import make_digitanatomy
+from simsid.data.sets.digitanatomy import make_digitanatomy
 from simsid.errors import ModelFolderError
 
 

@@ -8,9 +8,11 @@ from PIL import Image
 
 from simsid import score
 from simsid.cli import run_command
+from simsid.data import images
 from simsid.detectors import load_model
 from simsid.detectors.calibration import Calibration
 from simsid.scoring import score_images, verdicts
+from tests.simsid.data.make_files import dicom, npy, picture
 from tests.simsid.helpers import make_data, make_detector
 
 FEW = 6
@@ -71,6 +73,23 @@ def test_a_bad_file_gets_its_row_and_the_rest_go_on(model, films, tmp_path):
     assert status["absent.png"] == "missing"
     assert [status[f"{i}.png"] for i in (0, 1, 4, 5)] == ["ok"] * 4
     assert all(row["message"] for row in rows_of(out) if row["status"] != "ok")
+
+
+def test_a_stranger_s_file_is_never_decoded_in_this_process(model, films, tmp_path, monkeypatch):
+    monkeypatch.setattr(images, "decode_film", lambda *a: pytest.fail("decoded here"))
+    assert run(films / "spot", "--model", model, "--out", tmp_path / "s.csv") == 0
+
+
+def test_a_film_scores_the_same_as_png_dicom_and_numpy_file(data, model, tmp_path):
+    film = data.test.images[0]
+    (tmp_path / "films").mkdir()
+    for name, content in {"a.png": picture(film), "b.dcm": dicom(film), "c.npy": npy(film)}.items():
+        (tmp_path / "films" / name).write_bytes(content)
+    assert run(tmp_path / "films", "--model", model, "--out", tmp_path / "s.csv") == 0
+    rows = rows_of(tmp_path / "s.csv")
+    assert [row["status"] for row in rows] == ["ok"] * 3
+    scores = [float(row["score"]) for row in rows]
+    assert scores == pytest.approx([scores[0]] * 3, abs=1e-3)
 
 
 def test_globs_are_expanded_and_a_file_given_twice_is_scored_once(model, films, tmp_path):

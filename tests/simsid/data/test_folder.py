@@ -4,11 +4,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from simsid.data.digitanatomy import make_digitanatomy
-from simsid.data.folder import read_folder
+from simsid.data.film_set import FilmOptions
 from simsid.data.load import load_data
+from simsid.data.sets.digitanatomy import make_digitanatomy
 from simsid.errors import DataError
 from synth.__main__ import main as synth
+
+
+def read_folder(root, image_size=None):
+    return load_data("folder", str(root), films=FilmOptions(image_size=image_size))
 
 
 def write(path, seed, size=(96, 96)):
@@ -54,7 +58,7 @@ def test_masks_are_found_and_an_image_may_lack_its_own(tmp_path):
 
 def test_images_that_share_a_small_size_keep_it_and_others_are_resized(tmp_path):
     assert read_folder(small_set(tmp_path / "a")).image_size == (96, 96)
-    assert read_folder(small_set(tmp_path / "b", size=(100, 90))).image_size == (128, 128)
+    assert read_folder(small_set(tmp_path / "b", size=(100, 90))).image_size == (192, 192)
     assert read_folder(small_set(tmp_path / "c", size=(100, 90)), (64, 64)).image_size == (64, 64)
 
 

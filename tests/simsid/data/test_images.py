@@ -1,18 +1,27 @@
 from __future__ import annotations
 
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import tifffile
 from PIL import Image
 
-from simsid.data.images import read_image
+from simsid.data.find import find_images
+from simsid.data.images import read_film, read_image
 from simsid.data.preprocess import Preprocessing
 from simsid.errors import ImageError
+from tests.simsid.data.make_files import chunk, deep_png, dicom, film16, npy, picture, png, tiff
 
 RAMP8 = np.tile(np.arange(64, dtype=np.uint8) * 4, (48, 1))
 RAMP16 = np.tile(np.arange(64, dtype=np.uint16) * 1000, (48, 1))
+
+
+# EXIF orientation: (mirrored left to right, then quarter turns anti-clockwise) to stand upright
+TURNS = dict(
+    zip(range(1, 9), [(0, 0), (1, 0), (0, 2), (1, 2), (1, 1), (0, 3), (1, 3), (0, 1)], strict=True)
+)
 
 
 def write(folder, name: str, array: np.ndarray, **options):
@@ -121,7 +130,7 @@ def test_each_bad_file_has_its_code(tmp_path):
 
 def test_a_bomb_is_refused_by_its_header_without_a_warning(tmp_path):
     path = tmp_path / "bomb.png"
-    Image.new("1", (20_000, 20_000)).save(path)
+    path.write_bytes(png(20_000, 20_000, 1, 0, b""))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert code_of(path) == "too_large"
@@ -148,3 +157,115 @@ def test_sixteen_bit_colour_tiff_is_read_at_full_depth(tmp_path):
     assert read_image(path) == pytest.approx(RAMP16 / 65535, abs=1e-6)
     tifffile.imwrite(path, np.stack([RAMP16] * 2), photometric="minisblack")
     assert code_of(path) == "animated"
+
+
+@pytest.mark.parametrize("kind", ["grey", "grey+alpha", "rgb", "rgba"])
+def test_sixteen_bit_png_keeps_its_bits_in_every_colour(kind):
+    film, opaque = film16(), np.full((48, 64), 65535, np.uint16)
+    channels = [film] * (3 if kind.startswith("rgb") else 1) + [opaque] * kind.endswith("a")
+    film_read = read_film(deep_png(channels[0] if len(channels) == 1 else np.dstack(channels)))
+    assert film_read.pixels == pytest.approx(film / 65535, abs=1e-6)
+    assert (film_read.format, film_read.bits, film_read.photometric) == ("PNG", 16, kind)
+
+
+def test_transparency_of_16_bit_png_becomes_black():
+    film, alpha = film16(), np.full((48, 64), 65535, np.uint16)
+    alpha[:, 40:] = 0
+    image = read_image(deep_png(np.dstack([film, alpha])))
+    assert (image[:, 40:] == 0).all()
+    assert image[:, :40] == pytest.approx(film[:, :40] / 65535, abs=1e-6)
+    key = int(film[3, 3])
+    image = read_image(deep_png(film, chunk(b"tRNS", key.to_bytes(2, "big"))))
+    assert (image[film == key] == 0).all()
+
+
+@pytest.mark.parametrize("encode", [deep_png, tiff, npy])
+@pytest.mark.parametrize(("bits", "warnings"), [(8, 1), (12, 1), (16, 0)])
+def test_twelve_bits_in_a_sixteen_bit_file_are_told_by_the_highest_value(encode, bits, warnings):
+    film = film16() >> (16 - bits)
+    found = read_film(encode(film))
+    assert found.bits == bits
+    assert found.warnings == ("depth_guessed",) * warnings
+    assert found.pixels == pytest.approx(film / (2**bits - 1), abs=1e-6)
+
+
+def test_a_declared_depth_counts_when_all_values_fit_it():
+    film, ten_bits = film16(), chunk(b"sBIT", bytes([10]))
+    raw = read_film(deep_png(film >> 6, ten_bits))
+    assert (raw.bits, raw.warnings) == (10, ())
+    assert raw.pixels == pytest.approx((film >> 6) / 1023, abs=1e-6)
+    scaled = read_film(deep_png(film >> 6 << 6, ten_bits))  # as PNG's standard has it
+    assert (scaled.bits, scaled.warnings) == (16, ())
+    told = read_film(tiff(film >> 2, extratags=[(281, "H", 1, 16383, False)]))
+    assert (told.bits, told.warnings) == (14, ())
+
+
+def test_cmyk_is_grey():
+    rgb = Image.fromarray(np.stack([RAMP8] * 3, -1))
+    for kind, options in (("TIFF", {}), ("JPEG", {"quality": 95})):
+        film = read_film(picture(rgb.convert("CMYK"), kind, **options))
+        assert film.photometric == "cmyk"
+        assert np.abs(film.pixels - RAMP8 / 255).max() < 0.03
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_comes_out_upright_from_every_format(orientation):
+    rows, cols = np.mgrid[0:48, 0:64]
+    upright = np.clip(rows * 3 + cols, 0, 255).astype(np.uint8)
+    mirrored, turns = TURNS[orientation]
+    stored = np.rot90(upright, -turns)
+    stored = np.ascontiguousarray(stored[:, ::-1] if mirrored else stored)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    deep = np.stack([stored.astype(np.uint16) * 257] * 3, -1)
+    tag = [(274, "H", 1, orientation, False)]
+    files = [
+        picture(stored, "PNG", exif=exif),
+        picture(stored, "JPEG", exif=exif, quality=100),
+        picture(stored, "WEBP", exif=exif, lossless=True),
+        picture(stored, "TIFF", exif=exif),
+        tiff(deep, photometric="rgb", extratags=tag),
+        tiff(deep[..., 0], extratags=tag),
+        deep_png(deep, chunk(b"eXIf", exif.tobytes()[6:])),
+    ]
+    for index, data in enumerate(files):
+        assert np.abs(read_image(data) - upright / 255).max() < 0.02, index
+
+
+def test_arrays_and_numpy_files_are_films_too(tmp_path):
+    film = film16()
+    (tmp_path / "a.npy").write_bytes(npy(film))
+    for source in (film, npy(film), npy(np.asfortranarray(film)), tmp_path / "a.npy"):
+        assert read_image(source) == pytest.approx(film / 65535, abs=1e-6)
+    assert read_film(npy(film / 65535)).bits == 32
+    assert read_image(film > 30_000).max() == 1
+    with pytest.raises(ImageError, match="uint8") as caught:
+        read_image(film.astype(np.int64))
+    assert caught.value.code == "unsupported"
+
+
+def test_messages_name_the_file_and_not_its_folder(tmp_path):
+    folder = tmp_path / "jane_doe"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(b"nothing")
+    for path in (folder / "a.png", folder / "b.png"):
+        with pytest.raises(ImageError, match=path.name) as caught:
+            read_image(path)
+        assert "jane_doe" not in str(caught.value)
+
+
+def test_threads_leave_the_warning_filters_as_they_were():
+    before, data = warnings.filters[:], picture(RAMP8)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(read_image, [data] * 64))
+    assert warnings.filters == before
+
+
+def test_dicom_and_numpy_files_are_found_in_folders_and_bare_names_when_named(tmp_path):
+    names = ["a.dcm", "b.DICOM", "c.npy", "IM0001", "notes.txt"]
+    for name in names:
+        (tmp_path / name).write_bytes(dicom(film16()))
+    found = [path.name for path in find_images([str(tmp_path)])]
+    assert found == ["a.dcm", "b.DICOM", "c.npy"]
+    (named,) = find_images([str(tmp_path / "IM0001")])
+    assert read_film(named).format == "DICOM"

@@ -28,7 +28,8 @@ def test_results_have_the_promised_keys(results):
     assert {"auroc", "aupro", "dice", "iou"} <= set(results["pixel"])
     for measure in ("mse", "kl", "ssim"):
         assert set(results["reconstruction"][measure]) == {"normal", "abnormal"}
-    assert {"n", "data_fingerprint", "commit", "seconds"} <= set(results)
+    assert results["part"] == "test"
+    assert {"n", "groups", "boxes", "data_fingerprint", "commit", "seconds"} <= set(results)
 
 
 def test_the_threshold_comes_from_calibration_and_never_from_test_labels(data, results):
@@ -47,8 +48,8 @@ def test_a_clear_anomaly_is_found_and_a_faint_one_less(results):
     assert results["reconstruction"]["mse"]["abnormal"] > results["reconstruction"]["mse"]["normal"]
 
 
-def test_false_alarms_on_test_normals_are_reported_with_an_interval(results):
-    flagged = results["calibration"]["test_normals_flagged"]
+def test_false_alarms_on_measured_normals_are_reported_with_an_interval(results):
+    flagged = results["calibration"]["normals_flagged"]
     assert flagged["ci"][0] <= flagged["share"] <= flagged["ci"][1]
     assert flagged["share"] == pytest.approx(1 - results["image"]["specificity"])
 
@@ -99,13 +100,68 @@ def test_abnormals_without_a_mask_are_left_out_and_counted(data):
 
 def test_what_cannot_be_evaluated_is_refused_in_one_line(data):
     detector = make_detector(data)
-    with pytest.raises(DataError, match="no labelled test part"):
+    with pytest.raises(DataError, match="no labelled test or validation part"):
         evaluate_detector(detector, dataclasses.replace(data, test=None))
     with pytest.raises(DataError, match="64x64 px, the model takes 32x32"):
         evaluate_detector(detector, make_data(size=64))
     detector.calibration = None
     with pytest.raises(SimsidError, match="not calibrated"):
         evaluate_detector(detector, data)
+
+
+def test_the_validation_part_is_measured_where_there_is_no_test_part_and_named(data, tmp_path):
+    detector = make_detector(data)
+    detector.save(tmp_path / "model")
+    only_validation = dataclasses.replace(data, validation=data.test, test=None)
+    summary = report_on(detector, only_validation, tmp_path, model_folder=tmp_path / "model")
+    results = json.loads((tmp_path / "report.json").read_text())
+    assert results["part"] == "validation"
+    assert summary.startswith("validation part: image AUROC")
+    for text in ((tmp_path / "report.md"), (tmp_path / "model" / "README.md")):
+        assert "validation part" in text.read_text()
+        assert "may have been used for choosing" in text.read_text()
+        assert "read once" not in text.read_text()
+
+
+def test_a_part_may_be_chosen_and_a_missing_one_is_named(data):
+    detector = make_detector(data)
+    both = dataclasses.replace(data, validation=make_data(normals=15, seed=3).test)
+    assert evaluate_detector(detector, both)["n"]["normal"] == 40
+    assert evaluate_detector(detector, both, part="validation")["n"]["normal"] == 15
+    with pytest.raises(DataError, match="no labelled validation part; it has test"):
+        evaluate_detector(detector, data, part="validation")
+
+
+def test_groups_and_boxes_reach_the_report(data, tmp_path):
+    views = np.array(["PA", "AP"])[np.arange(len(data.test)) % 2]
+    boxes = tuple(_box_of(mask) for mask in data.test.masks)
+    test = dataclasses.replace(data.test, attributes={"view": views}, boxes=boxes)
+    summary = report_on(make_detector(data), dataclasses.replace(data, test=test), tmp_path)
+    results = json.loads((tmp_path / "report.json").read_text())
+    assert set(results["groups"]["by"]["view"]) == {"AP", "PA"}
+    assert results["boxes"]["n"] == 24
+    assert results["boxes"]["pointing"]["value"] > 2 * results["boxes"]["chance_pointing"]
+    assert "pointing game" in summary
+    page = (tmp_path / "report.md").read_text()
+    assert "view: PA" in page
+    assert "IoU, union of boxes" in page
+    assert (tmp_path / "figures" / "groups.png").exists()
+
+
+def _box_of(mask):
+    if not mask.any():
+        return np.zeros((0, 4), np.float32)
+    rows, cols = np.nonzero(mask)
+    return np.array([[cols.min(), rows.min(), cols.max() + 1, rows.max() + 1]], np.float32)
+
+
+def test_a_data_set_with_very_many_kinds_still_makes_a_report(data, tmp_path):
+    kinds = data.test.kinds.astype("U12")
+    kinds[kinds != "normal"] = [f"finding {number}" for number in range(24)]
+    test = dataclasses.replace(data.test, kinds=kinds)
+    report_on(make_detector(data), dataclasses.replace(data, test=test), tmp_path)
+    assert (tmp_path / "figures" / "panels.png").exists()
+    assert "finding 23" in (tmp_path / "report.md").read_text()
 
 
 def test_strict_json_turns_what_is_not_finite_into_none():

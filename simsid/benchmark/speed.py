@@ -6,7 +6,6 @@ it shows is what bfloat16 brings on this machine; compare machines by the refere
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from typing import Literal
@@ -16,7 +15,7 @@ import torch
 from jsonargparse import ArgumentParser
 from torch import Tensor
 
-from simsid.cli import parse, run_command
+from simsid.cli import parse
 from simsid.detectors import Detector, detector_class, detector_names
 from simsid.training.options import resolve_precision
 
@@ -40,9 +39,6 @@ def make_parser() -> ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    if arguments[:1] == ["speed"]:
-        arguments = arguments[1:]
     options = parse(make_parser(), arguments)
     if (options.threads is not None and options.threads < 1) or options.repeats < 1:
         raise ValueError("--threads and --repeats must be at least 1")
@@ -151,7 +147,3 @@ def table(rows: dict[str, dict[str, float]], batch_size: int) -> str:
         rates = [batch_size / rows[row][key] for row in ("reference", "ours")]
         lines.append(f"{name:24}{rates[0]:>14.1f}{rates[1]:>14.1f}{rates[1] / rates[0]:>7.1f}x")
     return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    sys.exit(run_command(main))

@@ -1,0 +1,39 @@
+"""``python -m simsid.benchmark speed | ablation | contamination | robustness``."""
+
+from __future__ import annotations
+
+import sys
+
+from simsid.benchmark import ablation, contamination, robustness, speed
+from simsid.cli import run_command
+from simsid.errors import SimsidError
+
+_COMMANDS = {
+    "speed": (speed.main, "images a second, and milliseconds by component"),
+    "ablation": (ablation.main, "the method without each of its parts, at equal budget"),
+    "contamination": (contamination.main, "the method trained on normals mixed with abnormals"),
+    "robustness": (robustness.main, "a trained model's scores under changed films"),
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns the exit code.
+
+    Raises:
+        SimsidError: an unknown subcommand.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    name = arguments[0] if arguments else "--help"
+    if name in ("-h", "--help"):
+        print("usage: python -m simsid.benchmark COMMAND …\n")
+        for command, (_, text) in _COMMANDS.items():
+            print(f"  {command:14} {text}")
+        print("\npython -m simsid.benchmark COMMAND --help shows the options of one")
+        return 0
+    if name not in _COMMANDS:
+        raise SimsidError(f"unknown benchmark '{name}'; choose one of: {', '.join(_COMMANDS)}")
+    return _COMMANDS[name][0](arguments[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))

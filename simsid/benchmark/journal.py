@@ -1,0 +1,96 @@
+"""What is done is kept: one JSON line for each finished case and seed, so that a sweep resumes."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from simsid.errors import SimsidError
+from simsid.files import write_text
+
+Key = tuple[str, int]
+
+
+class Journal:
+    """``settings.json`` and ``rows.jsonl`` of one sweep; as a context manager it holds their lock.
+
+    Args:
+        folder: made if absent.
+        settings: what makes rows comparable (data, model, budget); plain JSON types.
+    """
+
+    def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
+        self.folder, self.settings = folder, settings
+        self._rows, self._settings = folder / "rows.jsonl", folder / "settings.json"
+        self._lock = FileLock(folder / ".lock")
+
+    def __enter__(self) -> Journal:
+        """Take the lock and compare settings.
+
+        Raises:
+            SimsidError: another sweep is at work here, or one with other settings was.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire(timeout=0)
+        except Timeout as error:
+            raise SimsidError(f"another benchmark is at work in {self.folder}") from error
+        try:
+            self._check()
+        except BaseException:
+            self._lock.release()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._lock.release()
+
+    def done(self) -> dict[Key, dict[str, Any]]:
+        """The last line of each case and seed, failures included; a line cut short is left out."""
+        lines: dict[Key, dict[str, Any]] = {}
+        if not self._rows.exists():
+            return lines
+        for text in self._rows.read_text(encoding="utf-8").splitlines():
+            try:
+                line = json.loads(text)
+                lines[line["case"], line["seed"]] = line
+            except (ValueError, KeyError, TypeError):  # cut short by a kill, or not ours
+                continue
+        return lines
+
+    def append(self, line: dict[str, Any]) -> None:
+        """Add a line and wait until it is on the disk."""
+        with open(self._rows, "ab+") as file:
+            end = file.seek(0, os.SEEK_END)
+            file.seek(max(end - 1, 0))
+            broken = file.read(1) not in (b"", b"\n")  # a kill left half a line: it stays, alone
+            text = json.dumps(line, allow_nan=False, ensure_ascii=False)
+            file.write(b"\n" * broken + text.encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _check(self) -> None:
+        if not self._settings.exists():
+            write_text(self._settings, json.dumps(self.settings, indent=1) + "\n")
+            return
+        try:
+            kept = json.loads(self._settings.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise SimsidError(f"{self._settings} is damaged: choose another --out") from error
+        ours = json.loads(json.dumps(self.settings))
+        for key in (*ours, *kept):
+            if kept.get(key) != ours.get(key):
+                raise SimsidError(
+                    f"{self.folder} holds a benchmark with {key.replace('_', ' ')} {kept.get(key)}, "
+                    f"not {ours.get(key)}: rows would not compare. Choose another --out"
+                )

@@ -1,0 +1,142 @@
+"""Options and beginnings that the sweeps share."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+from jsonargparse import ArgumentParser, Namespace
+
+from simsid.benchmark.cases import Budget
+from simsid.data.datasets import LabelledImages, RadiographData
+from simsid.data.options import add_data_options
+from simsid.detectors import detector_class, detector_names
+from simsid.detectors.calibration import DEFAULT_FALSE_ALARM_RATE
+from simsid.errors import DataError, SimsidError
+from simsid.evaluate import pick_device
+from simsid.evaluation.evaluate import PARTS, part_to_measure
+from simsid.evaluation.metrics import has_both_classes
+from simsid.train import build_detector
+from simsid.training.options import resolve_precision
+
+
+def sweep_parser(name: str, description: str) -> ArgumentParser:
+    """A parser with the data set, where to write, and which part to measure on."""
+    parser = ArgumentParser(
+        prog=f"python -m simsid.benchmark {name}", description=description, exit_on_error=False
+    )
+    add_data_options(parser)
+    add = parser.add_argument
+    add("--part", type=Literal[PARTS] | None, default=None,
+        help="part to measure on; default: validation where there is one: test stays unread")  # fmt: skip
+    add("--device", type=Literal["auto", "cpu", "cuda"], default="auto", help="where to compute")
+    add("--out", type=str, required=True,
+        help="folder of the tables and the plot; the same command goes on where it was stopped")  # fmt: skip
+    return parser
+
+
+def add_budget_options(parser: ArgumentParser) -> None:
+    """Add what every row is trained with."""
+    add = parser.add_argument
+    add("--model", type=str, default="simsid", help=f"one of: {', '.join(detector_names())}")
+    add("--preset", type=Literal["quick", "paper"], default="quick", help="sizes of the network")
+    add("--seeds", type=int, default=3, help="trainings of each row, seeds 0, 1, …")
+    add(
+        "--epochs",
+        type=int | None,
+        default=None,
+        help="of every row; by default what the preset asks for",
+    )
+    add("--batch-size", type=int, default=16, help="images a step")
+    add("--precision", type=Literal["auto", "fp32", "bf16"], default="auto", help="of training")
+    add("--false-alarm-rate", type=float, default=DEFAULT_FALSE_ALARM_RATE,
+        help="share of normals that may be called abnormal")  # fmt: skip
+    add("--detector", type=dict[str, Any], default={},
+        help="settings of every row that differ from the preset, as --detector.num_slots 50")  # fmt: skip
+
+
+def budget_of(options: Namespace) -> Budget:
+    """The common budget, with what 'auto' means here.
+
+    Raises:
+        SimsidError: an unknown model, or numbers that cannot be.
+    """
+    if options.seeds < 1 or options.batch_size < 1 or (options.epochs or 1) < 1:
+        raise SimsidError("--seeds, --epochs and --batch-size must be at least 1")
+    if not 0 < options.false_alarm_rate < 1:
+        raise SimsidError(
+            f"--false-alarm-rate must lie between 0 and 1, not {options.false_alarm_rate}"
+        )
+    detector_class(options.model)
+    device = pick_device(options.device)
+    return Budget(
+        preset=options.preset,
+        epochs=options.epochs or 0,
+        batch_size=options.batch_size,
+        device=device,
+        precision=resolve_precision(options.precision, device),
+        false_alarm_rate=options.false_alarm_rate,
+    )
+
+
+def settled(budget: Budget, options: Namespace, data: RadiographData, images: int) -> Budget:
+    """The budget with as many epochs as the preset asks for on this data, unless they were given."""
+    if budget.epochs:
+        return budget
+    cls = detector_class(options.model)
+    config = build_detector(cls, Namespace(**options.as_dict() | {"seed": 0}), data).config
+    steps = max(1, images // budget.batch_size)
+    return dataclasses.replace(budget, epochs=cls.epochs_for(options.preset, config, steps))
+
+
+def labelled_part(data: RadiographData, part: str | None) -> tuple[str, LabelledImages]:
+    """Name and images of the part to measure on: validation first, since sweeps lead to choices.
+
+    Raises:
+        DataError: there is none, or it lacks a class.
+    """
+    if part is None and data.validation is not None and len(data.validation):
+        part = "validation"
+    part = part_to_measure(data, part)
+    if part is None:
+        raise DataError(f"'{data.name}' has no labelled validation or test part to measure on")
+    labelled: LabelledImages = getattr(data, part)
+    if not has_both_classes(labelled.labels):
+        raise DataError(f"the {part} part of '{data.name}' has one class only")
+    return part, labelled
+
+
+def sweep_settings(
+    name: str, options: Namespace, budget: Budget, data: RadiographData, part: str
+) -> dict[str, Any]:
+    """What makes rows of one folder comparable; seeds and rows may be added later."""
+    return {
+        "benchmark": name,
+        "model": options.model,
+        "detector": dict(options.detector),
+        **dataclasses.asdict(budget),
+        "data": data.name,
+        "data_fingerprint": data.fingerprint,
+        "part": part,
+    }
+
+
+def typed_command(name: str, arguments: list[str] | None) -> str:
+    """The exact command, to run it again."""
+    typed = sys.argv[2:] if arguments is None else arguments
+    return shlex.join(["python", "-m", "simsid.benchmark", name, *typed])
+
+
+def out_folder(options: Namespace) -> Path:
+    """Where to write.
+
+    Raises:
+        SimsidError: it is a file.
+    """
+    path = Path(options.out)
+    if path.exists() and not path.is_dir():
+        raise SimsidError(f"--out must be a folder, {path} is a file")
+    return path

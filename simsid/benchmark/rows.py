@@ -1,0 +1,62 @@
+"""Rows of the ablation table of each detector: a name, and the settings that it changes.
+
+A row is declared once the detector's configuration has a switch for it. ``acts_on`` names the
+scores whose evidence a change touches directly: a decoder cannot move a distance of features,
+except through the encoder that both share.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from simsid.benchmark.cases import Case
+from simsid.detectors.space_aware import (
+    CONTEXT_DISTANCE,
+    DISCRIMINATOR,
+    FEATURE_DISTANCE,
+    LESION,
+    RECONSTRUCTION,
+)
+from simsid.detectors.space_aware import REGION_POSTERIOR as POSTERIOR
+from simsid.models.variation import VariationRange
+
+FULL = "full"
+_REBUILT = (DISCRIMINATOR, RECONSTRUCTION)
+_FEATURES = (FEATURE_DISTANCE, POSTERIOR)
+_LESIONS = (LESION, CONTEXT_DISTANCE)
+
+_WITHOUT_SHRINKAGE = {"top_k": None, "shrink_threshold": 0.0, "gumbel": 0.0}
+_WITHOUT_JITTER = {"jitter_scale": 0.0, "jitter_shift": 0.0, "jitter_shear": 0.0}
+
+_WITHOUT_LESIONS = {"lesion_channels": 0, "fusion": [[FEATURE_DISTANCE, 1.0]]}
+_STILL = {field.name: 0.0 for field in dataclasses.fields(VariationRange)}
+
+# The talk's table 4.4, as far as both detectors have it.
+_TALK = (
+    Case("without space-aware memory", {"space_aware": False}),
+    Case("without in-painting", {"inpainting": False}, acts_on=_REBUILT),
+    Case("without skip connection", {"inpaint_prob": 1.0}, acts_on=_REBUILT),
+    Case("without distillation", {"distillation": False}, acts_on=_REBUILT),
+    Case("without stop-gradient", {"stop_gradient": False}, acts_on=_REBUILT),
+    Case("without shrinkage", _WITHOUT_SHRINKAGE, acts_on=_REBUILT),
+)
+
+ROWS: dict[str, tuple[Case, ...]] = {
+    "simsid": (
+        *_TALK,
+        Case("without adversarial loss", {"weights": {"adversarial": 0.0}}, acts_on=_REBUILT),
+        Case("without region posterior", {"weights": {"posterior": 0.0}}, acts_on=_FEATURES),
+        Case("without coverage loss", {"weights": {"coverage": 0.0}}),
+        Case("without jitter", _WITHOUT_JITTER),
+        Case("without lesion networks", _WITHOUT_LESIONS),
+        Case("without grafts", {"lesion_grafts": 0.0}, acts_on=_LESIONS),
+        Case("without opacities", {"lesion_grafts": 1.0}, acts_on=_LESIONS),
+        Case("without varied films", {"lesion_variation": _STILL}, acts_on=_LESIONS),
+        Case("without running mean", {"lesion_decay": 0.0}, acts_on=_LESIONS),
+    ),
+    "squid": (
+        *_TALK,
+        Case("without hierarchical memory", {"decoder_memories": False}, acts_on=_REBUILT),
+        Case("without adversarial loss", {"weights": {"adversarial": 0.0}}, acts_on=_REBUILT),
+    ),
+}

@@ -1,0 +1,60 @@
+"""``python -m simsid.data check``: what there is to know of a data set before training on it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Literal
+
+from jsonargparse import ArgumentParser
+
+from simsid.cli import parse, run_command
+from simsid.data.checks.check import REPORT, SHEET, check_data, write_check
+from simsid.data.checks.render import to_markdown
+from simsid.data.load import FILM_SETS
+from simsid.data.options import add_choice_options, film_options, progress
+
+
+def make_parser() -> ArgumentParser:
+    """``check`` with a data set, its root, and how films are chosen."""
+    check = ArgumentParser(
+        exit_on_error=False,
+        prog="python -m simsid.data check",
+        description="Count the films of a data set, find duplicates, and tell shortcuts.",
+    )
+    check.add_argument("--dataset", type=Literal[tuple(FILM_SETS)], required=True, help="which set")
+    check.add_argument("--data-root", type=str, required=True, help="folder that holds it")
+    check.add_argument(
+        "--out",
+        type=str | None,
+        default=None,
+        help=f"folder for {REPORT}.json, {REPORT}.md and {SHEET}; nothing is written without it",
+    )
+    add_choice_options(check)
+    parser = ArgumentParser(
+        exit_on_error=False,
+        prog="python -m simsid.data",
+        description="Look at data sets.",
+    )
+    parser.add_subcommands().add_subcommand("check", check)
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns the exit code.
+
+    Raises:
+        SimsidError, OSError: for ``run_command`` to print.
+    """
+    options = parse(make_parser(), arguments).check
+    check = check_data(options.dataset, Path(options.data_root), film_options(options), progress)
+    print(to_markdown(check.content))
+    if options.out is not None:
+        folder = Path(options.out)
+        write_check(check, folder)
+        print(f"written: {folder / REPORT}.md, {REPORT}.json and {SHEET}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))

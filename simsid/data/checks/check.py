@@ -1,0 +1,87 @@
+"""Everything that should be known of a data set before a detector is trained on it."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from simsid.data.checks.counts import count_films
+from simsid.data.checks.duplicates import across_parts, count_duplicates, find_duplicates
+from simsid.data.checks.looks import Looks, look_at
+from simsid.data.checks.render import to_markdown
+from simsid.data.checks.sheet import draw_sheet
+from simsid.data.checks.shortcuts import find_shortcuts
+from simsid.data.film_set import FilmOptions, choose_films
+from simsid.data.films import Film, Progress, short_names
+from simsid.data.load import FILM_SETS
+from simsid.files import write_text
+
+REPORT, SHEET = "check", "contact_sheet.png"
+_SHOWN = 50
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was found: ``content`` for a program, ``looks`` for a picture."""
+
+    content: dict[str, Any]
+    looks: Looks
+
+
+def check_data(
+    dataset: str, root: Path, options: FilmOptions, progress: Progress | None = None
+) -> Check:
+    """Count, find duplicates, and measure shortcuts.
+
+    Raises:
+        DataError: the set cannot be read, or an unreadable film (named).
+    """
+    split, facts = choose_films(dataset, FILM_SETS[dataset], root, options)
+    films = sorted(split.films, key=lambda film: film.path)
+    looks = look_at(films, progress)
+    names = short_names(films)
+    pairs = find_duplicates(looks)
+    shown = sorted(pairs, key=lambda pair: not across_parts(pair, looks))[:_SHOWN]
+    content = {
+        "dataset": dataset,
+        "facts": facts,
+        "counts": count_films(films),
+        "patients_in_two_parts": _in_two_parts(films),
+        "duplicates": {
+            "counts": count_duplicates(pairs, looks),
+            "pairs": [
+                {
+                    "films": [names[films[number].path] for number in (pair.first, pair.second)],
+                    "parts": [films[number].part for number in (pair.first, pair.second)],
+                    "exact": pair.exact,
+                    "correlation": round(pair.correlation, 4),
+                }
+                for pair in shown
+            ],
+        },
+        "shortcuts": [shortcut.to_json() for shortcut in find_shortcuts(looks)],
+    }
+    return Check(content, looks)
+
+
+def _in_two_parts(films: list[Film]) -> int:
+    parts: dict[str, set[str]] = defaultdict(set)
+    for film in films:
+        parts[film.patient].add(film.part)
+    return sum(len(own) > 1 for own in parts.values())
+
+
+def write_check(check: Check, folder: Path) -> None:
+    """Write ``check.json``, ``check.md`` and ``contact_sheet.png``.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    draw_sheet(check.looks.films, folder / SHEET)
+    write_text(folder / f"{REPORT}.json", json.dumps(check.content, indent=2) + "\n")
+    text = to_markdown(check.content) + f"\n![films of each part]({SHEET})\n"
+    write_text(folder / f"{REPORT}.md", text)

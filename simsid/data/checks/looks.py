@@ -1,0 +1,73 @@
+"""What a check remembers of each film: decoded once, then a few numbers and a thumbnail."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from simsid.data.films import Film, Progress
+from simsid.data.images import read_image
+from simsid.data.preprocess import Preprocessing
+from simsid.errors import DataError, ImageError
+
+THUMB = 32
+_THREADS = 2
+_SMALL = Preprocessing((THUMB, THUMB))
+
+
+@dataclass(frozen=True)
+class Looks:
+    """Films as they are decoded, before any preprocessing; n films in all.
+
+    Attributes:
+        films: n, in the order of every array here.
+        mean, contrast: (n,) mean and standard deviation of the grey levels, 0 to 1.
+        height, width: (n,) in pixels.
+        digests: hash of size and decoded pixels; equal for equal pixels.
+        thumbs: (n, 32 * 32) squashed films, 0 to 1.
+    """
+
+    films: list[Film]
+    mean: np.ndarray
+    contrast: np.ndarray
+    height: np.ndarray
+    width: np.ndarray
+    digests: list[str]
+    thumbs: np.ndarray
+
+
+def look_at(films: Sequence[Film], progress: Progress | None = None) -> Looks:
+    """Decode every film once.
+
+    Raises:
+        DataError: an unreadable film (named).
+    """
+    with ThreadPoolExecutor(max_workers=_THREADS) as pool:
+        reading = pool.map(_look, films)
+        rows = list(reading if progress is None else progress(reading, len(films)))
+    mean, contrast, height, width, digests, thumbs = zip(*rows, strict=True)
+    return Looks(
+        list(films),
+        np.array(mean),
+        np.array(contrast),
+        np.array(height),
+        np.array(width),
+        list(digests),
+        np.stack(thumbs),
+    )
+
+
+def _look(film: Film) -> tuple[float, float, int, int, str, Float[np.ndarray, " pixels"]]:
+    try:
+        image = read_image(film.path)
+    except ImageError as error:
+        raise DataError(f"{error}; remove or replace it") from error
+    digest = hashlib.sha256(f"{image.shape}".encode() + image.tobytes()).hexdigest()
+    thumb = _SMALL.apply(image).ravel()
+    height, width = image.shape
+    return float(image.mean()), float(image.std()), height, width, digest, thumb

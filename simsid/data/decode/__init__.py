@@ -1,0 +1,1 @@
+"""Bytes of one format in, grey arrays out; ``simsid.data.images`` is the door."""

@@ -1,0 +1,42 @@
+"""Messages over a pipe: a JSON head and a body of bytes, each with its length before it."""
+
+from __future__ import annotations
+
+import json
+import struct
+from typing import Any, BinaryIO
+
+_LENGTH = struct.Struct(">Q")
+_HEAD_LIMIT = 10_000
+
+
+def send(pipe: BinaryIO, head: dict[str, Any], body: bytes | memoryview = b"") -> None:
+    """Write one message. Raises OSError when the other side is gone."""
+    encoded = json.dumps(head).encode()
+    pipe.write(_LENGTH.pack(len(encoded)) + encoded + _LENGTH.pack(len(body)))
+    pipe.write(body)
+    pipe.flush()
+
+
+def receive(pipe: BinaryIO, limit: int) -> tuple[dict[str, Any], bytes]:
+    """Read one message whose body has at most ``limit`` bytes.
+
+    Raises:
+        EOFError: the other side is gone.
+        ValueError: the message is longer, or no message at all.
+    """
+    return json.loads(_block(pipe, _HEAD_LIMIT)), _block(pipe, limit)
+
+
+def _block(pipe: BinaryIO, limit: int) -> bytes:
+    (length,) = _LENGTH.unpack(_exactly(pipe, _LENGTH.size))
+    if length > limit:
+        raise ValueError("block too long")
+    return _exactly(pipe, length)
+
+
+def _exactly(pipe: BinaryIO, length: int) -> bytes:
+    data = pipe.read(length)
+    if len(data) < length:
+        raise EOFError
+    return data

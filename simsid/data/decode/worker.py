@@ -1,0 +1,182 @@
+"""Decoding of strangers' files in a process of its own, with little memory, time and no files.
+
+The worker gets bytes through a pipe and gives pixels or an error's code back. It imports all
+decoders first and then gives up the right to open anything, so that a decoder gone astray reaches
+no other file and no network; a hang or a crash costs that one file, and the next gets a fresh
+worker.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from simsid.data.decode.blocks import receive, send
+from simsid.data.images import MAX_BYTES, MAX_PIXELS, DecodedFilm, read_bytes
+from simsid.errors import ImageError, SimsidError
+
+MEMORY_MIB = 2048
+SECONDS = 20.0
+_START_SECONDS = 60.0
+_PATIENCE = 3  # a busy machine gives a process less than the clock shows
+_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "TEMP", "LANG")
+_OUT_OF_CPU = -getattr(signal, "SIGXCPU", 1_000)
+_CODE = "import sys; sys.path[:] = {path!r}; from simsid.data.decode.worker_process import serve; serve()"
+
+
+class DecodingWorker:
+    """A worker that starts with the first film and is replaced when it dies. Thread-safe.
+
+    Args:
+        seconds: of processor time for one film, where the system can bound it (not on Windows);
+            three times as many by the clock, after which the worker is killed.
+        memory_mib: address space that decoding may add to the worker, where the system can.
+    """
+
+    def __init__(self, seconds: float = SECONDS, memory_mib: int = MEMORY_MIB) -> None:
+        self.seconds, self.memory_mib = seconds, memory_mib
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen | None = None
+        self._owner = os.getpid()
+
+    def __enter__(self) -> DecodingWorker:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def decode(self, data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> DecodedFilm:
+        """Decode the bytes of a file; ``name`` stands in messages, without a path.
+
+        Raises:
+            ImageError: as ``images.read_film``, and with ``code`` too_slow (time), too_large
+                (memory), decoder_failed (the worker died).
+        """
+        if len(data) > MAX_BYTES:
+            raise ImageError("too_large", f"{name} is larger than {MAX_BYTES >> 20} MiB")
+        with self._lock:
+            process = self._running()
+            try:
+                with _deadline(process, _PATIENCE * self.seconds) as out_of_time:
+                    send(process.stdin, {"name": name, "max_pixels": max_pixels}, data)
+                    reply, pixels = receive(process.stdout, 4 * max_pixels)
+            except (OSError, EOFError, ValueError):
+                self._stop()
+                if out_of_time.is_set() or process.returncode == _OUT_OF_CPU:
+                    raise ImageError("too_slow", f"{name} takes too long to decode") from None
+                raise ImageError(
+                    "decoder_failed", f"{name} made its decoder fail: it is damaged"
+                ) from None
+            except BaseException:  # an interrupt leaves half a message in the pipe
+                self._stop()
+                raise
+        return _as_film(reply, pixels)
+
+    def close(self) -> None:
+        """Stop the worker; the next film would start another."""
+        with self._lock:
+            self._stop()
+
+    def _running(self) -> subprocess.Popen:
+        if self._owner != os.getpid():  # after a fork, the worker is the parent's
+            self._process, self._owner = None, os.getpid()
+        if self._process is not None and self._process.poll() is not None:
+            self._stop()
+        if self._process is None:
+            self._process = _start(self.memory_mib, self.seconds)
+            atexit.register(self.close)
+        return self._process
+
+    def _stop(self) -> None:
+        process, self._process = self._process, None
+        if process is None or self._owner != os.getpid():
+            return
+        atexit.unregister(self.close)
+        _end(process)
+
+
+_shared = DecodingWorker()
+
+
+def read_untrusted(path: str | Path, max_pixels: int = MAX_PIXELS) -> DecodedFilm:
+    """Read a stranger's file here and decode it in the worker that this process shares.
+
+    Raises:
+        ImageError: as ``images.read_film`` and ``DecodingWorker.decode``.
+    """
+    return _shared.decode(read_bytes(path), Path(path).name, max_pixels)
+
+
+def _start(memory_mib: int, seconds: float) -> subprocess.Popen:
+    root = str(Path(__file__).resolve().parents[2])
+    path = [root, *(os.path.abspath(entry) for entry in sys.path if entry != root)]
+    limits = [str(memory_mib), str(int(seconds) + 1)]
+    environment = {key: os.environ[key] for key in _ENVIRONMENT if key in os.environ}
+    process = subprocess.Popen(
+        [sys.executable, "-c", _CODE.format(path=path), *limits],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+    )
+    try:
+        with _deadline(process, _START_SECONDS):
+            receive(process.stdout, 0)
+    except BaseException as error:
+        _end(process)
+        if isinstance(error, EOFError | OSError | ValueError):
+            raise SimsidError("the process that decodes images does not start") from None
+        raise
+    return process
+
+
+def _end(process: subprocess.Popen) -> None:
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        with contextlib.suppress(OSError):  # what could not be sent any more
+            pipe.close()
+
+
+@contextlib.contextmanager
+def _deadline(process: subprocess.Popen, seconds: float) -> Iterator[threading.Event]:
+    """Kill the process if the block takes longer; the event tells that it did.
+
+    A killed process ends whatever waits for its pipes, on every system.
+    """
+    passed = threading.Event()
+
+    def stop() -> None:
+        passed.set()
+        process.kill()
+
+    timer = threading.Timer(seconds, stop)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield passed
+    finally:
+        timer.cancel()
+
+
+def _as_film(reply: dict[str, Any], pixels: bytes) -> DecodedFilm:
+    if "code" in reply:
+        raise ImageError(reply["code"], reply["message"])
+    image = np.frombuffer(bytearray(pixels), np.float32).reshape(reply.pop("shape"))
+    return DecodedFilm(image, warnings=tuple(reply.pop("warnings")), **reply)

@@ -1,0 +1,195 @@
+"""What a set of films is to the kit: how it is read, split and prepared unless options say else."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from simsid.data.datasets import RadiographData
+from simsid.data.films import PARTS, Film, Progress, load_films
+from simsid.data.preprocess import Preprocessing
+from simsid.data.sets.manifest import has_manifest, manifest_plan, read_manifest
+from simsid.data.sets.splits import Plan, Split, split_films
+from simsid.errors import DataError
+
+VIEWS = ("any", "PA", "AP")
+DEFAULT_SIZE = (192, 192)  # opacities of adult films are lost below, see docs/decisions/0007
+REPORT = Plan(train=1024, validation=(50, 50), test=(100, 100))  # the report's, section 3.1
+_PATCH = 32
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class FilmSet:
+    """One data set, as a row of the table in ``load``.
+
+    Attributes:
+        read: from a root to films; ``part`` is the side that the authors put them on, 'train'
+            where they did not split.
+        splits: protocols by name; the first is the default.
+        fit: how films become as high and wide as the model takes, see ``Preprocessing``.
+        keeps_size: whether films keep a size that all of them share, if a network can take it.
+    """
+
+    read: Callable[[Path], list[Film]]
+    splits: Mapping[str, Plan]
+    fit: str = "squash"
+    keeps_size: bool = False
+
+
+@dataclass(frozen=True)
+class FilmOptions:
+    """What a user may choose about films; None is the data set's own choice.
+
+    Attributes:
+        image_size: (height, width) in pixels.
+        fit, window, clahe: see ``Preprocessing``; an empty window is none.
+        view: 'any' frontal film, 'PA' or 'AP'.
+        split: name of a protocol.
+        split_seed: of which patients go where; another thing than the seed of training.
+        contamination: share of abnormal films in training.
+        skip_missing: go on without films that a table names and that are not there.
+    """
+
+    image_size: tuple[int, int] | None = None
+    fit: str | None = None
+    window: tuple[float, float] | tuple[()] | None = None
+    clahe: float | None = None
+    view: str | None = None
+    split: str | None = None
+    split_seed: int = 0
+    contamination: float = 0.0
+    skip_missing: bool = False
+
+
+def load_film_set(
+    name: str,
+    film_set: FilmSet,
+    root: Path,
+    options: FilmOptions,
+    preprocessing: Preprocessing | None = None,
+    progress: Progress | None = None,
+) -> RadiographData:
+    """Read, split, decode and prepare.
+
+    Args:
+        preprocessing: a model's own; None for the data set's, changed by the options.
+
+    Raises:
+        DataError: see ``choose_films`` and ``load_films``.
+    """
+    split, facts = choose_films(name, film_set, root, options)
+    preprocessing = preprocessing or preprocessing_for(film_set, options, split.films)
+    return load_films(
+        split.films, preprocessing, name, facts, options.contamination, options.split_seed, progress
+    )
+
+
+def choose_films(
+    name: str, film_set: FilmSet, root: Path, options: FilmOptions
+) -> tuple[Split, dict[str, Any]]:
+    """Films in their parts, nothing decoded yet, and facts about the choice.
+
+    Raises:
+        DataError: a wrong root, a table that is missing or empty or names missing films, a view
+            or split that this set does not have, too few films.
+    """
+    reduced = has_manifest(root)
+    films = read_manifest(root) if reduced else film_set.read(root)
+    films, missing = _present(films, root, options.skip_missing)
+    splits = {"manifest": manifest_plan(films)} if reduced else film_set.splits
+    chosen = options.split or next(iter(splits))
+    if chosen not in splits:
+        form = " in its reduced form, with a manifest.csv," if reduced else ""
+        raise DataError(f"'{name}'{form} has no split '{chosen}'; choose: {', '.join(splits)}")
+    plan = splits[chosen]
+    view = options.view or plan.view
+    kept = _of_view(films, view, name)
+    split = split_films(kept, plan, options.split_seed)
+    left_out = {"films of other views": len(films) - len(kept), "missing films": missing}
+    facts: dict[str, Any] = {
+        "split": chosen,
+        "split_seed": options.split_seed,
+        "view": view,
+        "calibration_from": split.calibration_from,
+        "left_out": split.left_out | {why: count for why, count in left_out.items() if count},
+        "films": _counts(split.films),
+    }
+    return split, facts
+
+
+def preprocessing_for(film_set: FilmSet, options: FilmOptions, films: list[Film]) -> Preprocessing:
+    """The data set's own preprocessing, changed by what the options name.
+
+    Raises:
+        DataError: settings that cannot be.
+    """
+    size = options.image_size
+    if size is None and film_set.keeps_size:
+        size = _native_size([film.path for film in films if film.part == "train"])
+    try:
+        return Preprocessing(
+            image_size=size or DEFAULT_SIZE,
+            fit=options.fit or film_set.fit,
+            window=options.window or None,
+            clahe=options.clahe or 0.0,
+        )
+    except ValueError as error:
+        raise DataError(str(error)) from error
+
+
+def _present(films: list[Film], root: Path, skip: bool) -> tuple[list[Film], int]:
+    present = [film for film in films if film.path.is_file()]
+    missing = len(films) - len(present)
+    if missing and (not skip or not present):
+        there = {film.path for film in present}
+        absent = [film.path for film in films if film.path not in there][:_NAMED]
+        names = ", ".join(
+            (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
+            for path in absent
+        )
+        raise DataError(
+            f"{missing} of {len(films)} films that the tables of {root} name have no file there "
+            f"(first: {names}): complete the set, or add --skip-missing to go on without them"
+        )
+    return present, missing
+
+
+def _of_view(films: list[Film], view: str, name: str) -> list[Film]:
+    if view == "any":
+        return films
+    told = sorted({film.attributes.get("view", "") for film in films} - {""})
+    kept = [film for film in films if film.attributes.get("view") == view]
+    if not kept:
+        raise DataError(f"'{name}' has no {view} films: it tells {', '.join(told) or 'no views'}")
+    return kept
+
+
+def _counts(films: list[Film]) -> dict[str, dict[str, int]]:
+    counts = Counter((film.part, film.label) for film in films)
+    return {
+        part: {"normal": counts[part, 0], "abnormal": counts[part, 1]}
+        for part in PARTS
+        if counts[part, 0] + counts[part, 1]
+    }
+
+
+def _native_size(files: list[Path]) -> tuple[int, int] | None:
+    """(height, width) that all share, when it is small and a multiple of 32 px."""
+    sizes = set()
+    for path in files:
+        try:
+            with Image.open(path) as image:
+                sizes.add((image.height, image.width))
+        except Exception:  # the reader will say what is wrong with it
+            return None
+        if len(sizes) > 1:
+            return None
+    height, width = sizes.pop()
+    fits = max(height, width) <= max(DEFAULT_SIZE) and height % _PATCH == width % _PATCH == 0
+    return (height, width) if fits else None

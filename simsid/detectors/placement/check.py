@@ -1,0 +1,144 @@
+"""The check itself: what it remembers of the training normals, and what it says of an image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from simsid.detectors.placement.features import (
+    NUM_FEATURES,
+    describe,
+    shrink,
+    smoothness,
+)
+
+WARN, REFUSE = "warn", "refuse"
+_HIDDEN, _BASIS = 48, 24
+_CLIP = 4.0  # standard deviations: one odd number must not decide
+_MIN_RESIDUAL = 1e-3
+_NOISE = 0.5  # correlation of neighbouring pixels; radiographs and photos lie above 0.9
+_BETTER = 2.0  # how much less strange a film must look once it is turned back
+_REMEDIES = {
+    "inverted": "it looks like a negative: correct its photometric interpretation",
+    "turned_left": "it looks turned to the left: turn it clockwise by 90 degrees",
+    "turned_right": "it looks turned to the right: turn it counter-clockwise by 90 degrees",
+    "upside_down": "it looks upside down: turn it by 180 degrees",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Why an image should not be scored, or only with care.
+
+    Attributes:
+        code: 'blank', 'noise', 'inverted', 'turned_left', 'turned_right', 'upside_down' or
+            'not_like_training'; stable, for programs.
+        severity: 'refuse' or 'warn'.
+        message: reason and remedy, for people.
+    """
+
+    code: str
+    severity: str
+    message: str
+
+
+class PlacementCheck(nn.Module):
+    """Tells images of the training normals' kind from all others; knows nothing of anomalies.
+
+    A small network tells normals from examples made out of them (``examples``), and a linear
+    subspace says how far an image lies from all normals; both read ``features``. An anomaly score
+    takes no part. Everything is a buffer of fixed shape, 250 KB in all; until ``fit`` has run, or
+    when a model folder has none of it, nothing is ever found.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("fitted", torch.tensor(False))
+        self.register_buffer("centre", torch.zeros(NUM_FEATURES))
+        self.register_buffer("spread", torch.ones(NUM_FEATURES))
+        self.register_buffer("basis", torch.zeros(NUM_FEATURES, _BASIS))
+        self.register_buffer("hidden_weight", torch.zeros(_HIDDEN, NUM_FEATURES))
+        self.register_buffer("hidden_bias", torch.zeros(_HIDDEN))
+        self.register_buffer("out_weight", torch.zeros(_HIDDEN))
+        self.register_buffer("out_bias", torch.zeros(()))
+        self.register_buffer("least_contrast", torch.zeros(()))
+        self.register_buffer("limits", torch.full((2,), float("1e9")))  # to warn, to refuse
+
+    def fit(self, images: Float[Tensor, "n 1 height width"], seed: int = 0) -> None:
+        """Learn from training normals, float in [0, 1]; too few of them leave it unfitted."""
+        from simsid.detectors.placement.fit import fit_placement
+
+        fit_placement(self, images, seed)
+
+    @torch.no_grad()
+    def strangeness(self, images: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, " batch"]:
+        """How little an image looks like the training normals or their mirror images.
+
+        Higher = more out of place. The unit is that of a logit.
+        """
+        small = shrink(images)
+        features = (describe(torch.cat([small, small.flip(3)])) - self.centre) / self.spread
+        clipped = features.clamp(-_CLIP, _CLIP)
+        hidden = torch.relu(clipped @ self.hidden_weight.T + self.hidden_bias)
+        logit = hidden @ self.out_weight + self.out_bias  # of being in place
+        residual = (features - features @ self.basis @ self.basis.T).square().mean(1)
+        strange = residual.clamp_min(_MIN_RESIDUAL).log() - logit
+        return strange.reshape(2, -1).mean(0)
+
+    @torch.no_grad()
+    def findings(self, images: Float[Tensor, "batch 1 height width"]) -> list[list[Finding]]:
+        """What is wrong with each image as a whole; mostly nothing.
+
+        Args:
+            images: prepared as the training normals were, float in [0, 1].
+        """
+        if not self.fitted:
+            return [[] for _ in images]
+        small = shrink(images)
+        contrast = small.std((1, 2, 3))
+        strange = self.strangeness(small)
+        warn, refuse = self.limits.tolist()
+        found: list[list[Finding]] = []
+        for index in range(len(images)):
+            value = float(strange[index])
+            if contrast[index] < self.least_contrast:
+                found.append([Finding("blank", REFUSE, "there is hardly anything on it")])
+            elif value > warn:
+                severity = REFUSE if value > refuse else WARN
+                found.append([self._explain(small[index : index + 1], value, severity)])
+            else:
+                found.append([])
+        return found
+
+    def _explain(self, image: Float[Tensor, "1 1 64 64"], value: float, severity: str) -> Finding:
+        """The simplest change that would put the image in its place, if there is one."""
+        if smoothness(image) < _NOISE:
+            return Finding("noise", severity, "it looks like noise: check the file")
+        undone = {
+            "inverted": 1 - image,
+            "turned_left": torch.rot90(image, -1, (2, 3)),
+            "turned_right": torch.rot90(image, 1, (2, 3)),
+            "upside_down": torch.rot90(image, 2, (2, 3)),
+        }
+        after = self.strangeness(torch.cat(list(undone.values())))
+        best = int(after.argmin())
+        if after[best] < min(float(self.limits[0]), value - _BETTER):
+            code = list(undone)[best]
+            return Finding(code, severity, _REMEDIES[code])
+        return Finding(
+            "not_like_training",
+            severity,
+            "it does not look like the images that the model was trained on: "
+            "use a model for this kind of image",
+        )
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        """States from before this check have none of it: then it stays unfitted."""
+        if any(key.startswith(prefix) for key in state_dict):
+            super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)

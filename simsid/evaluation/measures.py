@@ -1,0 +1,128 @@
+"""The parts of ``report.json``: each from a detector, a labelled part and its prediction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from simsid.data.datasets import LabelledImages
+from simsid.detectors.base import Detector
+from simsid.evaluation import metrics, reconstruction
+from simsid.evaluation.boxes import box_metrics
+from simsid.evaluation.groups import calibration_by_group
+from simsid.evaluation.pixels import NORMAL_PIXELS_FLAGGED, pixel_metrics
+from simsid.prediction import Prediction
+
+
+def image_measures(
+    detector: Detector, labels: np.ndarray, prediction: Prediction
+) -> dict[str, Any]:
+    """Ranking, verdicts at the calibrated threshold, and what the best threshold would give."""
+    calibration, name = detector.calibration, detector.score_names[0]
+    threshold = calibration.threshold(name)
+    decisions = metrics.decision_metrics(labels, calibration.is_abnormal(name, prediction.score))
+    if not np.isfinite(threshold):  # too few calibration normals for this rate: no verdicts
+        threshold, decisions = None, dict.fromkeys(decisions)
+    return (
+        metrics.ranking_metrics(labels, prediction.score)
+        | decisions
+        | {"threshold": threshold, "false_alarm_rate": calibration.false_alarm_rate}
+        | metrics.oracle_metrics(labels, prediction.score)
+    )
+
+
+def group_measures(
+    detector: Detector, labelled: LabelledImages, prediction: Prediction
+) -> dict[str, Any]:
+    """The false-alarm rate and AUROC of all films, and by view, age and sex where known."""
+    calibration, name = detector.calibration, detector.score_names[0]
+    flagged = None
+    if np.isfinite(calibration.threshold(name)):
+        flagged = calibration.is_abnormal(name, prediction.score)
+    return calibration_by_group(
+        labelled.labels,
+        prediction.score,
+        flagged,
+        labelled.attributes,
+        calibration.num_normals,
+        calibration.false_alarm_rate,
+    )
+
+
+def calibration_measures(
+    detector: Detector, labels: np.ndarray, prediction: Prediction
+) -> dict[str, Any]:
+    """Does the promised false-alarm rate hold on normals that calibration never saw?"""
+    calibration, name = detector.calibration, detector.score_names[0]
+    flagged = calibration.is_abnormal(name, prediction.score[labels == 0])
+    own = calibration.is_abnormal(name, calibration.scores[name])
+    return {
+        "false_alarm_rate": calibration.false_alarm_rate,
+        "calibration_normals_flagged": metrics.share_interval(int(own.sum()), len(own)),
+        "normals_flagged": metrics.share_interval(int(flagged.sum()), len(flagged)),
+    }
+
+
+def pixel_measures(
+    detector: Detector, labelled: LabelledImages, prediction: Prediction
+) -> dict[str, Any] | None:
+    """Pixel metrics over normals and those abnormals that have a mask; None without masks."""
+    if labelled.masks is None:
+        return None
+    threshold = _map_threshold(detector)
+    masked = (labelled.labels == 0) | labelled.masks.any((1, 2))
+    values = pixel_metrics(prediction.anomaly_map[masked, 0], labelled.masks[masked], threshold)
+    return values | {
+        "threshold": threshold,
+        "normal_pixels_flagged": NORMAL_PIXELS_FLAGGED,
+        "n": int(masked.sum()),
+        "abnormal_without_mask": int((~masked).sum()),
+    }
+
+
+def box_measures(
+    detector: Detector, labelled: LabelledImages, prediction: Prediction
+) -> dict[str, Any] | None:
+    """The map against the boxes of those abnormals that have any; None without boxes."""
+    if labelled.boxes is None:
+        return None
+    boxed = [i for i, of_film in enumerate(labelled.boxes) if labelled.labels[i] and len(of_film)]
+    if not boxed:
+        return None
+    threshold = _map_threshold(detector)
+    boxes = [labelled.boxes[index] for index in boxed]
+    return box_metrics(prediction.anomaly_map[boxed, 0], boxes, threshold) | {
+        "threshold": threshold,
+        "normal_pixels_flagged": NORMAL_PIXELS_FLAGGED,
+        "abnormal_without_box": int(labelled.labels.sum()) - len(boxed),
+    }
+
+
+def _map_threshold(detector: Detector) -> float | None:
+    """The map value that 1 % of the pixels of calibration normals exceed."""
+    kept = detector.calibration.map_quantiles
+    return None if kept is None else kept[1]
+
+
+def reconstruction_measures(
+    labelled: LabelledImages, labels: np.ndarray, prediction: Prediction
+) -> dict[str, Any] | None:
+    """Means over normals and over abnormals; None for a detector that rebuilds nothing."""
+    if prediction.reconstruction is None:
+        return None
+    images = labelled.images.astype(np.float32) / 255.0
+    rebuilt = prediction.reconstruction[:, 0]
+    by_image = {
+        "mse": reconstruction.mse(images, rebuilt),
+        "kl": reconstruction.kl_divergence(images, rebuilt),
+        "ssim": reconstruction.ssim(images, rebuilt),
+    }
+    groups = {"normal": labels == 0, "abnormal": labels == 1}
+    return {
+        name: {
+            group: float(values[chosen].mean()) if chosen.any() else None
+            for group, chosen in groups.items()
+        }
+        for name, values in by_image.items()
+    } | {"kl_bins": reconstruction.HISTOGRAM_BINS}

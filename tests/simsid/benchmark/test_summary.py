@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from simsid.benchmark.cases import Case
+from simsid.benchmark.output import flat_rows, spread
+from simsid.benchmark.summary import summarise
+
+LABELS = np.repeat([0, 1], [40, 30])
+CASES = [Case("full"), Case("worse"), Case("broken")]
+
+
+def line(strength: float, seed: int) -> dict:
+    rng = np.random.default_rng(seed)
+    scores = rng.normal(size=70) + strength * LABELS
+    return {
+        "ok": True,
+        "auroc": {"fused": roc_auc_score(LABELS, scores)},
+        "oracle": {"oracle_accuracy": 0.8, "oracle_f1": 0.7},
+        "decision": None,
+        "normals_flagged": None,
+        "scores": {"fused": scores.tolist()},
+    }
+
+
+@pytest.fixture
+def summary() -> list[dict]:
+    lines = {("full", s): line(2.0, s) for s in range(3)}
+    lines |= {("worse", s): line(1.0, s) for s in range(3)}
+    lines["broken", 0] = {"ok": False, "error": "ValueError: no"}
+    return summarise(CASES, lines, LABELS, "full")
+
+
+def test_mean_and_spread_are_over_seeds(summary):
+    value = summary[0]["scores"]["fused"]
+    assert value["mean"] == pytest.approx(np.mean(value["by_seed"]))
+    assert value["std"] == pytest.approx(np.std(value["by_seed"], ddof=1))
+    assert value["ci"][0] < value["mean"] < value["ci"][1]
+
+
+def test_differences_are_paired_and_so_tighter_than_the_intervals(summary):
+    worse = summary[1]["scores"]["fused"]
+    low, high = worse["difference_ci"]
+    assert low < worse["difference"] < high < 0
+    assert high - low < worse["ci"][1] - worse["ci"][0]
+    assert "difference" not in summary[0]["scores"]["fused"]
+
+
+def test_a_case_that_only_failed_is_told_with_its_message(summary):
+    assert summary[2]["seeds"] == 0
+    assert summary[2]["failed"] == ["seed 0: ValueError: no"]
+    assert summary[2]["scores"] == {}
+    assert flat_rows(summary)[-1]["failed"] == "seed 0: ValueError: no"
+
+
+def test_one_seed_has_no_spread():
+    entry = summarise([Case("full")], {("full", 0): line(2.0, 0)}, LABELS)[0]
+    assert entry["scores"]["fused"]["std"] is None
+    assert "±" not in spread(entry["scores"]["fused"])
+    assert entry["default"]["false_alarms"] is None

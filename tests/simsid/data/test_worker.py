@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from simsid.data.decode import worker as worker_module
+from simsid.data.decode.worker import DecodingWorker, read_untrusted
+from simsid.data.images import read_film
+from simsid.errors import ImageError, SimsidError
+from tests.simsid.data.make_files import (
+    EXACT,
+    J2K_LOSSY,
+    JPEG,
+    deep_png,
+    dicom,
+    film16,
+    npy,
+    picture,
+    png,
+    tiff,
+    zeros,
+)
+
+FILM = film16()
+GREY = (FILM >> 8).astype(np.uint8)
+posix = pytest.mark.skipif(os.name != "posix", reason="limits of the system are POSIX's")
+
+
+@pytest.fixture(scope="module")
+def worker():
+    with DecodingWorker() as worker:
+        yield worker
+
+
+def slow_file() -> bytes:
+    """49 Mpx of 16-bit colour, which take a second or two and 600 MB to decode."""
+    return png(7_000, 7_000, 16, 2, zeros(304))
+
+
+def code_of(call) -> str:
+    with pytest.raises(ImageError) as caught:
+        call()
+    return caught.value.code
+
+
+def test_every_format_is_decoded_as_in_this_process_though_no_file_can_be_opened(worker):
+    colour = np.dstack([FILM] * 3)
+    files = [picture(GREY, kind) for kind in ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF")]
+    files += [deep_png(FILM), deep_png(colour), npy(FILM), tiff(FILM / np.float32(65535))]
+    files += [tiff(colour, photometric="rgb", compression=kind) for kind in (None, "zlib")]
+    files += [picture(GREY, "TIFF", compression=kind) for kind in ("tiff_lzw", "jpeg", "packbits")]
+    files += [dicom(FILM, syntax) for syntax in EXACT]
+    files += [dicom(GREY, JPEG), dicom(FILM, J2K_LOSSY)]
+    for index, data in enumerate(files):
+        there, here = worker.decode(data, "film"), read_film(data)
+        assert np.array_equal(there.pixels, here.pixels), index
+        assert (there.format, there.bits, there.photometric, there.warnings) == (
+            (here.format, here.bits, here.photometric, here.warnings)
+        )
+        assert there.pixels.flags.writeable
+
+
+def test_errors_keep_their_code_and_name_and_the_worker_goes_on(worker, tmp_path):
+    with pytest.raises(ImageError, match=r"^my film\.png is not an image") as caught:
+        worker.decode(b"no film", "my film.png")
+    assert caught.value.code == "not_an_image"
+    process = worker._process
+    assert worker.decode(npy(FILM), "film").size == (48, 64)
+    assert worker._process is process
+    assert code_of(lambda: read_untrusted(tmp_path / "none.png")) == "missing"
+    (tmp_path / "a.npy").write_bytes(npy(FILM))
+    assert read_untrusted(tmp_path / "a.npy").size == (48, 64)
+
+
+def test_what_takes_too_long_is_stopped_and_the_next_film_works():
+    with DecodingWorker(seconds=0.1) as worker:
+        assert code_of(lambda: worker.decode(slow_file(), "film")) == "too_slow"
+        worker.seconds = 60
+        assert worker.decode(npy(FILM), "film").size == (48, 64)
+
+
+@posix
+def test_memory_is_limited():
+    with DecodingWorker(memory_mib=60) as worker:
+        large = png(4_000, 4_000, 16, 0, zeros(32))
+        assert code_of(lambda: worker.decode(large, "film")) == "too_large"
+        assert worker.decode(npy(FILM), "film").size == (48, 64)
+
+
+@posix
+def test_a_worker_that_dies_is_replaced_and_leaves_no_zombie():
+    with DecodingWorker() as worker:
+        worker.decode(npy(FILM), "film")
+        first = worker._process
+        os.kill(first.pid, signal.SIGSEGV)
+        first.wait(10)
+        assert worker.decode(npy(FILM), "film").size == (48, 64)
+        second, data = worker._process, slow_file()
+        threading.Timer(0.1, os.kill, (second.pid, signal.SIGSEGV)).start()
+        assert code_of(lambda: worker.decode(data, "film")) == "decoder_failed"
+        assert worker.decode(npy(FILM), "film").size == (48, 64)
+        third = worker._process
+    for process in (first, second, third):
+        assert process.returncode is not None
+        with pytest.raises(ProcessLookupError):
+            os.kill(process.pid, 0)
+
+
+def test_an_interrupted_request_does_not_answer_the_next(monkeypatch):
+    with DecodingWorker() as worker:
+        worker.decode(npy(FILM), "film")
+
+        def interrupt(*_):
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(worker_module, "receive", interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                worker.decode(npy(FILM), "film")
+        assert worker.decode(npy(FILM[::-1]), "film").pixels[0, 0] == pytest.approx(
+            FILM[-1, 0] / 65535
+        )
+
+
+def test_threads_share_a_worker_and_get_their_own_films(worker):
+    films = [np.roll(FILM, shift, axis=1) for shift in range(24)]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda film: worker.decode(npy(film), "film").pixels, films))
+    for film, pixels in zip(films, found, strict=True):
+        assert pixels == pytest.approx(film / 65535, abs=1e-6)
+
+
+@posix
+def test_locked_in_it_can_open_no_file_no_socket_and_no_process():
+    code = """if True:
+        import os, socket
+        from simsid.data.decode.worker_process import _lock_in, _warm_up
+        _warm_up(); _lock_in(1024)
+        for attempt in (lambda: open("a"), lambda: open(os.devnull), socket.socket, os.pipe, os.fork):
+            try:
+                attempt()
+            except OSError as error:
+                print(error.errno)
+        import sys
+        print("torch" in sys.modules)
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    numbers = done.stdout.split()
+    assert numbers[:4] == ["24"] * 4  # too many open files
+    assert numbers[-1] == "False"
+
+
+@posix
+def test_the_end_of_the_parent_is_the_end_of_the_worker(tmp_path):
+    (tmp_path / "a.npy").write_bytes(npy(FILM))
+    code = (
+        "import sys; from simsid.data.decode import worker; worker.read_untrusted(sys.argv[1]);"
+        "print(worker._shared._process.pid)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "a.npy")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stderr == ""
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(done.stdout), 0)
+
+
+def test_a_worker_that_cannot_start_says_so(monkeypatch):
+    monkeypatch.setattr(worker_module, "_CODE", "raise SystemExit(3)")
+    with DecodingWorker() as worker, pytest.raises(SimsidError, match="does not start"):
+        worker.decode(npy(FILM), "film")

@@ -1,0 +1,129 @@
+"""Painted lesions, and the networks that learn to find them."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from simsid.models.lesions import (
+    LesionBranch,
+    LesionNetwork,
+    cells_to_regions,
+    check_cells,
+    paint_lesions,
+)
+from simsid.models.variation import VariationRange, draw_variation
+
+STILL = VariationRange(*(0.0 for _ in dataclasses.fields(VariationRange)))
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def films():
+    """Dark left and right halves ('lungs') in brighter tissue, each film a little different."""
+    films = torch.full((6, 1, 64, 64), 0.7) + 0.05 * torch.randn(6, 1, 1, 1)
+    films[:, :, 12:52, 8:28] = 0.2
+    films[:, :, 12:52, 36:56] = 0.2
+    return (films + 0.02 * torch.rand_like(films)).clamp(0, 1)
+
+
+def test_painted_films_stay_films_and_the_change_is_told_exactly(films):
+    painted, change = paint_lesions(films)
+    assert painted.shape == change.shape == films.shape
+    assert painted.min() >= 0 and painted.max() <= 1
+    assert torch.allclose(change, (painted - films).abs())
+    assert (change.amax((1, 2, 3)) > 0.01).all()
+
+
+def test_an_opacity_hardly_ever_darkens(films):
+    painted, _ = paint_lesions(films, graft_share=0.0)
+    assert (painted - films).min() > -0.1
+    assert (painted - films).max() > 0.1
+
+
+def test_a_lesion_is_local(films):
+    _, change = paint_lesions(films)
+    assert (change < 0.01).float().mean() > 0.3
+
+
+def test_painting_follows_the_seed(films):
+    torch.manual_seed(3)
+    first, _ = paint_lesions(films)
+    torch.manual_seed(3)
+    assert torch.equal(first, paint_lesions(films)[0])
+    assert not torch.equal(first, paint_lesions(films)[0])
+
+
+def test_no_variation_leaves_a_film_as_it_is(films):
+    drawn = draw_variation(films, STILL)
+    assert torch.allclose(drawn.expose(drawn.move(films)), films, atol=1e-4)
+
+
+def test_two_versions_of_a_film_are_varied_alike(films):
+    drawn = draw_variation(films, VariationRange(noise=0.0))
+    first, second = (drawn.expose(drawn.move(films)) for _ in range(2))
+    assert torch.equal(first, second)
+    assert not torch.allclose(first, films, atol=0.05)
+
+
+def test_a_map_moves_with_its_film(films):
+    drawn = draw_variation(films, VariationRange(shift=0.4))
+    mask = (films > 0.5).float()
+    moved_mask, moved_film = drawn.move(mask), drawn.move(films)
+    agree = (moved_mask > 0.5) == (moved_film > 0.45)
+    assert agree.float().mean() > 0.95
+
+
+def test_exposure_and_contrast_drop_out_of_the_logits(films):
+    network = LesionNetwork(4).eval()
+    logits, features = network(films)
+    assert logits.shape == (6, 1, 4, 4) and features.shape == (6, 16, 4, 4)
+    assert torch.allclose(network(films * 0.6 + 0.1)[0], logits, atol=0.02)
+
+
+def test_the_branch_learns_to_tell_painted_films(films):
+    branch = LesionBranch(8, members=1, decay=0.9)
+    optimiser = torch.optim.AdamW(branch.learners.parameters(), 3e-3)
+    losses = []
+    for _ in range(60):
+        branch.train()
+        loss = branch.loss(films, VariationRange())
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        branch.follow()
+        losses.append(float(loss.detach()))
+    assert sum(losses[-10:]) < 0.7 * sum(losses[:10])
+    branch.eval()
+    painted, _ = paint_lesions(films)
+    assert branch(painted)[0].mean() > branch(films)[0].mean()
+
+
+def test_scores_are_read_from_running_means_which_no_gradient_moves(films):
+    branch = LesionBranch(4, members=2, decay=0.9)
+    start = {name: value.clone() for name, value in branch.averages.state_dict().items()}
+    branch.train()
+    branch.loss(films, VariationRange()).backward()
+    assert all(parameter.grad is None for parameter in branch.averages.parameters())
+    assert all(torch.equal(start[k], v) for k, v in branch.averages.state_dict().items())
+    with torch.no_grad():
+        for parameter in branch.learners.parameters():
+            parameter.add_(1.0)
+    branch.follow()
+    moved = branch.averages.state_dict()["0.head.weight"] - start["0.head.weight"]
+    assert (moved > 0).all() and (moved < 1).all()
+
+
+def test_regions_are_means_of_their_cells():
+    cells = torch.arange(16.0).reshape(1, 1, 4, 4)
+    assert cells_to_regions(cells, (2, 2))[0, :, 0].tolist() == [2.5, 4.5, 10.5, 12.5]
+
+
+def test_films_that_are_not_whole_cells_are_refused():
+    check_cells((64, 128))
+    with pytest.raises(ValueError, match="multiples of 16 px"):
+        check_cells((64, 100))
