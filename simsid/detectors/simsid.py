@@ -23,7 +23,14 @@ from simsid.detectors.space_aware import (
 from simsid.models.coders import PatchDecoder, PatchEncoder
 from simsid.models.generator import Generator, GeneratorOutput
 from simsid.models.inpainting import InpaintingBlock
-from simsid.models.lesions import LesionBranch, cells_to_regions, check_cells
+from simsid.models.lesions import (
+    LesionBranch,
+    LesionNetwork,
+    cells_to_regions,
+    check_cells,
+    normal_levels,
+    normal_scores,
+)
 from simsid.models.losses import coverage_loss
 from simsid.models.memory import (
     MemoryMatrix,
@@ -35,6 +42,7 @@ from simsid.models.memory import (
 from simsid.models.variation import VariationRange
 
 _MIN_CONTEXT_STD = 1e-3
+_LEVELS = 65
 _FILM_STEPS = 600  # lesion networks need steps, however few the films
 
 
@@ -198,6 +206,7 @@ class SimSID(SpaceAwareDetector):
     default_epochs = {"quick": 6, "paper": 200}
     config: SimSIDConfig
 
+    lesion_levels: Tensor
     context_mean: Tensor
     context_std: Tensor
     context_slots: Tensor
@@ -215,6 +224,8 @@ class SimSID(SpaceAwareDetector):
                 config.lesion_decay,
             )
             dim = self.lesions.feature_dim
+            rows, cols = (side // LesionNetwork.cell for side in config.image_size)
+            self.register_buffer("lesion_levels", torch.zeros(_LEVELS, rows, cols))
             self.register_buffer("context_mean", torch.zeros(regions, dim))
             self.register_buffer("context_std", torch.ones(regions, dim))
             self.register_buffer("context_slots", torch.zeros(regions, config.context_slots, dim))
@@ -267,8 +278,10 @@ class SimSID(SpaceAwareDetector):
         super().consolidate(batches)
         if self.lesions is None:
             return
-        parts = [self.lesions(images.to(self.device))[1] for images in batches()]
-        context = cells_to_regions(torch.cat(parts), self.grid_size)
+        pairs = [self.lesions(images.to(self.device)) for images in batches()]
+        logits, features = (torch.cat(part) for part in zip(*pairs, strict=True))
+        self.lesion_levels.copy_(normal_levels(logits[:, 0], _LEVELS))
+        context = cells_to_regions(features, self.grid_size)
         self.context_mean.copy_(context.mean(0))
         self.context_std.copy_(context.std(0).clamp_min(_MIN_CONTEXT_STD))
         context = (context - self.context_mean) / self.context_std
@@ -282,12 +295,13 @@ class SimSID(SpaceAwareDetector):
         if self.lesions is None:
             return evidence
         logits, features = self.lesions(images)
+        rarity = normal_scores(logits[:, 0], self.lesion_levels)[:, None]
         context = cells_to_regions(features, self.grid_size)
         context = (context - self.context_mean) / self.context_std
-        evidence.regions[LESION] = cells_to_regions(logits, self.grid_size)[..., 0]
+        evidence.regions[LESION] = cells_to_regions(rarity, self.grid_size)[..., 0]
         evidence.regions[CONTEXT_DISTANCE] = nearest_slot_euclidean(context, self.context_slots)
         evidence.pixels[LESION] = F.interpolate(
-            logits, size=self.image_size, mode="bilinear", align_corners=False
+            rarity, size=self.image_size, mode="bilinear", align_corners=False
         )
         return evidence
 

@@ -54,6 +54,14 @@ def _level(before: int, after: int, stride: int, convs: int, kernel: int = 3) ->
     return nn.Sequential(*blocks)
 
 
+def _seam_filter() -> nn.Conv2d:
+    """One learned blur over the finished image: blocks of sub-pixels larger than 2 leave a grid."""
+    blur = nn.Conv2d(1, 1, 5, padding=2)
+    nn.init.constant_(blur.weight, 1 / 25)
+    nn.init.zeros_(blur.bias)
+    return blur
+
+
 class PatchDecoder(nn.Module):
     """Bottleneck features back to the image, patch by patch up to the last level.
 
@@ -79,6 +87,7 @@ class PatchDecoder(nn.Module):
             conv_block(last, last),
             nn.Conv2d(last, stem_stride**2, 3, padding=1),
             nn.PixelShuffle(stem_stride),
+            _seam_filter() if stem_stride > 2 else nn.Identity(),
         )
 
     def forward(

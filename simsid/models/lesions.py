@@ -22,6 +22,7 @@ from simsid.models.layers import BatchNorm2d, conv_block, standardise
 from simsid.models.variation import VariationRange, blur, draw_variation
 
 _VISIBLE = (0.01, 0.06)  # change in grey levels that begins to count, and counts in full
+_RAREST = 1e-3  # a share of normals below which numbers are not told apart
 _SAMPLE = 7  # a quantile needs no more than every seventh pixel
 
 
@@ -209,6 +210,32 @@ class LesionBranch(nn.Module):
         outputs: Sequence[tuple[Tensor, Tensor]] = [network(films) for network in self.averages]
         logits = torch.stack([logits for logits, _ in outputs]).mean(0)
         return logits, torch.cat([features for _, features in outputs], 1)
+
+
+def normal_levels(
+    logits: Float[Tensor, "films rows cols"], count: int
+) -> Float[Tensor, "levels rows cols"]:
+    """``count`` quantiles, lowest to highest, of what normal films show in each cell."""
+    shares = torch.linspace(0, 1, count, device=logits.device)
+    return torch.quantile(logits, shares, dim=0)
+
+
+def normal_scores(
+    logits: Float[Tensor, "batch rows cols"], levels: Float[Tensor, "levels rows cols"]
+) -> Float[Tensor, "batch rows cols"]:
+    """How rare each cell is among normals at the same place, as a standard normal deviate.
+
+    A logit becomes its share of ``levels`` below, and that the deviate with the same share below:
+    0 is the median normal film, 3.1 the most that is told. No cell can outvote a whole film, and
+    cells that always look odd (borders, hila) count no more than others.
+    """
+    below = (logits[:, None] > levels).sum(1)  # of 0 .. levels
+    upper = below.clamp(1, len(levels) - 1)
+    high = levels.gather(0, upper)
+    low = levels.gather(0, upper - 1)
+    part = ((logits - low) / (high - low).clamp_min(1e-6)).clamp(0, 1)
+    share = (upper - 1 + part) / (len(levels) - 1)
+    return torch.special.ndtri(share.clamp(_RAREST, 1 - _RAREST))
 
 
 def cells_to_regions(

@@ -10,6 +10,8 @@ from simsid.models.lesions import (
     LesionNetwork,
     cells_to_regions,
     check_cells,
+    normal_levels,
+    normal_scores,
     paint_lesions,
 )
 from simsid.models.variation import VariationRange, draw_variation
@@ -127,3 +129,24 @@ def test_films_that_are_not_whole_cells_are_refused():
     check_cells((64, 128))
     with pytest.raises(ValueError, match="multiples of 16 px"):
         check_cells((64, 100))
+
+
+def test_normal_scores_of_normals_are_standard_normal_in_every_cell():
+    logits = torch.randn(4000, 2, 3) * torch.tensor([1.0, 5.0, 0.2]) - 4
+    scores = normal_scores(logits, normal_levels(logits, 65))
+    assert scores.mean(0).abs().max() < 0.05
+    assert (scores.std(0) - 1).abs().max() < 0.08
+
+
+def test_normal_scores_rise_with_the_logit_and_are_bounded():
+    levels = normal_levels(torch.randn(200, 1, 1), 65)
+    scores = normal_scores(torch.linspace(-9, 9, 50)[:, None, None], levels)[:, 0, 0]
+    assert (scores.diff() >= 0).all()
+    assert torch.isclose(scores[0], -scores[-1], atol=1e-3) and 3 < scores[-1] < 3.2
+
+
+def test_cells_where_all_normals_are_alike_give_finite_scores():
+    levels = normal_levels(torch.zeros(20, 1, 1), 65)
+    assert torch.isfinite(
+        normal_scores(torch.tensor([-1.0, 0.0, 1.0])[:, None, None], levels)
+    ).all()
