@@ -164,7 +164,7 @@ def _for_films(cls: type[SimSIDConfig], image_size: tuple[int, int]) -> SimSIDCo
         jitter_shear=0.0,
         jitter_whole=True,
         lesion_channels=24,
-        fusion=((LESION, 1.0), (CONTEXT_DISTANCE, 0.2)),
+        fusion=((LESION, 0.9), (CONTEXT_DISTANCE, 0.1)),
         reduce="mean",
         map_floor=1.0,
     )
