@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -30,6 +31,7 @@ from simsid.models.lesions import (
     check_cells,
     normal_levels,
     normal_scores,
+    robust_deviations,
 )
 from simsid.models.losses import coverage_loss
 from simsid.models.memory import (
@@ -41,6 +43,13 @@ from simsid.models.memory import (
 )
 from simsid.models.variation import VariationRange
 
+# The talk's augmentation of films: moved and scaled as a whole by 5 %, never flipped.
+FILM_JITTER: dict[str, Any] = {
+    "jitter_scale": 0.05,
+    "jitter_shift": 0.05,
+    "jitter_shear": 0.0,
+    "jitter_whole": True,
+}
 _MIN_CONTEXT_STD = 1e-3
 _LEVELS = 65
 _FILM_STEPS = 600  # lesion networks need steps, however few the films
@@ -129,6 +138,7 @@ class SimSIDConfig:
         if grid_size is None and preset == "quick":
             return _for_films(cls, image_size)
         check_preset(preset)
+        films = grid_size is None
         grid_size = grid_size or default_grid(preset, image_size)
         check_patches(image_size, grid_size, 8)
         if preset == "paper":
@@ -142,6 +152,7 @@ class SimSIDConfig:
                 slot_dim=256,
                 num_slots=200,
                 learning_rate=1e-3,
+                **(FILM_JITTER if films else {}),
             )
         return cls(image_size, grid_size)
 
@@ -159,10 +170,7 @@ def _for_films(cls: type[SimSIDConfig], image_size: tuple[int, int]) -> SimSIDCo
         grid_size,
         stem_stride=4 if large else 2,
         standardise_input=True,
-        jitter_scale=0.05,
-        jitter_shift=0.05,
-        jitter_shear=0.0,
-        jitter_whole=True,
+        **FILM_JITTER,
         lesion_channels=24,
         fusion=((LESION, 0.9), (CONTEXT_DISTANCE, 0.1)),
         reduce="mean",
@@ -301,7 +309,10 @@ class SimSID(SpaceAwareDetector):
         evidence.regions[LESION] = cells_to_regions(rarity, self.grid_size)[..., 0]
         evidence.regions[CONTEXT_DISTANCE] = nearest_slot_euclidean(context, self.context_slots)
         evidence.pixels[LESION] = F.interpolate(
-            rarity, size=self.image_size, mode="bilinear", align_corners=False
+            robust_deviations(logits[:, 0], self.lesion_levels)[:, None],
+            size=self.image_size,
+            mode="bilinear",
+            align_corners=False,
         )
         return evidence
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from simsid.detectors.registry import register
-from simsid.detectors.simsid import check_patches, check_preset, default_grid
+from simsid.detectors.simsid import FILM_JITTER, check_patches, check_preset, default_grid
 from simsid.detectors.space_aware import (
     FEATURE_DISTANCE,
     RECONSTRUCTION,
@@ -104,8 +104,9 @@ class SQUIDConfig:
         films = grid_size is None
         grid_size = grid_size or default_grid(preset, image_size)
         check_patches(image_size, grid_size, 16 if films and preset == "paper" else 8)
+        moved = FILM_JITTER if films else {}
         if preset == "paper":
-            return cls(image_size, grid_size, num_levels=4 if films else 3)
+            return cls(image_size, grid_size, num_levels=4 if films else 3, **moved)
         return cls(
             image_size,
             grid_size,
@@ -115,6 +116,7 @@ class SQUIDConfig:
             slot_dim=256,
             learning_rate=1e-3,
             discriminator_learning_rate=2e-4,
+            **moved,
         )
 
 

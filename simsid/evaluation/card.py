@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from simsid.data.terms import TERMS
 from simsid.evaluation.blocks import number, percent, valued, with_interval
 from simsid.evaluation.content import DISCLAIMER, READ
 from simsid.files import write_text
@@ -107,7 +108,19 @@ def _body(described: dict[str, Any], results: dict[str, Any]) -> list[str]:
         f"of the {results['part']} normals {percent(flagged['share'])} were flagged.",
         "## Use",
         "```\npython -m simsid.score IMAGES --model THIS_FOLDER --out scores.csv\n```",
+        *_terms(results["data"]["name"]),
         "## Limits",
         "The numbers hold for images like those named above. Images of another source, age group, "
         "projection or device need a calibration on normals of their own.",
+    ]
+
+
+def _terms(dataset: str) -> list[str]:
+    """Whose films the model learned from; nothing for a folder, whose owner knows."""
+    terms = TERMS.get(dataset)
+    if terms is None:
+        return []
+    return [
+        "## Training data",
+        f"{terms.source}. Licence: {terms.licence}. {terms.limits}",
     ]

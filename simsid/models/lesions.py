@@ -238,6 +238,18 @@ def normal_scores(
     return torch.special.ndtri(share.clamp(_RAREST, 1 - _RAREST))
 
 
+def robust_deviations(
+    logits: Float[Tensor, "batch rows cols"], levels: Float[Tensor, "levels rows cols"]
+) -> Float[Tensor, "batch rows cols"]:
+    """Distance from the median normal at the same place, in robust standard deviations.
+
+    Unlike :func:`normal_scores` it has no ceiling: for maps, where the worst cell must stand out.
+    """
+    last = len(levels) - 1
+    low, median, high = (levels[round(share * last)] for share in (0.16, 0.5, 0.84))
+    return (logits - median) / ((high - low) / 2).clamp_min(1e-3)
+
+
 def cells_to_regions(
     cells: Float[Tensor, "batch c rows cols"], grid_size: tuple[int, int]
 ) -> Float[Tensor, "batch patches c"]:

@@ -13,6 +13,7 @@ from simsid.models.lesions import (
     normal_levels,
     normal_scores,
     paint_lesions,
+    robust_deviations,
 )
 from simsid.models.variation import VariationRange, draw_variation
 
@@ -150,3 +151,9 @@ def test_cells_where_all_normals_are_alike_give_finite_scores():
     assert torch.isfinite(
         normal_scores(torch.tensor([-1.0, 0.0, 1.0])[:, None, None], levels)
     ).all()
+
+
+def test_robust_deviations_have_no_ceiling():
+    levels = normal_levels(torch.randn(2000, 1, 1) * 3 - 5, 65)
+    values = robust_deviations(torch.tensor([-5.0, -2.0, 25.0])[:, None, None], levels)[:, 0, 0]
+    assert torch.allclose(values, torch.tensor([0.0, 1.0, 10.0]), atol=0.6)
