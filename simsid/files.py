@@ -14,12 +14,14 @@ from typing import TextIO
 def atomic_text(path: Path) -> Iterator[TextIO]:
     """A text file that takes its name only when the block ends well; newlines as written.
 
+    What UTF-8 cannot say, such as an odd byte in a file name, is written as an escape.
+
     Raises:
         OSError: the folder cannot be written; an older file of that name stays.
     """
     handle, draft = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     try:
-        with open(handle, "w", encoding="utf-8", newline="") as file:
+        with open(handle, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

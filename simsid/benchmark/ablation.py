@@ -106,7 +106,7 @@ def chosen_rows(model: str, names: str | None) -> list[Case]:
 
 
 def distinct_cases(options: Namespace, rows: Sequence[Case], data: RadiographData) -> list[Case]:
-    """Rows on top of ``--detector``; one that changes nothing of the full method is left out."""
+    """Rows on top of ``--detector``; one that cannot change the full method is left out."""
     base = dict(options.detector)
     cases = [Case(c.name, merged(base, c.settings), c.place, c.acts_on) for c in rows]
     kept = [cases[0]]
@@ -116,7 +116,7 @@ def distinct_cases(options: Namespace, rows: Sequence[Case], data: RadiographDat
         except SimsidError:
             same = False  # the sweep will record what is wrong with it
         if same:
-            print(f"left out: '{case.name}', the full method has it so already", file=sys.stderr)
+            print(f"left out: '{case.name}' changes nothing of this method", file=sys.stderr)
         else:
             kept.append(case)
     return kept
@@ -139,8 +139,9 @@ def make_result(
         f"same data and seeds; measured on the {settings['part']} part.",
         words=(
             "Mean ± standard deviation over seeds; of the default score also the 95 % interval. "
-            "A star marks scores whose evidence a row touches directly; others change through "
-            "shared features or not at all.",
+            "A star marks scores whose evidence a row touches directly. Others change through "
+            "shared features, or merely because a row shifts the random draws of training: what "
+            "that alone does is as large as the standard deviation over seeds.",
         ),
         table=Table(header, tuple(rows)),
         figure="AUROC of each score. Dots: mean over seeds with the 95 % interval over images, "

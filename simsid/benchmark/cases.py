@@ -127,10 +127,16 @@ def merged(settings: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def same_detector(model: str, one: Case, other: Case, data: RadiographData, preset: str) -> bool:
-    """Whether two cases make the same configuration, so that comparing them shows nothing."""
+    """Whether comparing two cases shows nothing.
+
+    They make the same configuration, or ``other`` acts on scores only that this detector has not.
+    """
     cls = detector_class(model)
-    configs = [
-        build_detector(cls, Namespace(preset=preset, detector=case.settings, seed=0), data).config
+    detectors = [
+        build_detector(cls, Namespace(preset=preset, detector=case.settings, seed=0), data)
         for case in (one, other)
     ]
-    return dataclasses.asdict(configs[0]) == dataclasses.asdict(configs[1])
+    if other.acts_on and not set(other.acts_on) & set(detectors[1].components):
+        return True
+    configs = [dataclasses.asdict(detector.config) for detector in detectors]
+    return configs[0] == configs[1]

@@ -55,7 +55,7 @@ def crop(films: Films, share: float, rng: np.random.Generator) -> Films:
     rows, cols = round(share * height), round(share * width)
     pieces = (np.s_[rows:], np.s_[: height - rows], np.s_[:, cols:], np.s_[:, : width - cols])
     sides = rng.integers(len(pieces), size=len(films))
-    return np.stack([_resize(f[None][0][pieces[s]][None], (height, width))[0]
+    return np.stack([_resize(f[pieces[s]][None], (height, width))[0]
                      for f, s in zip(films, sides, strict=True)])  # fmt: skip
 
 

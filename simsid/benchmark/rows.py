@@ -24,6 +24,7 @@ FULL = "full"
 _REBUILT = (DISCRIMINATOR, RECONSTRUCTION)
 _FEATURES = (FEATURE_DISTANCE, POSTERIOR)
 _LESIONS = (LESION, CONTEXT_DISTANCE)
+_MEMORIES = (*_REBUILT, *_FEATURES, CONTEXT_DISTANCE)
 
 _WITHOUT_SHRINKAGE = {"top_k": None, "shrink_threshold": 0.0, "gumbel": 0.0}
 _WITHOUT_JITTER = {"jitter_scale": 0.0, "jitter_shift": 0.0, "jitter_shear": 0.0}
@@ -33,7 +34,7 @@ _STILL = {field.name: 0.0 for field in dataclasses.fields(VariationRange)}
 
 # The talk's table 4.4, as far as both detectors have it.
 _TALK = (
-    Case("without space-aware memory", {"space_aware": False}),
+    Case("without space-aware memory", {"space_aware": False}, acts_on=_MEMORIES),
     Case("without in-painting", {"inpainting": False}, acts_on=_REBUILT),
     Case("without skip connection", {"inpaint_prob": 1.0}, acts_on=_REBUILT),
     Case("without distillation", {"distillation": False}, acts_on=_REBUILT),
@@ -46,7 +47,11 @@ ROWS: dict[str, tuple[Case, ...]] = {
         *_TALK,
         Case("without adversarial loss", {"weights": {"adversarial": 0.0}}, acts_on=_REBUILT),
         Case("without region posterior", {"weights": {"posterior": 0.0}}, acts_on=_FEATURES),
-        Case("without coverage loss", {"weights": {"coverage": 0.0}}),
+        Case(
+            "without coverage loss",
+            {"weights": {"coverage": 0.0}},
+            acts_on=(*_REBUILT, *_FEATURES),
+        ),
         Case("without jitter", _WITHOUT_JITTER),
         Case("without lesion networks", _WITHOUT_LESIONS),
         Case("without grafts", {"lesion_grafts": 0.0}, acts_on=_LESIONS),

@@ -143,7 +143,7 @@ def _size(text: str | int | None) -> tuple[int, int] | None:
 
 def _paper_size(options: Namespace) -> tuple[int, int] | None:
     """The talk's films have 128 px: so have those of its preset."""
-    keeps_size = options.dataset in (GENERATED, "folder")
+    keeps_size = options.dataset == GENERATED or FILM_SETS[options.dataset].keeps_size
     return PAPER_SIZE if options.get("preset") == "paper" and not keeps_size else None
 
 

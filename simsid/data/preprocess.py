@@ -82,7 +82,8 @@ class Preprocessing:
             shape: (height, width) of the film as it was decoded.
 
         Returns:
-            (left, top, right, bottom) in pixels of the model's image, cut off at its border.
+            (left, top, right, bottom) in pixels of the model's image, cut off at its border; a box
+            that lies outside of it is dropped.
         """
         (top, bottom, left, right), (height, width) = self._geometry(shape)
         row, col = (self.image_size[0] - height) / 2, (self.image_size[1] - width) / 2
@@ -90,7 +91,8 @@ class Preprocessing:
         x = (pixels[:, 0::2] - left) * width / (right - left) + int(col)
         y = (pixels[:, 1::2] - top) * height / (bottom - top) + int(row)
         moved = np.stack([x[:, 0], y[:, 0], x[:, 1], y[:, 1]], 1)
-        return np.clip(moved, 0, np.tile(self.image_size[::-1], 2)).astype(np.float32)
+        moved = np.clip(moved, 0, np.tile(self.image_size[::-1], 2)).astype(np.float32)
+        return moved[(moved[:, 2] > moved[:, 0]) & (moved[:, 3] > moved[:, 1])]
 
     def _geometry(
         self, shape: tuple[int, ...]

@@ -25,8 +25,10 @@ from safetensors.torch import load_file, save_file
 
 from simsid import __version__
 from simsid.data.preprocess import Preprocessing
+from simsid.detectors.budget import Budget, check_settings
 from simsid.detectors.calibration import Calibration
 from simsid.detectors.registry import detector_class
+from simsid.detectors.untrusted import Entry, read_header, read_object
 from simsid.errors import ModelFolderError
 
 if TYPE_CHECKING:
@@ -40,6 +42,15 @@ WEIGHTS, CONFIG, CALIBRATION, CARD = (
     "calibration.json",
     "README.md",
 )
+DTYPES = {
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "F64": torch.float64,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "U8": torch.uint8,
+    "BOOL": torch.bool,
+}
 
 
 def save_model(detector: Detector, folder: Path) -> None:
@@ -119,23 +130,26 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Detect
             f"no model folder at {folder}: train one, or check the path; "
             "models that come with the kit lie in hub/bundled/"
         )
-    described = _read_json(folder / CONFIG)
+    described = read_object(folder / CONFIG)
     version = described.get("format_version")
     if version != FORMAT_VERSION:
         raise ModelFolderError(
             f"{folder / CONFIG} has format {version}, this version reads {FORMAT_VERSION}: "
             "update the kit, or train the model again"
         )
+    header = read_header(folder / WEIGHTS)
     try:
-        cls = detector_class(str(described.get("detector")))
-        with torch.random.fork_rng(devices=[]):  # building draws initial weights, in vain
+        cls = detector_class(str(described.get("detector"))[:80])
+        check_settings(described["config"])
+        # Building draws initial weights, in vain, and takes no more memory than they would fill.
+        with torch.random.fork_rng(devices=[]), Budget(header):
             detector = cls(config_from_dict(cls.config_class, described["config"]))
     except Exception as error:  # numbers from a stranger can break a network in any way
         raise ModelFolderError(f"{folder / CONFIG} describes no detector: {error}") from error
     _check_image(detector, described.get("image"), folder / CONFIG)
     detector.preprocessing = _preprocessing(detector, described, folder / CONFIG)
-    _load_weights(detector, folder / WEIGHTS)
-    calibration = _read_json(folder / CALIBRATION)
+    _load_weights(detector, folder / WEIGHTS, header)
+    calibration = read_object(folder / CALIBRATION)
     try:
         detector.calibration = Calibration.from_json(calibration)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
@@ -213,31 +227,34 @@ def _tuples(value: Any) -> Any:
     return tuple(_tuples(v) for v in value) if isinstance(value, list | tuple) else value
 
 
-def _load_weights(detector: Detector, path: Path) -> None:
-    if not path.exists():
-        raise ModelFolderError(f"{path} is missing")
+def _load_weights(detector: Detector, path: Path, header: dict[str, Entry]) -> None:
+    """Read the weights, once their header says that they are those of this network."""
+    own = _kept(detector)
+    if not any(name.startswith(_PLACEMENT) for name in header):  # from before that check
+        own = {name: value for name, value in own.items() if not name.startswith(_PLACEMENT)}
+    for name in sorted(set(own) | set(header)):
+        if name not in header or name not in own:
+            raise ModelFolderError(
+                f"{path} does not fit its config: '{name[:80]}' is missing or extra"
+            )
+        if header[name].shape != own[name].shape:
+            raise ModelFolderError(
+                f"{path}: '{name}' has shape {header[name].shape}, "
+                f"the config asks for {tuple(own[name].shape)}"
+            )
+        dtype = DTYPES.get(header[name].dtype)
+        packed = dtype == torch.float16 and own[name].dtype == torch.float32
+        if dtype != own[name].dtype and not packed:
+            raise ModelFolderError(
+                f"{path}: '{name}' is {dtype}, the config asks for {own[name].dtype}"
+            )
     try:
         weights = load_file(path)
     except (SafetensorError, OSError) as error:
         raise ModelFolderError(f"{path} is damaged: {error}") from error
-    own = _kept(detector)
-    if not any(name.startswith(_PLACEMENT) for name in weights):  # from before that check
-        own = {name: value for name, value in own.items() if not name.startswith(_PLACEMENT)}
-    for name in sorted(set(own) | set(weights)):
-        if name not in weights or name not in own:
-            raise ModelFolderError(f"{path} does not fit its config: '{name}' is missing or extra")
-        if weights[name].shape != own[name].shape:
-            raise ModelFolderError(
-                f"{path}: '{name}' has shape {tuple(weights[name].shape)}, "
-                f"the config asks for {tuple(own[name].shape)}"
-            )
-        if weights[name].is_floating_point() and not torch.isfinite(weights[name]).all():
+    for name, values in weights.items():
+        if values.is_floating_point() and not torch.isfinite(values).all():
             raise ModelFolderError(f"{path}: '{name}' holds values that are not finite")
-        packed = weights[name].dtype == torch.float16 and own[name].dtype == torch.float32
-        if weights[name].dtype != own[name].dtype and not packed:
-            raise ModelFolderError(
-                f"{path}: '{name}' is {weights[name].dtype}, the config asks for {own[name].dtype}"
-            )
     detector.load_state_dict(weights, strict=False)  # strict is the loop above
 
 
@@ -256,15 +273,3 @@ def _kept(detector: Detector) -> dict[str, torch.Tensor]:
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
     path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        raise ModelFolderError(f"{path} is missing: this is not a complete model folder")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError, RecursionError) as error:
-        raise ModelFolderError(f"{path} is damaged: {error}") from error
-    if not isinstance(content, dict):
-        raise ModelFolderError(f"{path} is damaged: expected an object")
-    return content

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,6 +54,7 @@ FILM_JITTER: dict[str, Any] = {
 }
 _MIN_CONTEXT_STD = 1e-3
 _LEVELS = 65
+_LESION_STREAM = 0x1E510
 _FILM_STEPS = 600  # lesion networks need steps, however few the films
 
 
@@ -133,20 +136,21 @@ class SimSIDConfig:
         Without a grid the images are films, not DigitAnatomy: see :func:`_for_films`.
 
         Raises:
-            ValueError: the image cannot be cut into patches of a multiple of 8 px.
+            ValueError: the image cannot be cut into patches of a multiple of 8 px, 16 for films.
         """
         if grid_size is None and preset == "quick":
             return _for_films(cls, image_size)
         check_preset(preset)
         films = grid_size is None
         grid_size = grid_size or default_grid(preset, image_size)
-        check_patches(image_size, grid_size, 8)
+        check_patches(image_size, grid_size, 16 if films else 8)
         if preset == "paper":
+            widths = (32, 64, 128, 256, 512) if films else (32, 64, 128, 256)  # 4 levels, or 3
             return cls(
                 image_size,
                 grid_size,
-                channels=(32, 64, 128, 256),
-                decoder_channels=(32, 64, 128, 256),
+                channels=widths,
+                decoder_channels=widths,
                 stem_stride=1,
                 convs_per_level=2,
                 slot_dim=256,
@@ -155,6 +159,20 @@ class SimSIDConfig:
                 **(FILM_JITTER if films else {}),
             )
         return cls(image_size, grid_size)
+
+
+@contextmanager
+def _own_stream(device: torch.device) -> Iterator[None]:
+    """Random numbers that follow from the last seed set, whatever was drawn since.
+
+    What the generator draws then moves no lesion, so that an ablation of one leaves the other
+    as it is.
+    """
+    devices = [device] if device.type == "cuda" else []
+    seed = torch.initial_seed()
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed((seed + _LESION_STREAM) % 2**63)
+        yield
 
 
 def _for_films(cls: type[SimSIDConfig], image_size: tuple[int, int]) -> SimSIDConfig:
@@ -205,8 +223,13 @@ class SimSID(SpaceAwareDetector):
     """Space-aware memory matrix with in-painting. Source: the SimSID report and paper.
 
     Relative to the paper: features also learn to tell their own region from all others (region
-    posterior), patches are jittered, and the default score is the distance to slots consolidated
-    from training normals instead of the discriminator's verdict.
+    posterior), and patches are jittered. The default score is not the discriminator's verdict: for
+    DigitAnatomy it is the distance to slots consolidated from training normals, for films what the
+    lesion networks say. These add two components, higher = more abnormal:
+
+    - ``lesion``: normal scores of the cells of a region, see :func:`normal_scores`, as a mean.
+    - ``context_distance``: from the lesion networks' features to the nearest of the region's
+      normal ones.
     """
 
     name = "simsid"
@@ -225,12 +248,15 @@ class SimSID(SpaceAwareDetector):
         self.lesions = None
         if config.lesion_channels:
             check_cells(config.image_size)
-            self.lesions = LesionBranch(
-                config.lesion_channels,
-                config.lesion_members,
-                config.lesion_grafts,
-                config.lesion_decay,
-            )
+            if config.context_slots < 1:
+                raise ValueError(f"context_slots must be at least 1, not {config.context_slots}")
+            with _own_stream(torch.device("cpu")):
+                self.lesions = LesionBranch(
+                    config.lesion_channels,
+                    config.lesion_members,
+                    config.lesion_grafts,
+                    config.lesion_decay,
+                )
             dim = self.lesions.feature_dim
             rows, cols = (side // LesionNetwork.cell for side in config.image_size)
             self.register_buffer("lesion_levels", torch.zeros(_LEVELS, rows, cols))
@@ -268,6 +294,10 @@ class SimSID(SpaceAwareDetector):
     def players(self, stage: str) -> dict[str, Player]:
         players = super().players(stage)
         if self.lesions is not None:
+            own = {id(parameter) for parameter in self.lesions.parameters()}
+            generator = players["generator"]
+            others = [p for p in generator.parameters if id(p) not in own]
+            players["generator"] = dataclasses.replace(generator, parameters=others)
             players["lesions"] = Player(
                 list(self.lesions.learners.parameters()),
                 self.config.lesion_learning_rate,
@@ -278,7 +308,9 @@ class SimSID(SpaceAwareDetector):
     def training_step(self, images: Tensor, stage: str) -> Iterator[tuple[str, dict[str, Tensor]]]:
         yield from super().training_step(images, stage)
         if self.lesions is not None:
-            yield "lesions", {"loss": self.lesions.loss(images, self.config.lesion_variation)}
+            with _own_stream(images.device):
+                loss = self.lesions.loss(images, self.config.lesion_variation)
+            yield "lesions", {"loss": loss}
             self.lesions.follow()
 
     @torch.no_grad()
@@ -286,10 +318,13 @@ class SimSID(SpaceAwareDetector):
         super().consolidate(batches)
         if self.lesions is None:
             return
-        pairs = [self.lesions(images.to(self.device)) for images in batches()]
-        logits, features = (torch.cat(part) for part in zip(*pairs, strict=True))
-        self.lesion_levels.copy_(normal_levels(logits[:, 0], _LEVELS))
-        context = cells_to_regions(features, self.grid_size)
+        logits, context = [], []
+        for images in batches():
+            cells, features = self.lesions(images.to(self.device))
+            logits.append(cells[:, 0])
+            context.append(cells_to_regions(features, self.grid_size))
+        self.lesion_levels.copy_(normal_levels(torch.cat(logits), _LEVELS))
+        context = torch.cat(context)
         self.context_mean.copy_(context.mean(0))
         self.context_std.copy_(context.std(0).clamp_min(_MIN_CONTEXT_STD))
         context = (context - self.context_mean) / self.context_std
@@ -335,6 +370,7 @@ class SimSID(SpaceAwareDetector):
 def _build(config: SimSIDConfig) -> Generator:
     grid = config.grid_size
     encoder = PatchEncoder(grid, config.channels, config.stem_stride, config.convs_per_level)
+    check_patches(config.image_size, grid, encoder.reduction)
     height = config.image_size[0] // grid[0] // encoder.reduction
     width = config.image_size[1] // grid[1] // encoder.reduction
     read = ReadConfig(config.read_scale, config.top_k, config.shrink_threshold, config.gumbel)

@@ -160,6 +160,7 @@ def _build(config: SQUIDConfig) -> Generator:
     regions = grid[0] * grid[1]
     channels = [config.base_channels * 2**level for level in range(levels + 1)]
     encoder = PatchEncoder(grid, channels, convs_per_level=config.convs_per_level)
+    check_patches(config.image_size, grid, encoder.reduction)
     height = config.image_size[0] // grid[0] // encoder.reduction
     width = config.image_size[1] // grid[1] // encoder.reduction
     read = ReadConfig(config.read_scale, config.top_k, config.shrink_threshold, config.gumbel)

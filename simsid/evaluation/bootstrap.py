@@ -52,12 +52,14 @@ def auroc_resamples(
         ValueError: a class is missing.
     """
     normals, abnormals = _split(labels, scores)
-    normals = np.sort(normals)
+    order = np.argsort(normals, kind="stable")
+    normals = normals[order]
     below = np.searchsorted(normals, abnormals, side="left")
     up_to = np.searchsorted(normals, abnormals, side="right")
     values = []
     for drawn_normals, drawn_abnormals in _draws(len(normals), len(abnormals), resamples, seed):
-        passed = np.pad(np.cumsum(drawn_normals, axis=1), ((0, 0), (1, 0)))
+        ranked = drawn_normals[:, order]  # counts belong to images: ranks differ between scores
+        passed = np.pad(np.cumsum(ranked, axis=1), ((0, 0), (1, 0)))
         wins = (passed[:, below] + passed[:, up_to]) / 2  # ties count half
         values.append((wins * drawn_abnormals).sum(1) / (len(normals) * len(abnormals)))
     return np.concatenate(values)

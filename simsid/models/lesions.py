@@ -48,7 +48,7 @@ def paint_lesions(
     share = opacity * (1.4 * _blobs(films, 4, 0.07) * _mottle(films)).clamp(0, 1)
     target = _hazy(films)
     grafts = opacity * blur((_blobs(films, 2, 0.12) > 0.4).float(), 5)
-    other = films[torch.randperm(count, device=films.device)]
+    other = films.roll(int(torch.randint(1, max(2, count), ())), 0)  # never the film itself
     reach = max(1, films.shape[-1] // 10)
     shift = [int(torch.randint(-reach, reach + 1, ())) for _ in range(2)]
     grafted = _uniform(films, 0.0, 1.0) < graft_share
@@ -155,13 +155,19 @@ class LesionBranch(nn.Module):
     Args:
         members: networks; their logits are averaged.
         graft_share: see :func:`paint_lesions`.
-        decay: of the running mean, a step.
+        decay: of the running mean, a step; 0 reads the last weights.
+
+    Raises:
+        ValueError: no networks, or a decay outside [0, 1).
     """
 
     def __init__(
         self, channels: int, members: int, graft_share: float = 0.5, decay: float = 0.995
     ) -> None:
         super().__init__()
+        if members < 1 or not 0 <= decay < 1:
+            raise ValueError(f"lesion networks need members >= 1 and a decay in [0, 1), "
+                             f"not {members} and {decay}")  # fmt: skip
         self.learners = nn.ModuleList(LesionNetwork(channels) for _ in range(members))
         self.averages = copy.deepcopy(self.learners).requires_grad_(False)
         self.graft_share, self.decay = graft_share, decay

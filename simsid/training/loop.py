@@ -64,8 +64,8 @@ class Training:
         folder: RunFolder | None = None,
         fingerprint: str = "",
     ) -> None:
-        if len(images) == 0:
-            raise TrainingError("there are no training images")
+        if len(images) < 2:
+            raise TrainingError(f"{len(images)} training images are too few: at least 2 needed")
         self.accelerator = make_accelerator(options)
         self.device = self.accelerator.device
         self.detector = detector.to(self.device)

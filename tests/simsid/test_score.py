@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import os
 
 import numpy as np
 import pytest
@@ -73,6 +74,16 @@ def test_a_bad_file_gets_its_row_and_the_rest_go_on(model, films, tmp_path):
     assert status["absent.png"] == "missing"
     assert [status[f"{i}.png"] for i in (0, 1, 4, 5)] == ["ok"] * 4
     assert all(row["message"] for row in rows_of(out) if row["status"] != "ok")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names are bytes on POSIX only")
+def test_a_file_name_that_is_no_text_costs_nobody_the_table(model, films, tmp_path):
+    odd = films / "spot" / os.fsdecode(b"b\xff.png")
+    odd.write_bytes(b"not a picture")
+    assert run(films / "spot", "--model", model, "--out", tmp_path / "s.csv") == 1
+    rows = rows_of(tmp_path / "s.csv")
+    assert len(rows) == FEW + 1
+    assert any(row["file"].endswith("b\\udcff.png") for row in rows)
 
 
 def test_a_stranger_s_file_is_never_decoded_in_this_process(model, films, tmp_path, monkeypatch):

@@ -1,15 +1,19 @@
+import dataclasses
 import json
 import os
 import subprocess
 import sys
 import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
 from simsid.detectors import load_model
-from simsid.train import main
+from simsid.train import _opening, main
 from synth.__main__ import main as synth
+from tests.simsid.helpers import make_detector
 
 SMALL = ["--detector", '{"channels": [8, 16], "decoder_channels": [4, 8], "scoring_slots": 8}']
 FAST = ["--epochs", "1", "--batch-size", "8", "--device", "cpu", "--precision", "fp32"]
@@ -170,3 +174,15 @@ def test_ctrl_c_saves_and_the_run_goes_on(digits, tmp_path):
     assert f"--run {path} --resume" in out
     steps = (path / "metrics.jsonl").read_text().count("\n")
     assert 0 < steps < 900
+
+
+def test_the_opening_line_tells_abnormals_from_normals(data):
+    mixed = dataclasses.replace(data, facts={"contaminated": 3, "calibration_from": "here"})
+    training = SimpleNamespace(
+        detector=make_detector(data),
+        device="cpu",
+        accelerator=SimpleNamespace(mixed_precision="no"),
+    )
+    options = SimpleNamespace(model="m", dataset="d", seed=0, run="r", resume=False)
+    said = _opening(options, mixed, training, Path("r"))
+    assert f"{len(data.train) - 3} normals and 3 abnormals to train" in said

@@ -6,9 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from simsid.data.films import PARTS, Film
-
-_AGES = ((18, "0-17"), (40, "18-39"), (65, "40-64"), (200, "65 and over"))
-UNKNOWN = "unknown"
+from simsid.evaluation.groups import UNKNOWN, age_group
 
 
 def count_films(films: Sequence[Film]) -> dict[str, dict[str, dict[str, int]]]:
@@ -27,15 +25,6 @@ def count_films(films: Sequence[Film]) -> dict[str, dict[str, dict[str, int]]]:
         by["age"] = lambda film: age_group(film.attributes.get("age", ""))
     counts = {name: _table(films, value) for name, value in by.items()}
     return {"patients": {"patients": _patients(films)}} | counts
-
-
-def age_group(text: str) -> str:
-    """'0-17', '18-39', '40-64', '65 and over' or 'unknown', from an age in years."""
-    try:
-        age = float(text)
-    except ValueError:
-        return UNKNOWN
-    return next((name for limit, name in _AGES if 0 <= age < limit), UNKNOWN)
 
 
 def _patients(films: Sequence[Film]) -> dict[str, int]:

@@ -102,13 +102,13 @@ def _inflate(packed: bytes, encoding: Encoding, name: str, max_pixels: int) -> b
     inflator = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
         head = inflator.decompress(packed, _HEAD)
-        if inflator.eof or not inflator.unconsumed_tail:
+        if inflator.eof or len(head) < _HEAD:
             return head
         layout = read_layout(_first_elements(head, encoding), name, max_pixels)
         rest = inflator.decompress(inflator.unconsumed_tail, layout.length + _SLACK)
     except zlib.error:
         raise damaged(name) from None
-    if inflator.unconsumed_tail:
+    if inflator.unconsumed_tail and not inflator.eof:  # a byte of padding may follow the end
         raise ImageError("too_large", f"{name} inflates to more than its header accounts for")
     return head + rest
 
@@ -130,7 +130,10 @@ def _decode_native(header: Header, layout: Layout, uid: str, name: str) -> Shape
         raise damaged(name)
     if end - start >= layout.length + max(layout.length // layout.rows, _PADDING):
         raise ImageError("inconsistent", f"{name} holds more pixels than its header says")
-    return _run_decoder(header.data[start : start + layout.length], layout, uid, "", name)
+    padded = (
+        layout.length + layout.length % 2
+    )  # in words, the last pixel may come after the padding
+    return _run_decoder(header.data[start : start + padded], layout, uid, "", name)
 
 
 def _decode_compressed(
@@ -197,7 +200,7 @@ def _run_decoder(
             planar_configuration=layout.planar & 1,
             number_of_frames=1,
             pixel_keyword="PixelData",
-            pixel_vr="OW" if layout.allocated > 8 else "OB",
+            pixel_vr="OW" if layout.allocated > 8 or layout.words else "OB",
             allow_excess_frames=False,
         )
     except MemoryError:

@@ -15,7 +15,11 @@ _COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 
 @dataclass(frozen=True)
 class Layout:
-    """Shape and depth of the one frame."""
+    """Shape and depth of the one frame.
+
+    ``words``: written as words of 16 bits, whose bytes change places in big endian even where a
+    pixel has 8 bits.
+    """
 
     rows: int
     columns: int
@@ -25,6 +29,7 @@ class Layout:
     signed: bool
     photometric: str
     planar: int
+    words: bool
 
     @property
     def length(self) -> int:
@@ -56,10 +61,13 @@ def read_layout(header: Header, name: str, max_pixels: int) -> Layout:
         signed=header.whole(tags.SIGNED) == 1,
         photometric=header.word(tags.PHOTOMETRIC),
         planar=header.whole(tags.PLANAR),
+        words=header.is_words(tags.PIXEL_DATA),
     )
     check_size(layout.rows, layout.columns, name, max_pixels)
     if layout.allocated not in (8, 16) or not 1 < layout.stored <= layout.allocated:
         raise ImageError("unsupported", f"{name} must have 8 or 16 bits a pixel")
+    if header.whole(tags.HIGH_BIT, layout.stored - 1) != layout.stored - 1:
+        raise ImageError("unsupported", f"{name} does not keep its pixels in the lowest bits")
     known = _GREY if layout.samples == 1 else _COLOUR if layout.samples == 3 else ()
     if layout.photometric not in known or (layout.samples == 3 and layout.signed):
         raise ImageError("unsupported", f"{name} is neither a grey nor an RGB film")

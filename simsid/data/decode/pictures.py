@@ -22,8 +22,8 @@ from simsid.data.decode.png import (
 from simsid.errors import ImageError
 
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF")
-_ORIENTATION, _PHOTOMETRIC, _BITS, _MAX_SAMPLE = 0x0112, 262, 258, 281
-_WHITE_IS_ZERO = 0
+_ORIENTATION, _PHOTOMETRIC, _BITS, _MAX_SAMPLE, _SAMPLE_FORMAT = 0x0112, 262, 258, 281, 339
+_WHITE_IS_ZERO, _SIGNED = 0, 2
 _PHOTOMETRICS = {
     "1": "grey",
     "L": "grey",
@@ -78,23 +78,26 @@ def _decode_open(image: Image.Image, png: PngFile | None, name: str) -> DecodedF
         photometric = {2: "grey+alpha", 3: "rgb", 4: "rgba"}[values.shape[2]]
         return DecodedFilm(turn_upright(pixels, orientation), kind, 16, photometric)
     declared = png.significant if png is not None else _declared_depth(tags)
+    if _SIGNED in tags.get(_SAMPLE_FORMAT, ()):  # Pillow takes signed bytes for unsigned ones
+        raise ImageError("unsupported", f"{name} must have whole numbers without a sign")
     image.load()
-    if not mode.startswith("I;16"):
-        bits = 32 if mode == "F" else 8
-        photometric = _PHOTOMETRICS.get(mode, "colour")
-        return DecodedFilm(turn_upright(to_grey(image, name), orientation), kind, bits, photometric)
-    values = np.asarray(image)
-    bits, warnings = find_depth(int(values.max()), declared)
-    pixels = scale_down(values, bits)
-    transparent = image.info.get("transparency")
-    if isinstance(transparent, int):
-        pixels[values == transparent] = 0
-    inverted = tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO  # Pillow heeds it in 1 and 8 bits only
+    photometric, warnings = _PHOTOMETRICS.get(mode, "colour"), ()
+    if mode.startswith("I;16"):
+        values, photometric = np.asarray(image), "grey"
+        bits, warnings = find_depth(int(values.max()), declared)
+        pixels = scale_down(values, bits)
+        transparent = image.info.get("transparency")
+        if isinstance(transparent, int):
+            pixels[values == transparent] = 0
+    else:
+        bits, pixels = 32 if mode == "F" else 8, to_grey(image, name)
+    deep = bits == 32 or mode.startswith("I;16")  # of these Pillow does not heed it
+    inverted = deep and tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
     return DecodedFilm(
         turn_upright(1 - pixels if inverted else pixels, orientation),
         kind,
         bits,
-        "white is zero" if inverted else "grey",
+        "white is zero" if inverted else photometric,
         warnings,
     )
 

@@ -28,6 +28,7 @@ _PASSES = (  # Adam7: left, top, step across, step down
     (0, 1, 1, 2),
 )
 _PIECE = 2**20
+_IDAT_SUM = zlib.crc32(b"IDAT")  # checksums start with the kind of chunk
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def read_chunks(data: bytes, name: str) -> PngFile:
 
 
 def check_complete(file: PngFile, name: str) -> None:
-    """Refuse data that end before the last line, which Pillow would leave black.
+    """Refuse data that end before the last line, which Pillow would leave black, or are damaged.
 
     Raises:
         ImageError: ``code`` truncated.
@@ -93,11 +94,14 @@ def check_complete(file: PngFile, name: str) -> None:
     inflator, missing, position = zlib.decompressobj(), _raw_length(file), len(PNG_SIGNATURE)
     while missing > 0 and position < len(file.data):
         length, kind = struct.unpack_from(">I4s", file.data, position)
-        part = file.data[position + 8 : position + 8 + length] if kind == b"IDAT" else b""
+        end = position + 8 + length
+        part = file.data[position + 8 : end] if kind == b"IDAT" else b""
+        if part and file.data[end : end + 4] != struct.pack(">I", zlib.crc32(part, _IDAT_SUM)):
+            raise damaged(name)
         while part and missing > 0:
             missing -= len(inflator.decompress(part, _PIECE))
             part = inflator.unconsumed_tail
-        position += 12 + length
+        position = end + 4
     if missing > 0:
         raise damaged(name)
 

@@ -17,6 +17,11 @@ from simsid.errors import ImageError
 TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _DEFLATE = (tifffile.COMPRESSION.DEFLATE, tifffile.COMPRESSION.ADOBE_DEFLATE)
 _READABLE = (tifffile.COMPRESSION.NONE, tifffile.COMPRESSION.PACKBITS, *_DEFLATE)
+_GREY_OR_RGB = (
+    tifffile.PHOTOMETRIC.MINISWHITE,
+    tifffile.PHOTOMETRIC.MINISBLACK,
+    tifffile.PHOTOMETRIC.RGB,
+)
 _ORIENTATION, _MAX_CHANNELS, _SLACK = 274, 4, 65_536
 
 
@@ -67,9 +72,9 @@ def _decode_page(data: bytes, name: str, max_pixels: int) -> DecodedFilm:
         if depth == 16 and values.ndim == 2:
             bits, warnings = find_depth(int(values.max()))
         values = scale_down(values, bits)
-    pixels, inverted = _grey(values), page.photometric == tifffile.PHOTOMETRIC.MINISWHITE
+    inverted = page.photometric == tifffile.PHOTOMETRIC.MINISWHITE
     return DecodedFilm(
-        turn_upright(1 - pixels if inverted else pixels, _orientation(page)),
+        turn_upright(_grey(values, inverted), _orientation(page)),
         "TIFF",
         bits,
         "white is zero" if inverted else ("grey" if values.ndim == 2 else "rgb"),
@@ -85,6 +90,8 @@ def _check_page(page: tifffile.TiffPage, data: bytes, name: str, max_pixels: int
         raise ImageError("unsupported", f"{name} must have whole numbers of 8 or 16 bits")
     if page.samplesperpixel > _MAX_CHANNELS or page.imagedepth > 1:
         raise ImageError("unsupported", f"{name} has more than {_MAX_CHANNELS} channels")
+    if page.photometric not in _GREY_OR_RGB:
+        raise ImageError("unsupported", f"{name} is neither a grey nor an RGB film")
     if page.compression not in _READABLE:
         raise ImageError(
             "missing_codec", f"{name} is a TIFF compressed in a way that needs imagecodecs"
@@ -113,6 +120,9 @@ def _orientation(page: tifffile.TiffPage) -> int:
     return int(tag.value) if tag is not None else 1
 
 
-def _grey(values: Float[np.ndarray, ...]) -> Float[np.ndarray, "height width"]:
-    values = values.astype(np.float32, copy=False)
+def _grey(values: Float[np.ndarray, ...], inverted: bool) -> Float[np.ndarray, "height width"]:
+    values = values.astype(np.float32)
+    if inverted:  # before what is transparent becomes black
+        grey = values if values.ndim == 2 else values[..., 0]
+        np.subtract(1, grey, out=grey)
     return values if values.ndim == 2 else blend_channels(values)

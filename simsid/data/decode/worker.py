@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -29,8 +30,10 @@ from simsid.errors import ImageError, SimsidError
 MEMORY_MIB = 2048
 SECONDS = 20.0
 _START_SECONDS = 60.0
+_NAME_LENGTH = 255  # of a file, on any system; a longer one was made up
 _PATIENCE = 3  # a busy machine gives a process less than the clock shows
 _ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "TEMP", "LANG")
+_ROOT = str(Path(os.path.abspath(__file__)).parents[3])  # where this very package lies
 _OUT_OF_CPU = -getattr(signal, "SIGXCPU", 1_000)
 _CODE = "import sys; sys.path[:] = {path!r}; from simsid.data.decode.worker_process import serve; serve()"
 
@@ -48,7 +51,7 @@ class DecodingWorker:
         self.seconds, self.memory_mib = seconds, memory_mib
         self._lock = threading.Lock()
         self._process: subprocess.Popen | None = None
-        self._owner = os.getpid()
+        _workers.add(self)
 
     def __enter__(self) -> DecodingWorker:
         return self
@@ -70,6 +73,7 @@ class DecodingWorker:
         """
         if len(data) > MAX_BYTES:
             raise ImageError("too_large", f"{name} is larger than {MAX_BYTES >> 20} MiB")
+        name = name[:_NAME_LENGTH]
         with self._lock:
             process = self._running()
             try:
@@ -86,6 +90,8 @@ class DecodingWorker:
             except BaseException:  # an interrupt leaves half a message in the pipe
                 self._stop()
                 raise
+            if out_of_time.is_set():  # killed as it answered: no worker for the next film
+                self._stop()
         return _as_film(reply, pixels)
 
     def close(self) -> None:
@@ -94,8 +100,6 @@ class DecodingWorker:
             self._stop()
 
     def _running(self) -> subprocess.Popen:
-        if self._owner != os.getpid():  # after a fork, the worker is the parent's
-            self._process, self._owner = None, os.getpid()
         if self._process is not None and self._process.poll() is not None:
             self._stop()
         if self._process is None:
@@ -105,12 +109,23 @@ class DecodingWorker:
 
     def _stop(self) -> None:
         process, self._process = self._process, None
-        if process is None or self._owner != os.getpid():
+        if process is None:
             return
         atexit.unregister(self.close)
         _end(process)
 
 
+def _leave_to_parent() -> None:
+    """After a fork the processes are the parent's, as are the threads that hold the locks."""
+    for worker in _workers:
+        _inherited.append(worker._process)  # to close its pipes would wait for those threads
+        worker._lock, worker._process = threading.Lock(), None
+
+
+_workers: weakref.WeakSet[DecodingWorker] = weakref.WeakSet()
+_inherited: list[subprocess.Popen | None] = []
+if hasattr(os, "register_at_fork"):  # Windows does not fork
+    os.register_at_fork(after_in_child=_leave_to_parent)
 _shared = DecodingWorker()
 
 
@@ -124,12 +139,10 @@ def read_untrusted(path: str | Path, max_pixels: int = MAX_PIXELS) -> DecodedFil
 
 
 def _start(memory_mib: int, seconds: float) -> subprocess.Popen:
-    root = str(Path(__file__).resolve().parents[2])
-    path = [root, *(os.path.abspath(entry) for entry in sys.path if entry != root)]
     limits = [str(memory_mib), str(int(seconds) + 1)]
     environment = {key: os.environ[key] for key in _ENVIRONMENT if key in os.environ}
     process = subprocess.Popen(
-        [sys.executable, "-c", _CODE.format(path=path), *limits],
+        [sys.executable, "-c", _CODE.format(path=_search_path()), *limits],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -144,6 +157,12 @@ def _start(memory_mib: int, seconds: float) -> subprocess.Popen:
             raise SimsidError("the process that decodes images does not start") from None
         raise
     return process
+
+
+def _search_path() -> list[str]:
+    """Where the worker finds modules: where we do, in that order, and this very package."""
+    path = [os.path.abspath(entry) for entry in sys.path]
+    return path if _ROOT in path else [_ROOT, *path]
 
 
 def _end(process: subprocess.Popen) -> None:
@@ -173,6 +192,7 @@ def _deadline(process: subprocess.Popen, seconds: float) -> Iterator[threading.E
         yield passed
     finally:
         timer.cancel()
+        timer.join()
 
 
 def _as_film(reply: dict[str, Any], pixels: bytes) -> DecodedFilm:

@@ -116,5 +116,7 @@ def _address_space() -> int:
 def _renew_time(seconds: int) -> None:
     if resource is not None:
         _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-        used = int(time.process_time()) + 1
-        resource.setrlimit(resource.RLIMIT_CPU, (used + seconds, hard))
+        end = int(time.process_time()) + 1 + seconds
+        if hard != resource.RLIM_INFINITY:  # that is -1 on some systems
+            end = min(end, hard)
+        resource.setrlimit(resource.RLIMIT_CPU, (end, hard))

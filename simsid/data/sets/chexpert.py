@@ -8,10 +8,10 @@
 (or CheXpert-v1.0, or the full set's folders 'CheXpert-v1.0 batch 2 (train 1)' with patients in
 them). Tables name films by paths that begin with the set's own folder.
 
-Uncertain labels (-1): a film is normal when 'No Finding' is 1 and nothing else is 1 or -1 but
-support devices; it is abnormal when one of the talk's 12 diseases is 1 for certain. Other films,
-those with merely uncertain findings among them, are left out. Support devices are no disease here;
-the attribute 'support_devices' says where they are, since they are a shortcut.
+Uncertain labels (-1): a film is normal when 'No Finding' is 1, no disease is 1 and nothing is -1;
+it is abnormal when one of the talk's 12 diseases is 1 for certain. Other films, those with merely
+uncertain findings among them, are left out. Support devices are no disease here; the attribute
+'support_devices' says where they are, since they are a shortcut.
 
 Splits: ``talk`` (default): PA films; valid.csv's to validate (the talk's 14 + 19: there are 33 PA
 films in it), 250 + 250 drawn from train.csv to test, at most 4,999 normals to train. ``report``:
@@ -28,6 +28,7 @@ from simsid.data.film_set import REPORT, FilmSet
 from simsid.data.films import NORMAL, Film
 from simsid.data.sets.layout import find_root, kind_of, read_table
 from simsid.data.sets.splits import Plan
+from simsid.errors import DataError
 
 TREE = "train.csv, valid.csv, train/patient00001/study1/view1_frontal.jpg (of CheXpert-v1.0-small)"
 DISEASES = (
@@ -37,6 +38,7 @@ DISEASES = (
 )  # fmt: skip
 _NO_FINDING, _DEVICES = "No Finding", "Support Devices"
 _COLUMNS = ("Path", "Sex", "Age", "Frontal/Lateral", "AP/PA", _NO_FINDING, *DISEASES, _DEVICES)
+_PATH_PARTS = 4  # side, patient, study, file
 _SETS = ("CheXpert-v1.0-small", "CheXpert-v1.0", "CheXpert-v1.0 batch 1 (validate & csv)")
 
 
@@ -76,6 +78,8 @@ def _label(text: str) -> float | None:
 
 def _film(row: dict[str, str], kind: str, part: str, folder: Path, batches: list[Path]) -> Film:
     place = PurePosixPath(row["Path"])  # CheXpert-v1.0-small/train/patient00001/study1/…
+    if len(place.parts) < _PATH_PARTS:
+        raise DataError(f"Path '{place}' is not as train/patient00001/study1/view1_frontal.jpg")
     side, patient, rest = place.parts[-4], place.parts[-3], place.parts[-2:]
     path = folder / side / patient / Path(*rest)
     for batch in batches:

@@ -41,7 +41,7 @@ def read_films(root: Path) -> list[Film]:
     """
     if not root.is_dir():
         raise DataError(f"no folder at {root}: check --data-root")
-    if not any((root / "train" / name).is_dir() for name in NORMAL_NAMES):
+    if not any(_is_normal(folder) for folder in (root / "train").glob("*")):
         found = sorted(p.name + "/" for p in root.iterdir() if p.is_dir())[:8]
         raise DataError(
             f"{root} has no train/good or train/normal: {_LAYOUT}; "
@@ -75,12 +75,16 @@ def _side(root: Path, side: str) -> list[Film]:
     kinds = sorted(p for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
     films = []
     for kind in kinds:
-        name = NORMAL if kind.name in NORMAL_NAMES else kind.name
+        name = NORMAL if _is_normal(kind) else kind.name
         for path in films_below(kind):
             mask = None if name == NORMAL else _mask(root, side, name, path)
             patient = path.relative_to(root).as_posix()
             films.append(Film(path, name, _SIDES[side], patient, mask=mask))
     return films
+
+
+def _is_normal(folder: Path) -> bool:
+    return folder.is_dir() and folder.name.lower() in NORMAL_NAMES
 
 
 def _mask(root: Path, side: str, kind: str, path: Path) -> Path | None:

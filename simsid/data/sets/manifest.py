@@ -75,9 +75,12 @@ def _film(root: Path, row: dict[str, str]) -> Film:
     attributes = {key: row[key] for key in ("view", "sex", "age") if key in row}
     if "findings" in row:
         attributes["findings"] = row["findings"]
+    kind = kind_of(findings.split("|"))
+    if label == NORMAL or kind == NORMAL:  # the label decides, whatever the findings say
+        kind = label
     return Film(
         path=root / name,
-        kind=NORMAL if label == NORMAL else kind_of(findings.split("|")),
+        kind=kind,
         part=_SPLITS[split],
         patient=row.get("patient") or name,
         attributes=attributes,

@@ -71,11 +71,19 @@ def _film(
         attributes={
             "view": row["View Position"],
             "sex": row.get("Patient Gender") or row.get("Patient Sex", ""),
-            "age": row.get("Patient Age", "").rstrip("Y").lstrip("0"),  # '058Y' at first
+            "age": _age(row.get("Patient Age", "")),
             "findings": row["Finding Labels"],
         },
         boxes=boxes.get(name, ()),
     )
+
+
+def _age(text: str) -> str:
+    """Whole years: '58' of '58', and of '058Y' as the first release has it; '0' of '011M'."""
+    number, unit = text.rstrip("YMD"), text[-1:]
+    if not number.isdigit():
+        return text
+    return str(int(number) // {"M": 12, "D": 366}.get(unit, 1))
 
 
 def _boxes(root: Path) -> dict[str, tuple[_Box, ...]]:

@@ -83,11 +83,12 @@ def _kind(labels: set[str]) -> str | None:
 
 def _attributes(row: dict[str, str]) -> dict[str, str]:
     born, seen = year(row.get("PatientBirth", "")), year(row.get("StudyDate_DICOM", ""))
+    sex = row.get("PatientSex_DICOM", "")
     known = born is not None and seen is not None and 0 <= seen - born < 130
     return {
         "view": _VIEWS[row["Projection"]],
         "projection": row["Projection"],
-        "sex": row.get("PatientSex_DICOM", "") if row.get("PatientSex_DICOM") in "MF" else "",
+        "sex": sex if sex in ("M", "F") else "",
         "age": str(seen - born) if known else "",
         "labelled_by": row.get("MethodLabel", ""),
     }

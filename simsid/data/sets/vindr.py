@@ -127,8 +127,14 @@ def _sizes(root: Path, part: str) -> dict[str, tuple[float, float]]:
     table = root / f"{part}_meta.csv"
     if not table.exists():
         return {}
-    rows = read_table(table, ("image_id", "dim0", "dim1"))
-    return {row["image_id"]: (float(row["dim1"]), float(row["dim0"])) for row in rows}
+    sizes = {}
+    for row in read_table(table, ("image_id", "dim0", "dim1")):
+        try:
+            width, height = float(row["dim1"]), float(row["dim0"])
+        except ValueError as error:
+            raise DataError(f"{table.name}: {row['image_id']} has no size") from error
+        sizes[row["image_id"]] = width, height
+    return sizes
 
 
 def _shares(boxes: list[_Box], size: tuple[float, float] | None, path: Path) -> tuple[_Box, ...]:

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from simsid.detectors.placement.features import (
+    CLIP,
     NUM_FEATURES,
     describe,
     shrink,
@@ -18,7 +19,6 @@ from simsid.detectors.placement.features import (
 
 WARN, REFUSE = "warn", "refuse"
 _HIDDEN, _BASIS = 48, 24
-_CLIP = 4.0  # standard deviations: one odd number must not decide
 _MIN_RESIDUAL = 1e-3
 _NOISE = 0.5  # correlation of neighbouring pixels; radiographs and photos lie above 0.9
 _BETTER = 2.0  # how much less strange a film must look once it is turned back
@@ -82,7 +82,7 @@ class PlacementCheck(nn.Module):
         """
         small = shrink(images)
         features = (describe(torch.cat([small, small.flip(3)])) - self.centre) / self.spread
-        clipped = features.clamp(-_CLIP, _CLIP)
+        clipped = features.clamp(-CLIP, CLIP)
         hidden = torch.relu(clipped @ self.hidden_weight.T + self.hidden_bias)
         logit = hidden @ self.out_weight + self.out_bias  # of being in place
         residual = (features - features @ self.basis @ self.basis.T).square().mean(1)

@@ -17,6 +17,7 @@ _CELL = 8
 _DIRECTIONS = 8
 _THUMBNAIL = 16
 NUM_FEATURES = _THUMBNAIL**2 + (_DIRECTIONS + 1) * (SIDE // _CELL) ** 2
+CLIP = 4.0  # standard deviations: one odd feature must not decide
 _FLAT = 0.02  # grey-level deviation below which contrast is not stretched any further
 
 

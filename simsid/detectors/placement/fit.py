@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Generator, Tensor
 
 from simsid.detectors.placement.examples import OUT_OF_PLACE, in_place, slightly_moved
-from simsid.detectors.placement.features import describe, shrink
+from simsid.detectors.placement.features import CLIP, describe, shrink
 
 if TYPE_CHECKING:
     from simsid.detectors.placement.check import PlacementCheck
@@ -81,8 +81,8 @@ def _train_network(
     right: Tensor, wrong: Tensor, check: PlacementCheck, rng: Generator
 ) -> dict[str, Tensor]:
     """One hidden layer by AdamW; as many of either kind in each batch."""
-    shape, (low, high) = check.hidden_weight.shape, (-4.0, 4.0)
-    right, wrong = right.clamp(low, high), wrong.clamp(low, high)
+    shape = check.hidden_weight.shape
+    right, wrong = right.clamp(-CLIP, CLIP), wrong.clamp(-CLIP, CLIP)
     weights = {
         "hidden_weight": torch.randn(shape, generator=rng) * 0.3 / math.sqrt(shape[1]),
         "hidden_bias": torch.zeros(shape[0]),

@@ -10,7 +10,6 @@ from PIL import Image
 from simsid.cli import run_command
 from simsid.data.__main__ import main
 from simsid.data.checks.check import check_data
-from simsid.data.checks.counts import age_group
 from simsid.data.film_set import FilmOptions
 from tests.simsid.data import trees
 
@@ -77,11 +76,6 @@ def test_copies_are_found_within_and_across_parts(tmp_path):
     assert duplicates["pairs"][0]["films"] == [
         "test/PNEUMONIA/person700_virus_0.jpeg", "train/NORMAL/IM-0001-0001.jpeg"
     ]  # fmt: skip
-
-
-def test_ages_are_grouped():
-    groups = [age_group(text) for text in ("0.5", "17", "18", "64", "65", "", "old", "414")]
-    assert groups == ["0-17", "0-17", "18-39", "40-64", "65 and over", *["unknown"] * 3]
 
 
 def test_bad_input_is_one_line_and_exit_code_2(tmp_path, capsys):

@@ -14,7 +14,9 @@ from simsid.data.decode import dicom as dicom_module
 from simsid.data.images import read_film, read_image
 from simsid.errors import ImageError
 from tests.simsid.data.make_files import (
+    BIG_ENDIAN,
     DATA,
+    DEFLATED,
     EXACT,
     EXPLICIT,
     IMPLICIT,
@@ -91,6 +93,37 @@ def test_windows_agree_with_pydicom(function, signed):
     reference = apply_voi_lut(apply_modality_lut(pixels, ds), ds)
     low = (-2048 if signed else 0) + 300
     assert read_image(write(ds)) == pytest.approx((reference - low) / 4095, abs=1e-6)
+
+
+@pytest.mark.parametrize("width", [64, 63])
+def test_bytes_in_big_endian_words_come_in_their_order(width):
+    pixels = (FILM >> 8).astype(np.uint8)[:47, :width]
+    ds = dicom_set(pixels)
+    padded = pixels.tobytes() + b"\0" * (pixels.size % 2)
+    ds.PixelData = np.frombuffer(padded, "<u2").astype(">u2").tobytes()
+    ds["PixelData"].VR = "OW"
+    assert read_image(write(ds, BIG_ENDIAN)) == pytest.approx(pixels / 255, abs=1e-6)
+
+
+@pytest.mark.parametrize("syntax", [EXPLICIT, BIG_ENDIAN])
+def test_overlay_bits_above_the_pixels_are_cut_off(syntax):
+    signed = (FILM >> 4).astype(np.int16) - 2048
+    for pixels in (FILM >> 4, signed):
+        above = np.where(np.indices(pixels.shape).sum(0) % 2, 0xA000, 0).astype(np.uint16)
+        ds = dicom_set(((pixels.view(np.uint16) & 0xFFF) | above).view(pixels.dtype), stored=12)
+        assert np.array_equal(
+            read_image(write(ds, syntax)), read_image(dicom(pixels, syntax, stored=12))
+        )
+
+
+def test_a_deflated_film_longer_than_its_first_piece_is_whole_wherever_that_ends(monkeypatch):
+    film = np.zeros((48, 64), np.uint16)
+    film[:24] = FILM[:24]
+    data = dicom(film, DEFLATED)
+    assert data[-1:] == b"\0"  # padded to even length
+    for head in range(6_000, 6_400):
+        monkeypatch.setattr(dicom_module, "_HEAD", head)
+        assert read_film(data).pixels == pytest.approx(film / 65535, abs=1e-6)
 
 
 def table(first: int, bits: int, entries: np.ndarray) -> Sequence:

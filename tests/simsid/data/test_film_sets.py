@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 from simsid.data.film_set import FilmOptions, choose_films
+from simsid.data.films import Film, load_films
 from simsid.data.load import FILM_SETS, load_data
+from simsid.data.preprocess import Preprocessing
+from simsid.data.sets import nih
 from simsid.errors import DataError
 from tests.simsid.data import trees
 
@@ -341,3 +344,46 @@ def test_the_split_seed_moves_patients(name, tmp_path):
         root = trees.vindr(tmp_path)
     first, second = (chosen(name, root, split_seed=seed)[0].films for seed in (0, 1))
     assert {(f.path, f.part) for f in first} != {(f.path, f.part) for f in second}
+
+
+def rewrite(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8-sig")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def test_padchest_may_lack_the_column_of_sexes(tmp_path):
+    root = trees.padchest(tmp_path)
+    rewrite(next(root.glob("*.csv")), "PatientSex_DICOM", "Gender")
+    split, _ = chosen("padchest", root)
+    assert {film.attributes["sex"] for film in split.films} == {""}
+
+
+def test_a_path_of_chexpert_that_is_too_short_is_named(tmp_path):
+    root = trees.chexpert(tmp_path)
+    table = next(root.rglob("train.csv"))
+    first = table.read_text(encoding="utf-8-sig").splitlines()[1].split(",")[0]
+    rewrite(table, first, "view1_frontal.jpg")
+    with pytest.raises(DataError, match=r"Path 'view1_frontal\.jpg' is not as train/patient00001"):
+        chosen("chexpert", root)
+
+
+@pytest.mark.parametrize(
+    ("text", "years"), [("058Y", "58"), ("0", "0"), ("000Y", "0"), ("011M", "0"), ("018M", "1"),
+                        ("003D", "0"), ("414", "414"), ("", "")],
+)  # fmt: skip
+def test_ages_of_nih_films_are_whole_years(text, years):
+    assert nih._age(text) == years
+
+
+def test_boxes_that_are_cropped_away_are_no_truth(tmp_path):
+    films = [
+        Film(trees.film(tmp_path / f"{number}.png", (64, 96)), kind, part, str(number), boxes=boxes)
+        for number, (kind, part, boxes) in enumerate(
+            [("normal", "train", ()), ("normal", "calibration", ()),
+             ("Mass", "test", ((0.0, 0.2, 0.05, 0.4), (0.3, 0.2, 0.6, 0.4)))]
+        )
+    ]  # fmt: skip
+    cropped = load_films(films, Preprocessing((64, 64), fit="crop"), "x", {})
+    whole = load_films(films, Preprocessing((64, 64)), "x", {})
+    assert [len(whole.test.boxes[0]), len(cropped.test.boxes[0])] == [2, 1]

@@ -46,6 +46,11 @@ def test_normal_and_abnormal_folders_are_read(tmp_path):
     assert data.test.kinds.tolist() == ["normal"] * 3 + ["abnormal"] * 3
 
 
+def test_folders_of_normals_may_be_written_in_capitals(tmp_path):
+    data = read_folder(small_set(tmp_path, normal="NORMAL", kinds=("PNEUMONIA",)))
+    assert data.test.kinds.tolist() == ["normal"] * 3 + ["PNEUMONIA"] * 3
+
+
 def test_masks_are_found_and_an_image_may_lack_its_own(tmp_path):
     root = small_set(tmp_path)
     mask = np.zeros((96, 96), np.uint8)

@@ -65,6 +65,17 @@ def test_white_is_zero_in_tiff_is_turned_round(tmp_path, byteorder):
     assert read_image(path) == pytest.approx(1 - RAMP16 / 65535, abs=1e-6)
 
 
+def test_white_is_zero_in_floating_point_and_beside_transparency_too():
+    ramp = RAMP16 / np.float32(65535)
+    assert read_image(tiff(ramp, photometric="miniswhite")) == pytest.approx(1 - ramp, abs=1e-6)
+    opacity = np.where(np.arange(64) < 40, 65535, 0).astype(np.uint16)
+    layers = np.dstack([RAMP16, np.tile(opacity, (48, 1))])
+    options = {"photometric": "miniswhite", "extrasamples": ["unassalpha"]}
+    image = read_image(tiff(layers, planarconfig="contig", **options))
+    assert image[:, :40] == pytest.approx(1 - ramp[:, :40], abs=1e-6)
+    assert (image[:, 40:] == 0).all()
+
+
 def test_float_tiff_is_taken_as_it_is_and_must_lie_in_range(tmp_path):
     path = tmp_path / "a.tif"
     ramp = RAMP8.astype(np.float32) / 255

@@ -5,6 +5,7 @@ import pytest
 
 from simsid.data.film_set import FilmOptions, choose_films
 from simsid.data.load import FILM_SETS, load_data
+from simsid.data.sets.manifest import MANIFEST, read_manifest
 from simsid.errors import DataError
 from tests.simsid.data import trees
 
@@ -91,3 +92,10 @@ def test_the_development_films_are_read_whole(name, normals, abnormals):
     assert sum(n for (_, label), n in found.items() if label) == abnormals
     assert found["validation", 1] == 100
     assert found["calibration", 0] >= 40
+
+
+@pytest.mark.parametrize("findings", ["normal", "|", ""])
+def test_an_abnormal_film_stays_abnormal_whatever_its_findings_say(findings, tmp_path):
+    (tmp_path / "a.png").touch()
+    (tmp_path / MANIFEST).write_text(f"file,label,findings\na.png,abnormal,{findings}\n")
+    assert [film.kind for film in read_manifest(tmp_path)] == ["abnormal"]

@@ -57,6 +57,11 @@ def test_boxes_are_cut_off_where_the_film_is():
     assert boxes.tolist() == [[0, 0, 64, 64]]
 
 
+def test_a_box_in_what_was_cropped_away_is_dropped():
+    boxes = [(0.1, 0.0, 0.9, 0.1), (0.1, 0.4, 0.9, 0.6)]
+    assert len(Preprocessing((64, 64), "crop").apply_boxes(boxes, (128, 64))) == 1
+
+
 def test_a_window_makes_films_of_other_exposure_alike():
     image = film((64, 64)) * 0.8 + 0.1
     prepare = Preprocessing((64, 64), window=(1.0, 99.0))

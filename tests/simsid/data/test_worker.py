@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -169,6 +170,89 @@ def test_the_end_of_the_parent_is_the_end_of_the_worker(tmp_path):
     assert done.stderr == ""
     with pytest.raises(ProcessLookupError):
         os.kill(int(done.stdout), 0)
+
+
+@posix
+def test_a_limit_that_the_worker_was_born_with_is_kept():
+    import resource
+
+    used = resource.getrlimit(resource.RLIMIT_CPU)
+    assert used[1] == resource.RLIM_INFINITY
+    code = """if True:
+        import io, resource, sys
+        resource.setrlimit(resource.RLIMIT_CPU, (500, 500))
+        from simsid.data.decode.worker_process import _renew_time
+        _renew_time(1_000)
+        print(resource.getrlimit(resource.RLIMIT_CPU))
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "(500, 500)"
+
+
+def test_a_very_long_name_is_cut_short(worker):
+    with pytest.raises(ImageError, match=r"^xxx") as caught:
+        worker.decode(b"no film", "x" * 20_000)
+    assert caught.value.code == "not_an_image"
+    assert len(str(caught.value)) < 400
+
+
+def test_the_worker_finds_this_very_package_wherever_it_is_started(tmp_path):
+    (tmp_path / "a.npy").write_bytes(npy(FILM))
+    (tmp_path / "errors.py").write_text("raise SystemExit('another module of that name')")
+    root = Path(worker_module.__file__).parents[3]
+    code = f"""if True:
+        import sys
+        sys.path.insert(0, {str(root)!r})
+        from simsid.data.decode.worker import read_untrusted
+        sys.path.remove({str(root)!r})
+        print(read_untrusted("a.npy").size)
+    """
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=90)
+    assert done.stdout.strip() == "(48, 64)", done.stderr
+    assert not {str(root / "simsid"), str(root / "simsid/data")} & set(worker_module._search_path())
+
+
+def test_a_worker_killed_as_it_answers_is_not_given_the_next_film(monkeypatch):
+    with DecodingWorker(seconds=60) as worker:
+        worker.decode(npy(FILM), "film")
+        receive = worker_module.receive
+
+        def late(*arguments):
+            reply = receive(*arguments)
+            threading.enumerate()[-1].function()  # the clock strikes now
+            return reply
+
+        with monkeypatch.context() as patch:
+            patch.setattr(worker_module, "receive", late)
+            assert worker.decode(npy(FILM), "film").size == (48, 64)
+        assert worker._process is None
+        assert worker.decode(npy(FILM), "film").size == (48, 64)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_child_forked_while_a_film_is_decoded_starts_a_worker_of_its_own():
+    code = """if True:
+        import os, signal, sys, threading
+        import numpy as np
+        from simsid.data.decode import worker as module
+        film = np.arange(48 * 64, dtype=np.uint16).reshape(48, 64)
+        import io
+        file = io.BytesIO(); np.save(file, film); data = file.getvalue()
+        worker = module.DecodingWorker()
+        worker.decode(data, "film")
+        with worker._lock:  # as another thread would
+            child = os.fork()
+            if child == 0:
+                signal.alarm(60)
+                worker.decode(data, "film")
+                worker.close()
+                os._exit(7)
+        print(os.waitpid(child, 0)[1] >> 8, worker.decode(data, "film").bits)
+        worker.close()
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.stdout.split() == ["7", "12"], done.stderr
 
 
 def test_a_worker_that_cannot_start_says_so(monkeypatch):

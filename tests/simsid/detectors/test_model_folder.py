@@ -98,6 +98,31 @@ def test_a_config_that_does_not_fit_is_refused(folder, change, message):
         load_model(folder)
 
 
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("normal_mean", torch.float64),
+        ("normal_mean", torch.bfloat16),
+        ("placement.fitted", torch.float16),  # half precision stands for float32 alone
+    ],
+)
+def test_weights_of_another_kind_of_number_are_refused(folder, name, kind):
+    weights = load_file(folder / "model.safetensors")
+    weights[name] = weights[name].to(kind)
+    save_file(weights, folder / "model.safetensors")
+    with pytest.raises(ModelFolderError, match=name):
+        load_model(folder)
+
+
+def test_four_bit_weights_are_refused(folder):
+    weights = load_file(folder / "model.safetensors")
+    four_bits = torch.zeros_like(weights["normal_mean"], dtype=torch.uint8)
+    weights["normal_mean"] = four_bits.view(torch.float4_e2m1fn_x2)
+    save_file(weights, folder / "model.safetensors")
+    with pytest.raises(ModelFolderError, match="normal_mean"):
+        load_model(folder)
+
+
 def test_weights_that_are_not_finite_are_refused(folder):
     weights = load_file(folder / "model.safetensors")
     weights["normal_mean"][0, 0, 0, 0] = float("nan")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 
-from simsid.evaluation.bootstrap import auroc_interval, curve_bands
+from simsid.evaluation.bootstrap import auroc_interval, auroc_resamples, curve_bands
 from simsid.evaluation.metrics import (
     auroc_by_kind,
     decision_metrics,
@@ -114,3 +114,11 @@ def test_share_interval_is_exact_at_the_ends():
     assert share_interval(0, 20)["ci"] == pytest.approx([0.0, 1 - 0.025 ** (1 / 20)])
     assert share_interval(20, 20)["ci"][1] == 1.0
     assert share_interval(0, 0) == {"share": None, "ci": None, "n": 0}
+
+
+def test_two_scores_are_resampled_on_the_same_images():
+    labels = np.repeat([0, 1], [30, 10])
+    scores = np.r_[np.random.default_rng(0).normal(size=30), np.zeros(10)]
+    # Turned around, whatever images are drawn: each pair that was right is wrong.
+    both = auroc_resamples(labels, scores) + auroc_resamples(labels, -scores)
+    assert np.allclose(both, 1)

@@ -13,7 +13,7 @@ from simsid.errors import TrainingError
 from simsid.training import Training, TrainingInterrupted, TrainOptions
 from simsid.training.run_folder import RunFolder
 from simsid.training.schedule import rate, share_epochs
-from tests.simsid.training.tiny import blobs, tiny_simsid, tiny_squid
+from tests.simsid.training.tiny import blobs, tiny_films, tiny_simsid, tiny_squid
 
 OPTIONS = {"epochs": 3, "batch_size": 8, "device": "cpu", "precision": "fp32", "progress": False}
 
@@ -37,7 +37,7 @@ def stop_after(training, steps):
     training._advance = counted
 
 
-@pytest.mark.parametrize("make", [tiny_simsid, tiny_squid])
+@pytest.mark.parametrize("make", [tiny_simsid, tiny_squid, tiny_films])
 @pytest.mark.parametrize("stop", [1, 5, 8])
 def test_a_resumed_run_is_bit_equal_to_an_uninterrupted_one(tmp_path, make, stop):
     images = blobs(32)
@@ -123,9 +123,10 @@ def test_two_trainings_with_one_seed_are_equal_and_with_two_are_not():
     assert any(not torch.equal(first[name], other[name]) for name in first)
 
 
-def test_no_images_is_an_error():
-    with pytest.raises(TrainingError, match="no training images"):
-        Training(tiny_simsid(), blobs(0), options())
+@pytest.mark.parametrize("count", [0, 1])
+def test_without_two_images_there_is_no_spread_to_measure(count):
+    with pytest.raises(TrainingError, match=f"{count} training images are too few"):
+        Training(tiny_simsid(), blobs(count), options())
 
 
 def test_epochs_are_shared_among_stages():

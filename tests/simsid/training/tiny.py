@@ -22,6 +22,11 @@ def tiny_simsid(**changes):
     return SimSID(SimSIDConfig(**SIZE | config | changes))
 
 
+def tiny_films(**changes):
+    """SimSID as films have it, with lesion networks."""
+    return tiny_simsid(lesion_channels=4, lesion_members=2, context_slots=4, **changes)
+
+
 def tiny_squid(**changes):
     torch.manual_seed(0)
     config = {
