@@ -33,6 +33,7 @@ def make_parser() -> ArgumentParser:
     add("--part", type=Literal[PARTS] | None, default=None,
         help="labelled part to measure on; default: test when there is one, else validation")  # fmt: skip
     add("--device", type=Literal["auto", "cpu", "cuda"], default="auto", help="where to score")
+    add("--card", action="store_true", help="write the model card with these numbers as well")
     add("--out", type=str, required=True,
         help="name.json; name.md, name.html and figures/ are written beside it")  # fmt: skip
     return parser
@@ -54,6 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
         data,
         out.parent,
         metrics_file=_metrics_of(Path(options.model)),
+        model_folder=_model_folder(Path(options.model)) if options.card else None,
         command=shlex.join(["python", "-m", "simsid.evaluate", *typed]),
         progress=_progress,
         name=out.stem,
@@ -84,6 +86,10 @@ def _json_path(text: str) -> Path:
         raise SimsidError(f"--out must name a .json file, not {text}")
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def _model_folder(model: Path) -> Path:
+    return model / "model" if (model / "model").is_dir() else model
 
 
 def _metrics_of(model: Path) -> Path | None:

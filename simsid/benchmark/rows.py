@@ -1,6 +1,7 @@
 """Rows of the ablation table of each detector: a name, and the settings that it changes.
 
-A row is declared once the detector's configuration has a switch for it. ``acts_on`` names the
+A row is declared once the detector's configuration has a switch for it; SimSID has no hierarchical
+memory, so that row of the talk is ``squid``'s alone. ``acts_on`` names the
 scores whose evidence a change touches directly: a decoder cannot move a distance of features,
 except through the encoder that both share.
 """

@@ -2,35 +2,47 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from simsid.data.terms import TERMS
 from simsid.evaluation.blocks import number, percent, valued, with_interval
+from simsid.evaluation.card_sections import complete_card
 from simsid.evaluation.content import DISCLAIMER, READ
 from simsid.files import write_text
 
 CARD = "README.md"
 _LICENSE = "apache-2.0"
+_WEIGHTS = "Measured with weights of sha256"
 
 
 def write_card(model_folder: Path, results: dict[str, Any]) -> None:
     """Write the card from the model folder's own config and from ``evaluate``'s results.
 
     Raises:
-        OSError: the folder lacks ``config.json``, or cannot be written.
+        OSError: the folder lacks ``config.json`` or weights, or cannot be written.
     """
     described = json.loads((model_folder / "config.json").read_text(encoding="utf-8"))
-    write_text(model_folder / CARD, card_text(described, results))
+    digest = hashlib.sha256((model_folder / "model.safetensors").read_bytes()).hexdigest()
+    text = card_text(described, results) + f"\n{_WEIGHTS} {digest}.\n"
+    write_text(model_folder / CARD, text)
+
+
+def measured_weights(card: str) -> str | None:
+    """The sha256 of the weights that a card's numbers belong to; None in cards without it."""
+    found = re.search(rf"^{_WEIGHTS} ([0-9a-f]{{64}})\.$", card, re.MULTILINE)
+    return found[1] if found else None
 
 
 def card_text(described: dict[str, Any], results: dict[str, Any]) -> str:
     """Hugging Face front matter with a ``model-index``, then the card itself."""
     front = yaml.safe_dump(_front_matter(described, results), sort_keys=False, allow_unicode=True)
-    return f"---\n{front}---\n\n" + "\n\n".join(_body(described, results)) + "\n"
+    card = f"---\n{front}---\n\n" + "\n\n".join(_body(described, results)) + "\n"
+    return complete_card(card, described, results["image"]["false_alarm_rate"])
 
 
 def _front_matter(described: dict[str, Any], results: dict[str, Any]) -> dict[str, Any]:
@@ -108,19 +120,4 @@ def _body(described: dict[str, Any], results: dict[str, Any]) -> list[str]:
         f"of the {results['part']} normals {percent(flagged['share'])} were flagged.",
         "## Use",
         "```\npython -m simsid.score IMAGES --model THIS_FOLDER --out scores.csv\n```",
-        *_terms(results["data"]["name"]),
-        "## Limits",
-        "The numbers hold for images like those named above. Images of another source, age group, "
-        "projection or device need a calibration on normals of their own.",
-    ]
-
-
-def _terms(dataset: str) -> list[str]:
-    """Whose films the model learned from; nothing for a folder, whose owner knows."""
-    terms = TERMS.get(dataset)
-    if terms is None:
-        return []
-    return [
-        "## Training data",
-        f"{terms.source}. Licence: {terms.licence}. {terms.limits}",
     ]

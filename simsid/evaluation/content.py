@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from simsid.data.terms import TERMS
 from simsid.evaluation import tables
 from simsid.evaluation.blocks import (
     Picture,
@@ -120,6 +121,8 @@ def limits_of(results: dict[str, Any]) -> list[str]:
         "One training run: intervals cover the choice of images, not the training seed. A "
         "bootstrap interval that ends at 1.000 means that the resamples hold no error, not "
         "certainty.",
+        "Intervals treat every film as a case of its own: where a patient has several, they are a "
+        "little too narrow.",
         "`oracle` numbers use the threshold that is best on these very labels, as the papers do. "
         "No user can reach them without labels.",
     ]
@@ -163,6 +166,9 @@ def limits_of(results: dict[str, Any]) -> list[str]:
         )
     if results["reconstruction"] is None:
         limits.append("This detector gives no reconstruction.")
+    terms = TERMS.get(results["data"]["name"])
+    if terms is not None:
+        limits.append(f"The data: {terms.limits}")
     return limits
 
 

@@ -74,12 +74,12 @@ def reconstruction_table(results: dict[str, Any]) -> Table:
 
 
 def provenance_table(results: dict[str, Any], command: str | None) -> Table:
-    n, versions = results["n"], results["versions"]
+    versions = results["versions"]
     model = results["model"]
     rows = [
         ("data fingerprint", results["data_fingerprint"]),
         ("commit of the kit", results["commit"] or "none (not a checkout)"),
-        ("normals", f"{n['train']} to train, {n['calibration']} to calibrate"),
+        ("films", _films(results)),
         ("model", f"{model['parameters']:,} parameters, {_size(model['image_size'])} px, "
                   f"{_size(model['grid_size'])} regions"),
         ("time", f"{results['seconds']:.1f} s on {model['device']}, "
@@ -164,3 +164,9 @@ def box_table(results: dict[str, Any]) -> Table:
         ("oracle IoU, best box", valued(boxes["oracle_best_box_iou"]), ""),
     )  # fmt: skip
     return Table(("map against boxes", "mean over films [95 % interval]", "reference"), rows)
+
+
+def _films(results: dict[str, Any]) -> str:
+    n, mixed = results["n"], results["data"]["facts"].get("contaminated", 0)
+    train = f"{n['train']} to train" + (f", {mixed} of them abnormal on purpose" if mixed else "")
+    return f"{train}; {n['calibration']} normals to calibrate"

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from simsid.data.decode.blocks import receive, send
+from simsid.data.decode.decoded import check_image
 from simsid.data.images import MAX_BYTES, MAX_PIXELS, DecodedFilm, read_bytes
 from simsid.errors import ImageError, SimsidError
 
@@ -92,7 +93,10 @@ class DecodingWorker:
                 raise
             if out_of_time.is_set():  # killed as it answered: no worker for the next film
                 self._stop()
-        return _as_film(reply, pixels)
+        try:
+            return _as_film(reply, pixels, name)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise ImageError("decoder_failed", f"{name} gave no image: it is damaged") from None
 
     def close(self) -> None:
         """Stop the worker; the next film would start another."""
@@ -195,8 +199,10 @@ def _deadline(process: subprocess.Popen, seconds: float) -> Iterator[threading.E
         timer.join()
 
 
-def _as_film(reply: dict[str, Any], pixels: bytes) -> DecodedFilm:
+def _as_film(reply: dict[str, Any], pixels: bytes, name: str) -> DecodedFilm:
+    """What the worker answered; a worker that hostile bytes took over is not believed either."""
     if "code" in reply:
         raise ImageError(reply["code"], reply["message"])
     image = np.frombuffer(bytearray(pixels), np.float32).reshape(reply.pop("shape"))
+    check_image(image, name)
     return DecodedFilm(image, warnings=tuple(reply.pop("warnings")), **reply)

@@ -259,3 +259,19 @@ def test_a_worker_that_cannot_start_says_so(monkeypatch):
     monkeypatch.setattr(worker_module, "_CODE", "raise SystemExit(3)")
     with DecodingWorker() as worker, pytest.raises(SimsidError, match="does not start"):
         worker.decode(npy(FILM), "film")
+
+
+@pytest.mark.parametrize(
+    ("reply", "pixels", "code"),
+    [
+        ({}, b"", "decoder_failed"),
+        ({"shape": [40, 40]}, b"123", "decoder_failed"),
+        ({"shape": [40, 40], "warnings": [], "format": "PNG", "surprise": 1}, bytes(6400), "constant"),
+        ({"shape": [40, 40]}, np.full(1600, 7, np.float32).tobytes(), "out_of_range"),
+    ],
+)
+def test_a_worker_that_was_taken_over_is_not_believed(monkeypatch, reply, pixels, code):
+    monkeypatch.setattr(worker_module, "receive", lambda stream, most: (dict(reply), pixels))
+    with worker_module.DecodingWorker() as worker, pytest.raises(ImageError) as caught:
+        worker.decode(b"anything", "film.png")
+    assert caught.value.code == code
