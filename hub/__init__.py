@@ -1,11 +1,15 @@
-"""Where models come from: bundled with the kit, or a folder. Nothing here needs a network."""
+"""Where models come from: bundled with the kit, a folder, or the Hub. ``load`` is the one door."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from simsid.detectors import Detector, load_model
+from simsid.detectors import Detector
 from simsid.errors import ModelFolderError
+
+if TYPE_CHECKING:
+    from hub.verify import Verified
 
 BUNDLED_FOLDER = Path(__file__).parent / "bundled"
 _PREFIX = "bundled:"
@@ -17,16 +21,46 @@ def bundled_models() -> list[str]:
 
 
 def load(name: str | Path, device: str = "cpu") -> Detector:
-    """Open a model: 'bundled:<name>', a model folder, or a run folder.
+    """Open a model: 'bundled:<name>', a model or run folder, or 'user/name[@revision]' of the Hub.
+
+    A folder of that name goes before a repository. A repository that was pulled before opens
+    without a network; a branch then means the commit that it stood for. A model from the Hub has
+    ``facts["hub"]``: its repository and commit.
 
     Raises:
-        ModelFolderError: there is no such model, or it is damaged.
+        ModelFolderError: there is no such model, or it is damaged or hostile.
+        HubError: it cannot be fetched, or is not what was shared; ``code`` says which.
     """
+    return open_verified(name, device).detector
+
+
+def open_verified(name: str | Path, device: str = "cpu") -> Verified:
+    """As :func:`load`, with what was checked on the way.
+
+    Raises:
+        ModelFolderError, HubError: see :func:`load`.
+    """
+    # The Hub's client is slow to import, and bundled models and folders do without most of it.
+    from hub.names import looks_like_name, parse_name
+    from hub.verify import verify
+
     text = str(name)
-    if not text.startswith(_PREFIX):
-        return load_model(Path(text), device)
-    if text not in bundled_models():
-        raise ModelFolderError(
-            f"no bundled model '{text}'; there are: {', '.join(bundled_models())}"
-        )
-    return load_model(BUNDLED_FOLDER / text.removeprefix(_PREFIX), device)
+    if text.startswith(_PREFIX):
+        if text not in bundled_models():
+            raise ModelFolderError(
+                f"no bundled model '{text}'; there are: {', '.join(bundled_models())}"
+            )
+        return verify(BUNDLED_FOLDER / text.removeprefix(_PREFIX), device=device)
+    if Path(text).exists() or not looks_like_name(text) or isinstance(name, Path):
+        if not Path(text).is_dir():
+            raise ModelFolderError(
+                f"no model folder at {text}: train one, or check the path; models that come with "
+                f"the kit are named {', '.join(bundled_models())}"
+            )
+        return verify(Path(text), device=device)
+    from hub.pull import pull
+
+    pulled = pull(parse_name(text), local_first=True)
+    verified = verify(pulled.folder, sums_needed=True, device=device)
+    verified.detector.facts["hub"] = {"repository": pulled.repository, "commit": pulled.commit}
+    return verified

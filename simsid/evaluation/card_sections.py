@@ -118,8 +118,8 @@ def _command(described: dict[str, Any], rate: float) -> str:
             options["view"] = data["view"]
     elif isinstance(data.get("config"), dict):
         made = data["config"]
-        options |= {"digits": made["digits"], "difficulty": made["difficulty"]}
-        options["data-seed"] = made["seed"]
+        names = {"digits": "digits", "difficulty": "difficulty", "seed": "data-seed"}
+        options |= {option: made[key] for key, option in names.items() if key in made}
     if data.get("contaminated"):
         options["contamination"] = round(data["contaminated"] / data["train"], 4)
     options |= {"model": described["detector"], "false-alarm-rate": rate}

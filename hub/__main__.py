@@ -1,0 +1,116 @@
+"""``python -m hub``: push, pull, list and verify models."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from jsonargparse import ArgumentParser, Namespace
+
+from simsid.cli import parse, run_command
+
+
+def make_parser() -> ArgumentParser:
+    """All subcommands and their options."""
+    parser = ArgumentParser(
+        exit_on_error=False, prog="python -m hub", description="Share and fetch trained models."
+    )
+    commands = parser.add_subcommands(dest="command")
+    push = _command("push", "share a run's model folder on the Hub")
+    push.add_argument("run", type=str, help="run folder or model folder")
+    push.add_argument("repository", type=str, help="user/name; made if it is not there")
+    push.add_argument("--private", action="store_true", help="in a private repository")
+    push.add_argument("--revision", type=str, default="main", help="branch to write to")
+    push.add_argument(
+        "--i-may-share",
+        action="store_true",
+        help="the training data is mine to share, where its terms are not known to the kit",
+    )
+    push.add_argument("--dry-run", action="store_true", help="list what would be shared, no more")
+    commands.add_subcommand("push", push)
+    pull = _command("pull", "fetch a model, pinned to a commit and checked")
+    pull.add_argument("repository", type=str, help="user/name or user/name@commit")
+    pull.add_argument("--revision", type=str | None, default=None, help="commit, branch or tag")
+    pull.add_argument("--out", type=str | None, default=None, help="new folder for a copy")
+    commands.add_subcommand("pull", pull)
+    commands.add_subcommand("list", _command("list", "bundled models, and those in the cache"))
+    verify = _command("verify", "check a model from end to end")
+    verify.add_argument("model", type=str, help="folder, bundled:NAME, or user/name[@commit]")
+    commands.add_subcommand("verify", verify)
+    return parser
+
+
+def _command(name: str, description: str) -> ArgumentParser:
+    return ArgumentParser(
+        exit_on_error=False, prog=f"python -m hub {name}", description=description
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns the exit code.
+
+    Raises:
+        SimsidError, OSError: for ``run_command`` to print.
+    """
+    options = parse(make_parser(), arguments)
+    commands = {"push": _push, "pull": _pull, "list": _list, "verify": _verify}
+    return commands[options.command](options[options.command])
+
+
+def _push(options: Namespace) -> int:
+    from hub.names import parse_name
+    from hub.push import collect, push, refusal
+
+    name = parse_name(options.repository, options.revision)
+    items, described = collect(Path(options.run))
+    for item in items:
+        print(f"{item.sha256}  {item.size:>10}  {item.name}")
+    if options.dry_run:
+        refused = refusal(described, name, options.private, options.i_may_share)
+        if refused is not None:
+            raise refused
+        print(f"would go to {name}; nothing was sent")
+        return 0
+    commit = push(items, described, name, options.private, options.i_may_share)
+    print(f'shared: hub.load("{name.repository}@{commit}")')
+    return 0
+
+
+def _pull(options: Namespace) -> int:
+    from hub.names import parse_name
+    from hub.pull import pull
+    from hub.verify import verify
+
+    out = Path(options.out) if options.out else None
+    pulled = pull(parse_name(options.repository, options.revision), out)
+    verify(pulled.folder, sums_needed=True)
+    print(f"{pulled.repository}@{pulled.commit}\n{pulled.folder}")
+    return 0
+
+
+def _list(options: Namespace) -> int:
+    from hub import bundled_models
+    from hub.cache import list_cached
+
+    for name in bundled_models():
+        print(name)
+    for item in list_cached():
+        print(f"{item.repository}@{item.commit}  {item.detector}  {item.size / 1e6:.1f} MB")
+    return 0
+
+
+def _verify(options: Namespace) -> int:
+    from hub import open_verified
+
+    verified = open_verified(options.model)
+    for file, size in verified.sizes.items():
+        print(f"{size:>10}  {file}")
+    sums = "sha256 sums agree" if verified.sums else "no SHA256SUMS to compare with"
+    print(f"ok: {verified.detector.name}, {sums}")
+    return 0
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "0" if sys.stderr.isatty() else "1")
+    sys.exit(run_command(main))

@@ -1,0 +1,119 @@
+"""Is this folder a model folder, whole and harmless? Nothing in it is run, nothing outside read."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from hub.errors import NOT_A_MODEL, HubError
+from hub.sums import SUMS, check_sums
+from simsid.detectors import Detector, load_model
+from simsid.detectors.model_folder import CALIBRATION, CARD, CONFIG, WEIGHTS
+from simsid.detectors.untrusted import check_file
+from simsid.errors import ModelFolderError
+
+NEEDED = (WEIGHTS, CONFIG, CALIBRATION)
+KNOWN = (*NEEDED, CARD)
+# Files that some program would run, or unpickle. A model folder has none, so one that has is
+# not what it says.
+_RUNNABLE = {
+    ".pkl", ".pickle", ".pt", ".pth", ".bin", ".ckpt", ".joblib", ".dill", ".npy", ".npz", ".h5",
+    ".py", ".pyc", ".so", ".sh", ".exe", ".dll", ".js", ".html",
+}  # fmt: skip
+_MOST_FILES = 32
+
+
+@dataclass(frozen=True)
+class Verified:
+    """A folder that passed.
+
+    Attributes:
+        folder: the model folder itself.
+        detector: the model, opened.
+        sizes: bytes of each known file that is there.
+        sums: whether every file was compared with ``SHA256SUMS``; False where there is none.
+    """
+
+    folder: Path
+    detector: Detector
+    sizes: dict[str, int]
+    sums: bool
+
+
+def model_folder(path: Path) -> Path:
+    """The model folder that ``path`` names: itself, or ``model/`` in a run folder."""
+    if (path / "model").is_dir() and not (path / CONFIG).exists():
+        return path / "model"
+    return path
+
+
+def check_folder(path: Path, sums_needed: bool = False) -> bool:
+    """Names, kinds of files, sizes and sums; cheap, and before anything is parsed.
+
+    Args:
+        path: a model folder.
+        sums_needed: refuse a folder without ``SHA256SUMS``, as every pulled one has.
+
+    Returns:
+        Whether there were sums to compare with.
+
+    Raises:
+        HubError: a file that has no place here, a sum that is missing or wrong.
+        ModelFolderError: a file is missing, too large, no file, or a link that leads away.
+    """
+    if not path.is_dir():
+        raise ModelFolderError(f"no model folder at {path}")
+    with os.scandir(path) as found:
+        names = sorted(entry.name for entry in islice(found, _MOST_FILES + 1))
+    if len(names) > _MOST_FILES:
+        raise HubError(NOT_A_MODEL, f"{path} holds more than {_MOST_FILES} files: no model folder")
+    refuse_runnable(str(path), names)
+    for name in names:
+        if name in KNOWN or name == SUMS:
+            check_file(path / name)
+        elif (path / name).is_symlink():
+            raise HubError(NOT_A_MODEL, f"{path} holds a link, {name!r}: it was not followed")
+    for name in NEEDED:
+        check_file(path / name)
+    present = tuple(name for name in KNOWN if name in names)
+    compared = check_sums(path, KNOWN if sums_needed else present)
+    if sums_needed and not compared:
+        raise HubError(
+            NOT_A_MODEL, f"{path} has no {SUMS}: it was not shared with python -m hub push"
+        )
+    return compared
+
+
+def refuse_runnable(where: str, names: list[str]) -> None:
+    """Raise for the first name that a program could run or unpickle.
+
+    Raises:
+        HubError: there is one; it was not opened.
+    """
+    for name in names:
+        if Path(name).suffix.lower() in _RUNNABLE:
+            raise HubError(
+                NOT_A_MODEL,
+                f"{where} holds {name[:80]!r}, a kind of file that can run code: a model folder of "
+                "this kit has none, so it was not opened",
+            )
+
+
+def verify(path: Path, sums_needed: bool = False, device: str = "cpu") -> Verified:
+    """Check a folder from end to end and open its model.
+
+    Args:
+        path: a model folder or run folder.
+        sums_needed: see :func:`check_folder`.
+        device: where the model goes.
+
+    Raises:
+        HubError, ModelFolderError: it failed; one sentence says where.
+    """
+    folder = model_folder(path)
+    sums = check_folder(folder, sums_needed)
+    detector = load_model(folder, device)
+    present = [name for name in (*KNOWN, SUMS) if (folder / name).exists()]
+    return Verified(folder, detector, {n: (folder / n).stat().st_size for n in present}, sums)
