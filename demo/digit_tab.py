@@ -1,0 +1,120 @@
+"""The DigitAnatomy tab: build an anatomy by hand, see its score at once; take a test set away."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from demo.components import guarded
+from demo.digits import (
+    CELL_CHOICES,
+    MAX_NORMALS,
+    MAX_PER_KIND,
+    ORDER,
+    build,
+    layouts,
+    test_set,
+)
+from demo.histogram import histogram
+from demo.inference import Inference
+from demo.pictures import download_link, map_figure
+from demo.words import SCORED, basis, headline
+from synth import KINDS
+
+_EVENT = {"concurrency_limit": 2, "concurrency_id": "scoring", "api_visibility": "private"}
+_EVENT |= {"preprocess": False}
+
+
+class DigitTab:
+    """Layout and events of the generator's page; ``model`` is the one trained on DigitAnatomy."""
+
+    def __init__(self, inference: Inference, model: str) -> None:
+        self.inference, self.model = inference, model
+        with gr.Row():
+            with gr.Column(scale=2, min_width=300):
+                self._lay_out_builder()
+            with gr.Column(scale=3, min_width=300):
+                self.result = gr.HTML(
+                    self.picture("normal", 0.0, 1, *ORDER), elem_id="digit-result"
+                )
+        self._lay_out_test_set()
+        inputs = [self.kind, self.difficulty, self.seed, *self.cells]
+        for control in inputs:
+            control.change(
+                guarded(self.picture),
+                inputs,
+                self.result,
+                show_progress="hidden",
+                trigger_mode="always_last",
+                **_EVENT,
+            )
+        self.reset.click(lambda: list(ORDER), None, self.cells, api_visibility="private")
+
+    def _lay_out_builder(self) -> None:
+        self.kind = gr.Radio(list(KINDS), value="normal", label="Kind", elem_id="kind")
+        self.difficulty = gr.Slider(
+            0, 1, 0.0, step=0.05, label="Difficulty (0 blatant, 1 subtle)", elem_id="difficulty"
+        )
+        self.seed = gr.Number(1, label="Seed", precision=0, minimum=0, elem_id="seed")
+        gr.Markdown("**Digits, by hand**: what each cell shows; normal is 1 to 9 in order")
+        self.cells = []
+        for row in range(3):
+            with gr.Row(elem_classes="cell-row"):
+                for col in range(3):
+                    number = 3 * row + col
+                    self.cells.append(
+                        gr.Dropdown(
+                            list(CELL_CHOICES),
+                            value=ORDER[number],
+                            label=f"row {row + 1}, column {col + 1}",
+                            min_width=70,
+                            elem_id=f"cell-{number}",
+                        )
+                    )
+        self.reset = gr.Button("Back to 1 to 9", size="sm")
+
+    def _lay_out_test_set(self) -> None:
+        gr.Markdown(
+            "### Take a test set away\nImages, masks and a manifest with a sum of each file."
+        )
+        with gr.Row():
+            normals = gr.Slider(0, MAX_NORMALS, 20, step=1, label="Normal images")
+            per_kind = gr.Slider(0, MAX_PER_KIND, 10, step=1, label="Images of each kind")
+            layout = gr.Dropdown(layouts(), value="mvtec", label="Layout", elem_id="layout")
+        make = gr.Button("Make the test set (with difficulty and seed as above)", elem_id="make")
+        link = gr.HTML(elem_id="test-set")
+        make.click(
+            guarded(self.make),
+            [normals, per_kind, self.difficulty, self.seed, layout],
+            link,
+            **_EVENT,
+        )
+
+    def make(self, normals: int, per_kind: int, difficulty: float, seed: int, layout: str) -> str:
+        """A link that holds the data set as a ZIP."""
+        content = test_set(int(normals), int(per_kind), difficulty, int(seed or 0), layout)
+        return download_link(
+            content, "application/zip", "digitanatomy.zip", "Save digitanatomy.zip"
+        )
+
+    def picture(self, kind: str, difficulty: float, seed: int, *cells: str) -> str:
+        """The anatomy with its map, what is wrong with it, and its score among normals."""
+        anatomy = build(kind, difficulty, int(seed or 0), cells)
+        result = self.inference.score_array(anatomy.image, self.model)
+        truth = "; ".join(anatomy.changed) or "nothing: it is a normal anatomy"
+        truth = f"<p><b>What was done:</b> {truth}.</p>"
+        if result.status != SCORED:
+            return (
+                '<section class="verdict refused"><h2>Not scored</h2>'
+                f"<p>{result.message}</p>{truth}</section>"
+            )
+        calibration = self.inference.detector(self.model).calibration
+        name = next(iter(calibration.scores))
+        plot = histogram(
+            calibration.scores[name], result.score, calibration.threshold(name), result.p_value
+        )
+        figure = map_figure(result.film.image, result.anomaly_map, self.inference.scale(self.model))
+        return (
+            f'<section class="verdict {result.verdict}" aria-live="polite">'
+            f'<h2>{headline(result)}</h2>{truth}<div class="side-by-side">{figure}'
+            f"<div><p>{basis(result)}</p>{plot}</div></div></section>"
+        )

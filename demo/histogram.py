@@ -1,0 +1,69 @@
+"""Where a film's score lies among calibration normals: an SVG that follows light and dark."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float
+
+_WIDTH, _HEIGHT, _BINS = 640, 190, 32
+_LEFT, _RIGHT, _TOP, _BOTTOM = 8, 8, 44, 34
+_BEYOND = 1.25  # how far the axis goes past the highest normal
+
+
+def histogram(
+    normals: Float[np.ndarray, " n"], score: float, threshold: float, p_value: float
+) -> str:
+    """Bars of the normals' scores, the threshold, and the film's own score.
+
+    The axis belongs to the normals, so that two films can be compared: a score beyond it stands
+    at the edge, with an arrow.
+    """
+    low, top = float(normals.min()), float(normals.max())
+    high = max(low + _BEYOND * (top - low), threshold if np.isfinite(threshold) else low, low + 1)
+    counts, edges = np.histogram(normals, _BINS, (low, high))
+
+    def x(value: float) -> float:
+        share = (min(max(value, low), high) - low) / (high - low)
+        return _LEFT + share * (_WIDTH - _LEFT - _RIGHT)
+
+    floor = _HEIGHT - _BOTTOM
+    tall = (floor - _TOP) / max(int(counts.max()), 1)
+    bars = "".join(
+        f'<rect x="{x(a) + 0.5:.1f}" y="{floor - n * tall:.1f}" width="{x(b) - x(a) - 1:.1f}" '
+        f'height="{n * tall:.1f}"/>'
+        for n, a, b in zip(counts, edges, edges[1:], strict=False)
+        if n
+    )
+    words = f"Histogram of {len(normals)} calibration normals; this film: {score:.2f}"
+    parts = [f'<g class="bars">{bars}</g>', _axis(low, high, floor, x)]
+    if np.isfinite(threshold):
+        words += f", threshold: {threshold:.2f}"
+        parts.append(_mark(x(threshold), 30, floor, "threshold", f"threshold {threshold:.2f}"))
+    arrow = " →" if score > high else ""
+    own = f"{'← ' if score < low else ''}this film {score:.2f}, p = {p_value:.3f}{arrow}"
+    parts.append(_mark(x(score), 14, floor, "own", own))
+    return (
+        f'<svg class="histogram" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
+        f'aria-label="{words}">{"".join(parts)}</svg>'
+    )
+
+
+def _axis(low: float, high: float, floor: int, x) -> str:
+    ticks = "".join(
+        f'<text x="{x(v):.1f}" y="{floor + 14}" text-anchor="{anchor}">{v:.1f}</text>'
+        for v, anchor in ((low, "start"), ((low + high) / 2, "middle"), (high, "end"))
+    )
+    return (
+        f'<line class="axis" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{floor}" y2="{floor}"/>{ticks}'
+        f'<text x="{_WIDTH / 2}" y="{_HEIGHT - 4}" text-anchor="middle">score of calibration '
+        "normals (higher = more abnormal)</text>"
+    )
+
+
+def _mark(place: float, text_y: int, floor: int, css_class: str, text: str) -> str:
+    anchor, step = ("end", -6) if place > _WIDTH / 2 else ("start", 6)
+    return (
+        f'<g class="{css_class}"><line x1="{place:.1f}" x2="{place:.1f}" y1="{text_y - 10}" '
+        f'y2="{floor}"/><text x="{place + step:.1f}" y="{text_y}" text-anchor="{anchor}">{text}'
+        "</text></g>"
+    )

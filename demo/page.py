@@ -1,0 +1,44 @@
+"""The page: a notice, the choice of model, and the tabs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gradio as gr
+
+from demo.about_tab import lay_out_about
+from demo.api import add_endpoints
+from demo.digit_tab import DigitTab
+from demo.inference import Inference
+from demo.pictures import data_url, png_bytes
+from demo.privacy import UploadFolder
+from demo.score_tab import ScoreTab
+from demo.words import NOTICE
+
+TITLE = "SimSID: how unusual is this film?"
+_STYLE, _SCRIPT = (Path(__file__).with_name(f"page.{kind}") for kind in ("css", "js"))
+
+
+def build_page(inference: Inference, uploads: UploadFolder) -> tuple[gr.Blocks, str, str]:
+    """Lay out the page; returns it with its style sheet and its head."""
+    names = inference.models()
+    synthetic = next((name for name in names if inference.is_synthetic(name)), None)
+    with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
+        gr.HTML(f'<h1>{TITLE}</h1><p class="notice" role="note">{NOTICE}</p>', elem_id="notice")
+        model = gr.Dropdown(
+            names, value=synthetic or names[0], label="Model", elem_id="model", interactive=True
+        )
+        with gr.Tab("Score", id="score"):
+            score_tab = ScoreTab(inference, uploads, model)
+        if synthetic:
+            with gr.Tab("DigitAnatomy", id="digits"):
+                DigitTab(inference, synthetic)
+        with gr.Tab("About", id="about"):
+            lay_out_about(inference, model)
+        add_endpoints(inference, uploads)
+    pictures = "".join(
+        f"#example-{kind}{{--picture:url({data_url(png_bytes(image))})}}"
+        for kind, image in score_tab.examples.items()
+    )
+    head = f"<script>{_SCRIPT.read_text('utf-8')}</script>"
+    return page, _STYLE.read_text("utf-8") + pictures, head

@@ -1,0 +1,152 @@
+"""Arrays become pictures for the page: PNG inside the answer, never a file; HTML with alt texts."""
+
+from __future__ import annotations
+
+import base64
+import io
+from html import escape
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from PIL import Image, ImageDraw, ImageFont
+
+from simsid.detectors.contract import Explanation
+from simsid.map_scale import MapScale, colour_bar, overlay
+
+OPACITY = 85  # percent, at first
+_REGIONS_SIDE = 512
+_THUMBNAIL = 56
+_SLOTS = 5
+_WHITE, _BLACK, _CHOSEN = (255, 255, 255), (0, 0, 0), (86, 180, 233)
+
+
+def png_bytes(picture: np.ndarray) -> bytes:
+    """Encode float in [0, 1] (height, width) or uint8 (height, width[, 3]); holds no metadata."""
+    if picture.dtype != np.uint8:
+        picture = np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "PNG", compress_level=1)  # a quarter of the time
+    return file.getvalue()
+
+
+def data_url(content: bytes, kind: str = "image/png") -> str:
+    """Bytes as an address that holds them."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def image_tag(picture: np.ndarray, alt: str, css_class: str = "") -> str:
+    """An ``<img>`` with its picture inside and an alternative text."""
+    source = data_url(png_bytes(picture))
+    return f'<img class="{css_class}" src="{source}" alt="{escape(alt, quote=True)}">'
+
+
+def caption(text: str) -> str:
+    """A line above a picture."""
+    return f'<p class="caption">{text}</p>'
+
+
+def enlarged(picture: np.ndarray, side: int = _REGIONS_SIDE) -> UInt8[np.ndarray, "h w"]:
+    """A small film brought to about ``side`` pixels, smoothly; a large one stays as it is."""
+    grey = np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8)
+    factor = max(1, round(side / max(grey.shape)))
+    size = (grey.shape[1] * factor, grey.shape[0] * factor)
+    return np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BICUBIC))
+
+
+def map_figure(
+    image: Float[np.ndarray, "height width"],
+    anomaly_map: Float[np.ndarray, "height width"],
+    scale: MapScale,
+) -> str:
+    """The film with its anomaly map over it, a control of opacity, and the scale's colour bar.
+
+    Opacity is moved in the browser: the coloured film lies over the grey one.
+    """
+    most = float(anomaly_map.max())
+    words = f"strongest at {most:.1f}, colour begins at {scale.low:.1f} standard deviations"
+    stops = ", ".join("rgb({},{},{})".format(*colour) for colour in colour_bar(scale, 9))
+    film = image_tag(image, "The film as the model sees it", "film")
+    layer = image_tag(overlay(image, anomaly_map, scale), f"Anomaly map: {words}", "map-layer")
+    layer = layer.replace("<img ", f'<img style="opacity:{OPACITY / 100}" ', 1)
+    return f"""<figure class="map-figure">{caption("Where: anomaly map over the film")}
+<div class="stack">{film}{layer}</div>
+<label>Opacity of the map <input type="range" min="0" max="100" value="{OPACITY}"
+ aria-label="Opacity of the anomaly map in percent"
+ oninput="this.closest('figure').querySelector('.map-layer').style.opacity=this.value/100"></label>
+<div class="colour-bar" style="background:linear-gradient(90deg,{stops})" role="img"
+ aria-label="Colour bar from {scale.low:.1f} to {scale.high:.1f}"></div>
+<div class="colour-bar-text"><span>{scale.low:.1f}</span><span>standard deviations of normals;
+ the same scale for every film</span><span>≥ {scale.high:.1f}</span></div></figure>"""
+
+
+def regions_picture(
+    image: Float[np.ndarray, "height width"],
+    regions: Float[np.ndarray, "rows cols"],
+    chosen: tuple[int, int] | None = None,
+) -> UInt8[np.ndarray, "h w 3"]:
+    """The film with the grid of regions and each region's score; the chosen one is framed."""
+    grey = enlarged(image)
+    picture = Image.fromarray(np.repeat(grey[..., None], 3, 2))
+    draw = ImageDraw.Draw(picture)
+    (rows, cols), (height, width) = regions.shape, grey.shape
+    font = ImageFont.load_default(max(12, width // cols // 8))
+    for row, col in np.ndindex(rows, cols):
+        box = (col * width // cols, row * height // rows)
+        end = ((col + 1) * width // cols - 1, (row + 1) * height // rows - 1)
+        draw.rectangle((*box, *end), outline=(120, 120, 120))
+        place = (box[0] + 6, box[1] + 4)
+        text = f"{regions[row, col]:.1f}"
+        draw.text(place, text, _WHITE, font, stroke_width=3, stroke_fill=_BLACK)
+    if chosen is not None:
+        row, col = chosen
+        box = (col * width // cols, row * height // rows)
+        end = ((col + 1) * width // cols - 1, (row + 1) * height // rows - 1)
+        draw.rectangle((*box, *end), outline=_CHOSEN, width=5)
+    return np.asarray(picture)
+
+
+def region_at(
+    pixel: tuple[int, int], shape: tuple[int, int], grid: tuple[int, int]
+) -> tuple[int, int]:
+    """(row, column) of the region under pixel (x, y) of ``regions_picture``'s film."""
+    height, width = enlarged(np.zeros(shape, np.float32)).shape
+    x, y = pixel
+    row, col = y * grid[0] // height, x * grid[1] // width
+    return min(max(row, 0), grid[0] - 1), min(max(col, 0), grid[1] - 1)
+
+
+def why_figure(why: Explanation, row: int, col: int, score: float) -> str:
+    """The patch, what memory made of it, and the normal slots it was made from, with weights."""
+    place = f"row {row + 1}, column {col + 1}"
+    cells = [(why.patch, "this film", f"The region at {place} of this film")]
+    if why.inpainted is not None:
+        cells.append((why.inpainted, "rebuilt from normals", f"The region at {place}, rebuilt"))
+    for number, weight in enumerate(why.weights[:_SLOTS]):
+        if why.slot_images is not None:
+            caption = f"remembered, weight {weight:.2f}"
+            alt = f"Remembered normal pattern {number + 1} for this region, weight {weight:.2f}"
+            cells.append((why.slot_images[number], caption, alt))
+    figures = "".join(
+        f"<figure>{image_tag(picture, alt)}<figcaption>{caption}</figcaption></figure>"
+        for picture, caption, alt in cells
+    )
+    return (
+        f'<section class="why" aria-live="polite"><p>Region {place} scores <b>{score:.1f}</b> '
+        "standard deviations. The model has never seen anything but normals: it rebuilds the "
+        f"region from the normal patterns that it remembers there.</p><div>{figures}</div></section>"
+    )
+
+
+def thumbnail(image: Float[np.ndarray, "height width"], alt: str) -> str:
+    """A small ``<img>`` for a table."""
+    grey = Image.fromarray(np.round(np.clip(image, 0, 1) * 255).astype(np.uint8))
+    grey.thumbnail((_THUMBNAIL, _THUMBNAIL))
+    return image_tag(np.asarray(grey), alt, "thumbnail")
+
+
+def download_link(content: bytes, kind: str, name: str, text: str) -> str:
+    """A link that saves its content; nothing waits on the server for it."""
+    count = len(content)
+    size = f"{count / 1e6:.1f} MB" if count > 1e5 else f"{max(count, 1000) / 1e3:.0f} kB"
+    source = data_url(content, kind)
+    return f'<a class="take-away" download="{name}" href="{source}">{text} ({size})</a>'

@@ -1,0 +1,129 @@
+"""What comes in leaves again: caps, random names, deletion with the result, sweeps after crashes.
+
+Uploads lie in one folder for each process, which the process holds a lock on. Whoever starts next
+removes the folders whose lock nobody holds, so that a killed process leaves nothing for long.
+Pictures and downloads go to the browser inside the answer and never touch the disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import secrets
+import shutil
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from simsid.data.images import IMAGE_SUFFIXES
+from simsid.errors import ImageError
+
+MAX_FILE_BYTES = 64 * 2**20
+MAX_FILES = 64
+KEEP_FILM_SECONDS = 600  # the model-size picture in memory, for clicks on its regions
+ABANDONED_SECONDS = 300  # an upload that nobody asked a score for
+_SWEEP_EVERY = 10.0
+_LOCK = "lock"
+_log = logging.getLogger(__name__)
+
+
+def random_name(file_name: str) -> str:
+    """A name that tells nothing; only a well-known suffix is kept."""
+    suffix = Path(file_name).suffix.lower()
+    return secrets.token_hex(12) + (suffix if suffix in IMAGE_SUFFIXES else "")
+
+
+class UploadFolder:
+    """The folder of this process's uploads, private to its user.
+
+    Args:
+        base: where such folders lie side by side; by default in the system's folder for
+            temporary files.
+    """
+
+    def __init__(self, base: Path | None = None) -> None:
+        user = os.getuid() if hasattr(os, "getuid") else "user"
+        self.base = base or Path(tempfile.gettempdir()) / f"simsid-demo-{user}"
+        self.base.mkdir(mode=0o700, parents=True, exist_ok=True)
+        sweep_abandoned_folders(self.base)
+        self.path = Path(tempfile.mkdtemp(prefix="uploads-", dir=self.base)).resolve()
+        self._lock = FileLock(self.path / _LOCK)
+        self._lock.acquire()
+        self._stopped = threading.Event()
+
+    def take(self, path: object) -> bytes:
+        """The bytes of an upload, which is deleted before this returns, whatever happens.
+
+        Raises:
+            ImageError: missing (also for any path outside this folder), empty or too_large.
+        """
+        file = self._inside(path)
+        try:
+            size = file.stat().st_size
+            if size > MAX_FILE_BYTES:
+                limit = MAX_FILE_BYTES >> 20
+                raise ImageError("too_large", f"the file is larger than {limit} MiB")
+            data = file.read_bytes()
+        except OSError:
+            raise ImageError("missing", "the file is no longer here") from None
+        finally:
+            self._remove(file)
+        if not data:
+            raise ImageError("empty", "the file is empty (0 bytes)")
+        return data
+
+    def sweep(self, older_than: float = ABANDONED_SECONDS) -> None:
+        """Remove what was uploaded longer ago than so many seconds."""
+        limit = time.time() - older_than
+        for file in self.path.rglob("*"):
+            with contextlib.suppress(OSError):
+                if file.is_file() and file.name != _LOCK and file.stat().st_mtime < limit:
+                    self._remove(file)
+
+    def sweep_for_ever(self) -> None:
+        """Sweep on a timer, in a thread that ends with the process."""
+        threading.Thread(target=self._keep_sweeping, name="sweep", daemon=True).start()
+
+    def close(self) -> None:
+        """Remove the folder with everything in it."""
+        self._stopped.set()
+        self._lock.release()
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def _keep_sweeping(self) -> None:
+        while not self._stopped.wait(_SWEEP_EVERY):
+            self.sweep()
+            sweep_abandoned_folders(self.base)
+
+    def _inside(self, path: object) -> Path:
+        """The path that a request names, if it lies in this folder; links are followed first."""
+        try:
+            file = Path(str(path)).resolve()
+        except (OSError, ValueError, RuntimeError):
+            file = Path()
+        if not file.is_relative_to(self.path) or file.name == _LOCK or not file.is_file():
+            raise ImageError("missing", "the file is no longer here")
+        return file
+
+    def _remove(self, file: Path) -> None:
+        with contextlib.suppress(OSError):
+            file.unlink(missing_ok=True)
+        if file.parent != self.path:
+            with contextlib.suppress(OSError):  # another upload of the same bytes may lie there
+                file.parent.rmdir()
+
+
+def sweep_abandoned_folders(base: Path) -> None:
+    """Remove the upload folders of processes that are gone, however they ended."""
+    for folder in base.glob("uploads-*"):
+        lock = FileLock(folder / _LOCK)
+        try:
+            with lock.acquire(timeout=0):
+                shutil.rmtree(folder, ignore_errors=True)
+        except (Timeout, OSError):
+            continue
+        _log.info("removed the uploads of a process that is gone")

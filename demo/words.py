@@ -1,0 +1,78 @@
+"""What the page says, in plain sentences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from simsid.scoring import ABNORMAL, NORMAL
+
+if TYPE_CHECKING:
+    from demo.inference import FilmResult
+
+SCORED = "ok"
+NOTICE = (
+    "Research only. This is not a medical device and must not be used to diagnose, treat or "
+    "triage patients. Do not upload films that you are not allowed to show."
+)
+BUSY = "busy: too many films are waiting here. Please try again in a minute."
+FAILED = "This went wrong on our side. Nothing of the file was kept; please try again."
+FORGOTTEN = "This film has been forgotten, as promised. Drop it again to look at it again."
+_READABLE = "Export the film as PNG, TIFF, JPEG or DICOM and drop it again"
+_REMEDIES = {
+    "missing": "Drop the file again",
+    "empty": "Drop the file again, or export it anew",
+    "too_small": "Use the film at its full size",
+    "too_large": "Reduce the film, for instance to 3000 px a side, and drop it again",
+    "too_slow": "Save the film without exotic compression and drop it again",
+    "aspect_ratio": "Crop the film to its image",
+    "constant": "Check that the right file was chosen",
+    "animated": "Save the one page that is meant as a file of its own",
+    "multi_frame": "Export a single frame",
+    "no_pixel_data": "Choose the DICOM file that holds the image",
+    "missing_codec": "Save the film uncompressed or as JPEG 2000",
+    "out_of_range": "Scale the values to 0 to 1, or save whole numbers",
+    "not_finite": "Replace the values that are not numbers",
+}
+_WARNINGS = {
+    "depth_guessed": "the file says 16 bits and uses 12: it was read as 12",
+    "burned_in_annotation": "the DICOM does not say that no text is burned into the picture",
+    "window_ignored": "the DICOM's window makes no sense and was ignored",
+}
+
+
+def remedy_for(code: str) -> str:
+    """What a visitor can do about a refusal with this code."""
+    return _REMEDIES.get(code, _READABLE) + "."
+
+
+def finding_in_words(message: str) -> str:
+    """What the placement check found, as a sentence's worth."""
+    return f"out of place: {message}"
+
+
+def note_in_words(code: str) -> str:
+    """A decoder's warning code as words; other notes are words already."""
+    return _WARNINGS.get(code, code)
+
+
+def headline(result: FilmResult) -> str:
+    """The verdict in two or three words."""
+    if result.verdict == ABNORMAL:
+        return "Unusual"
+    return "Nothing unusual found" if result.verdict == NORMAL else "No verdict"
+
+
+def basis(result: FilmResult) -> str:
+    """What the verdict stands on: rank among normals, p-value and the stated rate."""
+    rate, n = f"{result.false_alarm_rate:.0%}".replace("%", " %"), result.num_normals
+    rank = (
+        f"The score of {result.score:.2f} is higher than that of {result.percentile:.1f} % of "
+        f"{n} normal films that training never saw (p = {result.p_value:.3f}, smallest possible "
+        f"{1 / (n + 1):.3f})."
+    )
+    if result.verdict not in (ABNORMAL, NORMAL):
+        return f"{rank} {n} normals are too few for a verdict at a false-alarm rate of {rate}."
+    return (
+        f"{rank} The threshold is set so that {rate} of normal films are called unusual by "
+        f"mistake. A film can be abnormal and still look usual to this model."
+    )

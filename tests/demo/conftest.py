@@ -1,0 +1,102 @@
+"""One server for all tests of the page, in a process of its own, as a visitor meets it."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, PngImagePlugin
+
+from synth import DigitAnatomy
+
+ROOT = Path(__file__).resolve().parents[2]
+START_SECONDS = 180
+
+
+@dataclass(frozen=True)
+class Page:
+    """A server under test: where it is, where it keeps uploads, what it logs."""
+
+    url: str
+    temp: Path
+    log: Path
+    process: subprocess.Popen
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def start_page(folder: Path, *arguments: str) -> Page:
+    """Run ``python app.py`` with temporary files below ``folder``, and wait until it answers."""
+    temp, log, port = folder / "temp", folder / "log.txt", free_port()
+    temp.mkdir(exist_ok=True)
+    environment = os.environ | {"TMPDIR": str(temp), "OMP_NUM_THREADS": "1"}
+    with open(log, "ab") as out:
+        process = subprocess.Popen(
+            [sys.executable, "app.py", "--port", str(port), *arguments],
+            cwd=ROOT,
+            env=environment,
+            stdout=out,
+            stderr=out,
+        )
+    url = f"http://127.0.0.1:{port}/"
+    for _ in range(START_SECONDS * 5):
+        if process.poll() is not None:
+            raise RuntimeError(log.read_text())
+        try:
+            urllib.request.urlopen(url, timeout=5).close()
+            return Page(url, temp, log, process)
+        except OSError:
+            time.sleep(0.2)
+    process.kill()
+    raise RuntimeError(f"the page did not answer within {START_SECONDS} s")
+
+
+def stop_page(page: Page) -> None:
+    page.process.send_signal(signal.SIGINT)
+    try:
+        page.process.wait(30)
+    except subprocess.TimeoutExpired:
+        page.process.kill()
+        page.process.wait()
+
+
+@pytest.fixture(scope="session")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    running = start_page(tmp_path_factory.mktemp("page"))
+    yield running
+    stop_page(running)
+
+
+@pytest.fixture(scope="session")
+def digits() -> dict[str, np.ndarray]:
+    """(96, 96) uint8 of each kind."""
+    anatomy = DigitAnatomy()
+    return {kind: anatomy.sample("test", kind, 1).image for kind in anatomy.kinds}
+
+
+def png(image: np.ndarray, text: str | None = None) -> bytes:
+    """A PNG, with a text chunk and EXIF that quote ``text``."""
+    file, info = io.BytesIO(), PngImagePlugin.PngInfo()
+    options = {}
+    if text is not None:
+        info.add_text("Patient", text)
+        exif = Image.Exif()
+        exif[0x010E] = text
+        options = {"pnginfo": info, "exif": exif}
+    Image.fromarray(image).save(file, "PNG", **options)
+    return file.getvalue()

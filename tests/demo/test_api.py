@@ -1,0 +1,143 @@
+"""The named endpoints, through gradio_client; and what is left of a patient's name: nothing."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import io
+import json
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian, generate_uid
+
+import hub
+from simsid.scoring import score_images
+from tests.demo.conftest import Page, png
+
+gradio_client = pytest.importorskip("gradio_client")
+NAME = "ZZDOEJANEZZ"
+
+
+@pytest.fixture(scope="module")
+def client(page: Page):
+    return gradio_client.Client(page.url, verbose=False)
+
+
+def as_file(folder: Path, name: str, content: bytes) -> dict:
+    path = folder / name
+    path.write_bytes(content)
+    return gradio_client.handle_file(str(path))
+
+
+def dicom(image: np.ndarray, name: str) -> bytes:
+    film = Dataset()
+    film.file_meta = FileMetaDataset()
+    film.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    film.file_meta.MediaStorageSOPClassUID = ComputedRadiographyImageStorage
+    film.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    film.SOPClassUID, film.SOPInstanceUID = ComputedRadiographyImageStorage, generate_uid()
+    film.PatientName = film.PatientID = name
+    film.BurnedInAnnotation = "NO"
+    film.Rows, film.Columns = image.shape
+    film.SamplesPerPixel, film.PhotometricInterpretation = 1, "MONOCHROME2"
+    film.BitsAllocated = film.BitsStored = 8
+    film.HighBit, film.PixelRepresentation = 7, 0
+    film.PixelData = image.tobytes()
+    file = io.BytesIO()
+    film.save_as(file, enforce_file_format=True)
+    return file.getvalue()
+
+
+def test_score_equals_python(client, digits: dict, tmp_path: Path) -> None:
+    detector = hub.load("bundled:digitanatomy")
+    for kind, image in digits.items():
+        answer = client.predict(as_file(tmp_path, f"{kind}.png", png(image)), api_name="/score")
+        assert answer["status"] == "ok"
+        assert abs(answer["score"] - score_images(detector, [image]).score[0]) < 1e-6
+        with Image.open(io.BytesIO(base64.b64decode(answer["map_png"]))) as picture:
+            assert picture.size == (96, 96)
+
+
+def test_a_batch_answers_in_order_and_refuses_one_by_one(client, digits, tmp_path: Path) -> None:
+    files = [
+        as_file(tmp_path, "a.png", png(digits["novel"])),
+        as_file(tmp_path, "b.png", b"not an image"),
+        as_file(tmp_path, "c.png", png(digits["normal"])),
+    ]
+    answers = client.predict(files, api_name="/score_batch")
+    assert [answer["status"] for answer in answers] == ["ok", "not_an_image", "ok"]
+    assert [answer["verdict"] for answer in answers] == ["abnormal", None, "normal"]
+
+
+def test_generate_gives_the_pixels_of_synth(client, digits: dict) -> None:
+    answer = client.predict("novel", 0.0, 0, 1, "123456789", api_name="/generate")
+    with Image.open(io.BytesIO(base64.b64decode(answer["image_png"]))) as picture:
+        np.testing.assert_array_equal(np.asarray(picture), digits["novel"])
+    assert answer["changed"]
+
+
+def test_explain_shows_slots_and_weights(client, digits: dict, tmp_path: Path) -> None:
+    file = as_file(tmp_path, "a.png", png(digits["novel"]))
+    answer = client.predict(file, 0, 1, api_name="/explain")
+    assert len(answer["slots"]) == len(answer["weights"]) == len(answer["slot_pngs"]) > 0
+    assert sum(answer["weights"]) <= 1.0001
+
+
+def test_bad_requests_get_a_sentence_and_no_path(client, page: Page, digits, tmp_path) -> None:
+    file = as_file(tmp_path, "a.png", png(digits["novel"]))
+    bad = [
+        {"args": (file, "../../etc"), "api_name": "/score"},
+        {"args": (file, 7, 7), "api_name": "/explain"},
+        {"args": ("nonsense",), "api_name": "/generate"},
+        {"args": ("novel", 0.0, -4), "api_name": "/generate"},
+    ]
+    for request in bad:
+        with pytest.raises(Exception) as caught:
+            client.predict(*request["args"], api_name=request["api_name"])
+        assert "Traceback" not in str(caught.value) and "/work" not in str(caught.value)
+    answer = client.predict({"path": "/etc/passwd"}, api_name="/score")
+    assert answer["status"] == "missing" and "root" not in json.dumps(answer)
+
+
+def test_a_patients_name_is_found_nowhere(client, page: Page, digits, tmp_path: Path) -> None:
+    contents = {
+        f"{NAME}.png": png(digits["normal"], NAME),
+        f"{NAME}.dcm": dicom(digits["normal"], NAME),
+        f"{NAME}-broken.dcm": dicom(digits["normal"], NAME)[:-3000],
+        f"{NAME}": NAME.encode() * 50,
+    }
+    answers = []
+    for name, content in contents.items():
+        answers.append(client.predict(as_file(tmp_path, name, content), api_name="/score"))
+    assert [answer["status"] for answer in answers][:2] == ["ok", "ok"]
+    boundary = "x" * 20
+    body = (
+        f'--{boundary}\r\nContent-Disposition: form-data; name="files"; filename="{NAME}.png"\r\n'
+        f"Content-Type: image/png\r\n\r\n"
+    ).encode() + png(digits["novel"], NAME)
+    request = urllib.request.Request(
+        f"{page.url}gradio_api/upload",
+        body + f"\r\n--{boundary}--\r\n".encode(),
+        {"Content-Type": f"multipart/form-data; boundary={boundary}"},
+    )
+    with urllib.request.urlopen(request) as answer:
+        paths = json.loads(answer.read())
+    assert NAME not in json.dumps(answers) + json.dumps(paths)
+    assert NAME.encode() not in page.log.read_bytes()
+    client.predict({"path": paths[0]}, api_name="/score")
+    left = [path for path in page.temp.rglob("*") if path.is_file() and path.name != "lock"]
+    assert not any(NAME in str(path) for path in left)
+    for path in left:
+        with contextlib.suppress(OSError):
+            assert NAME.encode() not in path.read_bytes()
+    assert not [path for path in left if "uploads-" in str(path)]
+
+
+def test_nothing_but_a_greeting_is_logged(page: Page) -> None:
+    text = page.log.read_text()
+    assert "Traceback" not in text and 'File "' not in text

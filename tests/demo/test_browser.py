@@ -1,0 +1,120 @@
+"""The page in a real browser, as a visitor uses it: needs Chromium and Playwright."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.demo.conftest import Page, png
+
+playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+PATIENCE = 60_000
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator:
+    with playwright.sync_playwright() as engine:
+        arguments = ["--headless", "--no-sandbox", "--disable-gpu"]
+        running = engine.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def tab(browser, page: Page) -> Iterator:
+    """A fresh visit, which must end without an error of the page's scripts."""
+    errors: list[str] = []
+    visit = browser.new_page(viewport={"width": 1280, "height": 1000})
+    visit.set_default_timeout(PATIENCE)
+    visit.on("pageerror", lambda error: errors.append(str(error)))
+    visit.goto(page.url)
+    visit.wait_for_selector("#upload input[type=file]", state="attached")
+    yield visit
+    visit.close()
+    assert errors == []
+
+
+def drop(tab, *files: tuple[str, bytes]) -> None:
+    payload = [{"name": n, "mimeType": "application/octet-stream", "buffer": c} for n, c in files]
+    tab.set_input_files("#upload input[type=file]", payload)
+
+
+def test_an_example_shows_verdict_map_and_reasons(tab) -> None:
+    assert "not a medical device" in tab.inner_text("#notice")
+    tab.click("#example-novel")
+    tab.wait_for_selector("#why figure")
+    assert "Unusual" in tab.inner_text("#verdict") and "5 %" in tab.inner_text("#verdict")
+    assert tab.locator("#verdict svg.histogram").get_attribute("aria-label")
+    unnamed = "[...document.querySelectorAll('#details img')].filter(i => !i.alt).length"
+    tab.wait_for_function(f"{unnamed} === 0")
+    moved = "document.querySelector('.map-layer').style.opacity"
+    tab.locator("#map input[type=range]").fill("20")
+    assert tab.evaluate(moved) == "0.2"
+
+
+def test_a_click_on_a_region_says_why(tab) -> None:
+    tab.click("#example-novel")
+    tab.wait_for_selector("#why figure")
+    picture = tab.locator("#regions img")
+    box = picture.bounding_box()
+    picture.click(position={"x": box["width"] / 2, "y": box["height"] / 2})
+    tab.wait_for_function("document.querySelector('#why').innerText.includes('row 2, column 2')")
+
+
+def test_an_upload_scores_and_a_bad_file_is_refused(tab, digits: dict) -> None:
+    drop(tab, ("film.png", png(digits["normal"])))
+    tab.wait_for_selector("#verdict .normal")
+    drop(tab, ("film.dcm", b"no film"))
+    tab.wait_for_selector("#verdict .refused")
+    assert "Not scored" in tab.inner_text("#verdict") and "Export" in tab.inner_text("#verdict")
+    assert tab.locator("#details").is_hidden()
+
+
+def test_many_films_make_a_table_and_files_to_take_away(tab, digits: dict, page: Page) -> None:
+    drop(tab, *((f"DOEJANE-{k}.png", png(v)) for k, v in digits.items()), ("x.png", b"bad"))
+    tab.wait_for_selector("#links a")
+    with tab.expect_download() as caught:
+        tab.locator("#links a").first.click()
+    lines = Path(caught.value.path()).read_text().splitlines()
+    assert len(lines) == 7 and lines[-1].startswith("6,,,,,not_an_image")
+    tab.wait_for_selector("#table .virtual-row")
+    tab.locator("#table .virtual-row").first.click()
+    tab.wait_for_selector("#verdict .normal")
+    assert "DOEJANE" not in tab.content()
+    left = [path for path in page.temp.rglob("uploads-*/**/*") if path.is_file()]
+    assert {path.name for path in left} <= {"lock"}
+
+
+def test_an_anatomy_built_by_hand_is_scored_at_once_and_taken_away(tab) -> None:
+    tab.get_by_role("tab", name="DigitAnatomy").click()
+    tab.wait_for_selector("#digit-result .normal")
+    tab.locator("#cell-4 input").click()
+    tab.get_by_role("option", name="7").click()
+    tab.wait_for_selector("#digit-result .abnormal")
+    assert "shows a 7 where a 5 belongs" in tab.inner_text("#digit-result")
+    tab.click("#make")
+    tab.wait_for_selector("#test-set a")
+    with tab.expect_download() as caught:
+        tab.click("#test-set a")
+    assert Path(caught.value.path()).read_bytes()[:2] == b"PK"
+
+
+def test_about_names_card_limits_and_version(tab) -> None:
+    tab.get_by_role("tab", name="About").click()
+    assert "commit" in tab.inner_text("#about") and "AUROC" in tab.inner_text("#card")
+
+
+def test_the_page_fits_a_phone_and_follows_dark_mode(tab, page: Page) -> None:
+    tab.set_viewport_size({"width": 390, "height": 844})
+    tab.goto(f"{page.url}?__theme=dark")
+    tab.click("#example-missing")
+    tab.wait_for_selector("#why figure")
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+    colour = tab.evaluate("getComputedStyle(document.querySelector('#verdict h2')).color")
+    assert min(int(part) for part in re.findall(r"\d+", colour)[:3]) > 180  # light on dark

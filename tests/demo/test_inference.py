@@ -1,0 +1,105 @@
+"""The border between page and models: bytes in, numbers out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+import hub
+from demo.batch import csv_of, table_rows
+from demo.histogram import histogram
+from demo.inference import Inference
+from demo.pictures import map_figure, region_at, regions_picture
+from demo.words import basis, headline
+from simsid.errors import ModelFolderError
+from simsid.scoring import score_images
+from tests.demo.conftest import png
+
+MODEL = "bundled:digitanatomy"
+
+
+@pytest.fixture(scope="module")
+def inference() -> Iterator[Inference]:
+    made = Inference()
+    yield made
+    made.close()
+
+
+def test_the_page_scores_as_python_does(inference: Inference, digits: dict) -> None:
+    detector = hub.load(MODEL)
+    for kind, image in digits.items():
+        result = inference.score_bytes(png(image), MODEL)
+        expected = score_images(detector, [image])
+        assert result.status == "ok", kind
+        assert abs(result.score - expected.score[0]) < 1e-6
+        assert result.p_value == expected.p_value[0]
+        np.testing.assert_allclose(result.anomaly_map, expected.anomaly_map[0, 0], atol=1e-5)
+
+
+def test_verdicts_come_with_the_rate_they_stand_on(inference: Inference, digits: dict) -> None:
+    normal = inference.score_array(digits["normal"], MODEL)
+    novel = inference.score_array(digits["novel"], MODEL)
+    assert (normal.verdict, novel.verdict) == ("normal", "abnormal")
+    assert headline(novel) == "Unusual"
+    assert "5 % of normal films" in basis(novel) and "200 normal films" in basis(novel)
+
+
+def test_a_refused_file_has_reason_and_remedy_and_no_score(inference: Inference) -> None:
+    files = {
+        "not_an_image": b"this is no image",
+        "constant": png(np.full((64, 64), 7, np.uint8)),
+        "too_small": png(np.eye(8, dtype=np.uint8)),
+        "truncated": png(np.random.default_rng(0).integers(0, 255, (64, 64), np.uint8))[:400],
+    }
+    for code, content in files.items():
+        result = inference.score_bytes(content, MODEL)
+        assert result.status == code
+        assert result.score is None and result.film is None
+        assert "the file" in result.message and result.message.endswith(".")
+
+
+def test_sixteen_bit_films_keep_their_depth(inference: Inference, digits: dict) -> None:
+    deep = digits["novel"].astype(np.uint16) * 257
+    shallow = inference.score_bytes(png(digits["novel"]), MODEL)
+    assert inference.score_bytes(png(deep), MODEL).score == shallow.score
+
+
+def test_only_the_models_of_the_page_can_be_named(inference: Inference) -> None:
+    for name in ("../../etc", "bundled:../..", "somebody/model", "/tmp"):
+        with pytest.raises(ModelFolderError):
+            inference.detector(name)
+
+
+def test_a_region_is_explained_by_remembered_normals(inference: Inference, digits: dict) -> None:
+    film = inference.score_array(digits["novel"], MODEL).film
+    why = inference.explain(film, 1, 2)
+    assert why.patch.shape == (32, 32) and len(why.slot_images) == len(why.weights) > 0
+
+
+def test_every_pixel_belongs_to_the_region_it_shows(inference: Inference, digits: dict) -> None:
+    result = inference.score_array(digits["normal"], MODEL)
+    height, width = regions_picture(result.film.image, result.regions).shape[:2]
+    assert region_at((0, 0), (96, 96), (3, 3)) == (0, 0)
+    assert region_at((width - 1, 0), (96, 96), (3, 3)) == (0, 2)
+    assert region_at((width // 2, height - 1), (96, 96), (3, 3)) == (2, 1)
+
+
+def test_pictures_say_in_words_what_they_show(inference: Inference, digits: dict) -> None:
+    result = inference.score_array(digits["novel"], MODEL)
+    figure = map_figure(result.film.image, result.anomaly_map, inference.scale(MODEL))
+    assert figure.count("<img") == figure.count("alt=") == 2 and "aria-label" in figure
+    scores = inference.detector(MODEL).calibration.scores["fused"]
+    drawn = histogram(scores, 1e9, 6.8, 0.005)
+    assert "→" in drawn and 'role="img"' in drawn
+    assert "→" not in histogram(scores, float(scores[3]), 6.8, 0.9)
+
+
+def test_tables_number_films_in_the_order_of_the_upload(inference: Inference, digits: dict) -> None:
+    results = [inference.score_bytes(b"no", MODEL), inference.score_array(digits["normal"], MODEL)]
+    rows = table_rows(results)
+    assert [row[0] for row in rows] == [1, 2]
+    assert rows[0][2] is None and rows[0][5] == "not scored"
+    lines = csv_of(results).decode().splitlines()
+    assert lines[1].startswith("1,,,,,not_an_image,") and lines[2].startswith("2,")
