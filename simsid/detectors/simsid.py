@@ -6,8 +6,6 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -16,13 +14,8 @@ from torch import Tensor, nn
 from simsid.detectors.base import FUSED
 from simsid.detectors.contract import Evidence, Player
 from simsid.detectors.registry import register
-from simsid.detectors.space_aware import (
-    CONTEXT_DISTANCE,
-    FEATURE_DISTANCE,
-    LESION,
-    LossWeights,
-    SpaceAwareDetector,
-)
+from simsid.detectors.simsid_config import SimSIDConfig, check_patches
+from simsid.detectors.space_aware import CONTEXT_DISTANCE, LESION, SpaceAwareDetector
 from simsid.models.coders import PatchDecoder, PatchEncoder
 from simsid.models.generator import Generator, GeneratorOutput
 from simsid.models.inpainting import InpaintingBlock
@@ -43,122 +36,11 @@ from simsid.models.memory import (
     cosine_similarity,
     nearest_slot_euclidean,
 )
-from simsid.models.variation import VariationRange
 
-# The talk's augmentation of films: moved and scaled as a whole by 5 %, never flipped.
-FILM_JITTER: dict[str, Any] = {
-    "jitter_scale": 0.05,
-    "jitter_shift": 0.05,
-    "jitter_shear": 0.0,
-    "jitter_whole": True,
-}
 _MIN_CONTEXT_STD = 1e-3
 _LEVELS = 65
 _LESION_STREAM = 0x1E510
 _FILM_STEPS = 600  # lesion networks need steps, however few the films
-
-
-@dataclass(frozen=True)
-class SimSIDConfig:
-    """All numbers of ``simsid``; saved with the weights.
-
-    Attributes:
-        channels: encoder widths; the first at 1 / stem_stride of the patch, each next one halves.
-        decoder_channels: the same for both decoders, narrower: they are most of the work.
-        num_slots, top_k, read_scale, gumbel, shrink_threshold: the memory that rebuilds a patch.
-        signature_dim, signature_slots: the feature that scores are measured on, and how many slots
-            of it each region learns the posterior with.
-        scoring_slots: slots of each region that scores are measured against, consolidated from
-            the signatures of training normals.
-        space_aware: a memory for each region; without, all regions share one (the ablation).
-        inpaint_prob: share of patches in-painted in training (masked shortcut).
-        jitter_scale, jitter_shift, jitter_shear: augmentation, see ``jitter_patches``.
-        jitter_whole: move films as a whole, not each patch on its own.
-        lesion_channels: width of the lesion networks; 0 for none.
-        lesion_members: how many of them; their logits are averaged.
-        lesion_grafts: share of lesions that are grafts from another film, not opacities.
-        lesion_decay: of the running mean of their weights, a step; 0 reads the last weights.
-        lesion_variation: largest change of position and exposure that they are trained under.
-        context_slots: slots of each region in the memory of the lesion networks' features.
-        fusion: weight of each component in the default score.
-        reduce: 'max' when an anomaly sits in few regions, 'mean' when it is diffuse.
-        map_floor: see ``Detector``.
-    """
-
-    image_size: tuple[int, int] = (96, 96)
-    grid_size: tuple[int, int] = (3, 3)
-    channels: tuple[int, ...] = (32, 64, 128)
-    decoder_channels: tuple[int, ...] = (16, 32, 64)
-    stem_stride: int = 2
-    convs_per_level: int = 1
-    slot_dim: int = 128
-    signature_dim: int = 128
-    signature_slots: int = 100
-    num_slots: int = 100
-    top_k: int | None = 5
-    read_scale: float = 10.0
-    gumbel: float = 0.0
-    shrink_threshold: float = 0.0
-    scoring_slots: int = 64
-    posterior_scale: float = 10.0
-    space_aware: bool = True
-    inpainting: bool = True
-    inpaint_prob: float = 0.95
-    distillation: bool = True
-    stop_gradient: bool = True
-    standardise_input: bool = False
-    discriminator_channels: int = 16
-    weights: LossWeights = field(default_factory=LossWeights)
-    learning_rate: float = 2e-3
-    discriminator_learning_rate: float = 2e-4
-    weight_decay: float = 0.05
-    jitter_scale: float = 0.4
-    jitter_shift: float = 0.22
-    jitter_shear: float = 0.12
-    jitter_whole: bool = False
-    lesion_channels: int = 0
-    lesion_members: int = 1
-    lesion_grafts: float = 0.5
-    lesion_decay: float = 0.995
-    lesion_learning_rate: float = 2e-3
-    lesion_variation: VariationRange = field(default_factory=VariationRange)
-    context_slots: int = 64
-    fusion: tuple[tuple[str, float], ...] = ((FEATURE_DISTANCE, 1.0),)
-    reduce: str = "max"
-    map_floor: float = 0.2
-
-    @classmethod
-    def preset(
-        cls, preset: str, image_size: tuple[int, int], grid_size: tuple[int, int] | None
-    ) -> SimSIDConfig:
-        """Numbers for 'quick' (a minute on two cores) or 'paper' (the talk's sizes).
-
-        Without a grid the images are films, not DigitAnatomy: see :func:`_for_films`.
-
-        Raises:
-            ValueError: the image cannot be cut into patches of a multiple of 8 px, 16 for films.
-        """
-        if grid_size is None and preset == "quick":
-            return _for_films(cls, image_size)
-        check_preset(preset)
-        films = grid_size is None
-        grid_size = grid_size or default_grid(preset, image_size)
-        check_patches(image_size, grid_size, 16 if films else 8)
-        if preset == "paper":
-            widths = (32, 64, 128, 256, 512) if films else (32, 64, 128, 256)  # 4 levels, or 3
-            return cls(
-                image_size,
-                grid_size,
-                channels=widths,
-                decoder_channels=widths,
-                stem_stride=1,
-                convs_per_level=2,
-                slot_dim=256,
-                num_slots=200,
-                learning_rate=1e-3,
-                **(FILM_JITTER if films else {}),
-            )
-        return cls(image_size, grid_size)
 
 
 @contextmanager
@@ -173,49 +55,6 @@ def _own_stream(device: torch.device) -> Iterator[None]:
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed((seed + _LESION_STREAM) % 2**63)
         yield
-
-
-def _for_films(cls: type[SimSIDConfig], image_size: tuple[int, int]) -> SimSIDConfig:
-    """Radiographs: anomalies are diffuse, films differ in exposure, and lungs are no digits.
-
-    Chosen on validation splits and under shift, see docs/decisions/0007.
-    """
-    grid_size = default_grid("quick", image_size)
-    check_patches(image_size, grid_size, 16)
-    large = min(side // cells for side, cells in zip(image_size, grid_size, strict=True)) >= 48
-    return cls(
-        image_size,
-        grid_size,
-        stem_stride=4 if large else 2,
-        standardise_input=True,
-        **FILM_JITTER,
-        lesion_channels=24,
-        fusion=((LESION, 0.9), (CONTEXT_DISTANCE, 0.1)),
-        reduce="mean",
-        map_floor=1.0,
-    )
-
-
-def default_grid(preset: str, image_size: tuple[int, int]) -> tuple[int, int]:
-    """4x4, or fewer where patches would fall below 32 px; 2x2 as the talk in the paper's preset."""
-    most = 2 if preset == "paper" else 4
-    return tuple(min(most, max(1, side // 32)) for side in image_size)
-
-
-def check_preset(preset: str) -> None:
-    """Raise ValueError unless the preset is one that every detector has."""
-    if preset not in ("quick", "paper"):
-        raise ValueError(f"preset must be 'quick' or 'paper', not '{preset}'")
-
-
-def check_patches(image_size: tuple[int, int], grid_size: tuple[int, int], multiple: int) -> None:
-    """Raise ValueError unless each patch is a whole multiple of ``multiple`` px on both sides."""
-    for size, cells in zip(image_size, grid_size, strict=True):
-        if size % cells or (size // cells) % multiple:
-            raise ValueError(
-                f"an image of {image_size[0]}x{image_size[1]} px on a {grid_size[0]}x{grid_size[1]} grid "
-                f"does not give patches of a multiple of {multiple} px: choose another image or grid size"
-            )
 
 
 @register

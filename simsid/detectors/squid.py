@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from simsid.detectors.registry import register
-from simsid.detectors.simsid import FILM_JITTER, check_patches, check_preset, default_grid
+from simsid.detectors.simsid_config import FILM_JITTER, check_patches, check_preset, default_grid
 from simsid.detectors.space_aware import (
     FEATURE_DISTANCE,
     RECONSTRUCTION,

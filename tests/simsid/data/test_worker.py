@@ -266,7 +266,11 @@ def test_a_worker_that_cannot_start_says_so(monkeypatch):
     [
         ({}, b"", "decoder_failed"),
         ({"shape": [40, 40]}, b"123", "decoder_failed"),
-        ({"shape": [40, 40], "warnings": [], "format": "PNG", "surprise": 1}, bytes(6400), "constant"),
+        (
+            {"shape": [40, 40], "warnings": [], "format": "PNG", "surprise": 1},
+            bytes(6400),
+            "constant",
+        ),
         ({"shape": [40, 40]}, np.full(1600, 7, np.float32).tobytes(), "out_of_range"),
     ],
 )

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from simsid.detectors.simsid import SimSID, SimSIDConfig
+from simsid.detectors.simsid import SimSID
+from simsid.detectors.simsid_config import SimSIDConfig
 from simsid.detectors.squid import SQUID, SQUIDConfig
 from tests.simsid.training.tiny import blobs
 

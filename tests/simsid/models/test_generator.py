@@ -2,7 +2,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from simsid.detectors.simsid import SimSID, SimSIDConfig
+from simsid.detectors.simsid import SimSID
+from simsid.detectors.simsid_config import SimSIDConfig
 from simsid.detectors.squid import SQUID, SQUIDConfig
 from simsid.models.losses import (
     discriminator_loss,

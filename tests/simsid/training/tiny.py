@@ -3,7 +3,8 @@
 import numpy as np
 import torch
 
-from simsid.detectors.simsid import SimSID, SimSIDConfig
+from simsid.detectors.simsid import SimSID
+from simsid.detectors.simsid_config import SimSIDConfig
 from simsid.detectors.squid import SQUID, SQUIDConfig
 
 SIZE = {"image_size": (32, 32), "grid_size": (2, 2), "num_slots": 8, "top_k": 2, "slot_dim": 16}
