@@ -20,7 +20,7 @@ from simsid.errors import ImageError, SimsidError
 _EVENT = {"concurrency_limit": 2, "concurrency_id": "scoring", "api_visibility": "private"}
 _EVENT |= {"preprocess": False}
 _NO_EXAMPLES = (
-    "No examples: the terms of chest film collections do not let anybody pass films on. "
+    "No examples: the kit ships no films of patients. "
     "Drop a film of your own, or choose the DigitAnatomy model."
 )
 
