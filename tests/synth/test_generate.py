@@ -148,10 +148,20 @@ def test_pixels_do_not_depend_on_the_number_of_workers(config, made, tmp_path):
     assert again == json.loads((made / "manifest.json").read_text())
 
 
+def _heed_interrupts() -> None:
+    """A shell that runs the tests in the background has them ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start(out: Path, *more: str) -> subprocess.Popen:
     command = [sys.executable, "-m", "synth", "generate", "--out", str(out), "--train", "50000"]
     process = subprocess.Popen(
-        [*command, *more], cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True
+        [*command, *more],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=_heed_interrupts,
     )
     deadline = time.monotonic() + 60
     while not (out / "train/good/0100.png").exists():
