@@ -26,11 +26,6 @@ class MapScale:
     high: float = _DEFAULT_HIGH
 
     @classmethod
-    def from_normals(cls, maps: Float[np.ndarray, "n height width"]) -> MapScale:
-        """From the maps of normals; see :meth:`from_quantiles`."""
-        return cls.from_quantiles(*np.quantile(maps, (0.5, 0.99)).tolist())
-
-    @classmethod
     def from_quantiles(cls, median: float, top: float) -> MapScale:
         """Colour begins at ``top``, the value that 1 % of normal pixels exceed.
 
