@@ -138,6 +138,9 @@ def train(options: Namespace, path: Path) -> int:
         elif main_rank:
             _write_config(folder, options, detector.config)
         say(_opening(options, data, training, path))
+        unused = detector.unused_options()
+        if unused:
+            say(f"'{options.model}' has no use for: {', '.join(unused).replace('_', ' ')}")
         try:
             detector = training.run()
         except (TrainingInterrupted, KeyboardInterrupt):

@@ -38,8 +38,9 @@ _MIN_SHARE = 0.05  # of the median region: one that hardly varies must not drown
 class Detector(nn.Module, ABC):
     """Base of every registered detector.
 
-    Subclasses set ``name``, ``config_class`` and ``components`` and implement ``evidence``,
-    ``players`` and ``training_step``. The configuration has at least ``image_size``,
+    Subclasses set ``name``, ``config_class`` and ``components`` and implement ``evidence``, and
+    ``players`` and ``training_step`` where gradients train them; one that only looks at the
+    normals has no ``stages`` and does so in ``consolidate``. The configuration has at least ``image_size``,
     ``grid_size``, ``fusion`` (component, weight), ``reduce`` ('max', 'mean' over regions) and
     ``map_floor`` (how much of a region's score shows on pixels that look like the mean normal).
     """
@@ -49,6 +50,8 @@ class Detector(nn.Module, ABC):
     components: tuple[str, ...]
     default_epochs: ClassVar[dict[str, int]] = {"quick": 10, "paper": 100}
     training_only: ClassVar[tuple[str, ...]] = ()  # prefixes of weights that scoring never reads
+    growing: ClassVar[tuple[str, ...]] = ()  # buffers whose first axis is as long as the data made it
+    gives_reconstruction: ClassVar[bool] = True
 
     region_mean: Tensor
     region_std: Tensor
@@ -90,15 +93,15 @@ class Detector(nn.Module, ABC):
     def evidence(self, images: Float[Tensor, "batch 1 height width"]) -> Evidence:
         """Raw evidence of every component for these images, in evaluation mode."""
 
-    @abstractmethod
     def players(self, stage: str) -> dict[str, Player]:
         """The optimisers of a stage, by name."""
+        raise NotImplementedError(f"'{self.name}' says nothing of how to train its stage '{stage}'")
 
-    @abstractmethod
     def training_step(
         self, images: Float[Tensor, "batch 1 height width"], stage: str
     ) -> Iterator[tuple[str, dict[str, Tensor]]]:
         """Yield (player, losses) in turn; ``losses["loss"]`` is minimised before the next yield."""
+        raise NotImplementedError(f"'{self.name}' says nothing of how to train its stage '{stage}'")
 
     @classmethod
     def components_of(cls, config: Any) -> tuple[str, ...]:
@@ -111,7 +114,12 @@ class Detector(nn.Module, ABC):
         return cls.default_epochs[preset]
 
     def stages(self) -> Sequence[Stage]:
+        """Parts of training by gradients, in order; none where ``consolidate`` does everything."""
         return (Stage("joint"),)
+
+    def unused_options(self) -> tuple[str, ...]:
+        """Training options that mean nothing to this method: accepted, and said to be unused."""
+        return () if self.stages() else ("epochs", "batch_size", "precision")
 
     def begin_stage(self, stage: str) -> None:
         """Called before the first step of a stage (not again on resume within it)."""
@@ -292,6 +300,19 @@ class Detector(nn.Module, ABC):
         )
 
     # --- after training -------------------------------------------------------------------
+
+    def make_room(self, shapes: dict[str, tuple[int, ...]]) -> None:
+        """Bring the buffers named in ``growing`` to the lengths that saved weights have.
+
+        Args:
+            shapes: of the saved weights, by name; one that differs in another axis than the first
+                is left as it is, for the loader to refuse.
+        """
+        for name in self.growing:
+            owner, _, key = name.rpartition(".")
+            own, shape = self.get_buffer(name), shapes.get(name, ())
+            if len(shape) == own.ndim and tuple(shape[1:]) == own.shape[1:]:
+                setattr(self.get_submodule(owner), key, own.new_zeros(shape))
 
     @torch.no_grad()
     def round_weights(self) -> None:

@@ -229,6 +229,7 @@ def _tuples(value: Any) -> Any:
 
 def _load_weights(detector: Detector, path: Path, header: dict[str, Entry]) -> None:
     """Read the weights, once their header says that they are those of this network."""
+    detector.make_room({name: entry.shape for name, entry in header.items()})
     own = _kept(detector)
     if not any(name.startswith(_PLACEMENT) for name in header):  # from before that check
         own = {name: value for name, value in own.items() if not name.startswith(_PLACEMENT)}

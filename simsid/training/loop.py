@@ -275,6 +275,7 @@ class Training:
                     "resume with the same settings and data, or start a new run"
                 )
         try:
+            self.detector.make_room({k: tuple(v.shape) for k, v in content["model"].items()})
             self.detector.load_state_dict(content["model"])
         except RuntimeError as error:
             raise TrainingError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 
@@ -12,7 +13,7 @@ _WARM_UP = 0.15
 _FINAL_RATE = 0.01
 
 
-def share_epochs(stages: list[Stage] | tuple[Stage, ...], epochs: int) -> list[int]:
+def share_epochs(stages: Sequence[Stage], epochs: int) -> list[int]:
     """Epochs of each stage, in proportion to its share, at least one each."""
     total = sum(stage.share for stage in stages)
     return [max(1, round(epochs * stage.share / total)) for stage in stages]
