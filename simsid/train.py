@@ -141,6 +141,7 @@ def train(options: Namespace, path: Path) -> int:
         unused = detector.unused_options()
         if unused:
             say(f"'{options.model}' has no use for: {', '.join(unused).replace('_', ' ')}")
+        began = time.monotonic()
         try:
             detector = training.run()
         except (TrainingInterrupted, KeyboardInterrupt):
@@ -148,6 +149,7 @@ def train(options: Namespace, path: Path) -> int:
             return 130
         if not main_rank:
             return 0
+        seconds = None if options.resume else round(time.monotonic() - began, 2)
         detector = detector.cpu()
         if data.preprocessing is not None:
             detector.preprocessing = data.preprocessing
@@ -161,6 +163,7 @@ def train(options: Namespace, path: Path) -> int:
                 "steps": training.total_steps,
                 "device": str(training.device),
                 "autocast": training.accelerator.mixed_precision,
+                "seconds": seconds,
             },
         }
         detector.save(folder.model)

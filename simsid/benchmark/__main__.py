@@ -1,14 +1,16 @@
-"""``python -m simsid.benchmark speed | ablation | contamination | robustness``."""
+"""``python -m simsid.benchmark run | report | speed | ablation | contamination | robustness``."""
 
 from __future__ import annotations
 
 import sys
 
-from simsid.benchmark import ablation, contamination, robustness, speed
+from simsid.benchmark import ablation, contamination, report, robustness, run, speed
 from simsid.cli import run_command
 from simsid.errors import SimsidError
 
 _COMMANDS = {
+    "run": (run.main, "every model on every data set with every seed, ranked"),
+    "report": (report.main, "tables and plots of what run measured"),
     "speed": (speed.main, "images a second, and milliseconds by component"),
     "ablation": (ablation.main, "the method without each of its parts, at equal budget"),
     "contamination": (contamination.main, "the method trained on normals mixed with abnormals"),

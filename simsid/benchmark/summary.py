@@ -29,8 +29,8 @@ def summarise(
     Returns:
         ``case``, ``place``, ``acts_on``, ``seeds`` (that count), ``failed`` (messages), and for
         each score in ``scores``: ``mean``, ``std`` over seeds (None for one seed), ``ci`` (95 %
-        bootstrap interval over images of the mean over seeds), ``by_seed``, ``difference`` and
-        ``difference_ci``. In ``default``: mean and std of what the verdicts give.
+        bootstrap interval over images of the mean over seeds), ``by_seed``, ``difference``,
+        ``difference_ci`` and ``difference_p``. In ``default``: mean and std of what the verdicts give.
     """
     resampled: dict[tuple[str, int, str], np.ndarray] = {}
 
@@ -51,7 +51,7 @@ def summarise(
             if None in values:
                 continue
             drawn = np.mean([resamples(case.name, seed, score) for seed in good], axis=0)
-            scores[score] = _spread(values) | {"ci": list(interval_of(drawn))}
+            scores[score] = spread_of_seeds(values) | {"ci": list(interval_of(drawn))}
             if reference is not None and case.name != reference and paired:
                 scores[score] |= _difference(case.name, reference, paired, score, lines, resamples)
         return {
@@ -74,10 +74,29 @@ def _difference(
     """Case minus reference, over the seeds that both have, on the same images."""
     values = [lines[name, s]["auroc"][score] - lines[reference, s]["auroc"][score] for s in seeds]
     drawn = [resamples(name, s, score) - resamples(reference, s, score) for s in seeds]
+    drawn = np.mean(drawn, axis=0)
     return {
         "difference": float(np.mean(values)),
-        "difference_ci": list(interval_of(np.mean(drawn, axis=0))),
+        "difference_ci": list(interval_of(drawn)),
+        "difference_p": bootstrap_p(drawn),
     }
+
+
+def bootstrap_p(differences: Float[np.ndarray, " resamples"]) -> float:
+    """Two-sided p-value that a difference is zero: twice the rarer side, with one added to both."""
+    low = (1 + (differences <= 0).sum()) / (1 + len(differences))
+    high = (1 + (differences >= 0).sum()) / (1 + len(differences))
+    return float(min(1.0, 2 * min(low, high)))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """p-values adjusted for their number. Source: Holm, Scand. J. Statist. 1979."""
+    order = np.argsort(p_values, kind="stable")
+    adjusted, top = np.empty(len(order)), 0.0
+    for rank, index in enumerate(order):
+        top = max(top, min(1.0, (len(order) - rank) * p_values[index]))
+        adjusted[index] = top
+    return adjusted.tolist()
 
 
 def _verdicts(lines: list[dict[str, Any]]) -> dict[str, Any]:
@@ -89,11 +108,12 @@ def _verdicts(lines: list[dict[str, Any]]) -> dict[str, Any]:
         "false_alarms": [(line["normals_flagged"] or {}).get("share") for line in lines],
     }
     return {
-        name: _spread(values) if values and None not in values else None
+        name: spread_of_seeds(values) if values and None not in values else None
         for name, values in found.items()
     }
 
 
-def _spread(values: list[float]) -> dict[str, Any]:
+def spread_of_seeds(values: list[float]) -> dict[str, Any]:
+    """Mean, std over seeds (None for one seed), and the values."""
     std = float(np.std(values, ddof=1)) if len(values) > 1 else None
     return {"mean": float(np.mean(values)), "std": std, "by_seed": list(values)}
