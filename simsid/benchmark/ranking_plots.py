@@ -18,6 +18,7 @@ from simsid.evaluation.style import (
     KIND_COLOURS,
     KIND_DASHES,
     NORMAL,
+    log_if_wide,
     new_figure,
     save,
     shared_style,
@@ -111,8 +112,8 @@ def _scatter(axes: Axes, found: list[dict[str, Any]], key: str) -> None:
         axes.plot(x, y, "o", color=colour, ms=5)
         axes.annotate(entry["model"], (x, y), (4, 3 if place % 2 else -8), fontsize=6.5,
                       textcoords="offset points", color=FAINT if beaten else INK)  # fmt: skip
-    axes.set_xscale("log")
-    axes.margins(x=0.2, y=0.1)
+    axes.margins(x=0.25, y=0.1)
+    log_if_wide(axes, np.array([entry["cost"][key] for entry in found]), "x", decades=1)
 
 
 def _heat(axes: Axes, values: np.ndarray, rows: list[str], columns: list[str]) -> None:

@@ -27,7 +27,7 @@ from simsid.detectors import detector_class, detector_names
 from simsid.detectors.calibration import DEFAULT_FALSE_ALARM_RATE
 from simsid.errors import SimsidError
 from simsid.evaluate import pick_device
-from simsid.evaluation.evaluate import PARTS
+from simsid.evaluation.evaluate import PARTS, part_to_measure
 from simsid.files import write_text
 from simsid.map_scale import MapScale
 from simsid.prediction import Prediction
@@ -55,7 +55,7 @@ def make_parser() -> ArgumentParser:
     add("--budget", type=Literal["quick", "paper"], default="quick",
         help="quick: about a minute each on two CPU cores; paper: the sizes of the sources")  # fmt: skip
     add("--part", type=Literal[PARTS] | None, default=None,
-        help="part to measure on; default: validation where there is one: test stays unread")  # fmt: skip
+        help="part to measure on; default: test where there is one, else validation")  # fmt: skip
     add("--digits", type=str, default="strokes",
         help="glyphs of digitanatomy: strokes, optdigits, mnist, or an .npz")  # fmt: skip
     add("--digits-root", type=str | None, default=None, help="folder of mnist's idx files")
@@ -145,7 +145,7 @@ def _load(
     defaults = {"digits": "strokes", "digits_root": None, "difficulty": 0.0, "data_seed": 0}
     generator = {key: options[key] if given else defaults[key] for key in _GENERATOR}
     data = load_from_options(Namespace(**own, **generator))
-    return data, *labelled_part(data, options.part)
+    return data, *labelled_part(data, part_to_measure(data, options.part))
 
 
 def _describe(

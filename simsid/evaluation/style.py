@@ -79,9 +79,9 @@ def dash_of(kind: str, kinds: list[str]) -> object:
     return "-" if kind == "normal" else KIND_DASHES[kinds.index(kind) % len(KIND_DASHES)]
 
 
-def log_if_wide(axes: Axes, values: np.ndarray, axis: str = "y") -> bool:
-    """A logarithmic axis, labelled at powers of ten, for positive values over two decades."""
-    if values.min() <= 0 or values.max() / values.min() < 100:
+def log_if_wide(axes: Axes, values: np.ndarray, axis: str = "y", decades: int = 2) -> bool:
+    """A logarithmic axis, labelled at powers of ten, for positive values over so many decades."""
+    if values.min() <= 0 or values.max() / values.min() < 10**decades:
         return False
     (axes.set_yscale if axis == "y" else axes.set_xscale)("log")
     (axes.yaxis if axis == "y" else axes.xaxis).set_minor_formatter(NullFormatter())
