@@ -1,0 +1,128 @@
+"""The Benchmark tab: the committed results as a table to sort and as plots, each row's command."""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from demo.pictures import caption, data_url
+
+RESULTS = Path(__file__).resolve().parents[1] / "docs" / "benchmark"
+_FILE = "benchmark.json"
+_ALL = "all"
+_COLUMNS = {
+    "data": "str", "model": "str", "AUROC": "number", "low": "number", "high": "number",
+    "± seeds": "number", "seeds": "number", "AUPR": "number", "sensitivity": "number",
+    "false alarms": "number", "pixel AUROC": "number", "Dice": "number", "training s": "number",
+    "images/s": "number", "memory MB": "number", "folder MB": "number", "command": "str",
+}  # fmt: skip
+_WIDTHS = [120, 140, 80, 70, 70, 80, 70, 80, 100, 100, 100, 70, 90, 90, 100, 100, 420]
+_PLOTS = {
+    "roc": "ROC curves of every method on each data set; the legend names the six best",
+    "kinds": "Heat map of AUROC by method and kind of anomaly; the table has the same numbers",
+    "cost": "AUROC against training time and against scoring speed, a dot for each method",
+    "panels-digitanatomy": "The same anatomies with the anomaly map of every method side by side",
+}
+_NO_RESULTS = (
+    "No results are kept beside this page. To make them: "
+    "`python -m simsid.benchmark run --models all --out runs/ranking`, then "
+    "`python -m simsid.benchmark report runs/ranking --export docs/benchmark`."
+)
+
+
+def lay_out_benchmark(tab: gr.Tab, folder: Path = RESULTS) -> None:
+    """Table and plots of ``folder``, or how to make them; plots are sent when the tab is opened."""
+    results = read_results(folder)
+    if results is None:
+        gr.Markdown(_NO_RESULTS, elem_id="no-results")
+        return
+    rows = table_rows(results)
+    gr.Markdown(_words(results), elem_id="benchmark-words")
+    names = [_ALL, *dict.fromkeys(row[0] for row in rows)]
+    chosen = gr.Radio(names, value=_ALL, label="Data set", elem_id="benchmark-data")
+    table = gr.Dataframe(
+        rows,
+        headers=list(_COLUMNS),
+        datatype=list(_COLUMNS.values()),
+        interactive=False,
+        label="Methods; a heading sorts",
+        elem_id="benchmark-table",
+        column_widths=_WIDTHS,
+        max_height=520,
+        wrap=False,
+        buttons=[],
+    )
+    chosen.change(
+        lambda name: [row for row in rows if name in (_ALL, row[0])],
+        chosen,
+        table,
+        api_visibility="private",
+        show_progress="hidden",
+    )
+    plots = gr.HTML(elem_id="benchmark-plots")
+    tab.select(lambda: plots_html(folder), None, plots, api_visibility="private")
+
+
+def plots_html(folder: Path) -> str:
+    """Every plot that is there, with its words above it and as its alternative text."""
+    figures = ""
+    for name, words in _PLOTS.items():
+        file = folder / f"{name}.png"
+        if file.exists():
+            source, text = data_url(file.read_bytes()), escape(words, quote=True)
+            figures += f'{caption(text)}<img class="plot" src="{source}" alt="{text}">'
+    return figures
+
+
+def read_results(folder: Path) -> dict[str, Any] | None:
+    """What ``simsid.benchmark report --export`` left there; None where there is nothing."""
+    file = folder / _FILE
+    return json.loads(file.read_text("utf-8")) if file.exists() else None
+
+
+def table_rows(results: dict[str, Any]) -> list[list[object]]:
+    """A row of ``_COLUMNS`` for each method and data set that was measured."""
+    rows = []
+    for entry in results["entries"]:
+        auroc, cost = entry["auroc"], entry["cost"]
+        if auroc is None:
+            continue
+        quality = ("aupr", "sensitivity", "false_alarms", "pixel_auroc", "dice")
+        costs = ("train_seconds", "score_images_per_second", "peak_mb", "model_mb")
+        rows.append(
+            [
+                entry["dataset"],
+                entry["model"],
+                *(_rounded(value) for value in (auroc["mean"], *auroc["ci"], auroc["std"])),
+                entry["seeds"],
+                *(_rounded((entry[name] or {}).get("mean")) for name in quality),
+                *(_rounded(cost[name], 1) for name in costs),
+                entry["command"],
+            ]
+        )
+    return rows
+
+
+def _words(results: dict[str, Any]) -> str:
+    settings = results["settings"]
+    data = "; ".join(
+        f"**{name}**: {about['train']} normals to train, measured on its {about['part']} part "
+        f"(data {about['fingerprint']})"
+        for name, about in results["data"].items()
+    )
+    commits = ", ".join(commit[:12] for commit in results["commits"])
+    return (
+        f"Every method at the `{settings['budget']}` budget, trained on normals only. AUROC: mean "
+        "over seeds, with the 95 % interval over images and the standard deviation over seeds. "
+        f"Sensitivity and false alarms: at the threshold for a stated rate of "
+        f"{settings['false_alarm_rate']:.0%}. Each row's command repeats it.\n\n{data}. "
+        f"Commit {commits}. The whole report: `docs/benchmark/benchmark.md`."
+    )
+
+
+def _rounded(value: float | None, digits: int = 3) -> float | None:
+    return None if value is None else round(value, digits)

@@ -1,0 +1,55 @@
+"""The committed results, as the page shows them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from demo.benchmark_tab import RESULTS, plots_html, read_results, table_rows
+from simsid.benchmark.job import FORMAT_VERSION
+
+
+def results(entries: list[dict]) -> dict:
+    settings = {"budget": "quick", "false_alarm_rate": 0.05}
+    return {"format_version": FORMAT_VERSION, "settings": settings, "entries": entries}
+
+
+def entry(model: str, mean: float | None) -> dict:
+    auroc = None if mean is None else {"mean": mean, "std": 0.01, "ci": [mean - 0.1, mean + 0.1]}
+    quality = dict.fromkeys(("aupr", "sensitivity", "false_alarms", "pixel_auroc", "dice"))
+    cost = {"train_seconds": 61.23, "score_images_per_second": 300.0, "peak_mb": None}
+    return {
+        "dataset": "digitanatomy",
+        "model": model,
+        "seeds": 3,
+        "auroc": auroc,
+        "cost": cost | {"model_mb": 2.0},
+        "command": f"python -m simsid.train --model {model}",
+        **quality,
+    }
+
+
+def test_each_row_has_its_command_and_failed_methods_have_no_row() -> None:
+    rows = table_rows(results([entry("simsid", 0.9912), entry("ae", None)]))
+    assert len(rows) == 1
+    assert rows[0][:5] == ["digitanatomy", "simsid", 0.991, 0.891, 1.091]
+    assert rows[0][-1] == "python -m simsid.train --model simsid"
+    assert rows[0][12] == 61.2 and rows[0][14] is None
+
+
+def test_a_folder_without_results_shows_nothing_and_breaks_nothing(tmp_path: Path) -> None:
+    assert read_results(tmp_path) is None
+    assert plots_html(tmp_path) == ""
+
+
+def test_plots_have_alternative_texts_and_lie_inside_the_answer(tmp_path: Path) -> None:
+    (tmp_path / "roc.png").write_bytes(b"\x89PNG")
+    html = plots_html(tmp_path)
+    assert html.count("<img") == 1 and 'alt="ROC curves' in html and "base64," in html
+
+
+def test_committed_results_are_of_the_present_format_and_name_their_commit() -> None:
+    kept = json.loads((RESULTS / "benchmark.json").read_text("utf-8"))
+    assert kept["format_version"] == FORMAT_VERSION
+    assert kept["commits"] and all(len(commit.split("+")[0]) == 40 for commit in kept["commits"])
+    assert len(table_rows(kept)) >= 5

@@ -1,0 +1,129 @@
+"""The ranking from end to end, on a data set of a few images."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from simsid.benchmark import run as ranking
+from simsid.benchmark.__main__ import main
+from simsid.benchmark.job import FORMAT_VERSION, Job, run_job
+from simsid.benchmark.report import export
+from simsid.cli import run_command
+from simsid.errors import SimsidError
+from synth.__main__ import main as synth
+
+
+def command(*arguments: str) -> int:
+    return run_command(lambda: main(list(arguments)))
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("digits") / "set"
+    sizes = ("--train", "40", "--val", "24", "--test-normal", "12", "--test-per-kind", "4")
+    assert synth(["generate", "--out", str(root), *sizes]) in (0, None)
+    return root
+
+
+@pytest.fixture(scope="module")
+def ranked(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("ranked") / "out"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ranking, "run_job", one_breaks)
+        arguments = ("--models", "ae,memae", "--seeds", "1", "--device", "cpu", "--out", str(out))
+        assert command("run", "--data-root", f"digitanatomy={digits}", *arguments) == 0
+    return out
+
+
+def one_breaks(job: Job, *rest):
+    if job.model == "memae":
+        raise SimsidError("it broke")
+    return run_job(job, *rest)
+
+
+def test_one_model_that_fails_does_not_stop_the_rest(ranked: Path) -> None:
+    kept = json.loads((ranked / "benchmark.json").read_text(), parse_constant=pytest.fail)
+    first, last = kept["entries"]
+    assert first["model"] == "ae" and 0 <= first["auroc"]["mean"] <= 1
+    assert last["model"] == "memae" and last["failed"] == ["seed 0: SimsidError: it broke"]
+    assert kept["format_version"] == FORMAT_VERSION
+
+
+def test_quality_and_cost_stand_side_by_side_with_the_command(ranked: Path, digits: Path) -> None:
+    with open(ranked / "benchmark.csv", newline="") as file:
+        row = next(csv.DictReader(file))
+    assert float(row["train_seconds"]) > 0 and float(row["model_mb"]) > 0.1
+    assert float(row["score_images_per_second"]) > 0 and float(row["peak_mb"]) > 100
+    assert row["command"].startswith("python -m simsid.train --dataset digitanatomy --model ae")
+    assert str(digits) in row["command"]
+    page = (ranked / "benchmark.md").read_text()
+    assert "ae" in page and "1 failed" in page and "Holm" in page
+    for name in ("roc", "kinds", "cost", "panels-digitanatomy"):
+        assert (ranked / f"{name}.png").stat().st_size > 5000, name
+
+
+def test_the_same_command_goes_on_and_measures_what_is_missing(
+    ranked: Path, digits: Path, capsys: pytest.CaptureFixture
+) -> None:
+    arguments = ("--models", "ae", "--seeds", "1", "--device", "cpu", "--out", str(ranked))
+    lines = (ranked / "rows.jsonl").read_text()
+    assert command("run", "--data-root", f"digitanatomy={digits}", *arguments) == 0
+    assert "1 of 1 rows are done already" in capsys.readouterr().out
+    assert (ranked / "rows.jsonl").read_text() == lines
+
+
+def test_other_data_is_refused_with_both_fingerprints(ranked: Path, tmp_path: Path, capsys) -> None:
+    sizes = ("--train", "20", "--val", "12", "--test-normal", "6", "--test-per-kind", "2")
+    synth(["generate", "--out", str(tmp_path / "set"), "--seed", "5", *sizes])
+    arguments = ("--models", "ae", "--seeds", "1", "--out", str(ranked))
+    assert command("run", "--data-root", f"digitanatomy={tmp_path / 'set'}", *arguments) == 2
+    assert "would not compare" in capsys.readouterr().err
+
+
+def test_only_pictures_that_the_kit_drew_are_exported(ranked: Path, tmp_path: Path) -> None:
+    export(ranked, tmp_path / "drawn")
+    assert (tmp_path / "drawn" / "panels-digitanatomy.png").exists()
+    films = tmp_path / "films"
+    shutil.copytree(ranked, films)
+    described = json.loads((films / "data" / "digitanatomy.json").read_text())
+    described["made_by_the_kit"] = False
+    (films / "data" / "digitanatomy.json").write_text(json.dumps(described))
+    export(films, tmp_path / "kept")
+    assert (tmp_path / "kept" / "roc.png").exists()
+    assert not (tmp_path / "kept" / "panels-digitanatomy.png").exists()
+    assert "panels-digitanatomy" not in (tmp_path / "kept" / "benchmark.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--models", "nobody"), "unknown model 'nobody'"),
+        (("--datasets", "nothing"), "unknown data set 'nothing'"),
+        (("--data-root", "zhanglab"), "zhanglab=DIR"),
+        (("--seeds", "0"), "--seeds"),
+        (("--datasets", "zhanglab"), "needs --data-root"),
+    ],
+)
+def test_what_cannot_be_run_is_refused_before_anything_is_written(
+    arguments: tuple[str, ...], message: str, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert command("run", *arguments, "--out", str(tmp_path / "out")) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_training_that_fails_is_told_in_its_own_words(tmp_path: Path) -> None:
+    arguments = ("--dataset", "zhanglab", "--data-root", str(tmp_path / "nowhere"))
+    job = Job("zhanglab", "ae", 0, arguments, tmp_path / "run", tmp_path / "logs" / "ae")
+    with pytest.raises(SimsidError, match="nowhere"):
+        run_job(job, None, "validation", "cpu")
+
+
+def test_report_needs_rows(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert command("report", str(tmp_path)) == 2
+    assert "benchmark run" in capsys.readouterr().err
