@@ -25,7 +25,7 @@ from simsid.benchmark.output import Result, as_text, flat_rows, spread, write_re
 from simsid.benchmark.plots import draw_ablation
 from simsid.benchmark.rows import FULL, ROWS
 from simsid.benchmark.summary import summarise
-from simsid.benchmark.sweep import SweepInterrupted, run_sweep
+from simsid.benchmark.sweep import run_sweep
 from simsid.cli import parse
 from simsid.data.datasets import RadiographData
 from simsid.data.options import load_from_options
@@ -68,12 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
     settings = sweep_settings(_NAME, options, budget, data, part)
     measure = functools.partial(_measure, options.model, data, labelled, budget)
     with Journal(folder, settings) as journal:
-        try:
-            run_sweep(journal, cases, options.seeds, measure, print)
-            code = 0
-        except SweepInterrupted:
-            print("\nstopped; the same command goes on from here")
-            code = 130
+        code = run_sweep(journal, cases, options.seeds, measure, print)
         lines = journal.done()
         summary = summarise(cases, lines, labelled.labels, FULL)
         if not any(entry["seeds"] for entry in summary):

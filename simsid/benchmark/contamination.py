@@ -25,7 +25,7 @@ from simsid.benchmark.options import (
 from simsid.benchmark.output import Result, as_text, flat_rows, spread, write_result
 from simsid.benchmark.plots import draw_contamination
 from simsid.benchmark.summary import summarise
-from simsid.benchmark.sweep import SweepInterrupted, run_sweep
+from simsid.benchmark.sweep import run_sweep
 from simsid.cli import parse
 from simsid.data.datasets import RadiographData
 from simsid.data.load import GENERATED
@@ -77,12 +77,7 @@ def main(arguments: list[str] | None = None) -> int:
         return line | {"abnormal_in_training": mixtures.abnormal(case.place)}
 
     with Journal(folder, settings) as journal:
-        try:
-            run_sweep(journal, cases, options.seeds, measure, print)
-            code = 0
-        except SweepInterrupted:
-            print("\nstopped; the same command goes on from here")
-            code = 130
+        code = run_sweep(journal, cases, options.seeds, measure, print)
         summary = summarise(cases, journal.done(), labelled.labels, cases[0].name)
         if not any(entry["seeds"] for entry in summary):
             return code or 1

@@ -16,7 +16,7 @@ from simsid.benchmark.output import Result, as_text, write_result
 from simsid.benchmark.perturbations import PERTURBATIONS, perturb
 from simsid.benchmark.plots import draw_robustness
 from simsid.benchmark.summary import summarise
-from simsid.benchmark.sweep import SweepInterrupted, run_sweep
+from simsid.benchmark.sweep import run_sweep
 from simsid.cli import parse
 from simsid.data.options import load_from_options
 from simsid.detectors import Detector, load_model
@@ -74,12 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     cases = [case for _, case in changes.values()]
     with Journal(folder, settings) as journal:
-        try:
-            run_sweep(journal, cases, 1, score, print)
-            code = 0
-        except SweepInterrupted:
-            print("\nstopped; the same command goes on from here")
-            code = 130
+        code = run_sweep(journal, cases, 1, score, print)
         lines = journal.done()
         summary = summarise(cases, lines, labelled.labels, UNTOUCHED)
         rows = robustness_rows(summary, lines, labelled.labels, changes)

@@ -18,7 +18,7 @@ from simsid.benchmark.job import FORMAT_VERSION, Job, run_job, shown_images
 from simsid.benchmark.journal import Journal
 from simsid.benchmark.options import labelled_part, out_folder
 from simsid.benchmark.report import write_report
-from simsid.benchmark.sweep import SweepInterrupted, run_sweep
+from simsid.benchmark.sweep import run_sweep
 from simsid.cli import parse
 from simsid.data.datasets import LabelledImages, RadiographData
 from simsid.data.load import DATASETS, GENERATED
@@ -87,12 +87,7 @@ def main(arguments: list[str] | None = None) -> int:
             _describe(folder, name, data, part, labelled)
         cases = [Case(f"{name}/{model}") for name in datasets for model in models]
         measure = functools.partial(_measure, options, folder, roots, loaded, device)
-        try:
-            run_sweep(journal, cases, options.seeds, measure, print)
-            code = 0
-        except SweepInterrupted:
-            print("\nstopped; the same command goes on from here")
-            code = 130
+        code = run_sweep(journal, cases, options.seeds, measure, print)
         if any(line["ok"] for line in journal.done().values()):
             print(write_report(folder))
         else:

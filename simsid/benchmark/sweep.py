@@ -9,6 +9,7 @@ from typing import Any
 
 from simsid.benchmark.cases import Case
 from simsid.benchmark.journal import Journal
+from simsid.cli import INTERRUPTED
 from simsid.training import TrainingInterrupted
 
 Measure = Callable[[Case, int], dict[str, Any]]
@@ -17,13 +18,9 @@ Say = Callable[[str], None]
 _log = logging.getLogger(__name__)
 
 
-class SweepInterrupted(Exception):  # noqa: N818 - a request, not an error
-    """The user stopped the sweep; finished rows are kept."""
-
-
 def run_sweep(
     journal: Journal, cases: Sequence[Case], seeds: int, measure: Measure, say: Say
-) -> None:
+) -> int:
     """Measure each case with seeds 0 to ``seeds`` - 1, seed by seed, so that a stop leaves whole tables.
 
     Rows that failed in an earlier call are tried again.
@@ -32,8 +29,8 @@ def run_sweep(
         measure: gives the content of a journal line, see ``cases``.
         say: shows a line of progress.
 
-    Raises:
-        SweepInterrupted: Ctrl-C or SIGTERM.
+    Returns:
+        The exit code: 0, or 130 when the user stopped it; finished rows are kept.
     """
     plan = [(case, seed) for seed in range(seeds) for case in cases]
     done = {key: line for key, line in journal.done().items() if line["ok"]}
@@ -45,14 +42,16 @@ def run_sweep(
         key = {"case": case.name, "seed": seed}
         try:
             line = key | {"ok": True} | measure(case, seed)
-        except (TrainingInterrupted, KeyboardInterrupt) as error:
-            raise SweepInterrupted from error
+        except (TrainingInterrupted, KeyboardInterrupt):
+            say("\nstopped; the same command goes on from here")
+            return INTERRUPTED
         except Exception as error:  # a variant may break in any way; the others are still of use
             line = key | {"ok": False, "error": f"{type(error).__name__}: {error}"}
             _log.debug("%s failed", case.name, exc_info=True)
         journal.append(line)
         left = (time.monotonic() - started) / number * (len(waiting) - number)
         say(f"[{number}/{len(waiting)}] {_told(line)}; {_time(left)} left")
+    return 0
 
 
 def _told(line: dict[str, Any]) -> str:
