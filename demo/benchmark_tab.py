@@ -119,8 +119,8 @@ def _words(results: dict[str, Any]) -> str:
         f"Every method at the `{settings['budget']}` budget, trained on normals only. AUROC: mean "
         "over seeds, with the 95 % interval over images and the standard deviation over seeds. "
         f"Sensitivity and false alarms: at the threshold for a stated rate of "
-        f"{settings['false_alarm_rate']:.0%}. Each row's command repeats it.\n\n{data}. "
-        f"Commit {commits}. The whole report: `docs/benchmark/benchmark.md`."
+        f"{settings['false_alarm_rate']:.0%}. Each row's command repeats it. {results['note']}"
+        f"\n\n{data}. Commit {commits}. The whole report: `docs/benchmark/benchmark.md`."
     )
 
 

@@ -1,10 +1,11 @@
-"""``python -m simsid.benchmark run | report | speed | ablation | contamination | robustness``."""
+"""``python -m simsid.benchmark run | report | speed | ablation | contamination | robustness |
+patchcore``."""
 
 from __future__ import annotations
 
 import sys
 
-from simsid.benchmark import ablation, contamination, report, robustness, run, speed
+from simsid.benchmark import ablation, contamination, patchcore, report, robustness, run, speed
 from simsid.cli import run_command
 from simsid.errors import SimsidError
 
@@ -15,6 +16,7 @@ _COMMANDS = {
     "ablation": (ablation.main, "the method without each of its parts, at equal budget"),
     "contamination": (contamination.main, "the method trained on normals mixed with abnormals"),
     "robustness": (robustness.main, "a trained model's scores under changed films"),
+    "patchcore": (patchcore.main, "memory and time of PatchCore's kinds, and of anomalib's"),
 }
 
 

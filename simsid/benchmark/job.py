@@ -189,8 +189,15 @@ def _cost(
         "model_mb": sum(f.stat().st_size for f in RunFolder(job.folder).model.iterdir()) / 1e6,
         "parameters": results["model"]["parameters"],
         "device": training.get("device"),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
+        "cores": _cores(),
     }
+
+
+def _cores() -> int:
+    """What the training could use: cores of this process, or the threads it was allowed."""
+    found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    allowed = os.environ.get("OMP_NUM_THREADS", "")
+    return min(found or 1, int(allowed)) if allowed.isdigit() and int(allowed) else found or 1
 
 
 def shown_images(kinds: np.ndarray, most: int = 6) -> list[int]:

@@ -25,6 +25,7 @@ from simsid.evaluation.render import to_markdown
 from simsid.files import atomic_text, write_text
 
 NAME = "benchmark"
+_NOTE = "note.txt"
 _WORDS = (
     "Highest mean AUROC first. ± is the standard deviation over training seeds; intervals are 95 % "
     "bootstrap intervals over the measured images, of the mean over seeds. *Difference* is to the "
@@ -53,6 +54,8 @@ def make_parser() -> ArgumentParser:
     add("folder", type=str, help="the --out of `run`")
     add("--export", type=str | None, default=None,
         help="also copy tables and plots there, without pictures of films")  # fmt: skip
+    add("--note", type=str | None, default=None,
+        help="what readers must know of these runs; kept in the folder")  # fmt: skip
     return parser
 
 
@@ -68,6 +71,8 @@ def main(arguments: list[str] | None = None) -> int:
         raise SimsidError(
             f"no rows in {folder}: give the --out of `python -m simsid.benchmark run`"
         )
+    if options.note is not None:
+        write_text(folder / _NOTE, options.note.strip() + "\n")
     print(write_report(folder))
     if options.export:
         print(f"exported: {export(folder, Path(options.export))}")
@@ -95,6 +100,7 @@ def write_report(folder: Path) -> str:
     _write_csv(folder / f"{NAME}.csv", entries)
     content = {
         "format_version": FORMAT_VERSION,
+        "note": _note(folder),
         "settings": settings,
         "data": {n: {k: data[n][k] for k in ("fingerprint", "part", "train")} for n in entries},
         "commits": sorted({c for found in entries.values() for e in found for c in e["commits"]}),
@@ -106,6 +112,11 @@ def write_report(folder: Path) -> str:
     best = [f"{name}: {found[0]['model']} {spread(found[0]['auroc'], True)}"
             for name, found in entries.items()]  # fmt: skip
     return "\n".join(["first by AUROC:", *best, f"table: {folder / f'{NAME}.md'}"])
+
+
+def _note(folder: Path) -> str:
+    file = folder / _NOTE
+    return file.read_text("utf-8").strip() if file.exists() else ""
 
 
 def export(folder: Path, target: Path) -> Path:
@@ -186,7 +197,7 @@ def _page(
     )  # fmt: skip
     sections += [
         Section("Plots", plots),
-        Section("Limits", _LIMITS),
+        Section("Limits", (*filter(None, [_note(folder)]), *_LIMITS)),
         Section("Commands", (Table(("data", "model", "command of seed 0"), commands),)),
         Section("How this was made", (Table(("what", "value"), rows),)),
     ]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 
 from simsid.benchmark.cases import Case
+from simsid.detectors.region_patchcore_config import GLOBAL, REGION
 from simsid.detectors.space_aware import (
     CONTEXT_DISTANCE,
     DISCRIMINATOR,
@@ -43,6 +44,15 @@ _TALK = (
     Case("without shrinkage", _WITHOUT_SHRINKAGE, acts_on=_REBUILT),
 )
 
+_UNALIGNED, _UNMASKED, _GLOBAL_ONLY = {"align": False}, {"masking": False}, {"regions": False}
+
+
+def _shared(region: int) -> Case:
+    """Region to global memory in another proportion than 6 : 4."""
+    weights = [[REGION, float(region)], [GLOBAL, 10.0 - region]]
+    return Case(f"region to global {region} : {10 - region}", {"fusion": weights})
+
+
 ROWS: dict[str, tuple[Case, ...]] = {
     "simsid": (
         *_TALK,
@@ -64,5 +74,19 @@ ROWS: dict[str, tuple[Case, ...]] = {
         *_TALK,
         Case("without hierarchical memory", {"decoder_memories": False}, acts_on=_REBUILT),
         Case("without adversarial loss", {"weights": {"adversarial": 0.0}}, acts_on=_REBUILT),
+    ),
+    "patchcore": (
+        Case("without pretraining", {"pretraining": False}),
+        Case("without re-weighting", {"neighbours": 1}),
+    ),
+    # Figures 12 to 14 of the paper; the scores of either memory alone stand in every row.
+    "region-patchcore": (
+        Case("without alignment", _UNALIGNED),
+        Case("without masking", _UNMASKED),
+        Case("without regions", _GLOBAL_ONLY),
+        Case("without alignment and masking", _UNALIGNED | _UNMASKED),
+        Case("PatchCore alone", _UNALIGNED | _UNMASKED | _GLOBAL_ONLY),
+        *(_shared(region) for region in (2, 4, 8)),
+        Case("without pretraining", {"pretraining": False}),
     ),
 }

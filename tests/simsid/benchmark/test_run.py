@@ -124,6 +124,13 @@ def test_a_training_that_fails_is_told_in_its_own_words(tmp_path: Path) -> None:
         run_job(job, None, "validation", "cpu")
 
 
+def test_a_note_for_readers_stays_with_the_rows(ranked: Path) -> None:
+    assert command("report", str(ranked), "--note", "A machine shared with other work.") == 0
+    assert command("report", str(ranked)) == 0
+    assert "- A machine shared with other work." in (ranked / "benchmark.md").read_text()
+    assert json.loads((ranked / "benchmark.json").read_text())["note"].startswith("A machine")
+
+
 def test_report_needs_rows(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert command("report", str(tmp_path)) == 2
     assert "benchmark run" in capsys.readouterr().err
