@@ -5,8 +5,9 @@ from __future__ import annotations
 import gradio as gr
 
 import simsid
-from demo.inference import Inference
+from demo.components import guarded
 from demo.privacy import ABANDONED_SECONDS, KEEP_FILM_SECONDS
+from demo.shelf import ModelShelf
 from simsid.evaluation.provenance import kit_commit
 
 _ABOUT = """
@@ -40,7 +41,7 @@ simsid kit {version}, commit {commit}. For programs: the endpoints `/score`, `/s
 """
 
 
-def lay_out_about(inference: Inference, model: gr.Dropdown) -> None:
+def lay_out_about(shelf: ModelShelf, model: gr.Dropdown) -> None:
     """Text about the page, and the card of the chosen model."""
     gr.Markdown(
         _ABOUT.format(
@@ -52,5 +53,12 @@ def lay_out_about(inference: Inference, model: gr.Dropdown) -> None:
         elem_id="about",
     )
     gr.Markdown("## Model card of the chosen model")
-    card = gr.Markdown(inference.card(model.value), elem_id="card")
-    model.change(inference.card, model, card, api_visibility="private", show_progress="hidden")
+    card = gr.Markdown(shelf.card(model.value), elem_id="card")
+    model.change(
+        guarded(shelf.card),
+        model,
+        card,
+        api_visibility="private",
+        preprocess=False,
+        show_progress="hidden",
+    )

@@ -1,4 +1,4 @@
-"""Named endpoints for programs; pictures are base64 PNG inside the answer, nothing is left behind."""
+"""Named endpoints for programs, also as MCP tools. Pictures are base64 PNG inside the answer."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from demo.components import guarded
 from demo.digits import ORDER, build
 from demo.inference import FilmResult, Inference, refusal
 from demo.pictures import png_bytes
-from demo.privacy import MAX_FILES, UploadFolder
+from demo.privacy import MAX_FILE_BYTES, MAX_FILES, UploadFolder
 from demo.words import SCORED
 from simsid.errors import ImageError
 from simsid.map_scale import overlay
 
 _LIMIT = {"concurrency_limit": 2, "concurrency_id": "scoring"}
+_NO_FILM = "the file is neither a film in base64 nor an upload; addresses are never fetched"
 
 
 def add_endpoints(inference: Inference, uploads: UploadFolder) -> None:
@@ -26,26 +27,35 @@ def add_endpoints(inference: Inference, uploads: UploadFolder) -> None:
 
     def read(file: Any, model: str) -> FilmResult:
         try:
-            data = uploads.take(_path(file))
+            data = film_bytes(file, uploads)
         except ImageError as error:
             return refusal(error)
         return inference.score_bytes(data, model)
 
-    def score(file: dict, model: str = default) -> dict:
+    def score(file: dict | str, model: str = default) -> dict:
         """Score one film. Higher = more abnormal.
 
         Args:
-            file: a film as ``gradio_client.handle_file`` gives it.
+            file: a film as base64 or data URL; or uploaded, as ``gradio_client.handle_file`` does.
             model: one of the page's models.
 
         Returns:
-            status ('ok' or a reason code), message, score, percentile, p_value, verdict,
-            false_alarm_rate, num_normals, regions (rows of scores), map_png (film under its map).
+            status ('ok' or a reason code), message, model, commit (of a Hub's model), score,
+            percentile, p_value, verdict, false_alarm_rate, num_normals, regions (rows of scores),
+            map_png (film under its map).
         """
         return _as_json(read(file, model), inference)
 
-    def score_batch(files: list, model: str = default) -> list:
-        """Score up to 64 films; the answers of ``/score``, in the same order, without maps."""
+    def score_batch(files: list[dict | str], model: str = default) -> list:
+        """Score up to 64 films. Higher = more abnormal.
+
+        Args:
+            files: films, each as for ``/score``.
+            model: one of the page's models.
+
+        Returns:
+            the answers of ``/score``, in the same order, without maps.
+        """
         if not isinstance(files, list) or len(files) > MAX_FILES:
             raise gr.Error(f"files must be a list of at most {MAX_FILES}", print_exception=False)
         return [_as_json(read(file, model), None) for file in files]
@@ -77,18 +87,19 @@ def add_endpoints(inference: Inference, uploads: UploadFolder) -> None:
             "changed": list(anatomy.changed),
         }
 
-    def explain(file: dict, row: int, col: int, model: str = default) -> dict:
+    def explain(file: dict | str, row: int, col: int, model: str = default) -> dict:
         """Why a region of a film scored as it did.
 
         Args:
-            file: a film as ``gradio_client.handle_file`` gives it.
+            file: a film as base64 or data URL; or uploaded, as ``gradio_client.handle_file`` does.
             row: of the region, from 0.
             col: of the region, from 0.
             model: one of the page's models.
 
         Returns:
-            status, message, region_score, patch_png, inpainted_png, slots (indices), weights and
-            slot_pngs of the remembered normal patterns it was rebuilt from, strongest first.
+            status, message, model, commit (of a Hub's model), region_score, patch_png,
+            inpainted_png, slots (indices), weights and slot_pngs of the remembered normal
+            patterns it was rebuilt from, strongest first.
         """
         result = read(file, model)
         if result.status != SCORED:
@@ -101,6 +112,8 @@ def add_endpoints(inference: Inference, uploads: UploadFolder) -> None:
         return {
             "status": result.status,
             "message": result.message,
+            "model": result.model,
+            "commit": result.commit,
             "region_score": float(result.regions[row, col]),
             "patch_png": _base64(why.patch),
             "inpainted_png": None if why.inpainted is None else _base64(why.inpainted),
@@ -114,7 +127,7 @@ def add_endpoints(inference: Inference, uploads: UploadFolder) -> None:
 
 
 def _as_json(result: FilmResult, inference: Inference | None) -> dict:
-    names = ("status", "message", "score", "percentile", "p_value", "verdict")
+    names = ("status", "message", "model", "commit", "score", "percentile", "p_value", "verdict")
     answer = {name: getattr(result, name) for name in (*names, "false_alarm_rate", "num_normals")}
     answer["regions"] = None if result.regions is None else result.regions.tolist()
     if inference is not None and result.status == SCORED:
@@ -123,8 +136,30 @@ def _as_json(result: FilmResult, inference: Inference | None) -> dict:
     return answer
 
 
-def _path(file: Any) -> object:
-    return file.get("path") if isinstance(file, dict) else file
+def film_bytes(file: Any, uploads: UploadFolder) -> bytes:
+    """The bytes of a film that a program gives: an upload, which is deleted, or base64.
+
+    An address is neither, and nothing is ever fetched.
+
+    Raises:
+        ImageError: missing, empty or too_large.
+    """
+    if isinstance(file, dict):
+        return uploads.take(file.get("path"))
+    if not isinstance(file, str):
+        raise ImageError("missing", _NO_FILM)
+    if file.startswith(str(uploads.path)):
+        return uploads.take(file)
+    text = file.partition(",")[2] if file.startswith("data:") else file
+    if len(text) > -(-MAX_FILE_BYTES // 3) * 4:
+        raise ImageError("too_large", f"the file is larger than {MAX_FILE_BYTES >> 20} MiB")
+    try:
+        data = base64.b64decode(text, validate=True)
+    except ValueError:
+        raise ImageError("missing", _NO_FILM) from None
+    if not data:
+        raise ImageError("empty", "the file is empty (0 bytes)")
+    return data
 
 
 def _base64(picture: np.ndarray) -> str:

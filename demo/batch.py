@@ -14,6 +14,7 @@ from simsid.map_scale import overlay
 COLUMNS = ("film", "picture", "score", "percentile", "p", "verdict", "note")
 TYPES = ("number", "html", "number", "number", "number", "str", "str")
 _CSV = ("film", "score", "percentile", "p_value", "verdict", "status", "message")
+_CSV += ("model", "commit")
 
 
 def table_rows(results: list[FilmResult]) -> list[list[object]]:
@@ -40,13 +41,14 @@ def downloads(results: list[FilmResult], inference: Inference) -> str:
 
 
 def csv_of(results: list[FilmResult]) -> bytes:
-    """The columns of ``simsid.score``, with a number for the file."""
+    """The columns of ``simsid.score``, with a number for the file, and the model."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(_CSV)
     for number, r in enumerate(results, 1):
         numbers = ("" if v is None else repr(v) for v in (r.score, r.percentile, r.p_value))
-        writer.writerow([number, *numbers, r.verdict or "", r.status, r.message])
+        made_by = (r.model or "", r.commit or "")
+        writer.writerow([number, *numbers, r.verdict or "", r.status, r.message, *made_by])
     return out.getvalue().encode()
 
 

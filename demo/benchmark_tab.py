@@ -20,7 +20,7 @@ _COLUMNS = {
     "false alarms": "number", "pixel AUROC": "number", "Dice": "number", "training s": "number",
     "images/s": "number", "memory MB": "number", "folder MB": "number", "command": "str",
 }  # fmt: skip
-_WIDTHS = [120, 140, 80, 70, 70, 80, 70, 80, 100, 100, 100, 70, 90, 90, 100, 100, 420]
+_WIDTHS = [130, 140, 90, 80, 80, 100, 80, 80, 120, 130, 130, 80, 120, 110, 120, 120, 900]
 _PLOTS = {
     "roc": "ROC curves of every method on each data set; the legend names the six best",
     "kinds": "Heat map of AUROC by method and kind of anomaly; the table has the same numbers",
@@ -43,7 +43,9 @@ def lay_out_benchmark(tab: gr.Tab, folder: Path = RESULTS) -> None:
     rows = table_rows(results)
     gr.Markdown(_words(results), elem_id="benchmark-words")
     names = [_ALL, *dict.fromkeys(row[0] for row in rows)]
-    chosen = gr.Radio(names, value=_ALL, label="Data set", elem_id="benchmark-data")
+    chosen = gr.Radio(
+        names, value=_ALL, label="Data set", elem_id="benchmark-data", visible=len(names) > 2
+    )
     table = gr.Dataframe(
         rows,
         headers=list(_COLUMNS),

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import secrets
+import sys
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, NoReturn
 
 import gradio as gr
+import gradio.mcp
 import numpy as np
-from gradio import route_utils, routes
-from gradio.components.imageslider import SliderData
+from gradio import processing_utils, queueing, route_utils, routes
 from gradio.data_classes import ImageData
+from starlette.datastructures import FormData
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from demo.mcp_tools import ToolServer
 from demo.pictures import data_url, png_bytes
 from demo.privacy import MAX_FILES, random_name
 from demo.words import FAILED
@@ -31,19 +36,8 @@ def inline_image(**options: Any) -> gr.Image:
     return image
 
 
-def inline_slider(**options: Any) -> gr.ImageSlider:
-    """Two images under a slider, both inside the answer."""
-    slider = gr.ImageSlider(**options)
-    slider.postprocess = _inline_pair
-    return slider
-
-
 def _inline(value: np.ndarray | None) -> ImageData | None:
     return None if value is None else ImageData(url=data_url(png_bytes(value)))
-
-
-def _inline_pair(value: tuple[np.ndarray, np.ndarray] | None) -> SliderData | None:
-    return None if value is None else SliderData(root=tuple(map(_inline, value)))
 
 
 class NamelessUploads(route_utils.GradioMultiPartParser):
@@ -56,6 +50,16 @@ class NamelessUploads(route_utils.GradioMultiPartParser):
         super().on_headers_finished()
         if self._current_part.file is not None:
             self._current_part.file.filename = random_name(self._current_part.file.filename or "")
+
+    async def parse(self) -> FormData:
+        """Leaves nothing of an upload that is broken off."""
+        try:
+            return await super().parse()
+        except BaseException:
+            for file in self._files_to_close_on_error:
+                with contextlib.suppress(OSError):
+                    os.unlink(file.name)
+            raise
 
 
 class SameOriginOnly:
@@ -72,6 +76,25 @@ def tighten_gradio() -> None:
     """Put our own parts in the place of Gradio's where it has no setting for what we promise."""
     route_utils.GradioMultiPartParser = NamelessUploads
     routes.CustomCORSMiddleware = SameOriginOnly
+    gradio.mcp.GradioMCPServer = ToolServer
+    for module in (queueing, routes, route_utils):
+        module.traceback = KindOnly
+    # Wherever a file may stand, an address may too, and would be fetched.
+    processing_utils.async_ssrf_protected_get = _fetch_nothing
+    processing_utils.async_ssrf_protected_download = _fetch_nothing
+
+
+class KindOnly:
+    """Stands where Gradio prints tracebacks, which quote paths and visitors' values."""
+
+    @staticmethod
+    def print_exc() -> None:
+        """Log the kind of the exception that is being handled."""
+        _log.error("request failed: %s", type(sys.exc_info()[1]).__name__)
+
+
+async def _fetch_nothing(url: str, cache_dir: str | None = None) -> NoReturn:
+    raise gr.Error("addresses are never fetched", print_exception=False)
 
 
 def guarded(function: Callable) -> Callable:

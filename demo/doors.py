@@ -2,39 +2,47 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
+import logging
 import os
+import re
 import socket
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from demo.privacy import MAX_FILE_BYTES, MAX_FILES
-from demo.words import BUSY
+from demo.words import BUSY, FAILED
 from simsid.errors import SimsidError
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_HOST_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]")
+_HOST = re.compile(r"(\[[0-9a-f]*:[0-9a-f:.]*\]|[a-z0-9._-]+)(:[0-9]{1,5})?")
+_OWN = (None, "same-origin", "none")  # what Sec-Fetch-Site says when no other page asks
+_SCHEMES = ("http", "https")
+_MAX_HEADERS = 2**15
 _MAX_BODY = 2**20
 _MAX_UPLOAD = MAX_FILES * MAX_FILE_BYTES
+MAX_TOOL_CALL = -(-MAX_FILE_BYTES // 3) * 4 + _MAX_BODY  # one film in base64, and a little more
 _PAGE = frozenset({"/", "/config", "/theme.css", "/favicon.ico", "/robots.txt", "/manifest.json"})
 _ENTRANCE = frozenset({"/login", "/login/", "/logout"})
 _UNDER = ("/assets/", "/svelte/", "/static/")
 _API = "/gradio_api"
 _API_PAGES = frozenset(
-    {"/info", "/info/", "/app_id", "/user", "/login_check", "/token", "/startup-events", "/cancel"}
+    {"/info", "/info/", "/app_id", "/user", "/login_check", "/startup-events", "/cancel"}
     | {"/theme.css", "/upload", "/upload_progress", "/reset", "/queue/join", "/queue/data"}
+    | {"/mcp", "/mcp/", "/mcp/schema"}
 )
-_API_UNDER = ("/heartbeat/", "/call/", "/queue/")
+_CALL = re.compile(r"/call/(v2/)?(score|score_batch|generate|explain)(/[0-9a-f]*)?")
 _POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
     "connect-src 'self' data:; worker-src 'self' blob:; object-src 'none'; base-uri 'self'; "
     "form-action 'self'; frame-ancestors {frames}"
 )
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -58,10 +66,11 @@ class Doors:
 
     def allows_host(self, host: str) -> bool:
         """Whether a Host header is ours. A bare address cannot be rebound, a foreign name can."""
-        if not set(host) <= _HOST_LETTERS:
+        match = _HOST.fullmatch(host.lower())
+        if match is None:
             return False
-        name = urlsplit(f"//{host}").hostname or ""
-        if name in LOOPBACK or name in self.names or name == self.host:
+        name = match[1].strip("[]")
+        if name in LOOPBACK or name in (own.lower() for own in (*self.names, self.host)):
             return True
         return not self.is_local and _is_address(name)
 
@@ -73,8 +82,9 @@ def open_doors(host: str | None, names: list[str], password: str | None, no_auth
         SimsidError: another host than this machine, without a password or an explicit no.
     """
     if os.environ.get("SPACE_ID"):
-        space = os.environ.get("SPACE_HOST", "")
-        return Doors(host or "0.0.0.0", (*names, *([space] if space else [])), public=True)
+        # With a domain of its own, a Space has several names, with commas between.
+        own = os.environ.get("SPACE_HOST", "").replace(",", " ").split()
+        return Doors(host or "0.0.0.0", (*names, *own), public=True)
     doors = Doors(host or "127.0.0.1", tuple(names))
     if doors.is_local or password or no_auth:
         own = () if doors.is_local else (socket.gethostname(), socket.getfqdn())
@@ -104,31 +114,55 @@ class Doorkeeper:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
-            return
-        reason = "not here" if scope["type"] != "http" else self._objection(scope)
-        if reason is not None:
-            if scope["type"] == "http":
-                status = 404 if reason == "not here" else 413 if "large" in reason else 403
-                await PlainTextResponse(reason, status)(scope, receive, self._dressed(scope, send))
-            return
-        limit = _MAX_UPLOAD if _is_upload(scope) else _MAX_BODY
-        await self.app(scope, _counted(receive, limit), self._dressed(scope, send))
+        elif scope["type"] != "http":
+            await send({"type": "websocket.close"})
+        elif (reason := self._objection(scope)) is not None:
+            status = 404 if reason == "not here" else 413 if "large" in reason else 403
+            await PlainTextResponse(reason, status)(scope, receive, self._dressed(scope, send))
+        else:
+            await self._let_in(scope, _counted(receive, _limit(scope)), self._dressed(scope, send))
+
+    async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """What goes wrong inside ends here: its traceback would quote paths and visitors' values."""
+        started = False
+
+        async def noted(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, noted)
+        except Exception as error:
+            _log.error("request failed: %s", type(error).__name__)
+            with contextlib.suppress(Exception):
+                end = {"type": "http.response.body"}
+                await (
+                    send(end) if started else PlainTextResponse(FAILED, 500)(scope, receive, send)
+                )
 
     def _objection(self, scope: Scope) -> str | None:
         headers = Headers(scope=scope)
-        host, origin = headers.get("host", ""), headers.get("origin")
-        if not self.doors.allows_host(host):
+        host = headers.get("host", "").lower()
+        # Gradio builds the addresses of its own files and routes from these.
+        forwarded = headers.get("x-forwarded-host", host).split(",")[0].strip()
+        if not (self.doors.allows_host(host) and self.doors.allows_host(forwarded)):
             return "foreign host"
-        if origin is not None and urlsplit(origin).netloc != host:
+        if "x-gradio-server" in headers:
+            return "foreign host"
+        origin = headers.get("origin", f"http://{host}").lower()
+        if origin not in {f"{scheme}://{own}" for scheme in _SCHEMES for own in (host, forwarded)}:
             return "foreign origin"
         path = scope["path"]
-        if path not in _PAGE and headers.get("sec-fetch-site") == "cross-site":
+        if path not in _PAGE and headers.get("sec-fetch-site") not in _OWN:
             return "foreign origin"
         if not _is_open(path):
             return "not here"
+        if sum(len(name) + len(value) for name, value in headers.raw) > _MAX_HEADERS:
+            return "too large"
         length = headers.get("content-length", "0")
-        limit = _MAX_UPLOAD if _is_upload(scope) else _MAX_BODY
-        return "too large" if not length.isdigit() or int(length) > limit else None
+        fits = length.isascii() and length.isdigit() and int(length) <= _limit(scope)
+        return None if fits else "too large"
 
     def _dressed(self, scope: Scope, send: Send) -> Send:
         """Headers on every answer; a full queue becomes a plain sentence."""
@@ -159,8 +193,10 @@ async def _nothing() -> Message:
     return {"type": "http.disconnect"}
 
 
-def _is_upload(scope: Scope) -> bool:
-    return scope["path"] == f"{_API}/upload"
+def _limit(scope: Scope) -> int:
+    """How many bytes a body may have here."""
+    routes = {f"{_API}/upload": _MAX_UPLOAD, f"{_API}/mcp": MAX_TOOL_CALL}
+    return routes.get(scope["path"].rstrip("/"), _MAX_BODY)
 
 
 def _is_open(path: str) -> bool:
@@ -169,7 +205,8 @@ def _is_open(path: str) -> bool:
         return False
     if path.startswith(f"{_API}/"):
         rest = path.removeprefix(_API)
-        return rest in _API_PAGES or rest.startswith(_API_UNDER)
+        named = _CALL.fullmatch(rest) is not None  # the page's own events have no such address
+        return named or rest in _API_PAGES or rest.startswith("/heartbeat/")
     return path in _PAGE | _ENTRANCE or path.startswith(_UNDER)
 
 

@@ -5,25 +5,25 @@ Every film is scored alone, so that page, API and Python agree to the bit whatev
 
 from __future__ import annotations
 
-import threading
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
-import hub
+from demo.accelerator import on_gpu, place
 from demo.pictures import png_bytes
+from demo.shelf import ModelShelf
 from demo.words import SCORED, finding_in_words, note_in_words, remedy_for
 from simsid.data.decode.worker import DecodingWorker
 from simsid.detectors import Detector
 from simsid.detectors.contract import Explanation
 from simsid.detectors.placement import REFUSE
-from simsid.errors import ImageError, ModelFolderError
+from simsid.errors import ImageError
 from simsid.map_scale import MapScale, map_scale
 from simsid.scoring import check_placement, prepare_image, score_images, verdicts
 
 MAX_PIXELS = 50_000_000
+_GPU_SECONDS = 15  # most of it for the first call of a process; a film takes far less than one
 _NEUTRAL_NAME = "the file"  # what stands in messages: never the visitor's file name
 
 
@@ -54,6 +54,7 @@ class FilmResult:
     Attributes:
         status: 'ok', or the stable code of why there is no score.
         message: reason and remedy of a refusal, or notes on a film that was scored.
+        model, commit: what looked at it; a bundled model has no commit, an unread file neither.
         film: as the model sees it; None when refused, and so is everything below.
         score, percentile, p_value: see ``simsid.prediction.Prediction``.
         verdict: 'normal', 'abnormal' or 'undecided'.
@@ -65,6 +66,8 @@ class FilmResult:
 
     status: str
     message: str
+    model: str | None = None
+    commit: str | None = None
     film: Film | None = None
     score: float | None = None
     percentile: float | None = None
@@ -78,32 +81,29 @@ class FilmResult:
 
 
 class Inference:
-    """Models that are opened when first asked for, and a limited process that decodes. Thread-safe."""
+    """The models of a shelf, and a limited process that decodes. Thread-safe.
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._detectors: dict[str, Detector] = {}
+    Args:
+        shelf: models by name; by default the bundled ones.
+    """
+
+    def __init__(self, shelf: ModelShelf | None = None) -> None:
+        self.shelf = shelf or ModelShelf()
         self._worker = DecodingWorker()
+        self.score_film = on_gpu(self.score_film, _GPU_SECONDS)
+        self.explain = on_gpu(self.explain, _GPU_SECONDS)
 
-    @staticmethod
-    def models() -> list[str]:
+    def models(self) -> list[str]:
         """Names that visitors may choose from; no other name and no path is ever opened."""
-        return hub.bundled_models()
+        return self.shelf.names()
 
     def detector(self, model: str) -> Detector:
         """The model of this name, calibrated.
 
         Raises:
-            ModelFolderError: not one of ``models``, damaged, or not calibrated.
+            ModelFolderError: not one of ``models``, or damaged.
         """
-        if model not in self.models():
-            raise ModelFolderError(f"no such model here; there are: {', '.join(self.models())}")
-        with self._lock:
-            if model not in self._detectors:
-                # In evaluation mode once and for all: predict would otherwise switch it to and
-                # fro under the feet of another request.
-                self._detectors[model] = hub.load(model).eval()
-            return self._detectors[model]
+        return place(self.shelf.detector(model))
 
     def scale(self, model: str) -> MapScale:
         """The fixed colour scale of a model's maps."""
@@ -111,13 +111,8 @@ class Inference:
 
     def is_synthetic(self, model: str) -> bool:
         """Whether the model was trained on DigitAnatomy, so that examples can be made for it."""
-        return self.detector(model).facts.get("data", {}).get("name") == "digitanatomy"
-
-    @staticmethod
-    def card(model: str) -> str:
-        """The model card in Markdown, without its front matter."""
-        text = (Path(hub.BUNDLED_FOLDER) / model.partition(":")[2] / "README.md").read_text("utf-8")
-        return text.split("\n---\n", 1)[-1].strip() if text.startswith("---") else text
+        data = self.detector(model).facts.get("data")
+        return isinstance(data, dict) and data.get("name") == "digitanatomy"
 
     def score_bytes(self, data: bytes, model: str) -> FilmResult:
         """Decode a stranger's file in the limited process and score it; a refusal is a result."""
@@ -126,7 +121,7 @@ class Inference:
             notes = tuple(note_in_words(code) for code in decoded.warnings)
             return self.score_array(decoded.pixels, model, notes)
         except ImageError as error:
-            return refusal(error)
+            return self._by(model, refusal(error))
 
     def score_array(self, image: np.ndarray, model: str, notes: tuple[str, ...] = ()) -> FilmResult:
         """Score (height, width) float in [0, 1] or uint8; a refusal is a result."""
@@ -134,11 +129,12 @@ class Inference:
         try:
             prepared = prepare_image(detector, image)
         except ImageError as error:
-            return refusal(error)
+            return self._by(model, refusal(error))
         findings = check_placement(detector, prepared[None])[0]
         for finding in findings:
             if finding.severity == REFUSE:
-                return FilmResult(finding.code, finding_in_words(finding.message))
+                words = finding_in_words(finding.message)
+                return self._by(model, FilmResult(finding.code, words))
         notes = (*notes, *(finding_in_words(finding.message) for finding in findings))
         pixels = np.round(prepared * 255).astype(np.uint8)
         return self.score_film(Film(model, pixels, notes))
@@ -149,7 +145,7 @@ class Inference:
         # Already at the model's size and windowed: predict takes it as it is.
         prediction = detector.predict(film.image[None])
         rebuilt = prediction.reconstruction
-        return FilmResult(
+        result = FilmResult(
             status=SCORED,
             message="; ".join(film.notes),
             film=film,
@@ -163,6 +159,10 @@ class Inference:
             regions=prediction.regions[0],
             reconstruction=None if rebuilt is None else rebuilt[0, 0],
         )
+        return self._by(film.model, result)
+
+    def _by(self, model: str, result: FilmResult) -> FilmResult:
+        return replace(result, model=model, commit=self.shelf.commit(model))
 
     def explain(self, film: Film, row: int, col: int) -> Explanation:
         """Why a region scored as it did.
@@ -175,14 +175,15 @@ class Inference:
 
     def warm_up(self) -> None:
         """Do once what the first visitor would wait for: open a model, start the decoder."""
-        model = self.models()[0]
+        model = self.shelf.default
         size = self.detector(model).image_size
         noise = np.random.default_rng(0).random(size, np.float32)
         score_images(self.detector(model), [noise])
         self._worker.decode(png_bytes(noise), _NEUTRAL_NAME)
 
     def close(self) -> None:
-        """Stop the decoding process; the next film would start another."""
+        """Stop the decoding process, and fetching models; the next film would start another."""
+        self.shelf.close()
         self._worker.close()
 
 

@@ -6,17 +6,22 @@ import argparse
 import logging
 import os
 import threading
+import warnings
 from dataclasses import dataclass
 
 from demo.doors import Doorkeeper, Doors, open_doors
 from demo.privacy import MAX_FILE_BYTES, UploadFolder
+from simsid.errors import SimsidError
 
 _QUEUE = 64
+_AT_ONCE = 2  # requests that are scored at the same time
 _SESSIONS = 200
-_USER = "simsid"
+_STATUS_SECONDS = 1.0  # between messages to all who wait; after every answer is far too often
 # Gradio reads these when it is imported: nothing is sent anywhere, and nothing is remembered.
 _SETTINGS = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}
 _SETTINGS |= {"GRADIO_RUN_HISTORY": "False"}
+# It would keep a table of the last 10,000 requests, and sum it up anew after each one.
+_SETTINGS |= {"GRADIO_ANALYTICS_MAX_EVENTS": "1", "GRADIO_ANALYTICS_CACHE_FREQUENCY": "1000000000"}
 
 
 @dataclass
@@ -44,39 +49,69 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python app.py",
         description="The page: score films in a browser. Research software, not a medical device. "
-        "A password for other machines is read from the variable SIMSID_PASSWORD.",
+        "A password for other machines is read from the variable SIMSID_PASSWORD. The variable "
+        "SIMSID_MODELS names the models that visitors choose among, the preferred one first, with "
+        "commas or spaces between: user/name or user/name@revision of the Hub, fetched while the "
+        "page is open already, and bundled:NAME; without one of these all bundled models are "
+        "there.",
     )
     add = parser.add_argument
     add("--host", help="address to listen on (default: 127.0.0.1, this machine only)")
     add("--port", type=int, help="port (default: the first free one from 7860)")
     add("--name", action="append", default=[], help="name by which others reach this machine")
+    add("--queue", type=int, default=_QUEUE, help="requests that may wait; others hear 'busy'")
     add("--no-auth", action="store_true", help="let everybody in who can reach the address")
     return parser
 
 
-def start(doors: Doors, port: int | None = None, password: str | None = None) -> Server:
-    """Build the page and listen, in threads of this process."""
+def prepare_gradio() -> UploadFolder:
+    """Make the folder of uploads, and the settings that Gradio reads when it is imported."""
     uploads = UploadFolder()
     os.environ.update(_SETTINGS | {"GRADIO_TEMP_DIR": str(uploads.path)})
-    # Only now, since Gradio reads the settings above on import.
+    return uploads
+
+
+def start(
+    doors: Doors, port: int | None = None, password: str | None = None, queue: int = _QUEUE
+) -> Server:
+    """Build the page and listen, in threads of this process.
+
+    Args:
+        queue: how many requests may wait beyond those that are being scored.
+    """
+    os.environ.update(_SETTINGS)
+    from demo.model_list import VARIABLE, named_models
+    from demo.shelf import ModelShelf
+
+    shelf = ModelShelf(named_models(os.environ.get(VARIABLE, "")))
+    uploads = prepare_gradio()
+    # Only now, since Gradio reads its settings on import.
     import gradio as gr
     from starlette.middleware import Middleware
 
     from demo.components import tighten_gradio
+    from demo.forget import Memory
     from demo.inference import Inference
     from demo.page import build_page
+    from demo.password import LoginGate, Password
 
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    # Its warnings quote addresses that let anybody in, and folders of this machine.
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="huggingface_hub")
     tighten_gradio()
-    inference = Inference()
+    inference = Inference(shelf)
     page, style, head = build_page(inference, uploads)
-    page.queue(max_size=_QUEUE, default_concurrency_limit=2, api_open=False)
+    page.queue(_STATUS_SECONDS, False, queue, default_concurrency_limit=_AT_ONCE)
+    middleware = [Middleware(Doorkeeper, doors=doors)]
+    if password:
+        middleware.append(Middleware(LoginGate))
     _, url, _ = page.launch(
         server_name=doors.host,
         server_port=port,
-        auth=(_USER, password) if password else None,
+        auth=Password(password).admits if password else None,
         app_kwargs={
-            "middleware": [Middleware(Doorkeeper, doors=doors)],
+            "middleware": middleware,
             "docs_url": None,
             "redoc_url": None,
             "openapi_url": None,
@@ -92,12 +127,14 @@ def start(doors: Doors, port: int | None = None, password: str | None = None) ->
         footer_links=["api", "settings"],
         share=False,
         ssr_mode=False,
-        mcp_server=False,
+        mcp_server=True,
         quiet=True,
         prevent_thread_lock=True,
     )
     threading.Thread(target=inference.warm_up, name="warm-up", daemon=True).start()
-    uploads.sweep_for_ever()
+    shelf.start()
+    memory = Memory(page)
+    uploads.sweep_for_ever(memory.wanted, memory.forget)
     return Server(url, page, inference, uploads)
 
 
@@ -105,12 +142,15 @@ def main(arguments: list[str] | None = None) -> int:
     """Command line: listen until interrupted.
 
     Raises:
-        SimsidError: the doors must not be opened like that; for ``run_command`` to print.
+        SimsidError: the doors must not be opened like that, or SIMSID_MODELS is wrong; for
+            ``run_command`` to print.
     """
     options = make_parser().parse_args(arguments)
     password = os.environ.pop("SIMSID_PASSWORD", None)
     doors = open_doors(options.host, options.name, password, options.no_auth)
-    server = start(doors, options.port, password)
+    if options.queue < 1:
+        raise SimsidError("--queue must be at least 1")
+    server = start(doors, options.port, password, options.queue)
     print(f"The page is at {server.url} (Ctrl-C stops it)", flush=True)
     try:
         server.page.block_thread()

@@ -1,9 +1,19 @@
 // Pictures that Gradio shows without an alternative text get one.
 const alternatives = {
   "#regions img": "The film with the grid of regions and the score of each; the list beside it says the same",
-  "#slider img": "The film, and how the model rebuilds it from remembered normals",
 };
 new MutationObserver(() => {
   for (const [place, text] of Object.entries(alternatives))
     for (const image of document.querySelectorAll(place)) if (image.alt !== text) image.alt = text;
 }).observe(document.documentElement, { childList: true, subtree: true });
+// Gradio opens a list with any key, the one that leaves it too; the menu of a table's heading, which
+// sorts, opens by pointer only.
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Tab" && event.target.hasAttribute("aria-expanded")) event.stopPropagation();
+  if (event.key === "Enter" && event.target.matches("th.header-cell")) {
+    event.preventDefault();
+    event.stopPropagation();
+    event.target.querySelector(".cell-menu-button").click();
+    setTimeout(() => document.querySelector("[role=menuitem]")?.focus(), 100);
+  }
+}, true);

@@ -8,8 +8,10 @@ import gradio as gr
 
 from demo.about_tab import lay_out_about
 from demo.api import add_endpoints
+from demo.benchmark_tab import lay_out_benchmark
 from demo.digit_tab import DigitTab
 from demo.inference import Inference
+from demo.model_picker import ModelPicker
 from demo.pictures import data_url, png_bytes
 from demo.privacy import UploadFolder
 from demo.score_tab import ScoreTab
@@ -21,20 +23,21 @@ _STYLE, _SCRIPT = (Path(__file__).with_name(f"page.{kind}") for kind in ("css", 
 
 def build_page(inference: Inference, uploads: UploadFolder) -> tuple[gr.Blocks, str, str]:
     """Lay out the page; returns it with its style sheet and its head."""
-    names = inference.models()
-    synthetic = next((name for name in names if inference.is_synthetic(name)), None)
+    synthetic = next(filter(inference.is_synthetic, inference.models()), None)
     with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
         gr.HTML(f'<h1>{TITLE}</h1><p class="notice" role="note">{NOTICE}</p>', elem_id="notice")
-        model = gr.Dropdown(
-            names, value=synthetic or names[0], label="Model", elem_id="model", interactive=True
-        )
+        picker = ModelPicker(inference.shelf)
+        model = picker.model
         with gr.Tab("Score", id="score"):
             score_tab = ScoreTab(inference, uploads, model)
         if synthetic:
             with gr.Tab("DigitAnatomy", id="digits"):
                 DigitTab(inference, synthetic)
+        with gr.Tab("Benchmark", id="benchmark") as benchmark:
+            lay_out_benchmark(benchmark)
         with gr.Tab("About", id="about"):
-            lay_out_about(inference, model)
+            lay_out_about(inference.shelf, model)
+        picker.connect(page)
         add_endpoints(inference, uploads)
     pictures = "".join(
         f"#example-{kind}{{--picture:url({data_url(png_bytes(image))})}}"

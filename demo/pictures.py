@@ -79,6 +79,24 @@ def map_figure(
  the same scale for every film</span><span>≥ {scale.high:.1f}</span></div></figure>"""
 
 
+def rebuilt_figure(
+    image: Float[np.ndarray, "height width"], rebuilt: Float[np.ndarray, "height width"]
+) -> str:
+    """The film beside what memory made of it, with a line between that keys and pointer move."""
+    film = image_tag(image, "The film as the model sees it", "film")
+    over = image_tag(rebuilt, "The film, rebuilt from remembered normals", "rebuilt")
+    move = "this.closest('figure').style.setProperty('--line', this.value+'%')"
+    drag = (
+        "if(event.buttons){const r=this.getBoundingClientRect(),s=this.closest('figure')"
+        ".querySelector('input');s.value=100*(event.clientX-r.left)/r.width;s.oninput()}"
+    )
+    return f"""<figure class="map-figure">{caption("Film | rebuilt from normals")}
+<div class="stack" onpointerdown="{drag}" onpointermove="{drag}">{film}{over}<i class="line"></i></div>
+<label>Film <input type="range" min="0" max="100" value="50" oninput="{move}"
+ aria-label="Line between the film and its reconstruction, in percent from the left"> Rebuilt</label>
+</figure>"""
+
+
 def regions_picture(
     image: Float[np.ndarray, "height width"],
     regions: Float[np.ndarray, "rows cols"],

@@ -15,6 +15,7 @@ import shutil
 import tempfile
 import threading
 import time
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -25,8 +26,9 @@ from simsid.errors import ImageError
 MAX_FILE_BYTES = 64 * 2**20
 MAX_FILES = 64
 KEEP_FILM_SECONDS = 600  # the model-size picture in memory, for clicks on its regions
-ABANDONED_SECONDS = 300  # an upload that nobody asked a score for
-_SWEEP_EVERY = 10.0
+ABANDONED_SECONDS = 45  # an upload that no request asks a score for
+_ARRIVING_SECONDS = 600  # a file whose request still brings others; those broken off go at once
+SWEEP_EVERY = 10.0
 _LOCK = "lock"
 _log = logging.getLogger(__name__)
 
@@ -76,17 +78,39 @@ class UploadFolder:
             raise ImageError("empty", "the file is empty (0 bytes)")
         return data
 
-    def sweep(self, older_than: float = ABANDONED_SECONDS) -> None:
-        """Remove what was uploaded longer ago than so many seconds."""
-        limit = time.time() - older_than
-        for file in self.path.rglob("*"):
+    def sweep(self, wanted: Collection[str] = ()) -> None:
+        """Remove what was uploaded a while ago, except what a request waits for.
+
+        Args:
+            wanted: paths that requests name: a queue may be longer than an upload is kept.
+        """
+        now = time.time()
+        # walk, unlike rglob, bears with folders that requests remove meanwhile.
+        files = [Path(folder, name) for folder, _, names in os.walk(self.path) for name in names]
+        for file in files:
             with contextlib.suppress(OSError):
-                if file.is_file() and file.name != _LOCK and file.stat().st_mtime < limit:
+                if not file.is_file() or file.name == _LOCK or str(file) in wanted:
+                    continue
+                # Gradio writes into the folder itself, and moves the file when all have arrived.
+                keep = _ARRIVING_SECONDS if file.parent == self.path else ABANDONED_SECONDS
+                info = file.stat()
+                if max(info.st_mtime, info.st_ctime) < now - keep:
                     self._remove(file)
 
-    def sweep_for_ever(self) -> None:
-        """Sweep on a timer, in a thread that ends with the process."""
-        threading.Thread(target=self._keep_sweeping, name="sweep", daemon=True).start()
+    def sweep_for_ever(
+        self,
+        wanted: Callable[[], Collection[str]] = tuple,
+        also: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Sweep on a timer, in a thread that ends with the process.
+
+        Args:
+            wanted: gives the paths that requests wait for.
+            also: is called with every sweep.
+        """
+        threading.Thread(
+            target=self._keep_sweeping, args=(wanted, also), name="sweep", daemon=True
+        ).start()
 
     def close(self) -> None:
         """Remove the folder with everything in it."""
@@ -94,10 +118,16 @@ class UploadFolder:
         self._lock.release()
         shutil.rmtree(self.path, ignore_errors=True)
 
-    def _keep_sweeping(self) -> None:
-        while not self._stopped.wait(_SWEEP_EVERY):
-            self.sweep()
-            sweep_abandoned_folders(self.base)
+    def _keep_sweeping(
+        self, wanted: Callable[[], Collection[str]], also: Callable[[], None]
+    ) -> None:
+        while not self._stopped.wait(SWEEP_EVERY):
+            try:
+                self.sweep(wanted())
+                sweep_abandoned_folders(self.base)
+                also()
+            except Exception as error:  # the next sweep must come all the same
+                _log.error("sweep failed: %s", type(error).__name__)
 
     def _inside(self, path: object) -> Path:
         """The path that a request names, if it lies in this folder; links are followed first."""

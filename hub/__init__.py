@@ -9,6 +9,7 @@ from simsid.detectors import Detector
 from simsid.errors import ModelFolderError
 
 if TYPE_CHECKING:
+    from hub.progress import Progress
     from hub.verify import Verified
 
 BUNDLED_FOLDER = Path(__file__).parent / "bundled"
@@ -34,8 +35,10 @@ def load(name: str | Path, device: str = "cpu") -> Detector:
     return open_verified(name, device).detector
 
 
-def open_verified(name: str | Path, device: str = "cpu") -> Verified:
-    """As :func:`load`, with what was checked on the way.
+def open_verified(
+    name: str | Path, device: str = "cpu", progress: Progress | None = None
+) -> Verified:
+    """As :func:`load`, with what was checked on the way; ``progress`` is told of a download's bytes.
 
     Raises:
         ModelFolderError, HubError: see :func:`load`.
@@ -60,7 +63,7 @@ def open_verified(name: str | Path, device: str = "cpu") -> Verified:
         return verify(Path(text), device=device)
     from hub.pull import pull
 
-    pulled = pull(parse_name(text), local_first=True)
+    pulled = pull(parse_name(text), local_first=True, progress=progress)
     verified = verify(pulled.folder, sums_needed=True, device=device)
     verified.detector.facts["hub"] = {"repository": pulled.repository, "commit": pulled.commit}
     return verified

@@ -1,4 +1,4 @@
-"""``python -m hub``: push, pull, list and verify models."""
+"""``python -m hub``: push, pull, list and verify models; deploy the page as a Space."""
 
 from __future__ import annotations
 
@@ -38,6 +38,15 @@ def make_parser() -> ArgumentParser:
     verify = _command("verify", "check a model from end to end")
     verify.add_argument("model", type=str, help="folder, bundled:NAME, or user/name[@commit]")
     commands.add_subcommand("verify", verify)
+    space = _command("deploy-space", "deploy the page as a Hugging Face Space")
+    space.add_argument("repository", type=str, help="user/name; made if it is not there")
+    space.add_argument(
+        "--models", type=str, default="", help="models of the Hub to offer: user/a,user/b@commit"
+    )
+    space.add_argument("--private", action="store_true", help="only you and your people see it")
+    space.add_argument("--hardware", type=str | None, default=None, help="such as zero-a10g")
+    space.add_argument("--dry-run", action="store_true", help="list what would be sent, no more")
+    commands.add_subcommand("deploy-space", space)
     return parser
 
 
@@ -55,6 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
     """
     options = parse(make_parser(), arguments)
     commands = {"push": _push, "pull": _pull, "list": _list, "verify": _verify}
+    commands |= {"deploy-space": _deploy_space}
     return commands[options.command](options[options.command])
 
 
@@ -108,6 +118,32 @@ def _verify(options: Namespace) -> int:
         print(f"{size:>10}  {file}")
     sums = "sha256 sums agree" if verified.sums else "no SHA256SUMS to compare with"
     print(f"ok: {verified.detector.name}, {sums}")
+    return 0
+
+
+def _deploy_space(options: Namespace) -> int:
+    from hub.names import parse_name
+    from hub.space import check_hardware, deploy, pin
+    from hub.space_files import collect
+
+    space = parse_name(options.repository).repository
+    check_hardware(options.hardware)
+    models = list(dict.fromkeys(options.models.replace(",", " ").split()))
+    files = collect(models, options.hardware)
+    if not options.dry_run:
+        models = pin(models)
+        files = collect(models, options.hardware)
+    for item in files.items:
+        print(f"{item.sha256}  {item.size:>10}  {item.name}")
+    for name in files.left_out:
+        print(f"not sent: {name}")
+    print(f"{len(files.items)} files, {sum(item.size for item in files.items)} bytes")
+    print(f"---\n{files.front_matter}---")
+    if options.dry_run:
+        print(f"would go to the Space {space}; nothing was sent")
+        return 0
+    commit = deploy(space, files, models, options.private, options.hardware)
+    print(f"deployed: {space} at commit {commit}")
     return 0
 
 

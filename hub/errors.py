@@ -88,6 +88,12 @@ def _refused(repository: str, error: HfHubHTTPError) -> HubError:
             f"the Hub does not let you do this with {repository} (status {status}): log in with "
             "a token that may, with: hf auth login",
         )
+    if status == 402:
+        return HubError(
+            NOT_PERMITTED,
+            f"the Hub wants a subscription or credits for {repository} (status 402): see the "
+            "billing page of the account, or choose other hardware",
+        )
     if status >= 500 or status == 429:
         return HubError(
             NO_NETWORK, f"the Hub is busy or down (status {status}): try {repository} again later"

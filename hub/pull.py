@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from huggingface_hub import HfApi
@@ -12,6 +13,7 @@ from huggingface_hub import HfApi
 from hub.cache import FILES, cached_commit, cached_folder, remember
 from hub.errors import CORRUPT, NOT_A_MODEL, HubError, plainly
 from hub.names import HubName
+from hub.progress import Progress, bar_that_tells
 from hub.verify import check_folder, refuse_runnable
 from simsid.detectors.untrusted import MIB, MOST_BYTES
 from simsid.errors import SimsidError
@@ -33,13 +35,19 @@ class Pulled:
     folder: Path
 
 
-def pull(name: HubName, out: Path | None = None, local_first: bool = False) -> Pulled:
+def pull(
+    name: HubName,
+    out: Path | None = None,
+    local_first: bool = False,
+    progress: Progress | None = None,
+) -> Pulled:
     """Fetch a model, or find it in the cache, and check its files.
 
     Args:
         name: a repository and a revision; a branch is resolved to the commit it stands for now.
         out: a new folder for a copy of the files; None leaves them in the cache.
         local_first: take what a branch stood for when it was last asked for, without asking.
+        progress: told how many bytes have come, of how many; None leaves it to the client's bars.
 
     Raises:
         HubError: no network, no such repository or revision, gated, corrupt, or no model of ours.
@@ -51,8 +59,9 @@ def pull(name: HubName, out: Path | None = None, local_first: bool = False) -> P
     commit = cached_commit(name) if name.pinned or local_first else None
     folder = cached_folder(name.repository, commit) if commit else None
     if folder is None:
-        commit = _resolve(name)
-        folder = cached_folder(name.repository, commit) or _download(name.repository, commit)
+        commit, sizes = _resolve(name)
+        folder = cached_folder(name.repository, commit)
+        folder = folder or _download(name.repository, commit, sizes, progress)
         remember(name, commit)
     check_folder(folder, sums_needed=True)
     if out is not None:
@@ -60,8 +69,8 @@ def pull(name: HubName, out: Path | None = None, local_first: bool = False) -> P
     return Pulled(name.repository, commit, out or folder)
 
 
-def _resolve(name: HubName) -> str:
-    """The commit behind a revision, once the list of its files is found to be a model's."""
+def _resolve(name: HubName) -> tuple[str, dict[str, int]]:
+    """The commit behind a revision and its files' sizes, once they are found to be a model's."""
     with plainly(name.repository, name.revision):
         info = HfApi().model_info(
             name.repository, revision=name.revision, files_metadata=True, timeout=_SECONDS
@@ -84,15 +93,26 @@ def _resolve(name: HubName) -> str:
     commit = info.sha or ""
     if not HubName(name.repository, commit).pinned or (name.pinned and commit != name.revision):
         raise HubError(CORRUPT, f"the Hub names no commit for {name}")
-    return commit
+    return commit, {file: sizes[file] for file in FILES}
 
 
-def _download(repository: str, commit: str) -> Path:
+def _download(
+    repository: str, commit: str, sizes: dict[str, int], progress: Progress | None
+) -> Path:
     """Fetch the known files of a commit into the cache."""
+    paths, done, total = [], 0, sum(sizes.values())
+
+    def tell(before: int, come: int) -> None:
+        progress(min(before + come, total), total)
+
     with plainly(repository, commit):
         api = HfApi()
         try:
-            paths = [Path(api.hf_hub_download(repository, file, revision=commit)) for file in FILES]
+            for file in FILES:
+                bar = bar_that_tells(partial(tell, done)) if progress else None
+                path = api.hf_hub_download(repository, file, revision=commit, tqdm_class=bar)
+                paths.append(Path(path))
+                done += sizes[file]
         except OSError as error:
             if "Consistency check failed" not in str(error):
                 raise

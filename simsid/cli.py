@@ -39,13 +39,26 @@ def run_command(main: Callable[[], int | None]) -> int:
 def parse(parser: ArgumentParser, arguments: list[str] | None) -> Namespace:
     """Parse a command line; ``parser`` is made with ``exit_on_error=False``.
 
+    Every command also takes ``--plugin FILE.py``, which is run before anything else is done.
+
     Raises:
         SimsidError: bad usage, in one line.
     """
+    parser.add_argument(
+        "--plugin",
+        type=str | None,
+        default=None,
+        help="Python file with detectors of your own; see docs/add-a-detector.md",
+    )
     try:
-        return parser.parse_args(arguments)
+        options = parser.parse_args(arguments)
     except ArgumentError as error:
         raise SimsidError(f"{error} (see {parser.prog} --help)") from error
+    if options.get("plugin"):
+        from simsid.detectors.registry import load_plugin  # torch comes with it
+
+        load_plugin(options.plugin)
+    return options
 
 
 def _fail(message: str) -> int:

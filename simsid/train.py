@@ -19,15 +19,19 @@ from simsid.data.options import add_data_options, load_from_options
 from simsid.detectors import Detector, detector_class, detector_names
 from simsid.detectors.calibration import DEFAULT_FALSE_ALARM_RATE
 from simsid.detectors.model_folder import config_from_dict
+from simsid.detectors.registry import load_plugin
 from simsid.errors import SimsidError
 from simsid.evaluation.evaluate import part_to_measure
 from simsid.evaluation.report import report_on
 from simsid.files import write_text
 from simsid.training import Training, TrainingInterrupted, TrainOptions
 from simsid.training.run_folder import RunFolder, latest_run_path, new_run_path
+from simsid.training.transfer import begin_from
 
 # What --resume may be given beside: where and on what to run, not what to compute.
-_FREE_ON_RESUME = {"run", "resume", "device", "config", "data_root", "report", "tensorboard"}
+_FREE_ON_RESUME = {
+    *("run", "resume", "device", "config", "data_root", "report", "tensorboard", "plugin"),
+}
 
 
 def make_parser() -> ArgumentParser:
@@ -88,6 +92,12 @@ def make_parser() -> ArgumentParser:
         default=None,
         help="run folder; default runs/<dataset>-<model>-<seed>",
     )
+    add(
+        "--init-from",
+        type=str | None,
+        default=None,
+        help="run or model folder of the same method whose weights to begin with: fine-tuning",
+    )
     add("--resume", action="store_true", help="go on from the run folder's checkpoint")
     add("--tensorboard", action="store_true", help="write the losses for TensorBoard as well")
     add("--report", type=bool, default=True, help="evaluate and write the report at the end")
@@ -102,6 +112,8 @@ def main(arguments: list[str] | None = None) -> int:
     if options.resume:
         given = parser.parse_args(arguments, defaults=False)
         options = _resumed_options(options, given, path)
+        if options.get("plugin"):
+            load_plugin(options.plugin)
     return train(options, path)
 
 
@@ -123,6 +135,8 @@ def train(options: Namespace, path: Path) -> int:
         )
     data = load_from_options(options)
     detector = build_detector(cls, options, data)
+    earlier = options.get("init_from")
+    began_from = begin_from(detector, earlier) if earlier else None  # a checkpoint comes after it
     if options.epochs is None:
         steps = len(data.train) // min(options.batch_size, len(data.train))
         epochs = cls.epochs_for(options.preset, detector.config, steps)
@@ -138,6 +152,8 @@ def train(options: Namespace, path: Path) -> int:
         elif main_rank:
             _write_config(folder, options, detector.config)
         say(_opening(options, data, training, path))
+        if began_from:
+            say(f"beginning with the weights of {earlier}, trained on {began_from['data']}")
         unused = detector.unused_options()
         if unused:
             say(f"'{options.model}' has no use for: {', '.join(unused).replace('_', ' ')}")
@@ -164,6 +180,7 @@ def train(options: Namespace, path: Path) -> int:
                 "device": str(training.device),
                 "autocast": training.accelerator.mixed_precision,
                 "seconds": seconds,
+                "init_from": began_from,
             },
         }
         detector.save(folder.model)
@@ -210,7 +227,7 @@ def build_detector(cls: type[Detector], options: Namespace, data: RadiographData
 
 
 def _run_path(options: Namespace) -> Path:
-    base = Path("runs") / f"{options.dataset}-{options.model}-{options.seed}"
+    base = Path("runs") / _base_name(options)
     if options.run is not None:
         path = Path(options.run)
         if not options.resume and (path / "checkpoint.pt").exists():
@@ -224,6 +241,10 @@ def _run_path(options: Namespace) -> Path:
     if found is None:
         raise SimsidError(f"no run to resume at {base}: give its folder with --run")
     return found
+
+
+def _base_name(options: Namespace) -> str:
+    return f"{options.dataset}-{options.model.replace(':', '-')}-{options.seed}"
 
 
 def _resumed_options(options: Namespace, given: Namespace, path: Path) -> Namespace:
@@ -276,7 +297,7 @@ def _opening(options: Namespace, data: RadiographData, training: Training, path:
     mixed = data.facts.get("contaminated", 0)
     abnormal = f" and {mixed} abnormals" if mixed else ""
     note = ""
-    base = f"{options.dataset}-{options.model}-{options.seed}"
+    base = _base_name(options)
     if options.run is None and not options.resume and path.name != base:
         note = f" (runs/{base} exists, so this is a new run)"
     return (

@@ -33,7 +33,7 @@ class _HelpFormat(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptio
         return action.help if action.default in (None, False) else super()._get_help_string(action)
 
 
-def parse(arguments: list[str] | None, generate, verify, preview) -> argparse.Namespace:
+def parse(arguments: list[str] | None, generate, verify, preview, medmix) -> argparse.Namespace:
     """Parse the command line; the chosen command's function is `run` of the result."""
     parser = argparse.ArgumentParser(
         prog="python -m synth",
@@ -47,6 +47,7 @@ def parse(arguments: list[str] | None, generate, verify, preview) -> argparse.Na
     _add_generate(commands, generate)
     _add_verify(commands, verify)
     _add_preview(commands, preview)
+    _add_medmix(commands, medmix)
     return parser.parse_args(arguments)
 
 
@@ -108,6 +109,30 @@ def _add_preview(commands, run) -> None:
     add("--columns", type=int, metavar="N", default=6, help="examples of each kind")
     add("--split", choices=SPLITS, default="test", help="whose glyphs to show")
     _add_anatomy(add)
+    parser.set_defaults(run=run)
+
+
+def _add_medmix(commands, run) -> None:
+    parser = commands.add_parser(
+        "medmix",
+        help="paste synthetic lesions into normal films: a labelled test set with masks",
+        description="Turn a folder of normal films into a test set: some stay as they are, others "
+        "get one to three lesions cut from other films (MedMix), with exact masks. 8- and 16-bit "
+        "pictures, no DICOM.",
+        epilog="example:\n  python -m synth medmix --films NORMALS --out films-medmix --train 400",
+        formatter_class=_HelpFormat,
+    )
+    add = parser.add_argument
+    add("--films", type=Path, required=True, metavar="DIR", help="folder of normal films")
+    add("--out", type=Path, required=True, metavar="DIR", help="folder to write")
+    add("--train", type=int, metavar="N", default=0,
+        help="films that stay as they are and go to the training part")
+    add("--normal-share", type=float, metavar="F", default=0.5,
+        help="of the test films, that stay normal")
+    add("--seed", type=int, metavar="S", default=0, help="seed of all that is random")
+    add("--layout", choices=tuple(LAYOUTS), default=_DATASET.layout, help="how files are laid out")
+    add("--overwrite", action="store_true",
+        help="replace a data set that this package wrote before")
     parser.set_defaults(run=run)
 
 

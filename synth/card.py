@@ -27,7 +27,7 @@ task_categories:
 tags:
 - anomaly-detection
 - synthetic
-{_configs(config, {record["split"] for record in records})}---
+{data_files(config.layout, {record["split"] for record in records})}---
 # DigitAnatomy
 
 Synthetic anatomy for unsupervised anomaly detection, with exact truth. A normal image is a grid of
@@ -59,9 +59,9 @@ seed {anatomy.seed}, difficulty {anatomy.difficulty}, contamination of train
 """
 
 
-def _configs(config: DatasetConfig, splits: set[str]) -> str:
+def data_files(layout: str, splits: set[str]) -> str:
     """Front matter that maps splits to files, for the layouts that a hub reads directly."""
-    patterns = LAYOUTS[config.layout].data_files
+    patterns = LAYOUTS[layout].data_files
     lines = [
         f"  - split: {'validation' if split == 'val' else split}\n    path: {pattern}\n"
         for split, pattern in patterns.items()

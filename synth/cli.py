@@ -1,4 +1,4 @@
-"""The command line: generate, verify and preview."""
+"""The command line: generate, verify, preview and medmix."""
 
 import sys
 
@@ -7,6 +7,7 @@ from synth.arguments import anatomy_config, parse
 from synth.errors import SynthError
 from synth.generate import generate
 from synth.manifest import MANIFEST
+from synth.medmix_set import MedMixSet, generate_medmix
 from synth.plan import DatasetConfig
 from synth.preview import contact_sheet
 from synth.verify import verify
@@ -16,7 +17,7 @@ _SHOWN = 20
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return its exit status: 0 done, 1 not verified, 2 an error, 130 Ctrl-C."""
-    options = parse(arguments, _generate, _verify, _preview)
+    options = parse(arguments, _generate, _verify, _preview, _medmix)
     try:
         return options.run(options)
     except SynthError as error:
@@ -80,6 +81,18 @@ def _preview(options) -> int:
     except ValueError as error:
         raise SynthError(f"{options.out}: not the name of a picture; end it in .png") from error
     print(f"{options.out}: {sheet.width} x {sheet.height} pixels")
+    return 0
+
+
+def _medmix(options) -> int:
+    config = MedMixSet(
+        options.films, options.train, options.normal_share, options.seed, options.layout
+    )
+    manifest = generate_medmix(options.out, config, options.overwrite, _progress)
+    samples = manifest["samples"]
+    abnormal = sum(sample["label"] for sample in samples)
+    print(f"{len(samples)} films in {options.out} ({options.layout}), {abnormal} with lesions")
+    print(f"pixels sha256 {manifest['pixels_sha256']}")
     return 0
 
 

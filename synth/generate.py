@@ -52,19 +52,26 @@ def generate(
     require_int("workers", workers, 1, 256)
     if config.layout not in LAYOUTS:
         raise SynthError(f"layout must be one of {', '.join(LAYOUTS)}, got {config.layout!r}")
-    layout = LAYOUTS[config.layout]
-    layout.check()
+    LAYOUTS[config.layout].check()
     anatomy = DigitAnatomy(config.anatomy)
     entries = list_entries(config, anatomy)
-    with _unfinished(out, overwrite), _encoder(anatomy, workers) as encoded:
+    with unfinished(out, overwrite), _encoder(anatomy, workers) as encoded:
         samples = iter(progress(encoded(entries), len(entries)))
-        records: list[dict] = []
-        for split, members in groupby(entries, key=lambda entry: entry.split):
-            count = sum(1 for _ in members)
-            layout.write(out, split, _noting(samples, count, records))
+        records = write_splits(out, config.layout, [entry.split for entry in entries], samples)
         manifest = _describe(out, config, anatomy, records)
         write_manifest(out, manifest)
     return manifest
+
+
+def write_splits(
+    out: Path, layout: str, splits: list[str], samples: Iterator[Encoded]
+) -> list[dict]:
+    """Write samples whose splits are these, in order, and return their records."""
+    records: list[dict] = []
+    for split, members in groupby(splits):
+        count = sum(1 for _ in members)
+        LAYOUTS[layout].write(out, split, _noting(samples, count, records))
+    return records
 
 
 def _noting(samples: Iterator[Encoded], count: int, records: list[dict]) -> Iterator[Encoded]:
@@ -94,7 +101,7 @@ def _describe(out: Path, config: DatasetConfig, anatomy: DigitAnatomy, records) 
 
 
 @contextmanager
-def _unfinished(out: Path, overwrite: bool):
+def unfinished(out: Path, overwrite: bool):
     """Mark the folder as incomplete inside the block, and clean it up if the block fails."""
     created = not out.exists()
     try:

@@ -12,6 +12,7 @@ MANIFEST = "manifest.json"
 MARKER = "INCOMPLETE"
 """Present while a data set is being written, and after a run that was killed."""
 GENERATOR = "DigitAnatomy"
+MEDMIX = "MedMix"
 
 _TOP_LEVEL = (
     "train", "val", "test", "ground_truth", "ground_truth_train", "ground_truth_val", "README.md",
@@ -73,6 +74,6 @@ def read_manifest(root: Path) -> dict:
         raise SynthError(f"{root}: has no {MANIFEST}, so it is no finished data set") from None
     except (OSError, ValueError) as error:
         raise SynthError(f"{path}: cannot be read ({error})") from error
-    if not isinstance(content, dict) or content.get("generator") != GENERATOR:
-        raise SynthError(f"{path}: is not a manifest of {GENERATOR}")
+    if not isinstance(content, dict) or content.get("generator") not in (GENERATOR, MEDMIX):
+        raise SynthError(f"{path}: is not a manifest of {GENERATOR} or {MEDMIX}")
     return content

@@ -52,6 +52,7 @@ class Detector(nn.Module, ABC):
     training_only: ClassVar[tuple[str, ...]] = ()  # prefixes of weights that scoring never reads
     growing: ClassVar[tuple[str, ...]] = ()  # buffers whose first axis is as long as the data made it
     gives_reconstruction: ClassVar[bool] = True
+    built_bytes: ClassVar[int] = 8 * 2**20  # a constructor may take, whatever the weights file fills
 
     region_mean: Tensor
     region_std: Tensor
@@ -123,6 +124,9 @@ class Detector(nn.Module, ABC):
 
     def begin_stage(self, stage: str) -> None:
         """Called before the first step of a stage (not again on resume within it)."""
+
+    def study(self, stage: str, batches: Callable[[], Iterator[Tensor]]) -> None:
+        """Called right after ``begin_stage``: what a stage takes from all training normals at once."""
 
     def consolidate(self, batches: Callable[[], Iterator[Tensor]]) -> None:
         """Called once after training: build what scoring needs from the training normals."""

@@ -25,9 +25,10 @@ _LOOPS = {
     "convs_per_level",
     "lesion_members",
     "stem_stride",
+    "neighbours",
 }
 # A network is larger than its file by what only training needs: at most twofold among ours.
-_GROWTH, _FLOOR = 3, 8 * MIB
+_GROWTH = 3
 # Initial weights, in torch.nn.init or in place: the file overwrites them, so nothing is drawn.
 _DRAWS = {"uniform_", "normal_", "trunc_normal_", "kaiming_uniform_", "kaiming_normal_"} | {
     "xavier_uniform_",
@@ -79,19 +80,20 @@ class Budget(TorchFunctionMode):
 
     Args:
         header: what the weights file holds.
+        least: bytes that are granted even so; see ``Detector.built_bytes``.
     """
 
-    def __init__(self, header: dict[str, Entry]) -> None:
+    def __init__(self, header: dict[str, Entry], least: int = 8 * MIB) -> None:
         super().__init__()
         stated = sum(math.prod(entry.shape) for entry in header.values()) * 4
-        self.left = max(_FLOOR, _GROWTH * stated)
+        self.left = max(least, _GROWTH * stated)
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None
     ) -> Any:
         kwargs = kwargs or {}
         count = _FACTORIES.get(func)
-        if count is not None:
+        if count is not None and str(kwargs.get("device")) != "meta":  # nothing is held there
             self._take(count(*args, **_sized(kwargs)) * 4)
         elif getattr(func, "__name__", "") in _DRAWS:
             with torch.no_grad():

@@ -142,7 +142,7 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Detect
         cls = detector_class(str(described.get("detector"))[:80])
         check_settings(described["config"])
         # Building draws initial weights, in vain, and takes no more memory than they would fill.
-        with torch.random.fork_rng(devices=[]), Budget(header):
+        with torch.random.fork_rng(devices=[]), Budget(header, cls.built_bytes):
             detector = cls(config_from_dict(cls.config_class, described["config"]))
     except Exception as error:  # numbers from a stranger can break a network in any way
         raise ModelFolderError(f"{folder / CONFIG} describes no detector: {error}") from error

@@ -1,7 +1,16 @@
-"""Names to detectors. Register one, and the command lines and contract tests find it."""
+"""Names to detectors. Register one, and the command lines and contract tests find it.
+
+Three ways in: a module of the kit that ``simsid.detectors`` imports; an entry point of another
+package in the group ``simsid.detectors``; a file given as ``--plugin FILE.py``. Names that begin
+with ``anomalib:`` are resolved by an adapter when they are asked for.
+"""
 
 from __future__ import annotations
 
+import importlib.util
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from simsid.errors import SimsidError
@@ -9,6 +18,8 @@ from simsid.errors import SimsidError
 if TYPE_CHECKING:
     from simsid.detectors.base import Detector
 
+ENTRY_POINTS = "simsid.detectors"
+ANOMALIB = "anomalib:"
 _DETECTORS: dict[str, type[Detector]] = {}
 _D = TypeVar("_D", bound="type[Detector]")
 
@@ -22,16 +33,56 @@ def register(detector: _D) -> _D:
 
 
 def detector_names() -> list[str]:
-    """Every registered name, in order of registration."""
-    return list(_DETECTORS)
+    """Every registered name, in order of registration, then those that other packages offer."""
+    offered = [point.name for point in entry_points(group=ENTRY_POINTS)]
+    return list(dict.fromkeys([*_DETECTORS, *offered]))
 
 
 def detector_class(name: str) -> type[Detector]:
-    """The class registered under ``name``.
+    """The class registered under ``name``; another package is imported when its name is asked for.
 
     Raises:
-        SimsidError: there is none; the message lists those that there are.
+        SimsidError: there is none, or the package that offers it is broken or absent.
     """
+    if name.startswith(ANOMALIB):
+        from simsid.detectors.anomalib_adapter import adapter_class
+
+        return adapter_class(name.removeprefix(ANOMALIB))
+    for point in () if name in _DETECTORS else entry_points(group=ENTRY_POINTS, name=name):
+        try:
+            point.load()
+        except Exception as error:  # somebody else's code
+            raise SimsidError(
+                f"model '{name}' of the package '{point.module}' cannot be imported: {error}"
+            ) from error
     if name not in _DETECTORS:
-        raise SimsidError(f"unknown model '{name}'; choose one of: {', '.join(_DETECTORS)}")
+        raise SimsidError(
+            f"unknown model '{name}'; choose one of: {', '.join(detector_names())}, "
+            f"{ANOMALIB}NAME, or bring your own with --plugin FILE.py"
+        )
     return _DETECTORS[name]
+
+
+def load_plugin(path: str | Path) -> None:
+    """Run a Python file, so that the detectors in it are registered; a second time does nothing.
+
+    Raises:
+        SimsidError: there is no such file, it fails, or it registers no detector.
+    """
+    path = Path(path).resolve()
+    name = f"simsid_plugin_{path.stem}"
+    known = sys.modules.get(name)
+    if known is not None and known.__file__ == str(path):
+        return
+    spec = importlib.util.spec_from_file_location(name, path) if path.suffix == ".py" else None
+    if spec is None or spec.loader is None or not path.is_file():
+        raise SimsidError(f"--plugin takes a Python file, and {path} is none")
+    before = set(_DETECTORS)
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+        if set(_DETECTORS) == before:
+            raise SimsidError("no class in it has @register")
+    except Exception as error:  # somebody else's code
+        del sys.modules[name]
+        raise SimsidError(f"--plugin {path} cannot be used: {error}") from error

@@ -21,21 +21,22 @@ def box_metrics(
     boxes: Sequence[Float[np.ndarray, "k 4"]],
     threshold: float | None,
 ) -> dict[str, object]:
-    """Pointing game and IoU, as means over films that have boxes, with bootstrap intervals.
+    """Pointing game, Dice and IoU, as means over films that have boxes, with bootstrap intervals.
 
     Args:
         maps: one a film.
         boxes: left, top, right, bottom in pixels of the map, one array a film; at least one box.
         threshold: a pixel above it is called abnormal; it must not come from these films. None
-            leaves ``iou`` and ``best_box_iou`` empty.
+            leaves ``dice``, ``iou`` and ``best_box_iou`` empty.
 
     Returns:
-        ``pointing``, ``iou`` (union of a film's boxes), ``best_box_iou`` (the box of the film that
-        fits best), ``oracle_iou`` and ``oracle_best_box_iou`` (at the one threshold for all films
-        that is best on these boxes), each {"value", "ci"}; ``oracle_iou_threshold``. As
-        references: ``chance_pointing``, the mean share of a film that its boxes cover, which is
-        what a random pixel scores; ``centre_pointing``, what the film's centre scores; and
-        ``chance_iou``, of as many pixels as are flagged, anywhere. ``n`` films, ``boxes``.
+        ``pointing``, ``dice`` and ``iou`` (union of a film's boxes), ``best_box_iou`` (the box of
+        the film that fits best), ``oracle_dice``, ``oracle_iou`` and ``oracle_best_box_iou`` (at the
+        one threshold for all films whose IoU is best on these boxes), each {"value", "ci"};
+        ``oracle_iou_threshold``. As references: ``chance_pointing``, the mean share of a film that
+        its boxes cover, which is what a random pixel scores; ``centre_pointing``, what the film's
+        centre scores; and ``chance_iou``, of as many pixels as are flagged, anywhere. ``n`` films,
+        ``boxes``.
 
     Raises:
         ValueError: no films, or a film without boxes.
@@ -49,6 +50,7 @@ def box_metrics(
         "pointing": _mean([pointing_hit(m, u) for m, u in zip(maps, unions, strict=True)]),
         "chance_pointing": float(unions.mean()),
         "centre_pointing": _mean(unions[:, maps.shape[1] // 2, maps.shape[2] // 2]),
+        "dice": None,
         "iou": None,
         "best_box_iou": None,
         "chance_iou": None,
@@ -131,7 +133,8 @@ def _overlaps(
         for mask, of_film in zip(found, boxes, strict=True)
     ]
     whole = [iou(mask, union) for mask, union in zip(found, unions, strict=True)]
-    return {"iou": _mean(whole), "best_box_iou": _mean(best)}
+    dice = [2 * value / (1 + value) for value in whole]
+    return {"dice": _mean(dice), "iou": _mean(whole), "best_box_iou": _mean(best)}
 
 
 def _best_threshold(

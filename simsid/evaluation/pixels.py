@@ -25,10 +25,12 @@ def pixel_metrics(
             exceed. None leaves ``dice`` and ``iou`` empty.
 
     Returns:
-        ``auroc``, ``aupro``, ``dice``, ``iou``, and ``oracle_dice``, ``oracle_dice_threshold`` at
-        the threshold that is best on these very masks. None where a class of pixels is missing.
+        ``auroc``, ``aupro``, ``dice``, ``iou``, and ``oracle_dice``, ``oracle_iou`` at the threshold
+        that is best on these very masks for both, ``oracle_dice_threshold``. None where a class of
+        pixels is missing.
     """
-    names = ("auroc", "aupro", "dice", "iou", "oracle_dice", "oracle_dice_threshold")
+    names = (*("auroc", "aupro", "dice", "iou"), *("oracle_dice", "oracle_iou"))
+    names += ("oracle_dice_threshold",)
     result: dict[str, float | None] = dict.fromkeys(names)
     truth, values = masks.ravel(), maps.ravel()
     if truth.all() or not truth.any():
@@ -38,7 +40,8 @@ def pixel_metrics(
     if threshold is not None:
         overlap = overlap_at(maps, masks, threshold)
         result["dice"], result["iou"] = overlap["dice"], overlap["iou"]
-    result["oracle_dice"], result["oracle_dice_threshold"] = _best_dice(truth, values)
+    best, result["oracle_dice_threshold"] = _best_dice(truth, values)
+    result["oracle_dice"], result["oracle_iou"] = best, best / (2 - best)
     return result
 
 

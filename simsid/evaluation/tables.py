@@ -158,6 +158,7 @@ def box_table(results: dict[str, Any]) -> Table:
         ("pointing game, centre of the film", valued(boxes["centre_pointing"]), random),
         ("IoU, union of boxes", valued(boxes["iou"]),
          f"{number(boxes['chance_iou'])} as many random pixels"),
+        ("Dice, union of boxes", valued(boxes.get("dice")), ""),  # none in earlier reports
         ("IoU, best box", valued(boxes["best_box_iou"]), ""),
         ("oracle IoU, union of boxes", valued(boxes["oracle_iou"]),
          f"{number(boxes['chance_pointing'])} the whole film"),

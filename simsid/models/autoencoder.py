@@ -71,7 +71,16 @@ class Autoencoder(nn.Module):
     def forward(
         self, images: Float[Tensor, "batch 1 height width"]
     ) -> Float[Tensor, "batch 1 height width"]:
-        latent = self.to_latent(self.encoder(images).flatten(1))
+        return self.decode(self.encode(images))
+
+    def encode(
+        self, images: Float[Tensor, "batch 1 height width"]
+    ) -> Float[Tensor, "batch latent_dim"]:
+        return self.to_latent(self.encoder(images).flatten(1))
+
+    def decode(
+        self, latent: Float[Tensor, "batch latent_dim"]
+    ) -> Float[Tensor, "batch 1 height width"]:
         x = self.from_latent(latent).relu().unflatten(1, self.small)
         return self.decoder(x.contiguous(memory_format=torch.channels_last))
 

@@ -120,6 +120,7 @@ class Training:
         if not self._optimisers:
             if self.position.epoch == self.position.step == 0:
                 self.detector.begin_stage(stage.name)
+                self.detector.study(stage.name, self.batches)
             self._make_optimisers(stage.name)
         while self.position.epoch < self.stage_epochs[self.position.stage]:
             order = self._order()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,10 +19,14 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
+import hub
+from hub.sums import SUMS, sha256_of, sums_text
 from synth import DigitAnatomy
+from tests.hub.server import StandInHub, stand_in_hub
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 180
+PATIENCE = 60_000  # of the browser, in milliseconds
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,29 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 
 
 @pytest.fixture(scope="session")
+def hub_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Page, StandInHub, str]]:
+    """A page that fetches me/digits, slowly, from a Hub that has no me/none; and the commit.
+
+    A test that needs the model sets the Hub's ``pace`` to 0 and waits.
+    """
+    folder = tmp_path_factory.mktemp("hub-page")
+    files = sorted((hub.BUNDLED_FOLDER / "digitanatomy").iterdir())
+    sums = sums_text({file.name: sha256_of(file) for file in files})
+    with stand_in_hub() as server, pytest.MonkeyPatch.context() as patch:
+        contents = {file.name: file.read_bytes() for file in files} | {SUMS: sums.encode()}
+        commit = server.add("me/digits", contents)
+        server.pace = 2.0
+        patch.setenv("SIMSID_MODELS", "me/digits, me/none")
+        patch.setenv("HF_ENDPOINT", server.endpoint)
+        patch.setenv("HF_HOME", str(folder / "hub"))
+        patch.setenv("HF_TOKEN", "hf_secret_member")
+        running = start_page(folder)
+        yield running, server, commit
+        server.pace = 0.0
+        stop_page(running)
+
+
+@pytest.fixture(scope="session")
 def digits() -> dict[str, np.ndarray]:
     """(96, 96) uint8 of each kind."""
     anatomy = DigitAnatomy()
@@ -100,3 +128,31 @@ def png(image: np.ndarray, text: str | None = None) -> bytes:
         options = {"pnginfo": info, "exif": exif}
     Image.fromarray(image).save(file, "PNG", **options)
     return file.getvalue()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator:
+    """Chromium, for whoever has it and Playwright."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("Chromium is not installed")
+    with playwright.sync_playwright() as engine:
+        arguments = ["--headless", "--no-sandbox", "--disable-gpu"]
+        running = engine.chromium.launch(executable_path=chromium, args=arguments)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def tab(browser, page: Page) -> Iterator:
+    """A fresh visit, which must end without an error of the page's scripts."""
+    errors: list[str] = []
+    visit = browser.new_page(viewport={"width": 1280, "height": 1000})
+    visit.set_default_timeout(PATIENCE)
+    visit.on("pageerror", lambda error: errors.append(str(error)))
+    visit.goto(page.url)
+    visit.wait_for_selector("#upload input[type=file]", state="attached")
+    yield visit
+    visit.close()
+    assert errors == []

@@ -3,41 +3,9 @@
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from tests.demo.conftest import Page, png
-
-playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
-PATIENCE = 60_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    with playwright.sync_playwright() as engine:
-        arguments = ["--headless", "--no-sandbox", "--disable-gpu"]
-        running = engine.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield running
-        running.close()
-
-
-@pytest.fixture
-def tab(browser, page: Page) -> Iterator:
-    """A fresh visit, which must end without an error of the page's scripts."""
-    errors: list[str] = []
-    visit = browser.new_page(viewport={"width": 1280, "height": 1000})
-    visit.set_default_timeout(PATIENCE)
-    visit.on("pageerror", lambda error: errors.append(str(error)))
-    visit.goto(page.url)
-    visit.wait_for_selector("#upload input[type=file]", state="attached")
-    yield visit
-    visit.close()
-    assert errors == []
+from tests.demo.conftest import PATIENCE, Page, png
 
 
 def drop(tab, *files: tuple[str, bytes]) -> None:
@@ -118,3 +86,60 @@ def test_the_page_fits_a_phone_and_follows_dark_mode(tab, page: Page) -> None:
     assert tab.evaluate("document.documentElement.scrollWidth") <= 390
     colour = tab.evaluate("getComputedStyle(document.querySelector('#verdict h2')).color")
     assert min(int(part) for part in re.findall(r"\d+", colour)[:3]) > 180  # light on dark
+
+
+def choose_model(tab, name: str) -> None:
+    tab.click("#model input")
+    tab.get_by_role("option", name=name).click()
+
+
+def test_another_model_says_why_there_are_no_examples_and_signs_its_verdicts(tab, digits) -> None:
+    tab.click("#example-novel")
+    tab.wait_for_selector("#verdict .abnormal")
+    assert "Model: bundled:digitanatomy" in tab.inner_text("#verdict")
+    choose_model(tab, "bundled:zhanglab")
+    tab.wait_for_selector("#no-examples:visible")
+    assert "no films of patients" in tab.inner_text("#no-examples")
+    assert tab.locator("#examples").is_hidden()
+    assert "results are of bundled:digitanatomy" in tab.inner_text("#other-model")
+    drop(tab, ("film.png", png(digits["normal"])))
+    tab.wait_for_function("document.querySelector('#verdict').innerText.includes('zhanglab')")
+    assert tab.locator("#verdict .refused").is_visible()  # digits are out of place there
+    assert tab.locator("#other-model").is_hidden()
+    choose_model(tab, "bundled:digitanatomy")
+    tab.wait_for_selector("#examples:visible")
+    tab.click("#example-normal")
+    tab.wait_for_selector("#verdict .normal")
+    assert "Model: bundled:digitanatomy" in tab.inner_text("#verdict")
+
+
+def test_a_model_of_the_hub_shows_its_progress_and_takes_over(browser, hub_page) -> None:
+    page, server, commit = hub_page
+    label = f"me/digits@{commit[:7]}"
+    visits = [browser.new_page() for _ in range(2)]
+    for visit in visits:
+        visit.set_default_timeout(PATIENCE)
+        visit.goto(page.url)
+        visit.wait_for_selector("#model-status p")
+        assert visit.input_value("#model input") == "bundled:digitanatomy"
+    follows, stays = visits
+    said = "document.querySelector('#model-status [aria-live]').innerText.includes('{}')"
+    follows.wait_for_function(said.format(" % of 2.8 MB"))
+    choose_model(stays, "bundled:zhanglab")
+    server.pace = 0.0
+    for visit in visits:
+        visit.wait_for_function(said.format(f"{label}: ready"))
+        visit.wait_for_function(said.format("me/none: there is no repository"))
+    assert follows.input_value("#model input") == label
+    assert stays.input_value("#model input") == "bundled:zhanglab"
+    choose_model(stays, label)
+    stays.wait_for_selector("#examples:visible")
+    stays.click("#example-novel")
+    stays.wait_for_selector("#verdict .abnormal")
+    assert f"Model: {label}" in stays.inner_text("#verdict")
+    stays.get_by_role("tab", name="About").click()
+    stays.wait_for_function(f"document.querySelector('#card').innerText.includes('{commit}')")
+    stays.goto(page.url)
+    stays.wait_for_function(f"document.querySelector('#model input')?.value === '{label}'")
+    for visit in visits:
+        visit.close()

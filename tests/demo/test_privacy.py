@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import threading
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from demo.privacy import MAX_FILE_BYTES, UploadFolder, random_name
+from demo import forget
+from demo.privacy import (
+    ABANDONED_SECONDS,
+    MAX_FILE_BYTES,
+    SWEEP_EVERY,
+    UploadFolder,
+    random_name,
+)
 from simsid.errors import ImageError
 
 
@@ -72,10 +83,75 @@ def test_a_start_sweeps_what_killed_processes_left(tmp_path: Path) -> None:
     assert not alive.path.exists()
 
 
-def test_abandoned_uploads_are_swept_by_age(tmp_path: Path) -> None:
+def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    now = time.time()
+    monkeypatch.setattr("demo.privacy.time.time", lambda: now + seconds)
+
+
+def test_abandoned_uploads_are_swept_within_a_minute(tmp_path: Path, monkeypatch) -> None:
+    assert ABANDONED_SECONDS + SWEEP_EVERY <= 60
     folder = UploadFolder(tmp_path)
-    old, new = put(folder, "old.png"), put(folder, "new.png")
-    os.utime(old, (time.time() - 400,) * 2)
+    left, wanted, arriving = put(folder, "left.png"), put(folder, "b.png"), folder.path / "tmp1"
+    arriving.write_bytes(b"half a film")
+    os.utime(left, (0, 0))  # its age counts from its arrival, not from what the sender wrote
     folder.sweep()
-    assert not old.exists() and new.exists()
+    assert left.exists()
+    later(monkeypatch, ABANDONED_SECONDS + 1)
+    folder.sweep({str(wanted)})
+    assert not left.exists() and wanted.exists() and arriving.exists()
+    later(monkeypatch, 700)
+    folder.sweep()
+    assert not wanted.exists() and not arriving.exists()
     folder.close()
+
+
+def test_a_sweep_that_fails_is_followed_by_others(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("demo.privacy.SWEEP_EVERY", 0.01)
+    folder, calls, again = UploadFolder(tmp_path), [], threading.Event()
+
+    def fail_once() -> None:
+        calls.append(1)
+        if len(calls) == 1:
+            raise OSError("DOEJANE")
+        again.set()
+
+    folder.sweep_for_ever(also=fail_once)
+    assert again.wait(20)
+    folder.close()
+
+
+def page_in_memory(*waiting: SimpleNamespace) -> SimpleNamespace:
+    """As much of Gradio's page as remembers: two sessions, one of them closed long ago."""
+    names = ("waiting", "answered")
+    queue = SimpleNamespace(
+        event_queue_per_concurrency_id={"scoring": SimpleNamespace(queue=list(waiting))},
+        active_jobs=[None],
+        pending_messages_per_session={name: asyncio.Queue() for name in (*names, "read")},
+        pending_event_ids_session={name: {"id"} for name in names} | {"read": set()},
+    )
+    long_ago = datetime.now() - timedelta(seconds=100)
+    holder = SimpleNamespace(
+        session_data={
+            "open": SimpleNamespace(is_closed=False),
+            "ended": SimpleNamespace(is_closed=True),
+        },
+        time_last_used={"open": long_ago, "ended": long_ago},
+    )
+    return SimpleNamespace(_queue=queue, state_holder=holder, upload_file_set={"a"})
+
+
+def test_answers_and_ended_visits_are_forgotten_but_not_what_is_waited_for(monkeypatch) -> None:
+    data = SimpleNamespace(data=[[{"path": "/up/a.png"}, {"path": "/up/b.png"}], "model"])
+    page = page_in_memory(SimpleNamespace(session_hash="waiting", data=data))
+    memory = forget.Memory(page)
+    assert memory.wanted() == {"/up/a.png", "/up/b.png"}
+    memory.forget()
+    # What was read leaves an empty channel, which goes at once; an unread answer waits a while.
+    assert set(page._queue.pending_messages_per_session) == {"waiting", "answered"}
+    assert set(page._queue.pending_event_ids_session) == {"waiting", "answered"}
+    assert set(page.state_holder.session_data) == {"open"} and not page.upload_file_set
+    now = time.monotonic()
+    monkeypatch.setattr("demo.forget.time.monotonic", lambda: now + forget.UNREAD_SECONDS + 1)
+    memory.forget()
+    assert set(page._queue.pending_messages_per_session) == {"waiting"}
+    assert set(page._queue.pending_event_ids_session) == {"waiting"}

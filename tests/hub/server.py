@@ -2,7 +2,8 @@
 
 Requests and headers are those of huggingface_hub: repository creation, branches, model info with
 file sizes, preupload, the LFS batch and its uploads, commits as NDJSON, and downloads by HEAD with
-``X-Repo-Commit`` and ``ETag``, large files behind a redirect that honours ``Range``.
+``X-Repo-Commit`` and ``ETag``, large files behind a redirect that honours ``Range``. Spaces are
+kept under 'spaces/user/name', with their sdk, hardware and variables.
 """
 
 from __future__ import annotations
@@ -11,13 +12,16 @@ import base64
 import hashlib
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 LFS_SUFFIX = ".safetensors"
+_PIECE = 1 << 17
 
 
 @dataclass
@@ -28,9 +32,14 @@ class Repository:
     gated: bool = False
     commits: dict[str, dict[str, bytes]] = field(default_factory=dict)
     refs: dict[str, str] = field(default_factory=dict)
+    sdk: str | None = None  # of a Space, and what follows
+    hardware: str | None = None
+    variables: dict[str, str] = field(default_factory=dict)
 
-    def commit(self, branch: str, changed: dict[str, bytes]) -> str:
+    def commit(self, branch: str, changed: dict[str, bytes | None]) -> str:
+        """A new commit with these files; None deletes one."""
         tree = dict(self.commits.get(self.refs.get(branch, ""), {})) | changed
+        tree = {name: content for name, content in tree.items() if content is not None}
         told = json.dumps([len(self.commits), sorted((n, _sha256(b)) for n, b in tree.items())])
         oid = hashlib.sha1(told.encode()).hexdigest()
         self.commits[oid], self.refs[branch] = tree, oid
@@ -47,15 +56,17 @@ class StandInHub:
         self.repositories: dict[str, Repository] = {}
         self.objects: dict[str, bytes] = {}  # what LFS holds, by sha256
         self.members = {"Bearer hf_member"}  # may see gated and private repositories
+        self.paying = True  # whether Spaces on free hardware may be made
         self.requests: list[tuple[str, str]] = []
         self.failing = 0  # status that every answer has instead; 0 for none
         self.truncated = False
+        self.pace = 0.0  # seconds before each piece of a large file
         self.endpoint = ""
         self.storage = (
             ""  # another host, as the real one: the client then asks it no more than bytes
         )
 
-    def add(self, name: str, files: dict[str, bytes], **kind: bool) -> str:
+    def add(self, name: str, files: dict[str, bytes], **kind: Any) -> str:
         """A repository with one commit; returns it."""
         repository = self.repositories.setdefault(name, Repository(**kind))
         return repository.commit("main", files)
@@ -88,6 +99,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         self._route()
 
+    def do_DELETE(self) -> None:
+        self._route()
+
     # --- answers ----------------------------------------------------------------------------
 
     def _say(self, content: object, status: int = 200, **headers: str) -> None:
@@ -98,7 +112,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(body)
+            for start in range(0, len(body), _PIECE):
+                time.sleep(self.hub.pace if len(body) > _PIECE else 0)
+                self.wfile.write(body[start : start + _PIECE])
 
     def _refuse(self, status: int, code: str) -> None:
         self._say({"error": code}, status, X_Error_Code=code, X_Error_Message=code)
@@ -121,13 +137,17 @@ class _Handler(BaseHTTPRequestHandler):
             return self._object(parts[1])
         if path.endswith(".git/info/lfs/objects/batch"):
             return self._batch()
-        api = parts[:2] == ["api", "models"]
+        api = parts[:2] in (["api", "models"], ["api", "spaces"])
         name = "/".join(parts[2:4] if api else parts[:2])
+        if parts[:2] == ["api", "spaces"]:
+            name = f"spaces/{name}"
         repository = self.hub.repositories.get(name)
         member = self.headers.get("Authorization") in self.hub.members
         if repository is None or (repository.private and not member):
             return self._refuse(404 if member else 401, "RepoNotFound")
         if api:
+            if repository.sdk and self.command != "GET" and not member:
+                return self._refuse(403, "NoRights")
             return self._api(name, repository, parts[4:])
         if repository.gated and not member:
             return self._refuse(403, "GatedRepo")
@@ -138,17 +158,29 @@ class _Handler(BaseHTTPRequestHandler):
         if not self.headers.get("Authorization"):
             return self._refuse(401, "Unauthorized")
         name = f"{asked['organization']}/{asked['name']}"
+        if asked.get("type") == "space":
+            name = f"spaces/{name}"
+            if self.headers.get("Authorization") not in self.hub.members:
+                return self._refuse(403, "NoRights")
+            if not self.hub.paying:
+                return self._refuse(402, "PaymentRequired")
         url = f"{self.hub.endpoint}/{name}"
         if name in self.hub.repositories:
             return self._say({"error": "exists", "url": url}, 409)
         private = asked.get("visibility") == "private"
-        self.hub.repositories[name] = Repository(private=private)
+        kind = {"sdk": asked.get("sdk"), "hardware": asked.get("hardware")}
+        self.hub.repositories[name] = Repository(private=private, **kind)
         self.hub.repositories[name].commit("main", {".gitattributes": b"*.safetensors lfs\n"})
         return self._say({"url": url, "name": name})
 
     def _api(self, name: str, repository: Repository, rest: list[str]) -> None:
         if not rest or rest[0] == "revision":
             return self._info(name, repository, "/".join(rest[1:]) or "main")
+        if rest[0] == "variables":
+            return self._variables(repository)
+        if rest[0] == "hardware":
+            repository.hardware = json.loads(self.body)["flavor"]
+            return self._say({"stage": "BUILDING", "hardware": {}})
         branch = "/".join(rest[1:])
         if rest[0] == "branch":
             if branch in repository.refs:
@@ -171,7 +203,16 @@ class _Handler(BaseHTTPRequestHandler):
         ]
         gated = "manual" if repository.gated else False
         answer = {"id": name, "modelId": name, "sha": commit, "siblings": siblings}
+        answer |= {"sdk": repository.sdk} if repository.sdk else {}
         return self._say(answer | {"private": repository.private, "gated": gated, "tags": []})
+
+    def _variables(self, repository: Repository) -> None:
+        if self.command != "GET":
+            asked = json.loads(self.body)
+            repository.variables.pop(asked["key"], None)
+            if self.command == "POST":
+                repository.variables[asked["key"]] = asked["value"]
+        return self._say({key: {"value": v} for key, v in repository.variables.items()})
 
     def _preupload(self) -> None:
         modes = [
@@ -215,6 +256,8 @@ class _Handler(BaseHTTPRequestHandler):
                 changed[value["path"]] = base64.b64decode(value["content"])
             elif item["key"] == "lfsFile":
                 changed[value["path"]] = self.hub.objects[value["oid"]]
+            elif item["key"] == "deletedFile":
+                changed[value["path"]] = None
         oid = repository.commit(branch, changed)
         url = f"{self.hub.endpoint}/{name}"
         return self._say({"commitUrl": f"{url}/commit/{oid}", "commitOid": oid})

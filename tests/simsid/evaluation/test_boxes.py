@@ -58,6 +58,15 @@ def test_iou_by_hand():
     assert iou(np.zeros((2, 2), bool), np.zeros((2, 2), bool)) == 0
 
 
+def test_dice_of_boxes_is_told_beside_iou_by_hand():
+    maps = np.zeros((1, 8, 8))
+    maps[0, :4, :2] = 1  # 8 pixels, 4 of them in a box of 8
+    got = box_metrics(maps, [boxes_of((0, 2, 2, 6))], 0.5)
+    assert got["iou"]["value"] == pytest.approx(4 / 12)
+    assert got["dice"]["value"] == pytest.approx(2 * 4 / 16)
+    assert got["oracle_dice"]["value"] == pytest.approx(0.5)
+
+
 def test_a_map_that_is_the_box_is_perfect_and_one_elsewhere_is_nothing():
     boxes = [boxes_of((4, 4, 12, 12)), boxes_of((0, 8, 8, 16))]
     maps = np.stack([union_of(b, (16, 16)).astype(float) for b in boxes])

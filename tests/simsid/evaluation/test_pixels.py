@@ -67,6 +67,7 @@ def test_pixel_auroc_is_over_all_pixels(case):
     assert got["oracle_dice"] >= got["dice"]
     best = overlap_at(maps, masks, got["oracle_dice_threshold"] - 1e-9)
     assert best["dice"] == pytest.approx(got["oracle_dice"])
+    assert best["iou"] == pytest.approx(got["oracle_iou"])
 
 
 def test_dice_and_iou_by_hand():

@@ -1,0 +1,100 @@
+"""The Score tab's parts: where films come in, and where the results are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import gradio as gr
+
+from demo.batch import COLUMNS, TYPES
+from demo.components import inline_image
+from demo.pictures import caption
+from demo.privacy import KEEP_FILM_SECONDS, MAX_FILE_BYTES, MAX_FILES
+
+_NO_EXAMPLES = (
+    "No examples for this model: they are digits, and the kit ships no films of patients. "
+    "Drop a film of your own."
+)
+
+
+class ScoreLayout:
+    """Components of the tab; what a visitor's session keeps is a list of small films in memory.
+
+    Args:
+        examples: names of the example buttons.
+        synthetic: whether the model chosen at first was trained on what the examples show.
+    """
+
+    def __init__(self, examples: Iterable[str], synthetic: bool) -> None:
+        self.films = gr.State({}, time_to_live=KEEP_FILM_SECONDS)
+        self.chosen = gr.State(0, time_to_live=KEEP_FILM_SECONDS)
+        with gr.Row():
+            with gr.Column(scale=2, min_width=280):
+                self._lay_out_inputs(examples, synthetic)
+            with gr.Column(scale=5, min_width=300):
+                self.other = gr.HTML(visible=False, elem_id="other-model")
+                self.verdict = gr.HTML(
+                    '<p class="hint">Drop a film, or pick an example: the verdict, the map and the '
+                    "reasons appear here.</p>",
+                    elem_id="verdict",
+                )
+                with gr.Column(visible=False, elem_id="batch") as self.batch:
+                    self._lay_out_batch()
+                with gr.Column(visible=False, elem_id="details") as self.details:
+                    self._lay_out_details()
+
+    def _lay_out_inputs(self, examples: Iterable[str], synthetic: bool) -> None:
+        self.upload = gr.File(
+            label="Films",
+            file_count="multiple",
+            height=170,
+            elem_id="upload",
+        )
+        gr.HTML(
+            '<p class="hint">PNG, JPEG, TIFF, BMP, WebP, NPY or DICOM, 8 to 16 bit; up to '
+            f"{MAX_FILES} files of {MAX_FILE_BYTES >> 20} MiB. Deleted as soon as they are read.</p>"
+        )
+        with gr.Group(visible=synthetic, elem_id="examples") as self.example_group:
+            gr.Markdown("**Or pick an example** (made by the generator when the page started)")
+            with gr.Row(elem_classes="example-row"):
+                self.example_buttons = [
+                    gr.Button(kind, elem_id=f"example-{kind}", elem_classes="example", min_width=84)
+                    for kind in examples
+                ]
+        self.no_examples = gr.Markdown(_NO_EXAMPLES, visible=not synthetic, elem_id="no-examples")
+
+    def _lay_out_batch(self) -> None:
+        self.table = gr.Dataframe(
+            headers=list(COLUMNS),
+            datatype=list(TYPES),
+            interactive=False,
+            label="All films, in the order of the upload; a heading's menu sorts, a row shows its film",
+            max_height=340,
+            wrap=True,
+            column_widths=[60, 84, 90, 110, 80, 100, 240],
+            elem_id="table",
+            buttons=[],
+        )
+        self.links = gr.HTML(elem_id="links")
+
+    def _lay_out_details(self) -> None:
+        with gr.Row(equal_height=False):
+            with gr.Column(min_width=260):
+                self.map = gr.HTML(elem_id="map")
+            with gr.Column(min_width=260):
+                self.slider = gr.HTML(elem_id="slider")
+        with gr.Row(equal_height=False):
+            with gr.Column(min_width=260):
+                gr.HTML(caption("Regions: click one to see why"))
+                self.regions = inline_image(
+                    label="Regions",
+                    show_label=False,
+                    interactive=False,
+                    elem_id="regions",
+                    buttons=[],
+                )
+            with gr.Column(min_width=260):
+                self.region = gr.Dropdown(
+                    [], label="Why? Region, the highest score first", elem_id="region"
+                )
+                self.why = gr.HTML(elem_id="why")

@@ -1,0 +1,132 @@
+"""CutPaste: features that notice a misplaced piece of film, and how normal ones are spread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from simsid.detectors.ae import default_grid
+from simsid.detectors.base import FUSED, Detector
+from simsid.detectors.contract import Evidence, Player
+from simsid.detectors.registry import register
+from simsid.models.cutpaste import PatchClassifier, cut_paste, cut_paste_scar, random_patches
+from simsid.models.gaussian import PositionGaussian
+
+DENSITY = "density"
+_STEP = 16
+_CHANNELS = {"quick": (16, 32, 64, 64), "paper": (64, 128, 256, 512)}
+
+
+@dataclass(frozen=True)
+class CutPasteConfig:
+    """All numbers of ``cutpaste``; saved with the weights.
+
+    Attributes:
+        grid_size: regions in which scores are told; patches overlap and are finer.
+        channels: encoder widths; each halves the size.
+        hidden: width of the head that tells the three kinds.
+        patch_side, stride: of the patches, in pixels.
+        patches_per_image: at a training step; each is seen normal, cut and scarred.
+        fusion, reduce, map_floor: see ``Detector``.
+    """
+
+    image_size: tuple[int, int] = (96, 96)
+    grid_size: tuple[int, int] = (3, 3)
+    channels: tuple[int, ...] = (16, 32, 64, 64)
+    hidden: int = 64
+    patch_side: int = 32
+    stride: int = 16
+    patches_per_image: int = 4
+    learning_rate: float = 2e-3
+    weight_decay: float = 3e-5
+    fusion: tuple[tuple[str, float], ...] = ((DENSITY, 1.0),)
+    reduce: str = "max"
+    map_floor: float = 0.2
+
+    @classmethod
+    def preset(
+        cls, preset: str, image_size: tuple[int, int], grid_size: tuple[int, int] | None
+    ) -> CutPasteConfig:
+        """Patches of 32 px, of 64 px in images of 128 px and more; 'paper' is four times as wide.
+
+        Raises:
+            ValueError: an unknown preset, or an image that is no multiple of 16 px of at least 32.
+        """
+        if preset not in _CHANNELS:
+            raise ValueError(f"preset must be 'quick' or 'paper', not '{preset}'")
+        if any(side % _STEP or side < 2 * _STEP for side in image_size):
+            raise ValueError(
+                f"an image of {image_size[0]}x{image_size[1]} px cannot be cut into patches: choose "
+                f"a multiple of {_STEP} px, and at least {2 * _STEP}"
+            )
+        side = 64 if min(image_size) >= 128 else 32
+        grid = grid_size or default_grid(image_size)
+        hidden = 64 if preset == "quick" else 512
+        return cls(image_size, grid, _CHANNELS[preset], hidden, side, _STEP)
+
+
+@register
+class CutPaste(Detector):
+    """CutPaste, three kinds, on patches. Source: Li et al., CVPR 2021.
+
+    Component, higher = more abnormal:
+
+    - ``density``: Mahalanobis distance of the patches' features to those of normals, spread over
+      the pixels; the largest of each region.
+
+    Relative to the paper: a Gaussian for each position rather than one for all, since anatomy has
+    places (and see ``PositionGaussian``); a region's distance is measured against its own normals
+    before the largest is taken; patches are not jittered in colour, only pasted pieces are.
+    """
+
+    name = "cutpaste"
+    config_class = CutPasteConfig
+    components = (DENSITY,)
+    default_epochs: ClassVar[dict[str, int]] = {"quick": 15, "paper": 250}
+    training_only: ClassVar[tuple[str, ...]] = ("classifier.head.",)
+    gives_reconstruction: ClassVar[bool] = False
+    config: CutPasteConfig
+
+    def __init__(self, config: CutPasteConfig) -> None:
+        super().__init__(config)
+        self.classifier = PatchClassifier(
+            config.channels, config.hidden, config.patch_side, config.stride
+        )
+        positions = self.classifier.positions(self.image_size)
+        self.gaussian = PositionGaussian(config.channels[-1], positions)
+        self.to(memory_format=torch.channels_last)
+
+    def players(self, stage: str) -> dict[str, Player]:
+        config = self.config
+        parameters = list(self.classifier.parameters())
+        return {
+            "classifier": Player(parameters, config.learning_rate, weight_decay=config.weight_decay)
+        }
+
+    def training_step(self, images: Tensor, stage: str) -> Iterator[tuple[str, dict[str, Tensor]]]:
+        config = self.config
+        patches = random_patches(images, config.patch_side, config.patches_per_image)
+        kinds = (patches, cut_paste(patches), cut_paste_scar(patches))
+        logits, _ = self.classifier(torch.cat(kinds))
+        truth = torch.arange(len(kinds), device=images.device).repeat_interleave(len(patches))
+        correct = (logits.argmax(1) == truth).float().mean()
+        yield "classifier", {"loss": F.cross_entropy(logits, truth), "correct": correct}
+
+    @torch.no_grad()
+    def consolidate(self, batches: Callable[[], Iterator[Tensor]]) -> None:
+        maps = self.classifier.feature_map
+        self.gaussian.fit(lambda: (maps(images.to(self.device)) for images in batches()))
+
+    def evidence(self, images: Tensor) -> Evidence:
+        distance = self.gaussian(self.classifier.feature_map(images))
+        pixels = self.classifier.spread(distance)
+        regions = F.adaptive_max_pool2d(pixels, self.grid_size).flatten(1)
+        return Evidence({DENSITY: regions}, {DENSITY: pixels})
+
+    def _map(self, name: str, images: Tensor, evidence: Evidence, regions: Tensor) -> Tensor:
+        return super()._map(DENSITY if name == FUSED else name, images, evidence, regions)

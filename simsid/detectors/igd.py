@@ -1,0 +1,215 @@
+"""IGD: films and their patches are rebuilt from latent vectors that form one Gaussian each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from simsid.detectors.ae import default_grid
+from simsid.detectors.base import FUSED, Detector
+from simsid.detectors.contract import Evidence, Player, Stage
+from simsid.detectors.pretrained import load_pretrained
+from simsid.detectors.registry import register
+from simsid.models.autoencoder import small_size
+from simsid.models.backbones import OWN, build_backbone
+from simsid.models.igd import Critic, InterpolatedGaussian, corners, random_patches
+
+GLOBAL, LOCAL = "global_reconstruction", "local_reconstruction"
+GLOBAL_UNLIKELY, LOCAL_UNLIKELY = "global_unlikeliness", "local_unlikeliness"
+_PATCHES_AT_ONCE = 1024
+
+
+@dataclass(frozen=True)
+class IgdConfig:
+    """All numbers of ``igd``; saved with the weights.
+
+    Attributes:
+        grid_size: regions in which scores are told; the networks do not know them.
+        backbone, layers, width: of both encoders, see ``build_backbone``; the last map is used.
+        patch_size: side of the local model's patches, in pixels.
+        channels: of the global decoder, finest first; patch_channels: of the local one.
+        latent_dim: of both latent vectors.
+        l1_share: rho, of the absolute difference in the reconstruction's loss.
+        fooling: weight of the interpolation's loss.
+        fusion, reduce, map_floor: see ``Detector``.
+    """
+
+    image_size: tuple[int, int] = (96, 96)
+    grid_size: tuple[int, int] = (3, 3)
+    backbone: str = OWN
+    layers: tuple[int, ...] = (4,)
+    width: int = 16
+    patch_size: int = 32
+    channels: tuple[int, ...] = (16, 32, 64, 128)
+    patch_channels: tuple[int, ...] = (16, 32, 64)
+    critic_channels: tuple[int, ...] = (8, 16, 32)
+    latent_dim: int = 128
+    l1_share: float = 0.15
+    fooling: float = 0.1
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.0
+    fusion: tuple[tuple[str, float], ...] = (
+        (GLOBAL, 1.0),
+        (LOCAL, 1.0),
+        (GLOBAL_UNLIKELY, 1.0),
+        (LOCAL_UNLIKELY, 1.0),
+    )
+    reduce: str = "mean"
+    map_floor: float = 0.2
+
+    @classmethod
+    def preset(
+        cls, preset: str, image_size: tuple[int, int], grid_size: tuple[int, int] | None
+    ) -> IgdConfig:
+        """Numbers for 'quick' (a quarter of a ResNet-18's width) or 'paper' (the whole).
+
+        Raises:
+            ValueError: an unknown preset, or an image that is not a multiple of 16 px.
+        """
+        if preset not in ("quick", "paper"):
+            raise ValueError(f"preset must be 'quick' or 'paper', not '{preset}'")
+        small_size(image_size, cls.channels)
+        grid = grid_size or default_grid(image_size)
+        if preset == "paper":
+            wide, narrow = (32, 64, 128, 256), (32, 64, 128)
+            return cls(image_size, grid, width=64, channels=wide, patch_channels=narrow)
+        return cls(image_size, grid)
+
+
+@register
+class Igd(Detector):
+    """Interpolated Gaussian descriptor. Source: Chen et al., AAAI 2022.
+
+    Components, higher = more abnormal:
+
+    - ``global_reconstruction``, ``local_reconstruction``: rho times the absolute difference plus
+      (1 - rho) times the multi-scale dissimilarity, of the whole film and of its patches rebuilt.
+    - ``global_unlikeliness``, ``local_unlikeliness``: 1 - likelihood of the latent vector of the
+      whole film (the same in every region), and of the patches that lie there.
+
+    Relative to the paper: the four are compared with normals one by one before they are added, so
+    xi and nu of MSACL's eqs. 10 and 11 weigh standard deviations; encoders start from random
+    weights unless a pretrained backbone is named.
+    """
+
+    name = "igd"
+    config_class = IgdConfig
+    components = (GLOBAL, LOCAL, GLOBAL_UNLIKELY, LOCAL_UNLIKELY)
+    default_epochs: ClassVar[dict[str, int]] = {"quick": 5, "paper": 100}
+    training_only: ClassVar[tuple[str, ...]] = ("critics.",)
+    config: IgdConfig
+
+    def __init__(self, config: IgdConfig) -> None:
+        super().__init__(config)
+        self.side = min(config.patch_size, *self.image_size)
+        sizes = (self.image_size, (self.side, self.side))
+        self.models = torch.nn.ModuleList(
+            InterpolatedGaussian(
+                build_backbone(config.backbone, config.layers, config.width),
+                size,
+                config.latent_dim,
+                channels,
+            )
+            for size, channels in zip(sizes, (config.channels, config.patch_channels), strict=True)
+        )
+        self.critics = torch.nn.ModuleList(Critic(config.critic_channels) for _ in sizes)
+        self.to(memory_format=torch.channels_last)
+
+    def stages(self) -> Sequence[Stage]:
+        return (Stage("descriptors"),)
+
+    def begin_stage(self, stage: str) -> None:
+        if stage == self.stages()[0].name:
+            for model in self.models:
+                load_pretrained(model.backbone)
+
+    def players(self, stage: str) -> dict[str, Player]:
+        rate, decay = self.config.learning_rate, self.config.weight_decay
+        return {
+            "models": Player(list(self.models.parameters()), rate, weight_decay=decay),
+            "critics": Player(list(self.critics.parameters()), rate, weight_decay=decay),
+        }
+
+    def training_step(self, images: Tensor, stage: str) -> Iterator[tuple[str, dict[str, Tensor]]]:
+        config = self.config
+        both = (images, random_patches(images, self.side))
+        terms, judged = zip(
+            *(
+                model.losses(part, critic, config.l1_share, config.fooling)
+                for model, critic, part in zip(self.models, self.critics, both, strict=True)
+            ),
+            strict=True,
+        )
+        named = zip(("global", "local"), terms, strict=True)
+        told = {f"{scale}_{k}": v for scale, t in named for k, v in t.items() if k != "loss"}
+        yield "models", {"loss": terms[0]["loss"] + terms[1]["loss"]} | told
+        yield "critics", {"loss": judged[0] + judged[1]}
+
+    def evidence(self, images: Tensor) -> Evidence:
+        whole, patch = self.models
+        latent = whole.encode(images)
+        rebuilt = whole.decode(latent)
+        unlikely = 1 - whole.descriptor(latent)
+        local, local_unlikely = self._over_patches(images, patch)
+        pixels = {
+            GLOBAL: whole.dissimilarity(images, rebuilt, self.config.l1_share),
+            LOCAL: local,
+            GLOBAL_UNLIKELY: unlikely[:, None, None, None].expand_as(images),
+            LOCAL_UNLIKELY: local_unlikely,
+        }
+        regions = {
+            name: F.adaptive_avg_pool2d(values.float(), self.grid_size).flatten(1)
+            for name, values in pixels.items()
+        }
+        return Evidence(regions, pixels, rebuilt)
+
+    def _over_patches(self, images: Tensor, model: InterpolatedGaussian) -> tuple[Tensor, Tensor]:
+        """Dissimilarity and unlikeliness of overlapping patches, averaged in each pixel."""
+        side = self.side
+        places = [(top, left) for top in corners(self.image_size[0], side)
+                  for left in corners(self.image_size[1], side)]  # fmt: skip
+        sums = images.new_zeros(3, *images.shape)
+        at_once = max(1, _PATCHES_AT_ONCE // len(images))
+        for start in range(0, len(places), at_once):
+            some = places[start : start + at_once]
+            cut = torch.cat([images[:, :, y : y + side, x : x + side] for y, x in some])
+            latent = model.encode(cut)
+            found = model.dissimilarity(cut, model.decode(latent), self.config.l1_share)
+            unlikely = 1 - model.descriptor(latent)
+            values = torch.stack(
+                [found, unlikely[:, None, None, None].expand_as(found), torch.ones_like(found)]
+            ).unflatten(1, (len(some), -1))
+            for number, (top, left) in enumerate(some):
+                sums[..., top : top + side, left : left + side] += values[:, number]
+        return sums[0] / sums[2], sums[1] / sums[2]
+
+    def _map(self, name: str, images: Tensor, evidence: Evidence, regions: Tensor) -> Tensor:
+        if name != FUSED:
+            return super()._map(name, images, evidence, regions)
+        maps = [
+            Detector._map(self, component, images, evidence, regions)
+            for component in self.components
+        ]
+        return torch.einsum("c,cbihw->bihw", self._fusion_weights().to(images.device),
+                            torch.stack(maps))  # fmt: skip
+
+    def consolidate(self, batches: Callable[[], Iterator[Tensor]]) -> None:
+        """Settle the descriptors' variances on all training normals."""
+        self.eval()
+        starts = [corners(length, self.side)[::2] for length in self.image_size]
+        for number, model in enumerate(self.models):
+            latents = []
+            for images in batches():
+                images = images.to(self.device)
+                if number == 1:
+                    images = torch.cat(
+                        [images[:, :, y : y + self.side, x : x + self.side]
+                         for y in starts[0] for x in starts[1]]
+                    )  # fmt: skip
+                latents.append(model.encode(images))
+            model.descriptor.settle(torch.cat(latents))

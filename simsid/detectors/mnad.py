@@ -1,0 +1,127 @@
+"""MNAD: an autoencoder guided by a few prototypes of normal features."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from simsid.detectors.ae import default_grid, preset_channels
+from simsid.detectors.base import Detector
+from simsid.detectors.contract import Evidence, Player
+from simsid.detectors.registry import register
+from simsid.detectors.residual import RECONSTRUCTION, residual_evidence
+from simsid.models.autoencoder import small_size
+from simsid.models.mnad import MemoryGuidedAutoencoder, compactness_loss, separateness_loss
+
+SLOT_DISTANCE = "slot_distance"
+
+
+@dataclass(frozen=True)
+class MNADConfig:
+    """All numbers of ``mnad``; saved with the weights.
+
+    Attributes:
+        grid_size: regions in which scores are told; the network does not know them.
+        channels: encoder widths; each halves the size.
+        slot_dim, num_slots: of the one memory that every position reads.
+        read_scale: factor on the cosine before the softmax (1 in the paper).
+        compactness, separateness: weights of these losses (lambda_c, lambda_s).
+        margin: by which the second nearest slot shall be farther (alpha).
+        fusion, reduce, map_floor: see ``Detector``; the paper's lambda is 0.6 or 0.7.
+    """
+
+    image_size: tuple[int, int] = (96, 96)
+    grid_size: tuple[int, int] = (3, 3)
+    channels: tuple[int, ...] = (16, 32, 64, 128)
+    slot_dim: int = 64
+    num_slots: int = 10
+    read_scale: float = 10.0
+    compactness: float = 0.1
+    separateness: float = 0.1
+    margin: float = 1.0
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.0
+    fusion: tuple[tuple[str, float], ...] = ((RECONSTRUCTION, 0.6), (SLOT_DISTANCE, 0.4))
+    reduce: str = "max"
+    map_floor: float = 0.2
+
+    @classmethod
+    def preset(
+        cls, preset: str, image_size: tuple[int, int], grid_size: tuple[int, int] | None
+    ) -> MNADConfig:
+        """Numbers for 'quick' (a minute on two cores) or 'paper' (slots of 512, twice as wide).
+
+        Raises:
+            ValueError: an unknown preset, or an image that is not a multiple of 16 px.
+        """
+        channels = preset_channels(preset, image_size)
+        grid = grid_size or default_grid(image_size)
+        return cls(image_size, grid, channels, slot_dim=64 if preset == "quick" else 512)
+
+
+@register
+class MNAD(Detector):
+    """Memory-guided normality, its reconstruction task. Source: Park et al., CVPR 2020.
+
+    Components, higher = more abnormal:
+
+    - ``reconstruction``: mean squared residual of each region.
+    - ``slot_distance``: squared distance of each position's query to its nearest slot.
+
+    Relative to the paper: the memory rests at test time. There it goes on to follow the frames it
+    takes for normal, so that a score would depend on the films scored before it. Components are
+    standardised by training normals rather than by the least and most of a video, and the residual
+    itself takes the place of its logarithm (PSNR).
+    """
+
+    name = "mnad"
+    config_class = MNADConfig
+    components = (RECONSTRUCTION, SLOT_DISTANCE)
+    default_epochs: ClassVar[dict[str, int]] = {"quick": 10, "paper": 200}
+    config: MNADConfig
+
+    def __init__(self, config: MNADConfig) -> None:
+        super().__init__(config)
+        self.autoencoder = MemoryGuidedAutoencoder(
+            config.channels, config.slot_dim, config.num_slots, config.read_scale
+        )
+        self.small = small_size(self.image_size, config.channels)
+        self.to(memory_format=torch.channels_last)
+
+    def players(self, stage: str) -> dict[str, Player]:
+        config = self.config
+        parameters = list(self.autoencoder.parameters())
+        return {
+            "autoencoder": Player(
+                parameters, config.learning_rate, weight_decay=config.weight_decay
+            )
+        }
+
+    def training_step(self, images: Tensor, stage: str) -> Iterator[tuple[str, dict[str, Tensor]]]:
+        config = self.config
+        rebuilt, queries = self.autoencoder(images)
+        nearest, second = self.autoencoder.memory.nearest(queries)
+        losses = {
+            "reconstruction": F.mse_loss(rebuilt, images),
+            "compactness": compactness_loss(nearest),
+            "separateness": separateness_loss(nearest, second, config.margin),
+        }
+        loss = (
+            losses["reconstruction"]
+            + config.compactness * losses["compactness"]
+            + config.separateness * losses["separateness"]
+        )  # eq. 7
+        yield "autoencoder", {"loss": loss} | losses
+        self.autoencoder.memory.follow(queries)
+
+    def evidence(self, images: Tensor) -> Evidence:
+        rebuilt, queries = self.autoencoder(images)
+        residual = residual_evidence(images, rebuilt, self.grid_size)
+        distance = self.autoencoder.memory.nearest(queries)[0].reshape(-1, 1, *self.small)
+        regions = F.adaptive_avg_pool2d(distance, self.grid_size).flatten(1)
+        return Evidence(residual.regions | {SLOT_DISTANCE: regions}, residual.pixels, rebuilt)

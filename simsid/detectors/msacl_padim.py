@@ -1,0 +1,64 @@
+"""PaDiM on an encoder that MSACL has trained on the normals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+
+from simsid.detectors.contract import Player, Stage
+from simsid.detectors.padim import Padim, PadimConfig
+from simsid.detectors.registry import register
+from simsid.models.msacl import MsaclTraining
+
+
+@dataclass(frozen=True)
+class MsaclPadimConfig(PadimConfig):
+    """All numbers of ``msacl-padim``: those of ``padim``, and those of pre-training.
+
+    Attributes:
+        embedding_dim: of the projection. temperature, calibration: of the contrastive loss.
+        learning_rate: of pre-training.
+    """
+
+    embedding_dim: int = 128
+    temperature: float = 0.2
+    calibration: float = 2.0
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-4
+
+
+@register
+class MsaclPadim(Padim):
+    """MSACL pre-training, then PaDiM. Component and maps: see ``Padim``.
+
+    Relative to the paper: pre-training goes as deep as the last layer that PaDiM reads, and moves by
+    AdamW with a schedule in place of plain gradient descent. See ``MsaclTraining``.
+    """
+
+    name = "msacl-padim"
+    config_class = MsaclPadimConfig
+    default_epochs: ClassVar[dict[str, int]] = {"quick": 8, "paper": 100}
+    training_only: ClassVar[tuple[str, ...]] = ("pretraining.",)
+    config: MsaclPadimConfig
+
+    def __init__(self, config: MsaclPadimConfig) -> None:
+        super().__init__(config)
+        self.pretraining = MsaclTraining(
+            self.backbone, config.embedding_dim, config.temperature, config.calibration
+        )
+
+    def stages(self) -> Sequence[Stage]:
+        return (Stage("pretraining"),)
+
+    def players(self, stage: str) -> dict[str, Player]:
+        config = self.config
+        parameters = list(self.pretraining.parameters())
+        return {
+            "encoder": Player(parameters, config.learning_rate, weight_decay=config.weight_decay)
+        }
+
+    def training_step(self, images: Tensor, stage: str) -> Iterator[tuple[str, dict[str, Tensor]]]:
+        yield "encoder", self.pretraining.losses(images)

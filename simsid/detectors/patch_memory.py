@@ -1,0 +1,126 @@
+"""What the detectors that remember patch features share: the backbone, the sample of places, maps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from simsid.detectors.base import FUSED, Detector
+from simsid.detectors.contract import Evidence, Player, Stage
+from simsid.detectors.pretrained import load_pretrained
+from simsid.models.backbones import build_backbone
+from simsid.models.coreset import greedy_coreset
+from simsid.models.msacl import MsaclTraining
+from simsid.models.patch_features import PatchFeatures
+from simsid.models.statistics import settle_statistics
+
+FEATURES = "features"  # the stage in which MSACL trains the backbone
+_LEAST = 64  # stored vectors, where the share of few films would be next to none
+_PAPER_SIDE = 224  # pixels of the images that the paper's blur is meant for
+
+
+class PatchMemoryDetector(Detector):
+    """Base of detectors that compare features of places with stored ones.
+
+    The configuration has ``backbone``, ``width``, ``layers``, ``pretraining``, ``learning_rate``,
+    ``coreset_share``, ``coreset_most``, ``places_per_film``, ``projected_dim`` and ``blur``, see
+    :class:`PatchCoreConfig`.
+    """
+
+    gives_reconstruction: ClassVar[bool] = False
+    training_only: ClassVar[tuple[str, ...]] = ("pretraining.",)
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        backbone = build_backbone(config.backbone, config.layers, config.width)
+        self.features = PatchFeatures(backbone)
+        self.map_size = self.features.size_for(self.image_size)
+        self.sigma = config.blur * min(self.image_size) / _PAPER_SIDE
+        learns = config.pretraining and not backbone.pretrained
+        self.pretraining = MsaclTraining(backbone) if learns else None
+
+    def stages(self) -> Sequence[Stage]:
+        return () if self.pretraining is None else (Stage(FEATURES),)
+
+    def begin_stage(self, stage: str) -> None:
+        if stage == self.stages()[0].name:
+            load_pretrained(self.features.backbone)
+
+    def players(self, stage: str) -> dict[str, Player]:
+        return {"backbone": Player(list(self.pretraining.parameters()), self.config.learning_rate)}
+
+    def training_step(self, images: Tensor, stage: str) -> Iterator[tuple[str, dict[str, Tensor]]]:
+        yield "backbone", self.pretraining.losses(images)
+
+    def sample(
+        self, batches: Callable[[], Iterator[Tensor]], keep: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, int]:
+        """Feature vectors of places of the training normals, the same at every call.
+
+        Args:
+            keep: (places,) those that count; None for all.
+
+        Returns:
+            (n, dim) vectors of at most ``places_per_film`` places of each film, (n,) their places
+            in reading order, and how many there would be of all.
+        """
+        generator = torch.Generator().manual_seed(0)
+        rows, cols = self.map_size
+        allowed = torch.arange(rows * cols) if keep is None else keep.cpu().nonzero()[:, 0]
+        count = min(self.config.places_per_film, len(allowed))
+        vectors, places, films = [], [], 0
+        for images in batches():
+            maps = self.features(self.posed(images.to(self.device))).flatten(2).transpose(1, 2)
+            order = torch.rand(len(images), len(allowed), generator=generator).argsort(1)
+            chosen = allowed[order[:, :count]]
+            index = chosen.to(maps.device)[:, :, None].expand(-1, -1, maps.shape[2])
+            vectors.append(maps.gather(1, index).flatten(0, 1))
+            places.append(chosen.flatten().to(maps.device))
+            films += len(images)
+        return torch.cat(vectors), torch.cat(places), films * len(allowed)
+
+    def posed(self, images: Tensor) -> Tensor:
+        """The films as features are taken of them."""
+        return images
+
+    def chosen(self, vectors: Tensor, of: int) -> Tensor:
+        """The coreset of a sample that stands for ``of`` vectors.
+
+        Rounded to half precision: it is then stored in half the space without loss.
+        """
+        config = self.config
+        count = min(max(round(config.coreset_share * of), _LEAST), config.coreset_most)
+        kept = vectors[greedy_coreset(vectors, count, config.projected_dim)]
+        return kept.clamp(-6e4, 6e4).half().float()
+
+    def consolidate(self, batches: Callable[[], Iterator[Tensor]]) -> None:
+        backbone = self.features.backbone
+        if not self.stages():
+            load_pretrained(backbone)
+            self.round_weights()
+        if not backbone.pretrained:
+            self.eval()
+            settle_statistics(backbone, (self.posed(b.to(self.device)) for b in batches()))
+        self.eval()
+        with torch.no_grad():
+            self.remember(batches)
+
+    def remember(self, batches: Callable[[], Iterator[Tensor]]) -> None:
+        """Fill the memory banks from the training normals."""
+        raise NotImplementedError
+
+    def _map(self, name: str, images: Tensor, evidence: Evidence, regions: Tensor) -> Tensor:
+        """Maps of the components, and of them fused by the same weights as the regions."""
+        if name != FUSED:
+            return super()._map(name, images, evidence, regions)
+        maps = [self._map(part, images, evidence, regions) for part in self.components]
+        weights = self._fusion_weights().to(regions.device)
+        return torch.einsum("c,cbihw->bihw", weights, torch.stack(maps))
+
+    def _regions(self, maps: Tensor) -> Tensor:
+        """(batch, regions) the largest value in each region of (batch, 1, rows, cols) maps."""
+        return F.adaptive_max_pool2d(maps, self.grid_size).flatten(1)

@@ -1,0 +1,131 @@
+"""PatchCore: the distance of each place's features to the nearest of those stored from normals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from simsid.detectors.ae import default_grid
+from simsid.detectors.contract import Evidence
+from simsid.detectors.patch_memory import PatchMemoryDetector
+from simsid.detectors.registry import register
+from simsid.models.backbones import OWN
+from simsid.models.coreset import nearest, reweighted
+from simsid.models.patch_features import smooth
+
+NEAREST = "nearest"
+
+
+@dataclass(frozen=True)
+class PatchCoreConfig:
+    """All numbers of ``patchcore``; saved with the weights.
+
+    Attributes:
+        grid_size: regions in which scores are told; the memory does not know them.
+        backbone, width, layers: see ``simsid.models.backbones.build_backbone``.
+        pretraining: whether MSACL trains a backbone that comes without weights.
+        learning_rate: of that.
+        coreset_share: stored vectors, as a share of those of all places of all training normals.
+        coreset_most: and no more than these.
+        places_per_film: drawn at random, of which the coreset is chosen: bounds the memory.
+        projected_dim: dimensions in which the coreset is chosen.
+        neighbours: of a stored vector, that tell whether it is a rare one; 1: scores as they are.
+        blur: standard deviation of the map's Gaussian, in pixels of an image of 224.
+        fusion, reduce, map_floor: see ``Detector``.
+    """
+
+    image_size: tuple[int, int] = (96, 96)
+    grid_size: tuple[int, int] = (3, 3)
+    backbone: str = OWN
+    width: int = 32
+    layers: tuple[int, ...] = (2, 3)
+    pretraining: bool = True
+    learning_rate: float = 1e-3
+    coreset_share: float = 0.01
+    coreset_most: int = 2000
+    places_per_film: int = 64
+    projected_dim: int = 64
+    neighbours: int = 9
+    blur: float = 4.0
+    fusion: tuple[tuple[str, float], ...] = ((NEAREST, 1.0),)
+    reduce: str = "max"
+    map_floor: float = 0.2
+
+    @classmethod
+    def preset(
+        cls, preset: str, image_size: tuple[int, int], grid_size: tuple[int, int] | None
+    ) -> PatchCoreConfig:
+        """Numbers for 'quick' (a minute on two cores) or 'paper' (a full ResNet, 10 % stored).
+
+        Data with a grid of their own are scored by their worst region, films by the mean of all:
+        what disease does to a film is seldom in one place.
+
+        Raises:
+            ValueError: an unknown preset.
+        """
+        if preset not in ("quick", "paper"):
+            raise ValueError(f"preset must be 'quick' or 'paper', not '{preset}'")
+        grid, reduce = grid_size or default_grid(image_size), "max" if grid_size else "mean"
+        if preset == "quick":
+            return cls(image_size, grid, reduce=reduce)
+        return cls(image_size, grid, width=64, coreset_share=0.1, coreset_most=20000,
+                   places_per_film=256, projected_dim=128, reduce=reduce)  # fmt: skip
+
+
+@register
+class PatchCore(PatchMemoryDetector):
+    """PatchCore. Source: Roth et al., 'Towards total recall in industrial anomaly detection', 2022.
+
+    Component, higher = more abnormal:
+
+    - ``nearest``: of each region the largest distance of a place to the nearest stored vector,
+      re-weighted; its image score is the paper's, the largest of all.
+
+    Relative to the paper: MSACL learns the backbone from the normals unless a pretrained one is
+    named; the coreset is chosen from a random sample of each film's places; ``fused`` compares
+    each region with what it is among normals before they are reduced to one score.
+    """
+
+    name = "patchcore"
+    config_class = PatchCoreConfig
+    components = (NEAREST,)
+    default_epochs: ClassVar[dict[str, int]] = {"quick": 4, "paper": 100}
+    growing: ClassVar[tuple[str, ...]] = ("memory_bank",)
+    config: PatchCoreConfig
+    memory_bank: Tensor
+
+    def __init__(self, config: PatchCoreConfig) -> None:
+        super().__init__(config)
+        self.register_buffer("memory_bank", torch.zeros(1, self.features.dim))
+
+    def remember(self, batches: Callable[[], Iterator[Tensor]]) -> None:
+        vectors, _, total = self.sample(batches)
+        self.memory_bank = self.chosen(vectors, total)
+
+    def evidence(self, images: Tensor) -> Evidence:
+        maps = self.features(images)
+        queries = maps.flatten(2).transpose(1, 2)  # batch, places, dim
+        distance, found = (x[:, 0] for x in nearest(queries.flatten(0, 1), self.memory_bank))
+        scores = distance.reshape(len(images), 1, *maps.shape[2:])
+        largest, at = F.adaptive_max_pool2d(scores, self.grid_size, return_indices=True)
+        at = at.flatten(1)
+        regions = reweighted(
+            largest.flatten(),
+            queries.gather(1, at[:, :, None].expand(-1, -1, queries.shape[2])).flatten(0, 1),
+            found.reshape(len(images), -1).gather(1, at).flatten(),
+            self.memory_bank,
+            self.config.neighbours,
+        ).reshape(len(images), -1)
+        return Evidence({NEAREST: regions}, {NEAREST: smooth(scores, self.image_size, self.sigma)})
+
+    def image_score(self, name: str, regions: Tensor) -> Tensor:
+        """Of ``nearest`` the paper's: the largest distance of all, in units of the mean region."""
+        if name != NEAREST:
+            return super().image_score(name, regions)
+        raw = regions * self.region_std[0] + self.region_mean[0]
+        return (raw.amax(1) - self.region_mean[0].mean()) / self.region_std[0].mean()

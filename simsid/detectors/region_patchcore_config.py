@@ -1,0 +1,82 @@
+"""All numbers of ``region-patchcore``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simsid.detectors.ae import default_grid
+from simsid.models.backbones import OWN
+from simsid.models.variation import VariationRange
+
+REGION, GLOBAL = "region", "global"
+_JITTER = VariationRange(
+    scale=0.1, stretch=0.05, rotation=0.08, shift=0.08,
+    gamma=0.2, contrast=0.2, brightness=0.05, sharpness=0.0, noise=0.0,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class RegionPatchCoreConfig:
+    """All numbers of ``region-patchcore``; saved with the weights.
+
+    Attributes:
+        grid_size: regions in which scores are told, of the film as it came.
+        cells: rows and columns of the aligned film that have a memory each (n x n).
+        align, masking, regions: switches of the three parts, for ablation.
+        align_rounds: times that the canonical film is made anew from better aligned ones.
+        align_width, align_learning_rate: of the network. canonical_films: of which the median is taken.
+        jitter: how far films are moved while alignment is learned.
+        mask_threshold: grey above which the canonical film shows a body.
+        neighbours: stored vectors whose mean distance counts (K, eq. 1).
+        coreset_share, coreset_most: as in ``PatchCoreConfig``, of the global memory and again of
+            all regions' memories together; so are the other settings.
+        fusion: region to global, 6 : 4 in the paper.
+    """
+
+    image_size: tuple[int, int] = (96, 96)
+    grid_size: tuple[int, int] = (3, 3)
+    cells: tuple[int, int] = (4, 4)
+    align: bool = True
+    masking: bool = True
+    regions: bool = True
+    align_rounds: int = 3
+    align_width: int = 16
+    align_learning_rate: float = 2e-3
+    canonical_films: int = 500
+    jitter: VariationRange = _JITTER
+    mask_threshold: float = 10 / 255
+    backbone: str = OWN
+    width: int = 32
+    layers: tuple[int, ...] = (2, 3)
+    pretraining: bool = True
+    learning_rate: float = 1e-3
+    coreset_share: float = 0.01
+    coreset_most: int = 2000
+    places_per_film: int = 64
+    projected_dim: int = 64
+    neighbours: int = 3
+    blur: float = 4.0
+    fusion: tuple[tuple[str, float], ...] = ((REGION, 0.6), (GLOBAL, 0.4))
+    reduce: str = "max"
+    map_floor: float = 0.2
+
+    @classmethod
+    def preset(
+        cls, preset: str, image_size: tuple[int, int], grid_size: tuple[int, int] | None
+    ) -> RegionPatchCoreConfig:
+        """Numbers for 'quick' (a minute on two cores) or 'paper' (a full ResNet, 1 % stored).
+
+        Data with a grid of their own have a memory for each of its regions and are scored by the
+        worst; films have 4 x 4 memories and are scored by the mean of all regions.
+
+        Raises:
+            ValueError: an unknown preset.
+        """
+        if preset not in ("quick", "paper"):
+            raise ValueError(f"preset must be 'quick' or 'paper', not '{preset}'")
+        grid, cells = grid_size or default_grid(image_size), grid_size or (4, 4)
+        reduce = "max" if grid_size else "mean"
+        if preset == "quick":
+            return cls(image_size, grid, cells, reduce=reduce)
+        return cls(image_size, grid, cells, align_width=32, width=64, coreset_most=20000,
+                   places_per_film=256, projected_dim=128, reduce=reduce)  # fmt: skip

@@ -1,0 +1,156 @@
+"""RIAD: cut a film to pieces, paint them in from the rest, compare edges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from simsid.detectors.ae import default_grid, preset_channels
+from simsid.detectors.base import FUSED, Detector
+from simsid.detectors.contract import Evidence, Player
+from simsid.detectors.registry import register
+from simsid.models.alignment import reversed_ssim
+from simsid.models.patch_features import smooth
+from simsid.models.patches import image_to_patches
+from simsid.models.riad import InpaintingUNet, disjoint_parts, gradient_dissimilarity, inpaint
+
+GRADIENT = "gradient"
+_PAPER_SIDE, _PAPER_BLUR = 256, 6.0  # a mean of 21 px spreads as far as a Gaussian of 6
+
+
+@dataclass(frozen=True)
+class RIADConfig:
+    """All numbers of ``riad``; saved with the weights.
+
+    Attributes:
+        grid_size: regions in which scores are told; the network does not know them.
+        channels: of the U-Net; every entry but the first halves the size.
+        block_size: 2 joins blocks of pixels into channels first, 1 does not.
+        cell_sizes: sides of the cells that are cut out, in pixels (K).
+        parts: into how many disjoint sets the cells fall (n); each is painted in at a time.
+        num_scales: of the gradient similarity.
+        gradient, similarity: weights of these losses beside the squared error (lambda_G, lambda_S).
+        fusion, reduce, map_floor: see ``Detector``.
+    """
+
+    image_size: tuple[int, int] = (96, 96)
+    grid_size: tuple[int, int] = (3, 3)
+    channels: tuple[int, ...] = (16, 32, 64, 96)
+    block_size: int = 2
+    cell_sizes: tuple[int, ...] = (4, 8)
+    parts: int = 3
+    num_scales: int = 4
+    gradient: float = 1.0
+    similarity: float = 1.0
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.0
+    fusion: tuple[tuple[str, float], ...] = ((GRADIENT, 1.0),)
+    reduce: str = "max"
+    map_floor: float = 0.2
+
+    @classmethod
+    def preset(
+        cls, preset: str, image_size: tuple[int, int], grid_size: tuple[int, int] | None
+    ) -> RIADConfig:
+        """Numbers for 'quick' (two cell sizes, at half size) or 'paper' (four, 64 to 512 channels).
+
+        Raises:
+            ValueError: an unknown preset, or an image that is not a multiple of 16 px.
+        """
+        preset_channels(preset, image_size)
+        grid = grid_size or default_grid(image_size)
+        if preset == "paper":
+            return cls(
+                image_size,
+                grid,
+                (64, 128, 256, 512),
+                block_size=1,
+                cell_sizes=(2, 4, 8, 16),
+                learning_rate=1e-4,
+            )
+        coarse = min(image_size) >= 128
+        return cls(image_size, grid, cell_sizes=(8, 16) if coarse else (4, 8))
+
+
+@register
+class RIAD(Detector):
+    """Reconstruction by in-painting. Source: Zavrtanik et al., Pattern Recognition 2021.
+
+    Component, higher = more abnormal:
+
+    - ``gradient``: one minus the multi-scale similarity of gradients, averaged over cell sizes and
+      blurred; the largest of each region (the paper's score is the largest of the image, eq. 9).
+
+    Which cells fall into which part is drawn anew at each step of training and once for scoring,
+    so that a score depends on the film alone.
+
+    Relative to the paper: a region's evidence is measured against its own normals before the
+    largest is taken; the similarity loss has the uniform window of ``reversed_ssim``; a Gaussian
+    blur in proportion to the image replaces the mean of 21 px at 256.
+    """
+
+    name = "riad"
+    config_class = RIADConfig
+    components = (GRADIENT,)
+    default_epochs: ClassVar[dict[str, int]] = {"quick": 5, "paper": 300}
+    masks: Tensor
+    config: RIADConfig
+
+    def __init__(self, config: RIADConfig) -> None:
+        super().__init__(config)
+        if not 2 <= config.parts <= 16 or min(config.cell_sizes, default=0) < 1:
+            raise ValueError(
+                f"parts must lie within 2 and 16 and cell_sizes be positive, not {config.parts} "
+                f"and {config.cell_sizes}"
+            )
+        if not 1 <= config.num_scales <= 4:
+            raise ValueError(f"num_scales must lie within 1 and 4, not {config.num_scales}")
+        self.network = InpaintingUNet(self.image_size, config.channels, config.block_size)
+        generator = torch.Generator().manual_seed(0)
+        masks = [
+            disjoint_parts(self.image_size, cell, config.parts, generator)
+            for cell in config.cell_sizes
+        ]
+        self.register_buffer("masks", torch.stack(masks))
+        self.sigma = _PAPER_BLUR * min(self.image_size) / _PAPER_SIDE
+        self.to(memory_format=torch.channels_last)
+
+    def players(self, stage: str) -> dict[str, Player]:
+        config = self.config
+        parameters = list(self.network.parameters())
+        return {
+            "network": Player(parameters, config.learning_rate, weight_decay=config.weight_decay)
+        }
+
+    def training_step(self, images: Tensor, stage: str) -> Iterator[tuple[str, dict[str, Tensor]]]:
+        config = self.config
+        cell = config.cell_sizes[int(torch.randint(len(config.cell_sizes), ()))]
+        part_of = disjoint_parts(self.image_size, cell, config.parts).to(images.device)
+        painted = inpaint(self.network, images, part_of, config.parts)
+        losses = {
+            "reconstruction": F.mse_loss(painted, images),
+            "gradient": gradient_dissimilarity(painted, images, config.num_scales).mean(),
+            "similarity": reversed_ssim(painted, images),
+        }
+        loss = (
+            losses["reconstruction"]
+            + config.gradient * losses["gradient"]
+            + config.similarity * losses["similarity"]
+        )  # eq. 6
+        yield "network", {"loss": loss} | losses
+
+    def evidence(self, images: Tensor) -> Evidence:
+        config = self.config
+        painted = [inpaint(self.network, images, part_of, config.parts) for part_of in self.masks]
+        maps = [gradient_dissimilarity(one, images, config.num_scales) for one in painted]
+        pixels = smooth(torch.stack(maps).mean(0), self.image_size, self.sigma)
+        regions = image_to_patches(pixels, self.grid_size).amax((2, 3, 4))
+        return Evidence({GRADIENT: regions}, {GRADIENT: pixels}, torch.stack(painted).mean(0))
+
+    def _map(self, name: str, images: Tensor, evidence: Evidence, regions: Tensor) -> Tensor:
+        return super()._map(GRADIENT if name == FUSED else name, images, evidence, regions)

@@ -1,0 +1,182 @@
+"""A labelled test set with masks from a folder of normal films, for those who have no labels."""
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from synth.config import SPLITS, require_int
+from synth.encode import Encoded, mask_pixels, pixel_digest, png
+from synth.errors import SynthError
+from synth.generate import Progress, unfinished, write_splits
+from synth.layouts import LAYOUTS
+from synth.manifest import MARKER, MEDMIX, file_digest, list_files, whole_digest, write_manifest
+from synth.medmix import MOST_LESIONS, MedMixConfig, medmix
+from synth.medmix_card import write_medmix_card
+from synth.version import __version__
+
+KINDS = ("good", *(f"lesions-{count}" for count in range(1, MOST_LESIONS + 1)))
+_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
+_SMALLEST, _MOST_PIXELS = 32, 50_000_000
+_DONORS = 16  # films that are held at a time to cut from
+
+
+@dataclass(frozen=True)
+class MedMixSet:
+    """Parameters of a set.
+
+    films: folder of normal films, those below it too. train: films that stay as they are and go to
+    train/good. normal_share: of the others, that stay normal. seed: of which and of all that is
+    random. layout: as of DigitAnatomy. lesions: what is pasted.
+    """
+
+    films: Path
+    train: int = 0
+    normal_share: float = 0.5
+    seed: int = 0
+    layout: str = "mvtec"
+    lesions: MedMixConfig = field(default_factory=MedMixConfig)
+
+    def __post_init__(self):
+        require_int("train", self.train, 0, 10_000_000)
+        require_int("seed", self.seed, 0, (1 << 63) - 1)
+        if not 0 < self.normal_share < 1:
+            raise SynthError(f"normal-share must lie between 0 and 1, got {self.normal_share!r}")
+        if self.layout not in LAYOUTS:
+            raise SynthError(f"layout must be one of {', '.join(LAYOUTS)}, got {self.layout!r}")
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """One film of the set: what it is called there, how many lesions it gets, where it is."""
+
+    id: str
+    split: str
+    count: int
+    path: Path
+    number: int
+
+
+def generate_medmix(
+    out: Path,
+    config: MedMixSet,
+    overwrite: bool = False,
+    progress: Progress = lambda samples, total: samples,
+) -> dict:
+    """Write the set into the folder `out` and return its manifest; see `generate` for the rest.
+
+    Every film is used once: no abnormal one has its normal twin in the set. Lesions are cut from
+    films of the same split. Raises SynthError on a folder without films, with too few of them, or
+    with one that cannot be read.
+    """
+    LAYOUTS[config.layout].check()
+    entries = _plan(find_films(config.films, skip=out), config)
+    with unfinished(out, overwrite):
+        samples = iter(progress(_samples(entries, config), len(entries)))
+        records = write_splits(out, config.layout, [entry.split for entry in entries], samples)
+        digest = whole_digest(records)
+        card = write_medmix_card(config.layout, config.seed, records, __version__, digest)
+        (out / "README.md").write_text(card, encoding="utf-8", newline="\n")
+        parameters = asdict(config) | {"films": config.films.name}
+        manifest = {
+            "generator": MEDMIX,
+            "version": __version__,
+            "parameters": parameters,
+            "pixels_sha256": digest,
+            "files": {name: file_digest(out / name) for name in list_files(out) if name != MARKER},
+            "samples": records,
+        }
+        write_manifest(out, manifest)
+    return manifest
+
+
+def find_films(folder: Path, skip: Path | None = None) -> list[Path]:
+    """Pictures in a folder and below it, by suffix, sorted; SynthError if there is none."""
+    if not folder.is_dir():
+        raise SynthError(f"{folder}: no such folder")
+    found = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in _SUFFIXES
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and (skip is None or skip.resolve() not in path.resolve().parents)
+        and path.is_file()
+    )
+    if not found:
+        raise SynthError(f"{folder}: holds no films; expected {', '.join(_SUFFIXES)} "
+                         "(convert DICOM first)")  # fmt: skip
+    return found
+
+
+def read_film(path: Path) -> np.ndarray:
+    """(H, W) uint8 grey, upright; 16-bit values are divided by 256, or by 16 when all are below 4096.
+
+    Raises SynthError if it is damaged, below 32 px, or above 50 megapixels.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path) as image:
+                height, width = image.height, image.width
+                if min(height, width) < _SMALLEST or height * width > _MOST_PIXELS:
+                    raise SynthError(f"{path}: {width} x {height} pixels are too few or too many")
+                image = ImageOps.exif_transpose(image)
+                if image.mode.startswith("I"):
+                    values = np.asarray(image).astype(np.int64).clip(0, 65535)
+                    return (values >> (8 if values.max() > 4095 else 4)).astype(np.uint8)
+                return np.asarray(image.convert("L"))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        if isinstance(error, SynthError):
+            raise
+        raise SynthError(f"{path}: cannot be read as a picture ({error})") from error
+
+
+def _plan(paths: list[Path], config: MedMixSet) -> list[_Entry]:
+    """Which film goes where; a film's place depends on the seed and on how many there are."""
+    left = len(paths) - config.train
+    if left < 2 * len(KINDS):
+        raise SynthError(
+            f"{config.films}: {len(paths)} films are too few: {2 * len(KINDS)} are needed "
+            f"beside the {config.train} of --train"
+        )
+    order = np.random.default_rng([config.seed, 0]).permutation(len(paths))
+    normals = min(max(1, round(left * config.normal_share)), left - MOST_LESIONS)
+    counts = [0] * normals + [1 + number % MOST_LESIONS for number in range(left - normals)]
+    places = [("train", 0)] * config.train + [("test", count) for count in sorted(counts)]
+    entries, seen = [], dict.fromkeys(places, 0)
+    for (split, count), number in zip(places, order.tolist(), strict=True):
+        name = f"{split}/{KINDS[count]}/{seen[split, count]:04d}"
+        seen[split, count] += 1
+        entries.append(_Entry(name, split, count, paths[number], number))
+    return sorted(entries, key=lambda entry: SPLITS.index(entry.split))
+
+
+def _samples(entries: list[_Entry], config: MedMixSet) -> Iterator[Encoded]:
+    """Read, mix and encode each film; a film's lesions depend on the seed and on itself alone."""
+    test = [entry for entry in entries if entry.split == "test"]
+    pool = test[:: max(1, len(test) // _DONORS)][:_DONORS]
+    donors = [(entry.number, read_film(entry.path)) for entry in pool]
+    for entry in entries:
+        film, others = read_film(entry.path), [pair for pair in donors if pair[0] != entry.number]
+        rng = np.random.default_rng([config.seed, 1, entry.number])
+        image, mask, lesions = medmix(
+            film, [other for _, other in others], entry.count, rng, config.lesions
+        )
+        cells = [
+            asdict(lesion) | {"donor": others[lesion.donor][0], "action": "pasted"}
+            for lesion in lesions
+        ]
+        record = {
+            "id": entry.id,
+            "split": entry.split,
+            "kind": "normal" if entry.count == 0 else KINDS[entry.count],
+            "label": int(entry.count > 0),
+            "index": entry.number,
+            "image_sha256": pixel_digest(image),
+            "mask_sha256": pixel_digest(mask_pixels(mask)),
+            "cells": cells,
+        }
+        yield Encoded(entry.id, entry.split, png(image), png(mask_pixels(mask)), record)

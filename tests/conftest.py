@@ -1,0 +1,14 @@
+"""``pytest --plugin FILE.py`` runs the contract suite over a detector of your own as well."""
+
+import pytest
+
+from simsid.detectors.registry import load_plugin
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--plugin", help="Python file with detectors, registered before collection")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--plugin"):
+        load_plugin(config.getoption("--plugin"))

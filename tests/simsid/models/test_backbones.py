@@ -1,0 +1,92 @@
+"""Backbones: maps where they are promised, known weights fit, nothing is ever fetched."""
+
+import socket
+
+import pytest
+import torch
+
+from simsid.errors import SimsidError
+from simsid.models.backbones import build_backbone
+from simsid.models.patch_features import PatchFeatures, smooth
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch):
+    def refuse(*_):
+        raise AssertionError("a backbone reached for the network")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "torchvision:resnet50", "timm:resnet18"])
+def test_maps_have_the_channels_and_strides_that_are_told(name):
+    if name.startswith("timm"):
+        pytest.importorskip("timm")
+    backbone = build_backbone(name, (1, 3), width=8).eval()
+    maps = backbone(torch.rand(2, 1, 72, 64))
+    for features, channels, stride in zip(maps, backbone.channels, backbone.strides, strict=True):
+        assert features.shape == (2, channels, -(-72 // stride), 64 // stride)
+
+
+def test_it_is_no_deeper_than_it_must_be():
+    names = [name for name, _ in build_backbone("resnet18", (1, 2), 8).named_children()]
+    assert "layer2" in names and "layer3" not in names
+
+
+def test_a_named_resnet_computes_what_torchvision_computes():
+    from torchvision.models import resnet18
+
+    theirs = resnet18(weights=None).eval()
+    ours = build_backbone("torchvision:resnet18", (2,)).eval()
+    assert not ours.load_state_dict(theirs.state_dict(), strict=False).missing_keys
+    image = torch.rand(1, 1, 64, 64)
+    colours = (image - torch.tensor([0.485, 0.456, 0.406])[:, None, None]) / torch.tensor(
+        [0.229, 0.224, 0.225]
+    )[:, None, None]
+    x = theirs.maxpool(theirs.relu(theirs.bn1(theirs.conv1(colours))))
+    wanted = theirs.layer2(theirs.layer1(x))
+    assert torch.allclose(ours(image)[0], wanted, atol=1e-4)
+
+
+def test_ones_own_backbone_does_not_see_exposure():
+    backbone = build_backbone("resnet18", (1,), 8).eval()
+    image = torch.rand(1, 1, 32, 32)
+    assert torch.allclose(backbone(image)[0], backbone(0.5 * image + 0.2)[0], atol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("resnet17", "timm:NAME"),
+        ("torchvision:alexnet", "wide_resnet50_2"),
+        ("timm:hf-hub:someone/model", "timm has no network"),
+        ("timm:local-dir:/etc", "timm has no network"),
+        ("timm:resnet1800", "timm has no network"),
+    ],
+)
+def test_names_that_cannot_be_are_refused_in_words(name, message):
+    with pytest.raises(SimsidError, match=message):
+        build_backbone(name, (2, 3))
+
+
+@pytest.mark.parametrize("layers", [(), (0, 1), (2, 5), (3, 2), (2, 2)])
+def test_layers_that_cannot_be_are_refused(layers):
+    with pytest.raises(ValueError, match="layers"):
+        build_backbone("resnet18", layers)
+
+
+def test_features_of_a_place_are_local_means_of_all_maps():
+    features = PatchFeatures(build_backbone("resnet18", (1, 2), 4)).eval()
+    image = torch.rand(1, 1, 32, 32)
+    joined, first = features(image), features.backbone(image)[0]
+    assert joined.shape == (1, features.dim, *features.size_for((32, 32)))
+    assert torch.allclose(joined[0, :4, 3, 3], first[0, :, 2:5, 2:5].mean((1, 2)), atol=1e-5)
+
+
+def test_smoothing_keeps_a_constant_and_spreads_a_peak():
+    assert torch.allclose(smooth(torch.full((1, 1, 4, 4), 3.0), (32, 32), 2.0), torch.tensor(3.0))
+    peak = torch.zeros(1, 1, 9, 9)
+    peak[..., 4, 4] = 1
+    spread = smooth(peak, (72, 72), 3.0)
+    assert spread.argmax() // 72 in (35, 36) and spread.max() < 1
+    assert torch.equal(smooth(peak, (9, 9), 0.0), peak)
