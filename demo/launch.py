@@ -90,7 +90,7 @@ def start(
     from starlette.middleware import Middleware
 
     from demo.components import tighten_gradio
-    from demo.forget import Memory
+    from demo.forget import Memory, use_few_arenas
     from demo.inference import Inference
     from demo.page import build_page
     from demo.password import LoginGate, Password
@@ -99,6 +99,7 @@ def start(
     # Its warnings quote addresses that let anybody in, and folders of this machine.
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="huggingface_hub")
+    use_few_arenas()
     tighten_gradio()
     inference = Inference(shelf)
     page, style, head = build_page(inference, uploads)

@@ -8,7 +8,11 @@ from simsid.detectors.registry import detector_class, detector_names, register
 
 # isort: split
 # Importing a detector registers it; the order here is the order in help texts and tables.
-from simsid.detectors import simsid, squid, simsid_report, memae, ae, references, vae, patchcore, region_patchcore, padim, msacl_padim, igd, msacl_igd, gan_localiser, mnad, ganomaly, cutpaste, riad, f_anogan  # noqa: I001, F401
+from simsid.detectors import simsid, squid, simsid_report  # noqa: I001, F401
+from simsid.detectors import region_patchcore, msacl_padim, msacl_igd, gan_localiser  # noqa: F401
+from simsid.detectors import patchcore, padim, igd  # noqa: F401
+from simsid.detectors import memae, ae, vae, mnad, ganomaly, f_anogan, riad, cutpaste  # noqa: F401
+from simsid.detectors import references  # noqa: F401
 
 __all__ = [
     "Calibration",

@@ -77,7 +77,8 @@ def test_the_detector_is_not_collapsed(fitted):
 def test_scores_do_not_depend_on_the_company_of_an_image(fitted, images):
     together = fitted.predict(images).score
     alone = np.concatenate([fitted.predict(image[None]).score for image in images])
-    assert np.allclose(together, alone, rtol=1e-4, atol=1e-4)
+    # A thousandth of a standard deviation of normals: kernels round differently by batch size.
+    assert np.allclose(together, alone, rtol=1e-4, atol=1e-3)
 
 
 def test_predicting_leaves_nothing_behind(fitted, images):
