@@ -69,6 +69,7 @@ class ToolServer(GradioMCPServer):
         for name, endpoint in self.tool_to_endpoint.items():
             function = self.get_block_fn_from_endpoint_name(endpoint)
             description, parameters = self.get_fn_description(function, name)
+            description = description.replace(",,", ",")  # Gradio joins lines with commas
             schema, _ = self.get_input_schema(name, parameters)
             tools.append(types.Tool(name=name, description=description, inputSchema=schema))
         return tools

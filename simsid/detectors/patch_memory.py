@@ -23,6 +23,13 @@ _LEAST = 64  # stored vectors, where the share of few films would be next to non
 _PAPER_SIDE = 224  # pixels of the images that the paper's blur is meant for
 
 
+def settings_for(films: bool) -> dict[str, Any]:
+    """What suits films, and what suits data with a grid of their own; see ``PatchCoreConfig``."""
+    if films:
+        return {"layers": (2, 3), "pretraining": True, "reduce": "mean"}
+    return {"layers": (1, 2), "pretraining": False, "reduce": "max"}
+
+
 class PatchMemoryDetector(Detector):
     """Base of detectors that compare features of places with stored ones.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simsid.detectors.ae import default_grid
+from simsid.detectors.patch_memory import settings_for
 from simsid.models.backbones import OWN
 from simsid.models.variation import VariationRange
 
@@ -66,8 +67,8 @@ class RegionPatchCoreConfig:
     ) -> RegionPatchCoreConfig:
         """Numbers for 'quick' (a minute on two cores) or 'paper' (a full ResNet, 1 % stored).
 
-        Data with a grid of their own have a memory for each of its regions and are scored by the
-        worst; films have 4 x 4 memories and are scored by the mean of all regions.
+        Data with a grid of their own have a memory for each of its regions; films have 4 x 4.
+        What else differs between them: see ``PatchCoreConfig.preset``.
 
         Raises:
             ValueError: an unknown preset.
@@ -75,8 +76,8 @@ class RegionPatchCoreConfig:
         if preset not in ("quick", "paper"):
             raise ValueError(f"preset must be 'quick' or 'paper', not '{preset}'")
         grid, cells = grid_size or default_grid(image_size), grid_size or (4, 4)
-        reduce = "max" if grid_size else "mean"
+        fitting = settings_for(films=grid_size is None)
         if preset == "quick":
-            return cls(image_size, grid, cells, reduce=reduce)
+            return cls(image_size, grid, cells, **fitting)
         return cls(image_size, grid, cells, align_width=32, width=64, coreset_most=20000,
-                   places_per_film=256, projected_dim=128, reduce=reduce)  # fmt: skip
+                   places_per_film=256, projected_dim=128, **fitting)  # fmt: skip

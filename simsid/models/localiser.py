@@ -47,8 +47,6 @@ class Localiser(nn.Module):
             conv_block(deep + flat, flat) for flat, deep in reversed([*pairwise(channels)])
         )
         self.head = nn.Conv2d(channels[0], 8, 3, padding=1)  # two outputs for each of 2 x 2 pixels
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
 
     def forward(
         self, films: Float[Tensor, "batch 1 h w"], rebuilt: Float[Tensor, "batch 1 h w"]

@@ -214,3 +214,24 @@ def test_cells_that_cannot_be_are_refused():
     for cells in ((0, 2), (17, 1)):
         with pytest.raises(ValueError, match="cells"):
             region(cells=cells)
+
+
+@pytest.mark.parametrize("config", [PatchCoreConfig, RegionPatchCoreConfig])
+def test_films_and_data_with_a_grid_have_settings_of_their_own(config):
+    film, grid = config.preset("quick", SIZE, None), config.preset("quick", SIZE, (2, 2))
+    assert (film.pretraining, film.reduce) == (True, "mean")
+    assert (grid.pretraining, grid.reduce) == (False, "max")
+
+
+def test_stages_that_are_left_out_leave_the_others_as_long_as_they_were():
+    from simsid.training.schedule import share_epochs
+
+    epochs = {}
+    for changes in ({}, {"align": False}, {"pretraining": False}):
+        detector = region(**{"pretraining": True, "align_rounds": 3} | changes)
+        total = detector.epochs_for("quick", detector.config, 10)
+        names = [stage.name for stage in detector.stages()]
+        epochs[str(changes)] = dict(zip(names, share_epochs(detector.stages(), total), strict=True))
+    whole, unaligned, untaught = epochs.values()
+    assert unaligned["features"] == whole["features"]
+    assert untaught["align 3"] == whole["align 3"]
