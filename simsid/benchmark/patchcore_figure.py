@@ -60,6 +60,8 @@ def _draw(figure: Figure, detector: RegionPatchCore, kinds: list[str], films: np
     for axes, (title, picture) in zip(grid[0], pictures.items(), strict=False):
         axes.imshow(picture, cmap="gray", vmin=0, vmax=1)
         axes.set_title(title, fontsize=9, loc="center", fontweight="normal")
+        for spine in axes.spines.values():  # a mask that keeps everything is as white as the page
+            spine.set_visible(True)
     scale, batch = map_scale(detector), torch.as_tensor(films)[:, None]
     moved = warp(batch, torch.tensor([_MOVE]).expand(len(batch), 2, 3))
     with torch.inference_mode():
