@@ -28,7 +28,7 @@ A film is deleted from disk as soon as it has been read; its name is never writt
 discarded, which is not the same as de-identified: text burned into the picture stays in the
 picture. A copy at the model's size stays in memory for up to {minutes} minutes, for clicks on its
 regions, and goes when the tab is closed. Uploads that nobody asked a score for go after {abandoned}
-minutes. No history is kept, here or in the browser.
+seconds. No history is kept, here or in the browser.
 
 ### How to cite
 Xiang et al., *SQUID: Deep Feature In-Painting for Unsupervised Anomaly Detection*, CVPR 2023; and
@@ -46,7 +46,7 @@ def lay_out_about(shelf: ModelShelf, model: gr.Dropdown) -> None:
     gr.Markdown(
         _ABOUT.format(
             minutes=KEEP_FILM_SECONDS // 60,
-            abandoned=ABANDONED_SECONDS // 60,
+            abandoned=round(ABANDONED_SECONDS),
             version=simsid.__version__,
             commit=kit_commit() or "unknown",
         ),

@@ -36,7 +36,8 @@ def add_endpoints(inference: Inference, uploads: UploadFolder) -> None:
         """Score one film. Higher = more abnormal.
 
         Args:
-            file: a film as base64 or data URL; or uploaded, as ``gradio_client.handle_file`` does.
+            file: a film, uploaded as ``gradio_client.handle_file`` does; or as base64 or data URL,
+                up to 64 MiB in a tool call and 700 kB over HTTP.
             model: one of the page's models.
 
         Returns:
@@ -50,7 +51,8 @@ def add_endpoints(inference: Inference, uploads: UploadFolder) -> None:
         """Score up to 64 films. Higher = more abnormal.
 
         Args:
-            files: films, each as for ``/score``.
+            files: films, each as for ``/score``; one that was uploaded more than 45 seconds
+                before the call is gone.
             model: one of the page's models.
 
         Returns:
@@ -91,7 +93,8 @@ def add_endpoints(inference: Inference, uploads: UploadFolder) -> None:
         """Why a region of a film scored as it did.
 
         Args:
-            file: a film as base64 or data URL; or uploaded, as ``gradio_client.handle_file`` does.
+            file: a film, uploaded as ``gradio_client.handle_file`` does; or as base64 or data URL,
+                up to 64 MiB in a tool call and 700 kB over HTTP.
             row: of the region, from 0.
             col: of the region, from 0.
             model: one of the page's models.

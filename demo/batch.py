@@ -8,7 +8,7 @@ import zipfile
 
 from demo.inference import FilmResult, Inference
 from demo.pictures import download_link, png_bytes, thumbnail
-from demo.words import SCORED
+from demo.words import SCORED, headline
 from simsid.map_scale import overlay
 
 COLUMNS = ("film", "picture", "score", "percentile", "p", "verdict", "note")
@@ -26,7 +26,7 @@ def table_rows(results: list[FilmResult]) -> list[list[object]]:
             continue
         picture = thumbnail(result.film.image, f"Film {number}")
         numbers = [round(result.score, 3), round(result.percentile, 1), round(result.p_value, 4)]
-        rows.append([number, picture, *numbers, result.verdict, result.message])
+        rows.append([number, picture, *numbers, headline(result), result.message])
     return rows
 
 

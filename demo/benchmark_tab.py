@@ -94,7 +94,7 @@ def table_rows(results: dict[str, Any]) -> list[list[object]]:
         if auroc is None:
             continue
         quality = ("aupr", "sensitivity", "false_alarms", "pixel_auroc", "dice")
-        costs = ("train_seconds", "score_images_per_second", "peak_mb", "model_mb")
+        costs = ("train_seconds", "score_images_per_second", "peak_memory_mb", "model_mb")
         rows.append(
             [
                 entry["dataset"],
@@ -102,7 +102,7 @@ def table_rows(results: dict[str, Any]) -> list[list[object]]:
                 *(_rounded(value) for value in (auroc["mean"], *auroc["ci"], auroc["std"])),
                 entry["seeds"],
                 *(_rounded((entry[name] or {}).get("mean")) for name in quality),
-                *(_rounded(cost[name], 1) for name in costs),
+                *(_rounded(cost.get(name), 1) for name in costs),
                 entry["command"],
             ]
         )
@@ -121,7 +121,7 @@ def _words(results: dict[str, Any]) -> str:
         f"Every method at the `{settings['budget']}` budget, trained on normals only. AUROC: mean "
         "over seeds, with the 95 % interval over images and the standard deviation over seeds. "
         f"Sensitivity and false alarms: at the threshold for a stated rate of "
-        f"{settings['false_alarm_rate']:.0%}. Each row's command repeats it. {results['note']}"
+        f"{settings['false_alarm_rate']:.3g}. Each row's command trains one seed of it. {results['note']}"
         f"\n\n{data}. Commit {commits}. The whole report: `docs/benchmark/benchmark.md`."
     )
 

@@ -17,6 +17,7 @@ from demo.digits import (
 from demo.histogram import histogram
 from demo.inference import Inference
 from demo.pictures import download_link, map_figure
+from demo.verdict import signature
 from demo.words import SCORED, basis, headline
 from synth import KINDS
 
@@ -116,5 +117,5 @@ class DigitTab:
         return (
             f'<section class="verdict {result.verdict}" aria-live="polite">'
             f'<h2>{headline(result)}</h2>{truth}<div class="side-by-side">{figure}'
-            f"<div><p>{basis(result)}</p>{plot}</div></div></section>"
+            f"<div>{signature(self.model)}<p>{basis(result)}</p>{plot}</div></div></section>"
         )

@@ -56,12 +56,14 @@ def build(
     """
     if len(cells) != len(ORDER) or not set(cells) <= set(CELL_CHOICES):
         raise SynthError(f"nine cells are needed, each a digit or '{EMPTY}'")
+    try:
+        difficulty, seed, index = round(float(difficulty), 3), int(seed), int(index)
+    except (TypeError, ValueError, OverflowError):
+        raise SynthError("difficulty, seed and index must be numbers") from None
     if not 0 <= int(seed) <= MAX_SEED:
         raise SynthError(f"seed must be a whole number from 0 to {MAX_SEED}")
     order = "".join(own if cell == EMPTY else cell for cell, own in zip(cells, ORDER, strict=True))
-    sample = _anatomy(order, round(float(difficulty), 3), int(seed)).sample(
-        _SPLIT, kind, int(index)
-    )
+    sample = _anatomy(order, difficulty, seed).sample(_SPLIT, kind, int(index))
     image = sample.image.copy()
     side = image.shape[0] // 3
     notes = []

@@ -8,8 +8,11 @@ import logging
 import os
 import re
 import socket
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import anyio
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -29,6 +32,8 @@ MAX_TOOL_CALL = -(-MAX_FILE_BYTES // 3) * 4 + _MAX_BODY  # one film in base64, a
 _PAGE = frozenset({"/", "/config", "/theme.css", "/favicon.ico", "/robots.txt", "/manifest.json"})
 _ENTRANCE = frozenset({"/login", "/login/", "/logout"})
 _UNDER = ("/assets/", "/svelte/", "/static/")
+_MOST_STORED = 2 * _MAX_UPLOAD  # of uploads that lie here or are on their way
+_BODY_SECONDS, _UPLOAD_SECONDS = 30.0, 600.0  # for a body to arrive
 _API = "/gradio_api"
 _API_PAGES = frozenset(
     {"/info", "/info/", "/app_id", "/user", "/login_check", "/startup-events", "/cancel"}
@@ -98,8 +103,9 @@ def open_doors(host: str | None, names: list[str], password: str | None, no_auth
 class Doorkeeper:
     """ASGI middleware: refuses before anything of Gradio runs, and sets the headers of answers."""
 
-    def __init__(self, app: ASGIApp, doors: Doors) -> None:
-        self.app, self.doors = app, doors
+    def __init__(self, app: ASGIApp, doors: Doors, stored: Callable[[], int] = lambda: 0) -> None:
+        self.app, self.doors, self._stored = app, doors, stored
+        self._arriving = 0
         frames = "https://huggingface.co" if doors.public else "'none'"
         self.headers = {
             "Content-Security-Policy": _POLICY.format(frames=frames),
@@ -120,7 +126,22 @@ class Doorkeeper:
             status = 404 if reason == "not here" else 413 if "large" in reason else 403
             await PlainTextResponse(reason, status)(scope, receive, self._dressed(scope, send))
         else:
-            await self._let_in(scope, _counted(receive, _limit(scope)), self._dressed(scope, send))
+            await self._take_in(scope, receive, self._dressed(scope, send))
+
+    async def _take_in(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Bodies end in time; uploads wait outside while the disk is full of others."""
+        if not scope["path"].startswith(f"{_API}/upload"):
+            await self._let_in(scope, _counted(receive, _limit(scope), _BODY_SECONDS), send)
+            return
+        length = int(Headers(scope=scope).get("content-length", _MAX_UPLOAD))
+        if self._stored() + self._arriving + length > _MOST_STORED:
+            await PlainTextResponse("busy", 503)(scope, receive, send)
+            return
+        self._arriving += length
+        try:
+            await self._let_in(scope, _counted(receive, _limit(scope), _UPLOAD_SECONDS), send)
+        finally:
+            self._arriving -= length
 
     async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
         """What goes wrong inside ends here: its traceback would quote paths and visitors' values."""
@@ -210,13 +231,20 @@ def _is_open(path: str) -> bool:
     return path in _PAGE | _ENTRANCE or path.startswith(_UNDER)
 
 
-def _counted(receive: Receive, limit: int) -> Receive:
-    """Ends a body that grows beyond what its header said or may say."""
-    total = 0
+def _counted(receive: Receive, limit: int, seconds: float) -> Receive:
+    """Ends a body that grows beyond what its header said or may say, or that does not end."""
+    total, whole, end = 0, False, time.monotonic() + seconds
 
     async def counted() -> Message:
-        nonlocal total
-        message = await receive()
+        nonlocal total, whole
+        if whole:  # from here on it is asked only whether the visitor has gone
+            return await receive()
+        try:
+            with anyio.fail_after(max(0.0, end - time.monotonic())):
+                message = await receive()
+        except TimeoutError:
+            return {"type": "http.disconnect"}
+        whole = not message.get("more_body", False)
         total += len(message.get("body", b""))
         return {"type": "http.disconnect"} if total > limit else message
 

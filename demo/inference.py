@@ -35,11 +35,13 @@ class Film:
         model: name of the model that it was prepared for.
         pixels: (height, width) uint8 at the model's size; dividing by 255 gives the exact input.
         notes: what the visitor should know, in words: doubts about the file or its placement.
+        doubtful: whether it does not look like the model's training images: it gets no verdict.
     """
 
     model: str
     pixels: UInt8[np.ndarray, "height width"]
     notes: tuple[str, ...] = ()
+    doubtful: bool = False
 
     @property
     def image(self) -> Float[np.ndarray, "height width"]:
@@ -137,7 +139,7 @@ class Inference:
                 return self._by(model, FilmResult(finding.code, words))
         notes = (*notes, *(finding_in_words(finding.message) for finding in findings))
         pixels = np.round(prepared * 255).astype(np.uint8)
-        return self.score_film(Film(model, pixels, notes))
+        return self.score_film(Film(model, pixels, notes, doubtful=bool(findings)))
 
     def score_film(self, film: Film) -> FilmResult:
         """Score a film that was prepared before."""
@@ -152,7 +154,7 @@ class Inference:
             score=float(prediction.score[0]),
             percentile=float(prediction.percentile[0]),
             p_value=float(prediction.p_value[0]),
-            verdict=verdicts(detector, prediction)[0],
+            verdict=verdicts(detector, prediction, doubtful=[film.doubtful])[0],
             false_alarm_rate=detector.calibration.false_alarm_rate,
             num_normals=detector.calibration.num_normals,
             anomaly_map=prediction.anomaly_map[0, 0],

@@ -104,34 +104,40 @@ def start(
     inference = Inference(shelf)
     page, style, head = build_page(inference, uploads)
     page.queue(_STATUS_SECONDS, False, queue, default_concurrency_limit=_AT_ONCE)
-    middleware = [Middleware(Doorkeeper, doors=doors)]
+    middleware = [Middleware(Doorkeeper, doors=doors, stored=uploads.size)]
     if password:
         middleware.append(Middleware(LoginGate))
-    _, url, _ = page.launch(
-        server_name=doors.host,
-        server_port=port,
-        auth=Password(password).admits if password else None,
-        app_kwargs={
-            "middleware": middleware,
-            "docs_url": None,
-            "redoc_url": None,
-            "openapi_url": None,
-        },
-        css=style,
-        head=head,
-        theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
-        max_file_size=MAX_FILE_BYTES,
-        state_session_capacity=_SESSIONS,
-        show_error=False,
-        run_history=False,
-        enable_monitoring=False,
-        footer_links=["api", "settings"],
-        share=False,
-        ssr_mode=False,
-        mcp_server=True,
-        quiet=True,
-        prevent_thread_lock=True,
-    )
+    try:
+        _, url, _ = page.launch(
+            server_name=doors.host,
+            server_port=port,
+            auth=Password(password).admits if password else None,
+            app_kwargs={
+                "middleware": middleware,
+                "docs_url": None,
+                "redoc_url": None,
+                "openapi_url": None,
+            },
+            css=style,
+            head=head,
+            theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
+            max_file_size=MAX_FILE_BYTES,
+            state_session_capacity=_SESSIONS,
+            show_error=False,
+            run_history=False,
+            enable_monitoring=False,
+            footer_links=["api", "settings"],
+            share=False,
+            ssr_mode=False,
+            mcp_server=True,
+            quiet=True,
+            prevent_thread_lock=True,
+            _frontend=False,  # it would ask itself whether it answers, and give up when busy
+        )
+    except OSError as error:
+        raise SimsidError(
+            f"port {port or '7860 and the next ones'} cannot be listened on: name another with --port"
+        ) from error
     threading.Thread(target=inference.warm_up, name="warm-up", daemon=True).start()
     shelf.start()
     memory = Memory(page)

@@ -12,6 +12,7 @@ import logging
 import os
 import secrets
 import shutil
+import stat
 import tempfile
 import threading
 import time
@@ -21,7 +22,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from simsid.data.images import IMAGE_SUFFIXES
-from simsid.errors import ImageError
+from simsid.errors import ImageError, SimsidError
 
 MAX_FILE_BYTES = 64 * 2**20
 MAX_FILES = 64
@@ -30,6 +31,8 @@ ABANDONED_SECONDS = 45  # an upload that no request asks a score for
 _ARRIVING_SECONDS = 600  # a file whose request still brings others; those broken off go at once
 SWEEP_EVERY = 10.0
 _LOCK = "lock"
+_DRAFT, _NAMED = "starting-", "uploads-"
+_STARTING_SECONDS = 60  # for how long a folder may go without its name
 _log = logging.getLogger(__name__)
 
 
@@ -51,11 +54,23 @@ class UploadFolder:
         user = os.getuid() if hasattr(os, "getuid") else "user"
         self.base = base or Path(tempfile.gettempdir()) / f"simsid-demo-{user}"
         self.base.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _check_ours(self.base)
         sweep_abandoned_folders(self.base)
-        self.path = Path(tempfile.mkdtemp(prefix="uploads-", dir=self.base)).resolve()
-        self._lock = FileLock(self.path / _LOCK)
+        # Named only when it is locked: others sweep what has the name and no lock.
+        draft = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=self.base)).resolve()
+        self._lock = FileLock(draft / _LOCK)
         self._lock.acquire()
+        self.path = draft.rename(draft.with_name(draft.name.replace(_DRAFT, _NAMED, 1)))
         self._stopped = threading.Event()
+
+    def size(self) -> int:
+        """Bytes of the uploads that lie here now."""
+        files = (Path(folder, name) for folder, _, names in os.walk(self.path) for name in names)
+        total = 0
+        for file in files:
+            with contextlib.suppress(OSError):
+                total += file.stat().st_size
+        return total
 
     def take(self, path: object) -> bytes:
         """The bytes of an upload, which is deleted before this returns, whatever happens.
@@ -149,11 +164,32 @@ class UploadFolder:
 
 def sweep_abandoned_folders(base: Path) -> None:
     """Remove the upload folders of processes that are gone, however they ended."""
-    for folder in base.glob("uploads-*"):
+    young = time.time() - _STARTING_SECONDS
+    for folder in (*base.glob(f"{_NAMED}*"), *base.glob(f"{_DRAFT}*")):
         lock = FileLock(folder / _LOCK)
+        with contextlib.suppress(OSError):
+            if folder.name.startswith(_DRAFT) and folder.stat().st_mtime > young:
+                continue
         try:
             with lock.acquire(timeout=0):
                 shutil.rmtree(folder, ignore_errors=True)
         except (Timeout, OSError):
             continue
         _log.info("removed the uploads of a process that is gone")
+
+
+def _check_ours(base: Path) -> None:
+    """The folder has a name that anybody can guess, in a place where everybody may write.
+
+    Raises:
+        SimsidError: it is another user's, a link, or open to others.
+    """
+    if not hasattr(os, "getuid"):
+        return
+    info = base.lstat()
+    ours = stat.S_ISDIR(info.st_mode) and info.st_uid == os.getuid()
+    if not ours or stat.S_IMODE(info.st_mode) & 0o077:
+        raise SimsidError(
+            f"{base} would hold the uploads, and others may read or replace it: remove it, or set "
+            "TMPDIR to a folder of your own"
+        )

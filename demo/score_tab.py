@@ -63,6 +63,7 @@ class ScoreTab:
     def change_model(self, model: str, films: dict[int, Film], chosen: int) -> list:
         """Examples if it was trained on digits, else why there are none; whose results stay."""
         synthetic, film = self.inference.is_synthetic(model), (films or {}).get(chosen)
+        film = film if isinstance(film, Film) else None
         label, other = self.inference.shelf.label, gr.update(visible=False)
         if film is not None and film.model != model:
             other = gr.update(value=of_another_model(label(film.model), label(model)), visible=True)
@@ -101,16 +102,18 @@ class ScoreTab:
         shown = scored.get(first, results[0])
         rows = table_rows(results) if many else None
         links = downloads(results, self.inference) if many else ""
-        films = {number: result.film for number, result in scored.items()}
+        # Of a film that got no score, the reason is kept.
+        films = {number: result.film or result.message for number, result in enumerate(results, 1)}
         batch = [gr.update(visible=many), rows, links]
-        return [*self.view(shown), *batch, films, first, gr.update(visible=False)]
+        which = _which(first or 1, len(results))
+        return [*self.view(shown, which), *batch, films, first, gr.update(visible=False)]
 
-    def view(self, result: FilmResult) -> list:
-        """Values for the view of one film."""
+    def view(self, result: FilmResult, which: str = "") -> list:
+        """Values for the view of one film; ``which`` of many it is."""
         label = result.model and self.inference.shelf.label(result.model)
         if result.status != SCORED:
-            nothing = [gr.update(visible=False), "", None, gr.update(choices=[])]
-            return [refused_section(result, label), *nothing]
+            nothing = [gr.update(visible=False), "", None, gr.update(choices=[], value=None)]
+            return [refused_section(result, label, which), *nothing]
         film, calibration = result.film, self.inference.detector(result.film.model).calibration
         order = sorted(np.ndindex(result.regions.shape), key=lambda at: -result.regions[at])
         choices = [
@@ -122,19 +125,20 @@ class ScoreTab:
         if result.reconstruction is not None:
             rebuilt = rebuilt_figure(film.image, result.reconstruction)
         return [
-            verdict_section(result, label, calibration),
+            verdict_section(result, label, calibration, which),
             gr.update(visible=True),
             figure,
             rebuilt,
             gr.update(choices=choices, value=choices[0][1]),
         ]
 
-    def choose(self, films: dict[int, Film], event: gr.SelectData) -> list:
-        """Show the film of a row of the table; a refused one has nothing to show."""
+    def choose(self, films: dict[int, Film | str], event: gr.SelectData) -> list:
+        """Show the film of a row of the table, or why it got no score."""
         number = int(float(event.row_value[0]))
-        if films and number not in films:
-            raise gr.Error(f"Film {number} has no score: see its note.", print_exception=False)
-        return [*self.view(self.inference.score_film(_kept(films, number))), number]
+        kept, which = (films or {}).get(number), _which(number, len(films or {}))
+        if isinstance(kept, str):
+            return [*self.view(FilmResult("refused", kept), which), number]
+        return [*self.view(self.inference.score_film(_kept(films, number)), which), number]
 
     def point_at(self, films: dict[int, Film], chosen: int, event: gr.SelectData) -> str:
         """The region under a click."""
@@ -158,10 +162,15 @@ class ScoreTab:
         return picture, why_figure(why, row, col, float(regions[row, col]))
 
 
-def _kept(films: dict[int, Film], number: int) -> Film:
-    if number not in (films or {}):
+def _kept(films: dict[int, Film | str], number: int) -> Film:
+    film = (films or {}).get(number)
+    if not isinstance(film, Film):
         raise gr.Error(FORGOTTEN, print_exception=False)
-    return films[number]
+    return film
+
+
+def _which(number: int, of: int) -> str:
+    return f"Film {number} of {of}: " if of > 1 else ""
 
 
 def _as_list(files: object) -> list:

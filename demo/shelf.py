@@ -17,6 +17,7 @@ import numpy as np
 import hub
 from demo.model_list import may_pass, reason
 from hub.verify import Verified
+from simsid.data.terms import TERMS
 from simsid.detectors import Detector
 from simsid.errors import ModelFolderError, SimsidError
 from simsid.scoring import score_images
@@ -95,9 +96,14 @@ class ModelShelf:
         return self._places[name].commit if name in self._places else None
 
     def label(self, name: str) -> str:
-        """The name for readers: a model of the Hub with the commit that it is pinned to."""
-        commit = self.commit(name)
-        return f"{name.partition('@')[0]}@{commit[:7]}" if commit else name
+        """The name for readers, with a Hub's commit, and what kind of images it is for."""
+        place, commit = self._places.get(name), self.commit(name)
+        text = f"{name.partition('@')[0]}@{commit[:7]}" if commit else name
+        if place is None or (place.of_hub and place.detector is None):
+            return text
+        data = self.detector(name).facts.get("data")
+        terms = TERMS.get(str(data.get("name"))) if isinstance(data, dict) else None
+        return f"{text} ({terms.subject})" if terms else text
 
     def lines(self) -> list[str]:
         """How each model of the Hub is doing, in words fit for the page."""

@@ -64,12 +64,17 @@ def headline(result: FilmResult) -> str:
 
 def basis(result: FilmResult) -> str:
     """What the verdict stands on: rank among normals, p-value and the stated rate."""
-    rate, n = f"{result.false_alarm_rate:.0%}".replace("%", " %"), result.num_normals
+    rate, n = f"{100 * result.false_alarm_rate:.3g} %", result.num_normals
     rank = (
         f"The score of {result.score:.2f} is higher than that of {result.percentile:.1f} % of "
         f"{n} normal films that training never saw (p = {result.p_value:.3f}, smallest possible "
         f"{1 / (n + 1):.3f})."
     )
+    if result.film is not None and result.film.doubtful:
+        return (
+            f"{rank} But this film does not look like those that the model was trained on, so "
+            "these numbers say little, and there is no verdict. Is it the right model?"
+        )
     if result.verdict not in (ABNORMAL, NORMAL):
         return f"{rank} {n} normals are too few for a verdict at a false-alarm rate of {rate}."
     return (

@@ -139,6 +139,11 @@ def _deploy_space(options: Namespace) -> int:
         print(f"not sent: {name}")
     print(f"{len(files.items)} files, {sum(item.size for item in files.items)} bytes")
     print(f"---\n{files.front_matter}---")
+    if models:
+        pinned = (
+            "at these commits" if not options.dry_run else "each pinned to its commit when sent"
+        )
+        print(f"SIMSID_MODELS={','.join(models)} ({pinned})")
     if options.dry_run:
         print(f"would go to the Space {space}; nothing was sent")
         return 0

@@ -11,7 +11,7 @@ from hub import BUNDLED_FOLDER
 from hub.errors import NOT_PERMITTED, HubError, plainly
 from hub.names import parse_name
 from hub.permission import why_not_open
-from hub.space_files import BUNDLED, FOLDERS, RESULTS, SDK, SpaceFiles
+from hub.space_files import BUNDLED, DOCS, FOLDERS, SDK, SpaceFiles
 from simsid.detectors.model_folder import CONFIG
 from simsid.detectors.untrusted import read_object
 from simsid.errors import SimsidError
@@ -143,7 +143,7 @@ def _check(space: str, there: Any, private: bool) -> None:
 
 def _changes(files: SpaceFiles, old: list[str]) -> list[CommitOperationAdd | CommitOperationDelete]:
     new = {item.name for item in files.items}
-    ours = tuple(f"{folder}/" for folder in (*FOLDERS, RESULTS))
+    ours = tuple(f"{folder}/" for folder in (*FOLDERS, DOCS))
     stale = [file for file in old if file.startswith(ours)]
     return [
         *(CommitOperationAdd(item.name, item.content) for item in files.items),

@@ -20,13 +20,16 @@ ROOT = Path(__file__).resolve().parents[1]
 SDK = "gradio"
 BUNDLED = "bundled:"  # how names of models that come along begin
 FOLDERS = ("demo", "hub", "simsid", "synth")
-RESULTS = "docs/benchmark"  # what the page's Benchmark tab shows, where it has been measured
+DOCS = "docs"  # the Benchmark tab's results, and what the README shows and links to
 _README, _REQUIREMENTS = "README.md", "requirements.txt"
-_FILES = ("app.py", "LICENSE", _README, _REQUIREMENTS)
+_FILES = ("app.py", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", _README, _REQUIREMENTS)
 _NOT_NEEDED = "demo/bench/"
 # By suffix, so that a film which somebody left in a folder of the kit never goes along.
 _SOURCES = {".py", ".js", ".css"}
-_ELSEWHERE = {"hub/bundled": {".safetensors", ".json", ".md"}, RESULTS: {".json", ".png"}}
+_ELSEWHERE = {
+    "hub/bundled": {".safetensors", ".json", ".md"},
+    DOCS: {".json", ".png", ".webp", ".md", ".csv"},
+}
 # ZeroGPU patches torch, and lists the releases that it knows:
 # https://huggingface.co/docs/hub/spaces-zerogpu
 _ZERO, _ZERO_TORCH = "zero-", "torch>=2.10,<2.14"
@@ -78,7 +81,7 @@ def collect(models: list[str], hardware: str | None = None, root: Path = ROOT) -
 def _sort_out(root: Path) -> tuple[list[str], list[str]]:
     """Names in the kit's folders that go along, and those that do not."""
     sent, left_out = [], []
-    folders = [root / folder for folder in (*FOLDERS, RESULTS)]
+    folders = [root / folder for folder in (*FOLDERS, DOCS)]
     for path in sorted(path for folder in folders for path in folder.rglob("*")):
         name = path.relative_to(root).as_posix()
         if "__pycache__" in path.parts or (path.is_dir() and not path.is_symlink()):

@@ -135,7 +135,8 @@ def score_files(
             warnings = _set_aside(detector, images, rows, accept_out_of_place)
             if images:
                 prediction = detector.predict(np.stack(list(images.values())), score)
-                words = verdicts(detector, prediction, score)
+                doubtful = [bool(warnings[file]) for file in images]
+                words = verdicts(detector, prediction, score, doubtful)
                 for index, (file, image) in enumerate(images.items()):
                     rows[file] = {
                         "file": file.as_posix(),

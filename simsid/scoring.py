@@ -56,16 +56,27 @@ def check_placement(detector: Detector, images: np.ndarray) -> list[list[Finding
     return detector.placement.findings(detector.as_batch(images).to(detector.device))
 
 
-def verdicts(detector: Detector, prediction: Prediction, score: str | None = None) -> list[str]:
+def verdicts(
+    detector: Detector,
+    prediction: Prediction,
+    score: str | None = None,
+    doubtful: Sequence[bool] | None = None,
+) -> list[str]:
     """'normal' or 'abnormal' for each image, at the calibration's false-alarm rate.
 
-    'undecided' for all when there are too few calibration normals to support that rate.
+    'undecided' for all when there are too few calibration normals to support that rate, and for
+    those that are ``doubtful``: the rate was never measured on images of another kind.
+
+    Args:
+        doubtful: whether ``check_placement`` found something, for each image.
     """
     calibration, name = detector.calibration, score or detector.score_names[0]
     if not np.isfinite(calibration.threshold(name)):
         return [UNDECIDED] * len(prediction)
     flagged = calibration.is_abnormal(name, prediction.score)
-    return [ABNORMAL if flag else NORMAL for flag in flagged]
+    words = [ABNORMAL if flag else NORMAL for flag in flagged]
+    doubtful = doubtful or [False] * len(words)
+    return [UNDECIDED if doubt else word for doubt, word in zip(doubtful, words, strict=True)]
 
 
 def _as_float(image: np.ndarray) -> np.ndarray:

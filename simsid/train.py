@@ -25,6 +25,7 @@ from simsid.evaluation.evaluate import part_to_measure
 from simsid.evaluation.report import report_on
 from simsid.files import write_text
 from simsid.training import Training, TrainingInterrupted, TrainOptions
+from simsid.training.peak import peak_memory_mb
 from simsid.training.run_folder import RunFolder, latest_run_path, new_run_path
 from simsid.training.transfer import begin_from
 
@@ -165,7 +166,9 @@ def train(options: Namespace, path: Path) -> int:
             return 130
         if not main_rank:
             return 0
-        seconds = None if options.resume else round(time.monotonic() - began, 2)
+        seconds, peak = round(time.monotonic() - began, 2), peak_memory_mb()
+        if options.resume:  # of a part only
+            seconds = peak = None
         detector = detector.cpu()
         if data.preprocessing is not None:
             detector.preprocessing = data.preprocessing
@@ -180,6 +183,7 @@ def train(options: Namespace, path: Path) -> int:
                 "device": str(training.device),
                 "autocast": training.accelerator.mixed_precision,
                 "seconds": seconds,
+                "peak_memory_mb": peak,
                 "init_from": began_from,
             },
         }

@@ -7,6 +7,7 @@ its own, and whatever happens in it leaves the other rows alone.
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 import threading
@@ -70,10 +71,8 @@ def run_job(
         SimsidError: training failed; the message is the last line it printed.
         TrainingInterrupted: it was stopped, after saving a checkpoint.
     """
-    peak, resumed = None, False
     if not (job.folder / "model" / "config.json").exists():
-        resumed = (job.folder / "checkpoint.pt").exists()
-        peak = _train(job, resumed)
+        _train(job, (job.folder / "checkpoint.pt").exists())
     detector = load_model(job.folder, device)
     _check_data(detector, data, job)
     evaluation = evaluate(detector, data, part=part)
@@ -93,17 +92,17 @@ def run_job(
         "normals_flagged": results["calibration"]["normals_flagged"],
         "pixel": results["pixel"],
         "boxes": results["boxes"],
-        "cost": _cost(detector, job, results, peak, resumed),
+        "cost": _cost(detector, job, results),
         "data_fingerprint": data.fingerprint,
         "part": part,
-        "command": " ".join(job.command),
+        "command": shlex.join(job.command),
         "commit": kit_commit(),
     }
     return strict_json(line), evaluation.prediction, map_scale(detector)
 
 
-def _train(job: Job, resumed: bool) -> float | None:
-    """Run the command to its end; returns the peak of its memory in MB where that can be known."""
+def _train(job: Job, resumed: bool) -> None:
+    """Run the command to its end."""
     arguments = [*job.arguments, "--run", str(job.folder), "--report", "false"]
     command = [sys.executable, "-m", "simsid.train", *arguments, *(["--resume"] * resumed)]
     job.log.parent.mkdir(parents=True, exist_ok=True)
@@ -113,7 +112,7 @@ def _train(job: Job, resumed: bool) -> float | None:
         reader = threading.Thread(target=_pass_on, args=(process.stderr, log), daemon=True)
         reader.start()
         try:
-            peak = _wait(process)
+            process.wait()
         except BaseException:
             process.terminate()  # it saves a checkpoint and ends
             process.wait()
@@ -122,19 +121,13 @@ def _train(job: Job, resumed: bool) -> float | None:
             reader.join()
     if process.returncode == _STOPPED:
         raise TrainingInterrupted
+    if process.returncode < 0:
+        raise SimsidError(
+            f"training was ended by signal {-process.returncode}: too little memory? See {job.log}"
+        )
     if process.returncode:
         raise SimsidError(_last_line(job.log) or f"training ended with {process.returncode}")
     _keep_seconds(job, None if resumed else time.monotonic() - started)
-    return peak
-
-
-def _wait(process: subprocess.Popen) -> float | None:
-    if not hasattr(os, "wait4"):
-        process.wait()
-        return None
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
 
 
 def _pass_on(source: BinaryIO, log: BinaryIO) -> None:
@@ -172,12 +165,10 @@ def _check_data(detector: Detector, data: RadiographData, job: Job) -> None:
         )
 
 
-def _cost(
-    detector: Detector, job: Job, results: dict[str, Any], peak: float | None, resumed: bool
-) -> dict[str, Any]:
+def _cost(detector: Detector, job: Job, results: dict[str, Any]) -> dict[str, Any]:
     """What a row took; None for what a resumed training cannot tell."""
     training = detector.facts.get("training", {})
-    seconds = None if resumed else training.get("seconds")
+    seconds = training.get("seconds")
     steps = training.get("steps", 0) * training.get("batch_size", 0)
     seen = steps or results["n"]["train"]  # a method without steps looks at each image once
     return {
@@ -185,7 +176,7 @@ def _cost(
         "command_seconds": _seconds(job),
         "train_images_per_second": seen / seconds if seconds else None,
         "score_images_per_second": results["images_per_second"],
-        "peak_mb": None if resumed else peak,
+        "peak_memory_mb": training.get("peak_memory_mb"),
         "model_mb": sum(f.stat().st_size for f in RunFolder(job.folder).model.iterdir()) / 1e6,
         "parameters": results["model"]["parameters"],
         "device": training.get("device"),

@@ -28,12 +28,13 @@ Entries = dict[str, list[dict[str, Any]]]
 _STRONG = 6  # models drawn in colour; the others are faint
 _COLOURS = (NORMAL, *KIND_COLOURS)
 _PANEL = 4.0
+_GRID = np.linspace(0, 1, 501)
 
 
 def draw_roc(
     scores: dict[str, dict[str, np.ndarray]], labels: dict[str, Sequence[int]], path: Path
 ) -> Path:
-    """A panel for each data set; of each model the scores averaged over seeds.
+    """A panel for each data set; of each model the mean over seeds of curves and areas.
 
     Args:
         scores: (seeds, images) by data set and model, the best model first.
@@ -44,18 +45,17 @@ def draw_roc(
         for axes, (name, models) in zip(_panels(figure, len(scores)), scores.items(), strict=True):
             truth = np.array(labels[name])
             for place, (model, values) in enumerate(models.items()):
-                ranks = _standardised(values).mean(0)
-                alarms, hits, _ = roc_curve(truth, ranks)
-                area = roc_auc_score(truth, ranks)
+                hits = np.mean([_roc(truth, scores) for scores in values], axis=0)
+                area = np.mean([roc_auc_score(truth, scores) for scores in values])
                 if place < _STRONG:
                     colour, dash = (
                         _COLOURS[place % len(_COLOURS)],
                         KIND_DASHES[place % len(KIND_DASHES)],
                     )
-                    axes.plot(alarms, hits, color=colour, ls=dash, label=f"{model} {area:.3f}")
+                    axes.plot(_GRID, hits, color=colour, ls=dash, label=f"{model} {area:.3f}")
                 else:
                     others = "others" if place == _STRONG else None
-                    axes.plot(alarms, hits, color=FAINT, lw=0.7, alpha=0.6, label=others)
+                    axes.plot(_GRID, hits, color=FAINT, lw=0.7, alpha=0.6, label=others)
             axes.plot([0, 1], [0, 1], color=FAINT, lw=1, ls=":")
             axes.set(xlabel="false-alarm rate", ylabel="sensitivity", aspect="equal")
             axes.set_title(name)
@@ -91,7 +91,7 @@ def draw_cost(entries: Entries, path: Path) -> Path:
                 ("training (s)", "scoring (images/s)"),
                 strict=True,
             ):
-                shown = [e for e in found if e["auroc"] and e["cost"][key]]
+                shown = [e for e in found if e["auroc"] and e["cost"][key] is not None]
                 _scatter(axes, shown, key)
                 axes.set(xlabel=label, ylabel="AUROC")
                 axes.set_title(name)
@@ -113,6 +113,9 @@ def _scatter(axes: Axes, found: list[dict[str, Any]], key: str) -> None:
         axes.annotate(entry["model"], (x, y), (4, 3 if place % 2 else -8), fontsize=6.5,
                       textcoords="offset points", color=FAINT if beaten else INK)  # fmt: skip
     axes.margins(x=0.25, y=0.1)
+    if not found:  # resumed trainings cannot tell their time
+        axes.text(0.5, 0.5, "not known", ha="center", transform=axes.transAxes, color=FAINT)
+        return
     log_if_wide(axes, np.array([entry["cost"][key] for entry in found]), "x", decades=1)
 
 
@@ -141,10 +144,10 @@ def _kinds(found: list[dict[str, Any]]) -> list[str]:
     return kinds if 1 < len(kinds) <= 6 else []
 
 
-def _standardised(values: np.ndarray) -> np.ndarray:
-    """Scores of each seed on one footing, so that no seed outweighs another."""
-    spread = values.std(1, keepdims=True)
-    return (values - values.mean(1, keepdims=True)) / np.maximum(spread, 1e-12)
+def _roc(truth: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Sensitivity at each false-alarm rate of ``_GRID``."""
+    alarms, hits, _ = roc_curve(truth, scores)
+    return np.interp(_GRID, alarms, hits)
 
 
 def _panels(figure: Any, count: int) -> list[Axes]:

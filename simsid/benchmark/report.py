@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+import shlex
 import shutil
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +29,23 @@ from simsid.files import atomic_text, write_text
 
 NAME = "benchmark"
 _NOTE = "note.txt"
+_REFERENCE = "simsid"
 _WORDS = (
     "Highest mean AUROC first. ± is the standard deviation over training seeds; intervals are 95 % "
-    "bootstrap intervals over the measured images, of the mean over seeds. *Difference* is to the "
-    "first row, paired by seed and image; p is two-sided and adjusted for the number of rows "
-    "(Holm). Sensitivity, F1 and false alarms are at the threshold that calibration normals set for "
-    "the stated rate; no test label chose anything.",
+    "bootstrap intervals over the measured images, of the mean over seeds. Sensitivity, F1 and false "
+    "alarms are at the threshold that calibration normals set for the stated rate.",
+)
+_AGAINST = (
+    "*Difference* is to `{}`, fixed beforehand, paired by seed and image; its interval and p (two-"
+    "sided, adjusted for the number of rows by Holm's method) draw images and seeds anew. Few seeds "
+    "say little of other seeds."
 )
 _COST_WORDS = (
     "Training seconds are those of the loop and of what follows it, without reading data; memory "
-    "is the peak of the whole process. All on the same machine, one after the other.",
+    "is the peak of the whole process with Python and torch in it. What was stopped and went on "
+    "cannot tell either.",
 )
+_COMMAND_WORDS = "Each command trains one seed of its row; the other seeds differ in --seed alone."
 _LIMITS = (
     "Each method trains at its own preset for the budget: neither steps nor parameters are equal. "
     "A method that needs long training or pretrained features is worth more than `quick` shows.",
@@ -54,6 +63,8 @@ def make_parser() -> ArgumentParser:
     add("folder", type=str, help="the --out of `run`")
     add("--export", type=str | None, default=None,
         help="also copy tables and plots there, without pictures of films")  # fmt: skip
+    add("--reference", type=str | None, default=None,
+        help="model that the others are compared with; default: simsid, else the first")  # fmt: skip
     add("--note", type=str | None, default=None,
         help="what readers must know of these runs; kept in the folder")  # fmt: skip
     return parser
@@ -73,34 +84,43 @@ def main(arguments: list[str] | None = None) -> int:
         )
     if options.note is not None:
         write_text(folder / _NOTE, options.note.strip() + "\n")
-    print(write_report(folder))
+    print(write_report(folder, options.reference))
     if options.export:
         print(f"exported: {export(folder, Path(options.export))}")
     return 0
 
 
-def write_report(folder: Path) -> str:
+def write_report(folder: Path, reference: str | None = None) -> str:
     """Write ``benchmark.md``, ``.csv``, ``.json`` and the plots; returns what to print.
 
+    Args:
+        reference: model that the others are compared with; None for 'simsid' or, without it, the
+            first that was run.
+
     Raises:
-        SimsidError: no row of any data set was measured.
+        SimsidError: no row of any data set was measured, or none is the reference's.
     """
     lines = Journal(folder, {}).done()
+    models = list(dict.fromkeys(name.partition("/")[2] for name, _ in lines))
+    if reference is not None and reference not in models:
+        raise SimsidError(f"no row of '{reference}' in {folder}; there are: {', '.join(models)}")
+    reference = reference or (_REFERENCE if _REFERENCE in models else models[0])
     settings = json.loads((folder / "settings.json").read_text("utf-8"))
     data = {
         file.stem: json.loads(file.read_text("utf-8"))
         for file in sorted((folder / "data").glob("*.json"))
     }
-    entries = {name: rank(lines, name, data[name]["labels"]) for name in data}
+    entries = {name: rank(lines, name, data[name]["labels"], reference) for name in data}
     entries = {name: found for name, found in entries.items() if any(e["auroc"] for e in found)}
     if not entries:
         raise SimsidError(f"no row in {folder} was measured: see logs/ for what failed")
     _draw(folder, lines, data, entries)
-    write_text(folder / f"{NAME}.md", _page(folder, settings, data, entries))
+    write_text(folder / f"{NAME}.md", _page(folder, settings, data, entries, reference))
     _write_csv(folder / f"{NAME}.csv", entries)
     content = {
         "format_version": FORMAT_VERSION,
         "note": _note(folder),
+        "reference": reference,
         "settings": settings,
         "data": {n: {k: data[n][k] for k in ("fingerprint", "part", "train")} for n in entries},
         "commits": sorted({c for found in entries.values() for e in found for c in e["commits"]}),
@@ -124,19 +144,40 @@ def export(folder: Path, target: Path) -> Path:
     target.mkdir(parents=True, exist_ok=True)
     for old in target.glob("*.png"):
         old.unlink()
-    kept = [f"{NAME}.{kind}" for kind in ("csv", "json")] + ["roc.png", "kinds.png", "cost.png"]
+    plots = ["roc.png", "kinds.png", "cost.png"]
     page = (folder / f"{NAME}.md").read_text("utf-8")
     for file in sorted((folder / "data").glob("*.json")):
         picture = f"panels-{file.stem}.png"
         if json.loads(file.read_text("utf-8"))["made_by_the_kit"]:
-            kept.append(picture)
-        else:
-            page = "\n".join(line for line in page.split("\n") if picture not in line)
-    for name in kept:
+            plots.append(picture)
+        else:  # the picture, and its caption below it
+            page = re.sub(rf"!\[[^\]]*\]\({re.escape(picture)}\)\n\n\*[^\n]*\*\n", "", page)
+    for name in plots:
         if (folder / name).exists():
             shutil.copyfile(folder / name, target / name)
-    write_text(target / f"{NAME}.md", page)
+    texts = {
+        f"{NAME}.{kind}": (folder / f"{NAME}.{kind}").read_text("utf-8") for kind in ("csv", "json")
+    }
+    texts[f"{NAME}.md"] = page
+    places = _places(folder)
+    for name, text in texts.items():
+        for place, word in places.items():
+            text = text.replace(place, word)
+        write_text(target / name, text)
     return target
+
+
+def _places(folder: Path) -> dict[str, str]:
+    """Folders and files of the machine that it ran on, and what a reader puts there."""
+    found = {}
+    for line in Journal(folder, {}).done().values():
+        words = shlex.split(line.get("command", ""))
+        for option, value in pairwise(words):
+            if option == "--data-root":
+                found[value] = f"{line['dataset'].upper()}_ROOT"
+            elif option in ("--digits", "--digits-root") and ("/" in value or "." in value):
+                found[value] = f"DIGITS{Path(value).suffix}"
+    return dict(sorted(found.items(), key=lambda item: -len(item[0])))
 
 
 def _draw(
@@ -160,6 +201,7 @@ def _page(
     settings: dict[str, Any],
     data: dict[str, Any],
     entries: dict[str, list[dict[str, Any]]],
+    reference: str,
 ) -> str:
     sections = []
     for name, found in entries.items():
@@ -186,7 +228,7 @@ def _page(
         "versions": ", ".join(f"{k} {v}" for k, v in versions().items() if v),
     }
     plots = (
-        Picture(folder / "roc.png", "ROC curves: scores averaged over seeds."),
+        Picture(folder / "roc.png", "ROC curves and areas, means over seeds."),
         Picture(folder / "kinds.png", "AUROC by kind of anomaly, mean over seeds."),
         Picture(folder / "cost.png", "Quality against cost: AUROC over training time and speed."),
     )
@@ -198,11 +240,11 @@ def _page(
     sections += [
         Section("Plots", plots),
         Section("Limits", (*filter(None, [_note(folder)]), *_LIMITS)),
-        Section("Commands", (Table(("data", "model", "command of seed 0"), commands),)),
+        Section("Commands", (_COMMAND_WORDS, Table(("data", "model", "command"), commands))),
         Section("How this was made", (Table(("what", "value"), rows),)),
     ]
     title = f"Benchmark at the {settings['budget']} budget"
-    first = Section("How to read the tables", (*_WORDS, *_COST_WORDS))
+    first = Section("How to read the tables", (*_WORDS, _AGAINST.format(reference), *_COST_WORDS))
     note = "Research software, not a medical device. Unsupervised: trained on normals only."
     return to_markdown(title, note, [first, *sections], folder)
 
@@ -222,7 +264,7 @@ def _quality_table(found: list[dict[str, Any]]) -> Table:
         if "difference" in value:
             low, high = value["difference_ci"]
             difference = f"{value['difference']:+.3f} [{low:+.3f}, {high:+.3f}]"
-            p_value = f"{value['difference_p_adjusted']:.3f}"
+            p_value = f"{value['difference_p_adjusted']:.2g}"
         failed = f" ({len(e['failed'])} failed)" if e["failed"] else ""
         rows.append((
             e["model"], f"{e['seeds']}{failed}", spread(e["auroc"], interval=True), difference,
@@ -242,9 +284,9 @@ def _cost_table(found: list[dict[str, Any]]) -> Table:
         rows.append((
             e["model"], number(cost["train_seconds"], 0),
             number(cost["train_images_per_second"], 0), number(cost["score_images_per_second"], 0),
-            number(cost["peak_mb"], 0), number(cost["model_mb"], 1),
+            number(cost["peak_memory_mb"], 0), number(cost["model_mb"], 1),
             "n/a" if cost["parameters"] is None else f"{cost['parameters'] / 1e6:.2f}",
-            f"{e['device']} ({e['cores']} cores)" if e["cores"] else str(e["device"]),
+            e["machine"],
         ))  # fmt: skip
     return Table(header, tuple(rows))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -88,11 +89,14 @@ def main(arguments: list[str] | None = None) -> int:
         cases = [Case(f"{name}/{model}") for name in datasets for model in models]
         measure = functools.partial(_measure, options, folder, roots, loaded, device)
         code = run_sweep(journal, cases, options.seeds, measure, print)
-        if any(line["ok"] for line in journal.done().values()):
+        lines = journal.done()
+        if any(line["ok"] for line in lines.values()):
             print(write_report(folder))
-        else:
-            code = code or 1
-    return code
+        planned = [(case.name, seed) for case in cases for seed in range(options.seeds)]
+        failed = [key for key in planned if key in lines and not lines[key]["ok"]]
+    for name, seed in failed:
+        print(f"failed: {name}, seed {seed}: {lines[name, seed]['error']}", file=sys.stderr)
+    return code or (1 if failed else 0)
 
 
 def _measure(
@@ -201,6 +205,7 @@ def _settings(options: Namespace) -> dict[str, Any]:
         "format_version": FORMAT_VERSION,
         "budget": options.budget,
         "false_alarm_rate": options.false_alarm_rate,
+        "device": pick_device(options.device),
         **{key: options[key] for key in _GENERATOR},
     }
 

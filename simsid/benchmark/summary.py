@@ -29,8 +29,8 @@ def summarise(
     Returns:
         ``case``, ``place``, ``acts_on``, ``seeds`` (that count), ``failed`` (messages), and for
         each score in ``scores``: ``mean``, ``std`` over seeds (None for one seed), ``ci`` (95 %
-        bootstrap interval over images of the mean over seeds), ``by_seed``, ``difference``,
-        ``difference_ci`` and ``difference_p``. In ``default``: mean and std of what the verdicts give.
+        bootstrap interval over images of the mean over seeds), ``by_seed``, ``difference`` and
+        ``difference_ci``. In ``default``: mean and std of what the verdicts give.
     """
     resampled: dict[tuple[str, int, str], np.ndarray] = {}
 
@@ -74,29 +74,10 @@ def _difference(
     """Case minus reference, over the seeds that both have, on the same images."""
     values = [lines[name, s]["auroc"][score] - lines[reference, s]["auroc"][score] for s in seeds]
     drawn = [resamples(name, s, score) - resamples(reference, s, score) for s in seeds]
-    drawn = np.mean(drawn, axis=0)
     return {
         "difference": float(np.mean(values)),
-        "difference_ci": list(interval_of(drawn)),
-        "difference_p": bootstrap_p(drawn),
+        "difference_ci": list(interval_of(np.mean(drawn, axis=0))),
     }
-
-
-def bootstrap_p(differences: Float[np.ndarray, " resamples"]) -> float:
-    """Two-sided p-value that a difference is zero: twice the rarer side, with one added to both."""
-    low = (1 + (differences <= 0).sum()) / (1 + len(differences))
-    high = (1 + (differences >= 0).sum()) / (1 + len(differences))
-    return float(min(1.0, 2 * min(low, high)))
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """p-values adjusted for their number. Source: Holm, Scand. J. Statist. 1979."""
-    order = np.argsort(p_values, kind="stable")
-    adjusted, top = np.empty(len(order)), 0.0
-    for rank, index in enumerate(order):
-        top = max(top, min(1.0, (len(order) - rank) * p_values[index]))
-        adjusted[index] = top
-    return adjusted.tolist()
 
 
 def _verdicts(lines: list[dict[str, Any]]) -> dict[str, Any]:

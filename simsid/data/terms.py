@@ -14,12 +14,14 @@ class Terms:
         licence: in a few words; the authors' own text counts.
         open_weights: whether weights trained on it may be published for all.
         limits: what every model trained on it inherits, in sentences.
+        subject: what is on its images, in a few words.
     """
 
     source: str
     licence: str
     open_weights: bool
     limits: str
+    subject: str
 
 
 _LOG_IN = "a data use agreement of its own; sharing films or derived weights openly is not allowed"
@@ -30,6 +32,7 @@ TERMS: dict[str, Terms] = {
         "Apache-2.0",
         True,
         "Digits, not anatomy: it says nothing about films.",
+        "digits, no films",
     ),
     "zhanglab": Terms(
         "Kermany, Zhang and Goldbaum, Labeled Optical Coherence Tomography (OCT) and Chest X-Ray "
@@ -39,6 +42,7 @@ TERMS: dict[str, Terms] = {
         True,
         "Children of one to five years, one hospital, AP views. Pneumonias and normals differ in "
         "exposure and were squashed from different aspect ratios. Not for adults.",
+        "chest films of children, 1 to 5 years",
     ),
     "nih": Terms(
         "ChestX-ray14, NIH Clinical Center; Wang et al., CVPR 2017, "
@@ -48,18 +52,21 @@ TERMS: dict[str, Terms] = {
         "Mostly adults, one institution. Labels were mined from reports and are noisy: 'No Finding' "
         "holds post-operative, opacified and poorly exposed films. View and exposure tell the "
         "classes apart without any disease.",
+        "chest films, mostly adults",
     ),
     "chexpert": Terms(
         "CheXpert, Stanford; Irvin et al., AAAI 2019",
         _LOG_IN,
         False,
         "One institution; labels were mined from reports.",
+        "chest films, adults",
     ),
     "padchest": Terms(
         "PadChest, Hospital San Juan; Bustos et al., Medical Image Analysis 2020",
         _LOG_IN,
         False,
         "One institution; most labels were made by a network from reports.",
+        "chest films, mostly adults",
     ),
     "covidx": Terms(
         "COVIDx CXR, Wang, Lin and Wong, Scientific Reports 2020, and the sets it joins",
@@ -67,11 +74,13 @@ TERMS: dict[str, Terms] = {
         False,
         "Joined from sets of different hospitals, ages and devices: the source alone tells the "
         "classes apart.",
+        "chest films of many sources",
     ),
     "vindr": Terms(
         "VinDr-CXR; Nguyen et al., Scientific Data 2022, PhysioNet",
         _LOG_IN,
         False,
         "Adults, two hospitals.",
+        "chest films, adults",
     ),
 }

@@ -50,9 +50,13 @@ class Detector(nn.Module, ABC):
     components: tuple[str, ...]
     default_epochs: ClassVar[dict[str, int]] = {"quick": 10, "paper": 100}
     training_only: ClassVar[tuple[str, ...]] = ()  # prefixes of weights that scoring never reads
-    growing: ClassVar[tuple[str, ...]] = ()  # buffers whose first axis is as long as the data made it
+    growing: ClassVar[
+        tuple[str, ...]
+    ] = ()  # buffers whose first axis is as long as the data made it
     gives_reconstruction: ClassVar[bool] = True
-    built_bytes: ClassVar[int] = 8 * 2**20  # a constructor may take, whatever the weights file fills
+    built_bytes: ClassVar[int] = (
+        8 * 2**20
+    )  # a constructor may take, whatever the weights file fills
 
     region_mean: Tensor
     region_std: Tensor

@@ -17,7 +17,7 @@ def results(entries: list[dict]) -> dict:
 def entry(model: str, mean: float | None) -> dict:
     auroc = None if mean is None else {"mean": mean, "std": 0.01, "ci": [mean - 0.1, mean + 0.1]}
     quality = dict.fromkeys(("aupr", "sensitivity", "false_alarms", "pixel_auroc", "dice"))
-    cost = {"train_seconds": 61.23, "score_images_per_second": 300.0, "peak_mb": None}
+    cost = {"train_seconds": 61.23, "score_images_per_second": 300.0, "peak_memory_mb": None}
     return {
         "dataset": "digitanatomy",
         "model": model,

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import pytest
 
-from demo.doors import Doors, open_doors
+from demo.doors import Doorkeeper, Doors, open_doors
 from simsid.errors import SimsidError
-from tests.demo.conftest import Page
+from tests.demo.conftest import ROOT, Page
 
 CLOSED = (
     "gradio_api/file=/etc/passwd",
@@ -85,7 +87,7 @@ def test_doors_that_the_page_does_not_need_are_closed(page: Page) -> None:
     for path in CLOSED:
         status, text, _ = ask(page.url + path)
         assert status == 404, path
-        assert "root:" not in text and "/work" not in text and "Traceback" not in text
+        assert "root:" not in text and str(ROOT) not in text and "Traceback" not in text
     for path in ("gradio_api/process_recording", "gradio_api/vibe-edit", "gradio_api/run/score"):
         assert ask(page.url + path, data=b"{}")[0] == 404, path
 
@@ -106,3 +108,45 @@ def test_large_bodies_are_refused_by_their_header(page: Page) -> None:
     connection.endheaders()
     assert connection.getresponse().status == 413
     connection.close()
+
+
+def answer_of(keeper: Doorkeeper, path: str, receive, headers: dict | None = None) -> list[dict]:
+    """What one request to the doorkeeper alone is sent."""
+    sent: list[dict] = []
+    found = {"host": "127.0.0.1", "sec-fetch-site": "same-origin"} | (headers or {})
+    raw = [(name.encode(), value.encode()) for name, value in found.items()]
+    scope = {"type": "http", "method": "POST", "path": path, "headers": raw, "query_string": b""}
+
+    async def send(message: dict) -> None:
+        sent.append(message)
+
+    with ThreadPoolExecutor(1) as elsewhere:  # Playwright keeps a loop in this thread
+        elsewhere.submit(asyncio.run, keeper(scope, receive, send)).result()
+    return sent
+
+
+def test_a_body_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("demo.doors._BODY_SECONDS", 0.2)
+    seen: list[str] = []
+
+    async def inside(scope, receive, send) -> None:
+        seen.append((await receive())["type"])
+
+    async def never() -> dict:
+        await asyncio.sleep(60)
+        return {"type": "http.request"}
+
+    answer_of(Doorkeeper(inside, Doors()), "/gradio_api/mcp", never)
+    assert seen == ["http.disconnect"]
+
+
+def test_uploads_wait_outside_while_the_disk_is_full_of_others() -> None:
+    async def inside(scope, receive, send) -> None:
+        raise AssertionError("let in")
+
+    async def nothing() -> dict:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    keeper = Doorkeeper(inside, Doors(), stored=lambda: 2**40)
+    sent = answer_of(keeper, "/gradio_api/upload", nothing, {"content-length": "10"})
+    assert sent[0]["status"] == 503

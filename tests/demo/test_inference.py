@@ -13,6 +13,7 @@ from demo.histogram import histogram
 from demo.inference import Inference
 from demo.pictures import map_figure, region_at, regions_picture
 from demo.words import basis, headline
+from simsid.detectors.placement import WARN, Finding
 from simsid.errors import ModelFolderError
 from simsid.scoring import score_images
 from tests.demo.conftest import png
@@ -103,3 +104,19 @@ def test_tables_number_films_in_the_order_of_the_upload(inference: Inference, di
     assert rows[0][2] is None and rows[0][5] == "not scored"
     lines = csv_of(results).decode().splitlines()
     assert lines[1].startswith("1,,,,,not_an_image,") and lines[2].startswith("2,")
+
+
+def test_a_film_of_another_kind_gets_no_verdict(
+    inference: Inference, digits: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doubt = Finding("not_like_training", WARN, "it looks like something else")
+    monkeypatch.setattr("demo.inference.check_placement", lambda *_: [[doubt]])
+    result = inference.score_bytes(png(digits["novel"]), MODEL)
+    assert result.status == "ok" and result.p_value < 0.05
+    assert result.verdict == "undecided" and headline(result) == "No verdict"
+    assert "does not look like" in basis(result) and "something else" in result.message
+
+
+def test_the_models_say_what_they_are_for(inference: Inference) -> None:
+    assert "children" in inference.shelf.label("bundled:zhanglab")
+    assert "digits" in inference.shelf.label("bundled:digitanatomy")

@@ -10,6 +10,7 @@ import json
 import socket
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -42,7 +43,8 @@ def in_session(page: Page, work: Callable, **options: object) -> object:
             await session.initialize()
             return await work(session)
 
-    return asyncio.run(run())
+    with ThreadPoolExecutor(1) as elsewhere:  # Playwright keeps a loop in this thread
+        return elsewhere.submit(asyncio.run, run()).result()
 
 
 def call(page: Page, name: str, **arguments: object) -> tuple[bool, str]:

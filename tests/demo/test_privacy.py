@@ -20,7 +20,7 @@ from demo.privacy import (
     UploadFolder,
     random_name,
 )
-from simsid.errors import ImageError
+from simsid.errors import ImageError, SimsidError
 
 
 def put(folder: UploadFolder, name: str = "a.png", content: bytes = b"film") -> Path:
@@ -155,3 +155,34 @@ def test_answers_and_ended_visits_are_forgotten_but_not_what_is_waited_for(monke
     memory.forget()
     assert set(page._queue.pending_messages_per_session) == {"waiting"}
     assert set(page._queue.pending_event_ids_session) == {"waiting"}
+
+
+def test_a_base_that_others_may_change_is_refused(tmp_path: Path) -> None:
+    base = tmp_path / "base"
+    base.mkdir(mode=0o700)
+    base.chmod(0o777)
+    with pytest.raises(SimsidError, match="others may"):
+        UploadFolder(base)
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path)
+    with pytest.raises(SimsidError, match="others may"):
+        UploadFolder(link)
+
+
+def test_a_folder_that_is_being_made_is_not_swept(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    young, old = tmp_path / "starting-a", tmp_path / "starting-b"
+    young.mkdir()
+    old.mkdir()
+    os.utime(old, (0, 0))
+    UploadFolder(tmp_path).close()
+    assert young.exists() and not old.exists()
+
+
+def test_the_size_of_uploads_is_known(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    uploads = UploadFolder(tmp_path)
+    (uploads.path / "a").mkdir()
+    (uploads.path / "a" / "film").write_bytes(b"x" * 1000)
+    assert uploads.size() == 1000
+    uploads.close()

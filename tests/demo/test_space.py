@@ -101,9 +101,11 @@ def test_films_are_scored_in_the_fork_that_has_the_gpu_and_scores_agree(
         for kind in ("normal", "novel"):
             film = Film("bundled:digitanatomy", digits[kind])
             there, here = served(inference.score_film, film), inference.score_film(film)
-            assert there.score == here.score and there.p_value == here.p_value
+            assert there.score == pytest.approx(here.score, abs=1e-5)
+            assert there.p_value == here.p_value
             assert there.verdict == here.verdict
-            np.testing.assert_array_equal(there.anomaly_map, here.anomaly_map)
+            # One thread there, several here: sums are rounded in another order.
+            np.testing.assert_allclose(there.anomaly_map, here.anomaly_map, atol=1e-5)
         why = served(inference.explain, film, 0, 1)
         np.testing.assert_array_equal(why.slots, inference.explain(film, 0, 1).slots)
         assert spaces.calls == 3
