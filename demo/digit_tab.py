@@ -117,5 +117,5 @@ class DigitTab:
         return (
             f'<section class="verdict {result.verdict}" aria-live="polite">'
             f'<h2>{headline(result)}</h2>{truth}<div class="side-by-side">{figure}'
-            f"<div>{signature(self.model)}<p>{basis(result)}</p>{plot}</div></div></section>"
+            f"<div>{signature(self.inference.shelf.description(self.model))}<p>{basis(result)}</p>{plot}</div></div></section>"
         )

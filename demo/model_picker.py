@@ -60,7 +60,7 @@ class ModelPicker:
         return [model, self._status(), gr.Timer(every, active=pause is not None), names]
 
     def _choices(self, names: list[str]) -> list[tuple[str, str]]:
-        return [(self.shelf.label(name), name) for name in names]
+        return [(self.shelf.description(name), name) for name in names]
 
     def _status(self) -> str:
         return "".join(f'<p class="hint">{escape(line)}</p>' for line in self.shelf.lines())

@@ -110,7 +110,7 @@ class ScoreTab:
 
     def view(self, result: FilmResult, which: str = "") -> list:
         """Values for the view of one film; ``which`` of many it is."""
-        label = result.model and self.inference.shelf.label(result.model)
+        label = result.model and self.inference.shelf.description(result.model)
         if result.status != SCORED:
             nothing = [gr.update(visible=False), "", None, gr.update(choices=[], value=None)]
             return [refused_section(result, label, which), *nothing]

@@ -96,14 +96,18 @@ class ModelShelf:
         return self._places[name].commit if name in self._places else None
 
     def label(self, name: str) -> str:
-        """The name for readers, with a Hub's commit, and what kind of images it is for."""
-        place, commit = self._places.get(name), self.commit(name)
-        text = f"{name.partition('@')[0]}@{commit[:7]}" if commit else name
-        if place is None or (place.of_hub and place.detector is None):
-            return text
-        data = self.detector(name).facts.get("data")
+        """The name for readers: a model of the Hub with the commit that it is pinned to."""
+        commit = self.commit(name)
+        return f"{name.partition('@')[0]}@{commit[:7]}" if commit else name
+
+    def description(self, name: str) -> str:
+        """The label, and what kind of images the model is for, where that is known."""
+        place = self._places[name]
+        data = {"name": name.rpartition(":")[2]}  # a bundled model is named after its data
+        if place.of_hub:
+            data = place.detector.facts.get("data") if place.detector else None
         terms = TERMS.get(str(data.get("name"))) if isinstance(data, dict) else None
-        return f"{text} ({terms.subject})" if terms else text
+        return f"{self.label(name)} ({terms.subject})" if terms else self.label(name)
 
     def lines(self) -> list[str]:
         """How each model of the Hub is doing, in words fit for the page."""

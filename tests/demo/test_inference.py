@@ -118,5 +118,5 @@ def test_a_film_of_another_kind_gets_no_verdict(
 
 
 def test_the_models_say_what_they_are_for(inference: Inference) -> None:
-    assert "children" in inference.shelf.label("bundled:zhanglab")
-    assert "digits" in inference.shelf.label("bundled:digitanatomy")
+    assert "children" in inference.shelf.description("bundled:zhanglab")
+    assert "digits" in inference.shelf.description("bundled:digitanatomy")

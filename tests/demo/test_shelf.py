@@ -188,7 +188,7 @@ def test_the_picker_follows_the_shelf_unless_a_visitor_chose() -> None:
     settled(picker.shelf)
     model, status, timer, shown = picker.look(False, shown)
     assert model["value"] == "me/digits" and not timer.active and "ready" in status
-    assert model["choices"][0] == ("me/digits@abcdef1", "me/digits")
+    assert model["choices"][0] == ("me/digits@abcdef1 (digits, no films)", "me/digits")
     by_hand = picker.look(True, BUNDLED)[0]
     assert "value" not in by_hand and len(by_hand["choices"]) == 3
 

@@ -69,6 +69,7 @@ def test_tests_data_runs_and_caches_never_go_along():
     assert tops - {"docs"} == {
         *("demo", "hub", "simsid", "synth"),
         *("app.py", "README.md", "LICENSE", "requirements.txt"),
+        *("CHANGELOG.md", "CONTRIBUTING.md"),
     }
     assert not [name for name in names if "__pycache__" in name or "/." in name]
     # What the README shows and links to, and what the page's Benchmark tab reads.
