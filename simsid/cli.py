@@ -36,6 +36,32 @@ def run_command(main: Callable[[], int | None]) -> int:
     return code
 
 
+def run_subcommand(
+    program: str, commands: dict[str, tuple[Callable[..., int], str]], arguments: list[str] | None
+) -> int:
+    """Hand the rest of the arguments to the subcommand that the first one names.
+
+    Args:
+        program: as it is typed, 'python -m simsid.benchmark'.
+        commands: for each name its ``main`` and what it is for.
+        arguments: None for those of this process.
+
+    Raises:
+        SimsidError: there is no such subcommand; the message lists those that there are.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    name = arguments[0] if arguments else "--help"
+    if name in ("-h", "--help"):
+        print(f"usage: {program} COMMAND …\n")
+        for command, (_, text) in commands.items():
+            print(f"  {command:14} {text}")
+        print(f"\n{program} COMMAND --help shows the options of one")
+        return 0
+    if name not in commands:
+        raise SimsidError(f"unknown benchmark '{name}'; choose one of: {', '.join(commands)}")
+    return commands[name][0](arguments[1:])
+
+
 def parse(parser: ArgumentParser, arguments: list[str] | None) -> Namespace:
     """Parse a command line; ``parser`` is made with ``exit_on_error=False``.
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 
 from demo.bench import latency, leak, load
-from simsid.cli import run_command
-from simsid.errors import SimsidError
+from simsid.cli import run_command, run_subcommand
 
 _COMMANDS = {
     "latency": (latency.main, "from upload to picture, alone on the page, by component"),
@@ -21,17 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     Raises:
         SimsidError: an unknown subcommand.
     """
-    arguments = sys.argv[1:] if arguments is None else arguments
-    name = arguments[0] if arguments else "--help"
-    if name in ("-h", "--help"):
-        print("usage: python -m demo.bench COMMAND …\n")
-        for command, (_, text) in _COMMANDS.items():
-            print(f"  {command:10} {text}")
-        print("\npython -m demo.bench COMMAND --help shows the options of one")
-        return 0
-    if name not in _COMMANDS:
-        raise SimsidError(f"unknown benchmark '{name}'; choose one of: {', '.join(_COMMANDS)}")
-    return _COMMANDS[name][0](arguments[1:])
+    return run_subcommand("python -m demo.bench", _COMMANDS, arguments)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,11 @@
-"""``python -m simsid.benchmark run | report | speed | ablation | contamination | robustness |
-patchcore``."""
+"""``python -m simsid.benchmark COMMAND``: rank models, and look closer at one."""
 
 from __future__ import annotations
 
 import sys
 
 from simsid.benchmark import ablation, contamination, patchcore, report, robustness, run, speed
-from simsid.cli import run_command
-from simsid.errors import SimsidError
+from simsid.cli import run_command, run_subcommand
 
 _COMMANDS = {
     "run": (run.main, "every model on every data set with every seed, ranked"),
@@ -26,17 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     Raises:
         SimsidError: an unknown subcommand.
     """
-    arguments = sys.argv[1:] if arguments is None else arguments
-    name = arguments[0] if arguments else "--help"
-    if name in ("-h", "--help"):
-        print("usage: python -m simsid.benchmark COMMAND …\n")
-        for command, (_, text) in _COMMANDS.items():
-            print(f"  {command:14} {text}")
-        print("\npython -m simsid.benchmark COMMAND --help shows the options of one")
-        return 0
-    if name not in _COMMANDS:
-        raise SimsidError(f"unknown benchmark '{name}'; choose one of: {', '.join(_COMMANDS)}")
-    return _COMMANDS[name][0](arguments[1:])
+    return run_subcommand("python -m simsid.benchmark", _COMMANDS, arguments)
 
 
 if __name__ == "__main__":
