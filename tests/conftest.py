@@ -2,8 +2,6 @@
 
 import pytest
 
-from simsid.detectors.registry import load_plugin
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--plugin", help="Python file with detectors, registered before collection")
@@ -11,4 +9,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--plugin"):
+        # Only then: the generator's own tests run where there is no torch.
+        from simsid.detectors.registry import load_plugin
+
         load_plugin(config.getoption("--plugin"))
