@@ -34,8 +34,8 @@ def rank(lines: Lines, dataset: str, labels: Sequence[int], reference: str) -> l
         ``dataset``, ``model``, ``seeds`` (that count), ``failed``, ``auroc`` (mean, std, by_seed,
         ci, and against the reference difference, difference_ci, difference_p and its Holm
         adjustment difference_p_adjusted), each of ``QUALITY`` (mean, std, by_seed, or
-        None), ``by_kind`` (the same for each kind), ``cost`` (means over seeds), ``command``,
-        ``commits``.
+        None), ``by_kind`` and ``by_score`` (the same for each kind and each named score), ``cost``
+        (means over seeds), ``command``, ``commits``.
     """
     own = {key: line for key, line in lines.items() if key[0].partition("/")[0] == dataset}
     cases = [Case(name) for name in dict.fromkeys(name for name, _ in own)]
@@ -109,6 +109,7 @@ def _entry(item: dict[str, Any], lines: Lines) -> dict[str, Any]:
     ]
     dataset, _, model = item["case"].partition("/")
     kinds = dict.fromkeys(kind for line in good for kind in line["by_kind"])
+    names = dict.fromkeys(name for line in good for name in line["by_score"])
     return {
         "dataset": dataset,
         "model": model,
@@ -117,6 +118,9 @@ def _entry(item: dict[str, Any], lines: Lines) -> dict[str, Any]:
         "auroc": item["scores"].get(SCORE),
         **{name: _spread([_quality(line, name) for line in good]) for name in QUALITY},
         "by_kind": {kind: _spread([line["by_kind"].get(kind) for line in good]) for kind in kinds},
+        "by_score": {
+            name: _spread([line["by_score"].get(name) for line in good]) for name in names
+        },
         "cost": {name: _mean([line["cost"].get(name) for line in good]) for name in COST},
         "machine": ", ".join(dict.fromkeys(map(_machine, good))),
         "command": good[0]["command"] if good else None,

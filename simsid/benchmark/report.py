@@ -45,6 +45,10 @@ _COST_WORDS = (
     "is the peak of the whole process with Python and torch in it. What was stopped and went on "
     "cannot tell either.",
 )
+_PARTS_WORDS = (
+    "Every score that a method offers, by itself (`--score NAME`); the first is its default, which "
+    "the tables above rank. Picking the best of them here would be picking on these labels."
+)
 _COMMAND_WORDS = "Each command trains one seed of its row; the other seeds differ in --seed alone."
 _LIMITS = (
     "Each method trains at its own preset for the budget: neither steps nor parameters are equal. "
@@ -217,7 +221,8 @@ def _page(
             folder / f"panels-{name}.png",
             "The same images by every method, its map on its own fixed scale; below: p-value.",
         )
-        sections.append(Section(name, (words, _quality_table(found), _cost_table(found), panels)))
+        tables = _quality_table(found), _cost_table(found), _PARTS_WORDS, _parts_table(found)
+        sections.append(Section(name, (words, *tables, panels)))
     commits = sorted(
         {commit for found in entries.values() for e in found for commit in e["commits"]}
     )
@@ -253,7 +258,9 @@ def _quality_table(found: list[dict[str, Any]]) -> Table:
     kinds = list(dict.fromkeys(kind for entry in found for kind in entry["by_kind"]))
     kinds = kinds if 1 < len(kinds) <= 6 else []
     pixels = [
-        name for name in ("pixel_auroc", "aupro", "dice", "box_iou") if any(e[name] for e in found)
+        name
+        for name in ("pixel_auroc", "aupro", "dice", "iou", "box_iou")
+        if any(e[name] for e in found)
     ]
     header = ("model", "seeds", "AUROC", "difference", "p", "AUPR", "F1", "sensitivity",
               "false alarms", *kinds, *(name.replace("_", " ") for name in pixels))  # fmt: skip
@@ -273,6 +280,14 @@ def _quality_table(found: list[dict[str, Any]]) -> Table:
             *(spread(e[name]) for name in pixels),
         ))  # fmt: skip
     return Table(header, tuple(rows))
+
+
+def _parts_table(found: list[dict[str, Any]]) -> Table:
+    rows = []
+    for e in found:
+        parts = [f"{name} {spread(value)}" for name, value in e["by_score"].items()]
+        rows.append((e["model"], "; ".join(parts)))
+    return Table(("model", "AUROC of each score"), tuple(rows))
 
 
 def _cost_table(found: list[dict[str, Any]]) -> Table:

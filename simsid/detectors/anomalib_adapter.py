@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from simsid.detectors.ae import default_grid
-from simsid.detectors.base import FUSED, Detector
+from simsid.detectors.base import Detector
 from simsid.detectors.contract import Evidence
 from simsid.errors import SimsidError
 
@@ -85,6 +85,7 @@ class AnomalibDetector(Detector):
     components = (ANOMALY,)
     gives_reconstruction = False
     built_bytes = 512 * 2**20  # whole backbones are built before their last layers are dropped
+    own_maps: ClassVar[bool] = True
     library_class: ClassVar[Callable[..., Any]]
     config: AnomalibConfig
 
@@ -190,9 +191,6 @@ class AnomalibDetector(Detector):
         if score is None:
             score = pixels[ANOMALY].amax((1, 2, 3))
         return Evidence({ANOMALY: score.float().reshape(-1, 1).expand(-1, rows * cols)}, pixels)
-
-    def _map(self, name: str, images: Tensor, evidence: Evidence, regions: Tensor) -> Tensor:
-        return super()._map(ANOMALY if name == FUSED else name, images, evidence, regions)
 
 
 @functools.cache

@@ -54,6 +54,7 @@ class Detector(nn.Module, ABC):
         tuple[str, ...]
     ] = ()  # buffers whose first axis is as long as the data made it
     gives_reconstruction: ClassVar[bool] = True
+    own_maps: ClassVar[bool] = False  # the fused map joins those of the components, see ``_map``
     built_bytes: ClassVar[int] = (
         8 * 2**20
     )  # a constructor may take, whatever the weights file fills
@@ -187,7 +188,14 @@ class Detector(nn.Module, ABC):
     def _map(
         self, name: str, images: Tensor, evidence: Evidence, regions: Tensor
     ) -> Float[Tensor, "batch 1 h w"]:
-        """Anomaly map of one score, in standard deviations of normals."""
+        """Anomaly map of one score, in standard deviations of normals.
+
+        Of the fused score: where ``own_maps``, the components' maps with the weights of fusion; else
+        the regions say where to look.
+        """
+        if name == FUSED and self.own_maps:
+            weights = zip(self._fusion_weights().tolist(), self.components, strict=True)
+            return sum(w * self._map(c, images, evidence, regions) for w, c in weights if w)
         if name in evidence.pixels:
             index = self.components.index(name)
             return (evidence.pixels[name].float() - self.pixel_mean[index]) / self.pixel_std[index]

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from simsid.detectors.ae import default_grid
-from simsid.detectors.base import FUSED, Detector
+from simsid.detectors.base import Detector
 from simsid.detectors.contract import Evidence, Player
 from simsid.detectors.registry import register
 from simsid.models.cutpaste import PatchClassifier, cut_paste, cut_paste_scar, random_patches
@@ -90,6 +90,7 @@ class CutPaste(Detector):
     default_epochs: ClassVar[dict[str, int]] = {"quick": 15, "paper": 250}
     training_only: ClassVar[tuple[str, ...]] = ("classifier.head.",)
     gives_reconstruction: ClassVar[bool] = False
+    own_maps: ClassVar[bool] = True
     config: CutPasteConfig
 
     def __init__(self, config: CutPasteConfig) -> None:
@@ -127,6 +128,3 @@ class CutPaste(Detector):
         pixels = self.classifier.spread(distance)
         regions = F.adaptive_max_pool2d(pixels, self.grid_size).flatten(1)
         return Evidence({DENSITY: regions}, {DENSITY: pixels})
-
-    def _map(self, name: str, images: Tensor, evidence: Evidence, regions: Tensor) -> Tensor:
-        return super()._map(DENSITY if name == FUSED else name, images, evidence, regions)

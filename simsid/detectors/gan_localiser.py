@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from simsid.detectors.ae import default_grid, preset_channels
-from simsid.detectors.base import FUSED, Detector
+from simsid.detectors.base import Detector
 from simsid.detectors.contract import Evidence, Player, Stage
 from simsid.detectors.registry import register
 from simsid.models.gan import Critic, GanGenerator, LatentEncoder, critic_losses, residuals
@@ -114,6 +114,7 @@ class GanLocaliser(Detector):
     config_class = GanLocaliserConfig
     components = (LESION, GAN)
     default_epochs: ClassVar[dict[str, int]] = {"quick": 12, "paper": 300}
+    own_maps: ClassVar[bool] = True
     config: GanLocaliserConfig
 
     def __init__(self, config: GanLocaliserConfig) -> None:
@@ -202,7 +203,3 @@ class GanLocaliser(Detector):
         regions = {LESION: unhealthy.clamp_min(1e-6).log(), GAN: gan}
         smooth = F.avg_pool2d(pixels, 5, 1, 2, count_include_pad=False)
         return Evidence(regions, {LESION: logits, GAN: smooth}, restored)
-
-    def _map(self, name: str, images: Tensor, evidence: Evidence, regions: Tensor) -> Tensor:
-        """The segmentation is what is shown, whichever components make the score."""
-        return super()._map(LESION if name == FUSED else name, images, evidence, regions)

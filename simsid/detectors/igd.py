@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from simsid.detectors.ae import default_grid
-from simsid.detectors.base import FUSED, Detector
+from simsid.detectors.base import Detector
 from simsid.detectors.contract import Evidence, Player, Stage
 from simsid.detectors.pretrained import load_pretrained
 from simsid.detectors.registry import register
@@ -102,6 +102,7 @@ class Igd(Detector):
     components = (GLOBAL, LOCAL, GLOBAL_UNLIKELY, LOCAL_UNLIKELY)
     default_epochs: ClassVar[dict[str, int]] = {"quick": 5, "paper": 100}
     training_only: ClassVar[tuple[str, ...]] = ("critics.",)
+    own_maps: ClassVar[bool] = True
     config: IgdConfig
 
     def __init__(self, config: IgdConfig) -> None:
@@ -187,16 +188,6 @@ class Igd(Detector):
             for number, (top, left) in enumerate(some):
                 sums[..., top : top + side, left : left + side] += values[:, number]
         return sums[0] / sums[2], sums[1] / sums[2]
-
-    def _map(self, name: str, images: Tensor, evidence: Evidence, regions: Tensor) -> Tensor:
-        if name != FUSED:
-            return super()._map(name, images, evidence, regions)
-        maps = [
-            Detector._map(self, component, images, evidence, regions)
-            for component in self.components
-        ]
-        return torch.einsum("c,cbihw->bihw", self._fusion_weights().to(images.device),
-                            torch.stack(maps))  # fmt: skip
 
     def consolidate(self, batches: Callable[[], Iterator[Tensor]]) -> None:
         """Settle the descriptors' variances on all training normals."""

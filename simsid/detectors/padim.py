@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from simsid.detectors.ae import default_grid
-from simsid.detectors.base import FUSED, Detector
+from simsid.detectors.base import Detector
 from simsid.detectors.contract import Evidence, Stage
 from simsid.detectors.pretrained import load_pretrained
 from simsid.detectors.registry import register
@@ -91,6 +91,7 @@ class Padim(Detector):
     config_class = PadimConfig
     components = (MAHALANOBIS,)
     gives_reconstruction: ClassVar[bool] = False
+    own_maps: ClassVar[bool] = True
     config: PadimConfig
 
     def __init__(self, config: PadimConfig) -> None:
@@ -146,6 +147,3 @@ class Padim(Detector):
             return super().image_score(name, regions)
         raw = regions * self.region_std[0] + self.region_mean[0]
         return (raw.amax(1) - self.region_mean[0].mean()) / self.region_std[0].mean()
-
-    def _map(self, name: str, images: Tensor, evidence: Evidence, regions: Tensor) -> Tensor:
-        return super()._map(MAHALANOBIS if name == FUSED else name, images, evidence, regions)

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from simsid.detectors.base import FUSED, Detector
-from simsid.detectors.contract import Evidence, Player, Stage
+from simsid.detectors.base import Detector
+from simsid.detectors.contract import Player, Stage
 from simsid.detectors.pretrained import load_pretrained
 from simsid.models.backbones import build_backbone
 from simsid.models.coreset import greedy_coreset
@@ -40,6 +40,7 @@ class PatchMemoryDetector(Detector):
 
     gives_reconstruction: ClassVar[bool] = False
     training_only: ClassVar[tuple[str, ...]] = ("pretraining.",)
+    own_maps: ClassVar[bool] = True
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)
@@ -119,14 +120,6 @@ class PatchMemoryDetector(Detector):
     def remember(self, batches: Callable[[], Iterator[Tensor]]) -> None:
         """Fill the memory banks from the training normals."""
         raise NotImplementedError
-
-    def _map(self, name: str, images: Tensor, evidence: Evidence, regions: Tensor) -> Tensor:
-        """Maps of the components, and of them fused by the same weights as the regions."""
-        if name != FUSED:
-            return super()._map(name, images, evidence, regions)
-        maps = [self._map(part, images, evidence, regions) for part in self.components]
-        weights = self._fusion_weights().to(regions.device)
-        return torch.einsum("c,cbihw->bihw", weights, torch.stack(maps))
 
     def _regions(self, maps: Tensor) -> Tensor:
         """(batch, regions) the largest value in each region of (batch, 1, rows, cols) maps."""

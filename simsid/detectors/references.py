@@ -59,13 +59,11 @@ class Reference(Detector):
 
     config_class = ReferenceConfig
     components = (DISTANCE,)
+    own_maps: ClassVar[bool] = True
     config: ReferenceConfig
 
     def stages(self) -> tuple[()]:
         return ()
-
-    def _map(self, name: str, images: Tensor, evidence: Evidence, regions: Tensor) -> Tensor:
-        return super()._map(DISTANCE, images, evidence, regions)  # its own, where it has one
 
 
 class GreyReference(Reference):

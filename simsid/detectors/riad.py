@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from simsid.detectors.ae import default_grid, preset_channels
-from simsid.detectors.base import FUSED, Detector
+from simsid.detectors.base import Detector
 from simsid.detectors.contract import Evidence, Player
 from simsid.detectors.registry import register
 from simsid.models.alignment import reversed_ssim
@@ -98,6 +98,7 @@ class RIAD(Detector):
     config_class = RIADConfig
     components = (GRADIENT,)
     default_epochs: ClassVar[dict[str, int]] = {"quick": 5, "paper": 300}
+    own_maps: ClassVar[bool] = True
     masks: Tensor
     config: RIADConfig
 
@@ -151,6 +152,3 @@ class RIAD(Detector):
         pixels = smooth(torch.stack(maps).mean(0), self.image_size, self.sigma)
         regions = image_to_patches(pixels, self.grid_size).amax((2, 3, 4))
         return Evidence({GRADIENT: regions}, {GRADIENT: pixels}, torch.stack(painted).mean(0))
-
-    def _map(self, name: str, images: Tensor, evidence: Evidence, regions: Tensor) -> Tensor:
-        return super()._map(GRADIENT if name == FUSED else name, images, evidence, regions)

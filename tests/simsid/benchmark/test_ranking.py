@@ -32,6 +32,7 @@ def line(strength: float, seed: int, noise: int = 0) -> dict:
         "decision": {"f1": 0.7, "sensitivity": 0.6, "specificity": 0.95},
         "normals_flagged": {"share": 0.05, "ci": [0.0, 0.1], "n": 60},
         "by_kind": {"novel": 0.9, "missing": 0.7},
+        "by_score": {"fused": 0.9, "reconstruction": 0.6 + 0.1 * seed},
         "pixel": None,
         "boxes": None,
         "cost": COST,
@@ -84,6 +85,7 @@ def test_false_alarms_are_the_share_of_normals_flagged(lines):
     entry = rank(lines, "digits", LABELS, "strong")[0]
     assert entry["false_alarms"]["mean"] == pytest.approx(0.05)
     assert entry["by_kind"]["missing"]["by_seed"] == [0.7] * 3
+    assert entry["by_score"]["reconstruction"]["mean"] == pytest.approx(0.7)
 
 
 def test_scores_are_kept_by_seed(lines):

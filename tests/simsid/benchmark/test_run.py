@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -64,6 +65,7 @@ def test_quality_and_cost_stand_side_by_side_with_the_command(ranked: Path, digi
     assert row["command"].startswith("python -m simsid.train --dataset digitanatomy --model ae")
     assert str(digits) in row["command"]
     page = (ranked / "benchmark.md").read_text()
+    assert re.search(r"\| ae \| fused 0\.\d+; reconstruction 0\.\d+ \|", page)
     assert "ae" in page and "1 failed" in page and "Holm" in page
     for name in ("roc", "kinds", "cost", "panels-digitanatomy"):
         assert (ranked / f"{name}.png").stat().st_size > 5000, name

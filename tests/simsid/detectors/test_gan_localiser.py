@@ -73,14 +73,18 @@ def test_the_restored_film_is_the_film_where_it_is_healthy():
     assert torch.allclose(restored, batch(), atol=1e-5)
 
 
-def test_the_map_is_the_segmentation_whatever_makes_the_score():
-    detector = built(fusion=(("gan", 1.0),)).fit(blobs(24), epochs=3, batch_size=8, device="cpu")
+@pytest.mark.parametrize("shares", [{"lesion": 1.0}, {"gan": 1.0}, {"lesion": 0.75, "gan": 0.25}])
+def test_the_map_joins_those_of_what_makes_the_score(shares):
+    fusion = tuple(shares.items())
+    detector = built(fusion=fusion).fit(blobs(24), epochs=3, batch_size=8, device="cpu")
     films = detector.as_batch(blobs(3, seed=1))
     with torch.inference_mode():
-        logits = detector.evidence(films).pixels["lesion"][:, 0]
-    shown = detector.predict(films).anomaly_map[:, 0]
-    expected = (logits - detector.pixel_mean[0]) / detector.pixel_std[0]
-    assert np.allclose(shown, expected.numpy(), atol=1e-4)
+        pixels = detector.evidence(films).pixels
+    expected = 0.0
+    for index, name in enumerate(detector.components):
+        deviations = (pixels[name] - detector.pixel_mean[index]) / detector.pixel_std[index]
+        expected = expected + shares.get(name, 0.0) * deviations.numpy()
+    assert np.allclose(detector.predict(films).anomaly_map, expected, atol=1e-4)
 
 
 def test_quick_training_is_as_many_steps_however_many_films_and_less_on_large_ones():
