@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -49,6 +50,9 @@ def make_parser() -> ArgumentParser:
     add_budget_options(parser)
     parser.add_argument("--rows", type=str | None, default=None,
                         help="some rows only, names with commas between; default: all")  # fmt: skip
+    parser.add_argument("--row", type=str, action="append", default=[],
+        help="a row of your own, as 'smaller code={\"latent_dim\": 16}'; may be repeated, and "
+        "replaces the declared rows unless --rows names some")  # fmt: skip
     return parser
 
 
@@ -60,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
     """
     options = parse(make_parser(), arguments)
     budget, folder = budget_of(options), out_folder(options)
-    chosen = chosen_rows(options.model, options.rows)
+    chosen = chosen_rows(options.model, options.rows, options.row)
     data = load_from_options(options)
     budget = settled(budget, options, data, len(data.train))
     part, labelled = labelled_part(data, options.part)
@@ -82,22 +86,44 @@ def main(arguments: list[str] | None = None) -> int:
     return code
 
 
-def chosen_rows(model: str, names: str | None) -> list[Case]:
-    """The full method and the rows asked for.
+def chosen_rows(model: str, names: str | None, own: Sequence[str] = ()) -> list[Case]:
+    """The full method, the declared rows asked for, and the user's own.
+
+    Args:
+        names: of declared rows, with commas between; None: all, or none where there are own ones.
+        own: texts as 'name={"setting": value}'.
 
     Raises:
-        SimsidError: this detector has no rows, or none of that name; the message lists them.
+        SimsidError: this detector has no rows, or none of that name, or a row cannot be read.
     """
-    if model not in ROWS:
-        raise SimsidError(f"no ablation rows for '{model}'; there are some for: {', '.join(ROWS)}")
-    rows = {case.name: case for case in ROWS[model]}
-    if names is None:
-        return [Case(FULL), *rows.values()]
-    wanted = [name.strip() for name in names.split(",")]
+    added = [_own_row(text) for text in own]
+    rows = {case.name: case for case in ROWS.get(model, ())}
+    if not rows and not added:
+        raise SimsidError(
+            f"no ablation rows for '{model}'; give some with --row, or choose from: {', '.join(ROWS)}"
+        )
+    wanted = [] if added else list(rows)
+    if names is not None:
+        wanted = [name.strip() for name in names.split(",")]
     unknown = [name for name in wanted if name not in rows and name != FULL]
     if unknown:
         raise SimsidError(f"no row '{unknown[0]}' for '{model}'; choose from: {', '.join(rows)}")
-    return [Case(FULL), *(rows[name] for name in wanted if name != FULL)]
+    chosen = [*(rows[name] for name in wanted if name != FULL), *added]
+    twice = {case.name for case in chosen if [c.name for c in chosen].count(case.name) > 1}
+    if twice or FULL in {case.name for case in added}:
+        raise SimsidError(f"two rows are called '{min(twice) if twice else FULL}'")
+    return [Case(FULL), *chosen]
+
+
+def _own_row(text: str) -> Case:
+    name, sign, settings = text.partition("=")
+    try:
+        changes = json.loads(settings)
+    except json.JSONDecodeError:
+        changes = None
+    if not (name.strip() and sign and isinstance(changes, dict) and changes):
+        raise SimsidError(f"--row must be as 'smaller code={{\"latent_dim\": 16}}', not '{text}'")
+    return Case(name.strip(), changes)
 
 
 def distinct_cases(options: Namespace, rows: Sequence[Case], data: RadiographData) -> list[Case]:

@@ -53,6 +53,11 @@ def _shared(region: int) -> Case:
     return Case(f"region to global {region} : {10 - region}", {"fusion": weights})
 
 
+_IGD = (
+    Case("without interpolation", {"fooling": 0.0}),
+    Case("without MS-SSIM", {"l1_share": 1.0}),
+)
+
 ROWS: dict[str, tuple[Case, ...]] = {
     "simsid": (
         *_TALK,
@@ -88,5 +93,31 @@ ROWS: dict[str, tuple[Case, ...]] = {
         Case("PatchCore alone", _UNALIGNED | _UNMASKED | _GLOBAL_ONLY),
         *(_shared(region) for region in (2, 4, 8)),
         Case("without pretraining", {"pretraining": False}),
+    ),
+    "gan-localiser": (
+        Case("without tuned generator", {"tune_generator": False}),
+        Case("without painted lesions", {"painted_share": 0.0}, acts_on=("lesion",)),
+        Case("without transplants", {"painted_share": 1.0}, acts_on=("lesion",)),
+        Case("without varied films", {"variation": _STILL}, acts_on=("lesion",)),
+    ),
+    "igd": _IGD,
+    "msacl-igd": _IGD,
+    "memae": (
+        Case("without shrinkage", {"shrinkage": 0.0}),
+        Case("without entropy loss", {"entropy": 0.0}),
+    ),
+    "vae": (Case("with divergence", {"fusion": [["reconstruction", 1.0], ["kl", 1.0]]}),),
+    "mnad": (
+        Case("without compactness loss", {"compactness": 0.0}),
+        Case("without separateness loss", {"separateness": 0.0}),
+    ),
+    "ganomaly": (
+        Case("without adversarial loss", {"adversarial": 0.0}),
+        Case("without encoding loss", {"encoding": 0.0}, acts_on=("latent_distance",)),
+    ),
+    "f-anogan": (Case("without feature residual", {"kappa": 0.0}),),
+    "riad": (
+        Case("without gradient loss", {"gradient": 0.0}),
+        Case("without similarity loss", {"similarity": 0.0}),
     ),
 }

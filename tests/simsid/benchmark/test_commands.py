@@ -74,6 +74,14 @@ def test_a_row_that_cannot_be_built_is_reported_beside_the_others(
     assert "do not make a 'simsid'" in page
 
 
+def test_rows_of_ones_own_work_for_any_model(tiny_digits, tmp_path):
+    own = ("--row", 'narrow={"channels": [4, 4, 4, 4]}', "--row", 'short={"latent_dim": 8}')
+    assert run("ablation", "--model", "ae", "--seeds", "1", *own, *FAST,
+               "--out", str(tmp_path)) == 0  # fmt: skip
+    table = json.loads((tmp_path / "ablation.json").read_text())
+    assert [row["case"] for row in table["rows"]] == ["full", "narrow", "short"]
+
+
 def test_a_row_that_changes_nothing_is_left_out(tiny_digits, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(rows.ROWS, "simsid", (Case("without noise", {"gumbel": 0.0}),))
     assert run("ablation", "--seeds", "1", *FAST, *SMALL, "--out", str(tmp_path)) == 0
@@ -141,7 +149,13 @@ def test_every_declared_row_changes_a_setting_that_exists(model):
     ("arguments", "message"),
     [
         (["nonsense"], "unknown benchmark 'nonsense'"),
-        (["ablation", "--model", "ae", "--out", "x"], "no ablation rows for 'ae'"),
+        (
+            ["ablation", "--model", "ae", "--out", "x"],
+            "no ablation rows for 'ae'; give some with --row",
+        ),
+        (["ablation", "--row", "narrow", "--out", "x"], "--row must be as"),
+        (["ablation", "--row", "narrow=[1]", "--out", "x"], "--row must be as"),
+        (["ablation", "--row", 'full={"a": 1}', "--out", "x"], "two rows are called 'full'"),
         (["ablation", "--rows", "without legs", "--out", "x"], "no row 'without legs'"),
         (["ablation", "--seeds", "0", "--out", "x"], "at least 1"),
         (["contamination", "--rates", "2", "--out", "x"], "--rates must lie in [0, 1)"),
