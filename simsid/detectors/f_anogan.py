@@ -43,9 +43,9 @@ class FAnoGANConfig:
     critic_steps: int = 1
     penalty: float = 10.0
     kappa: float = 1.0
-    gan_share: float = 0.7
-    learning_rate: float = 2e-3
-    encoder_rate: float = 2e-3
+    gan_share: float = 0.5
+    learning_rate: float = 5e-3
+    encoder_rate: float = 5e-3
     fusion: tuple[tuple[str, float], ...] = ((RECONSTRUCTION, 1.0), (FEATURES, 1.0))
     reduce: str = "max"
     map_floor: float = 0.2
@@ -62,7 +62,8 @@ class FAnoGANConfig:
         channels = preset_channels(preset, image_size)
         grid = grid_size or default_grid(image_size)
         if preset == "paper":
-            return cls(image_size, grid, channels, 128, 5, learning_rate=1e-4, encoder_rate=5e-5)
+            return cls(image_size, grid, channels, 128, 5, gan_share=0.7, learning_rate=1e-4,
+                       encoder_rate=5e-5)  # fmt: skip
         return cls(image_size, grid, channels)
 
 
