@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from types import TracebackType
 from typing import Any
-
-from filelock import FileLock, Timeout
 
 from simsid.errors import SimsidError
 from simsid.files import write_text
+from simsid.locked_folder import LockedFolder
 
 Key = tuple[str, int]
 
 
-class Journal:
+class Journal(LockedFolder):
     """``settings.json`` and ``rows.jsonl`` of one sweep; as a context manager it holds their lock.
 
     Args:
@@ -24,36 +22,12 @@ class Journal:
         settings: what makes rows comparable (data, model, budget); plain JSON types.
     """
 
+    work, remedy = "benchmark", "choose another --out"
+
     def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
-        self.folder, self.settings = folder, settings
+        super().__init__(folder)
+        self.settings = settings
         self._rows, self._settings = folder / "rows.jsonl", folder / "settings.json"
-        self._lock = FileLock(folder / ".lock")
-
-    def __enter__(self) -> Journal:
-        """Take the lock and compare settings.
-
-        Raises:
-            SimsidError: another sweep is at work here, or one with other settings was.
-        """
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock.acquire(timeout=0)
-        except Timeout as error:
-            raise SimsidError(f"another benchmark is at work in {self.folder}") from error
-        try:
-            self._check()
-        except BaseException:
-            self._lock.release()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._lock.release()
 
     def done(self) -> dict[Key, dict[str, Any]]:
         """The last line of each case and seed, failures included; a line cut short is left out."""
@@ -79,7 +53,12 @@ class Journal:
             file.flush()
             os.fsync(file.fileno())
 
-    def _check(self) -> None:
+    def opened(self) -> None:
+        """Compare settings.
+
+        Raises:
+            SimsidError: a sweep with other settings was at work here.
+        """
         if not self._settings.exists():
             write_text(self._settings, json.dumps(self.settings, indent=1) + "\n")
             return
@@ -91,6 +70,6 @@ class Journal:
         for key in (*ours, *kept):
             if kept.get(key) != ours.get(key):
                 raise SimsidError(
-                    f"{self.folder} holds a benchmark with {key.replace('_', ' ')} {kept.get(key)}, "
+                    f"{self.path} holds a benchmark with {key.replace('_', ' ')} {kept.get(key)}, "
                     f"not {ours.get(key)}: rows would not compare. Choose another --out"
                 )

@@ -20,19 +20,19 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from simsid.data.preprocess import Preprocessing
+from simsid.detectors.border import as_batch
 from simsid.detectors.calibration import (
     DEFAULT_FALSE_ALARM_RATE,
     MAP_QUANTILES,
     Calibration,
 )
 from simsid.detectors.contract import Evidence, Explanation, Player, Stage
+from simsid.detectors.normal_statistics import normal_statistics
 from simsid.detectors.placement import PlacementCheck, shrink
 from simsid.errors import SimsidError
 from simsid.prediction import Prediction
 
 FUSED = "fused"
-_MIN_STD = 1e-6
-_MIN_SHARE = 0.05  # of the median region: one that hardly varies must not drown the others
 
 
 class Detector(nn.Module, ABC):
@@ -50,14 +50,12 @@ class Detector(nn.Module, ABC):
     components: tuple[str, ...]
     default_epochs: ClassVar[dict[str, int]] = {"quick": 10, "paper": 100}
     training_only: ClassVar[tuple[str, ...]] = ()  # prefixes of weights that scoring never reads
-    growing: ClassVar[
-        tuple[str, ...]
-    ] = ()  # buffers whose first axis is as long as the data made it
+    # Buffers whose first axis is as long as the data made it.
+    growing: ClassVar[tuple[str, ...]] = ()
     gives_reconstruction: ClassVar[bool] = True
     own_maps: ClassVar[bool] = False  # the fused map joins those of the components, see ``_map``
-    built_bytes: ClassVar[int] = (
-        8 * 2**20
-    )  # a constructor may take, whatever the weights file fills
+    # A constructor may take so many, whatever the weights file fills.
+    built_bytes: ClassVar[int] = 8 * 2**20
 
     region_mean: Tensor
     region_std: Tensor
@@ -266,25 +264,7 @@ class Detector(nn.Module, ABC):
         Raises:
             ValueError: wrong number of axes, wrong size, out of [0, 1] or not finite.
         """
-        images = torch.as_tensor(images)
-        if images.dtype == torch.uint8:
-            images = images.float() / 255.0
-        images = images.float()
-        if images.ndim == 3:
-            images = images[:, None]
-        if images.ndim != 4 or images.shape[1] != 1 or len(images) == 0:
-            raise ValueError(
-                f"expected images (batch, 1, height, width), got {tuple(images.shape)}"
-            )
-        if tuple(images.shape[2:]) != self.image_size:
-            raise ValueError(
-                f"the model takes images of {self.image_size[0]}x{self.image_size[1]} px, "
-                f"got {images.shape[2]}x{images.shape[3]} px"
-            )
-        low, high = images.aminmax()
-        if not (torch.isfinite(low) and torch.isfinite(high) and low >= 0 and high <= 1):
-            raise ValueError(f"image values must lie in [0, 1], got {low:.3g} to {high:.3g}")
-        return images
+        return as_batch(images, self.image_size)
 
     @property
     def device(self) -> torch.device:
@@ -356,30 +336,10 @@ class Detector(nn.Module, ABC):
             self._deviation(images.to(self.device)).mean((1, 2, 3)) for images in batches()
         ]
         self.normal_deviation.copy_(torch.cat(deviations).mean())
-        regions, sums, squares, count = [], 0.0, 0.0, 0
-        for images in batches():
-            evidence = self.evidence(images.to(self.device))
-            regions.append(
-                torch.stack([evidence.regions[name].double() for name in self.components])
-            )
-            pixels = torch.stack(
-                [
-                    evidence.pixels[name].double().flatten()
-                    if name in evidence.pixels
-                    else torch.zeros(images.numel(), dtype=torch.float64, device=self.device)
-                    for name in self.components
-                ]
-            )
-            sums, squares = sums + pixels.sum(1), squares + pixels.square().sum(1)
-            count += pixels.shape[1]
-        stacked = torch.cat(regions, 1)
-        self.region_mean.copy_(stacked.mean(1))
-        std = stacked.std(1)
-        floor = (_MIN_SHARE * std.median(1, keepdim=True).values).clamp_min(_MIN_STD)
-        self.region_std.copy_(torch.maximum(std, floor))
-        mean = sums / count
-        self.pixel_mean.copy_(mean)
-        self.pixel_std.copy_((squares / count - mean.square()).clamp_min(_MIN_STD**2).sqrt())
+        films = (images.to(self.device) for images in batches())
+        evidences = ((self.evidence(images), images.numel()) for images in films)
+        for name, values in normal_statistics(evidences, self.components)._asdict().items():
+            getattr(self, name).copy_(values)
 
     def set_placement(self, batches: Callable[[], Iterator[Tensor]]) -> None:
         """Learn from training normals what an image must look like to be scored at all."""

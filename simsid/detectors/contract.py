@@ -41,6 +41,17 @@ class Player:
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.0
 
+    @classmethod
+    def of(
+        cls,
+        network: nn.Module,
+        learning_rate: float,
+        betas: tuple[float, float] = (0.9, 0.999),
+        weight_decay: float = 0.0,
+    ) -> Player:
+        """One that moves all of a network."""
+        return cls(list(network.parameters()), learning_rate, betas, weight_decay)
+
 
 @dataclass(frozen=True)
 class Explanation:

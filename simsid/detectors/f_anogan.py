@@ -107,11 +107,11 @@ class FAnoGAN(Detector):
     def players(self, stage: str) -> dict[str, Player]:
         config = self.config
         if stage == ENCODER:
-            return {"encoder": Player(list(self.encoder.parameters()), config.encoder_rate)}
+            return {"encoder": Player.of(self.encoder, config.encoder_rate)}
         betas = (0.0, 0.9)
         return {
-            "critic": Player(list(self.critic.parameters()), config.learning_rate, betas),
-            "generator": Player(list(self.generator.parameters()), config.learning_rate, betas),
+            "critic": Player.of(self.critic, config.learning_rate, betas),
+            "generator": Player.of(self.generator, config.learning_rate, betas),
         }
 
     def training_step(self, images: Tensor, stage: str) -> Iterator[tuple[str, dict[str, Tensor]]]:

@@ -142,14 +142,14 @@ class GanLocaliser(Detector):
         config = self.config
         if stage == "gan":
             return {
-                "critic": Player(list(self.critic.parameters()), config.gan_rate, _BETAS),
-                "generator": Player(list(self.generator.parameters()), config.gan_rate, _BETAS),
+                "critic": Player.of(self.critic, config.gan_rate, _BETAS),
+                "generator": Player.of(self.generator, config.gan_rate, _BETAS),
             }
         if stage == "encoder":
             moved = list(self.encoder.parameters())
             moved += list(self.generator.parameters()) if config.tune_generator else []
             return {"encoder": Player(moved, config.encoder_rate)}
-        return {"localiser": Player(list(self.localiser.parameters()), config.localiser_rate)}
+        return {"localiser": Player.of(self.localiser, config.localiser_rate)}
 
     def training_step(self, images: Tensor, stage: str) -> Iterator[tuple[str, dict[str, Tensor]]]:
         if stage == "gan":

@@ -95,10 +95,8 @@ class GANomaly(Detector):
     def players(self, stage: str) -> dict[str, Player]:
         config, betas = self.config, (0.5, 0.999)
         return {
-            "generator": Player(list(self.generator.parameters()), config.learning_rate, betas),
-            "discriminator": Player(
-                list(self.discriminator.parameters()), config.discriminator_rate, betas
-            ),
+            "generator": Player.of(self.generator, config.learning_rate, betas),
+            "discriminator": Player.of(self.discriminator, config.discriminator_rate, betas),
         }
 
     def training_step(self, images: Tensor, stage: str) -> Iterator[tuple[str, dict[str, Tensor]]]:

@@ -132,8 +132,8 @@ class Igd(Detector):
     def players(self, stage: str) -> dict[str, Player]:
         rate, decay = self.config.learning_rate, self.config.weight_decay
         return {
-            "models": Player(list(self.models.parameters()), rate, weight_decay=decay),
-            "critics": Player(list(self.critics.parameters()), rate, weight_decay=decay),
+            "models": Player.of(self.models, rate, weight_decay=decay),
+            "critics": Player.of(self.critics, rate, weight_decay=decay),
         }
 
     def training_step(self, images: Tensor, stage: str) -> Iterator[tuple[str, dict[str, Tensor]]]:

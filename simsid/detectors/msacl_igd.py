@@ -62,8 +62,7 @@ class MsaclIgd(Igd):
     def players(self, stage: str) -> dict[str, Player]:
         if stage != _PRETRAINING:
             return super().players(stage)
-        parameters = list(self.pretraining.parameters())
-        return {"encoder": Player(parameters, self.config.pretraining_rate)}
+        return {"encoder": Player.of(self.pretraining, self.config.pretraining_rate)}
 
     def training_step(self, images: Tensor, stage: str) -> Iterator[tuple[str, dict[str, Tensor]]]:
         if stage != _PRETRAINING:

@@ -54,11 +54,8 @@ class MsaclPadim(Padim):
         return (Stage("pretraining"),)
 
     def players(self, stage: str) -> dict[str, Player]:
-        config = self.config
-        parameters = list(self.pretraining.parameters())
-        return {
-            "encoder": Player(parameters, config.learning_rate, weight_decay=config.weight_decay)
-        }
+        rate, decay = self.config.learning_rate, self.config.weight_decay
+        return {"encoder": Player.of(self.pretraining, rate, weight_decay=decay)}
 
     def training_step(self, images: Tensor, stage: str) -> Iterator[tuple[str, dict[str, Tensor]]]:
         yield "encoder", self.pretraining.losses(images)

@@ -59,7 +59,7 @@ class PatchMemoryDetector(Detector):
             load_pretrained(self.features.backbone)
 
     def players(self, stage: str) -> dict[str, Player]:
-        return {"backbone": Player(list(self.pretraining.parameters()), self.config.learning_rate)}
+        return {"backbone": Player.of(self.pretraining, self.config.learning_rate)}
 
     def training_step(self, images: Tensor, stage: str) -> Iterator[tuple[str, dict[str, Tensor]]]:
         yield "backbone", self.pretraining.losses(images)

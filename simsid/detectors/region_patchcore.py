@@ -119,8 +119,7 @@ class RegionPatchCore(PatchMemoryDetector):
     def players(self, stage: str) -> dict[str, Player]:
         if not stage.startswith(_ALIGN):
             return super().players(stage)
-        parameters = list(self.align_net.parameters())
-        return {"alignment": Player(parameters, self.config.align_learning_rate)}
+        return {"alignment": Player.of(self.align_net, self.config.align_learning_rate)}
 
     def training_step(self, images: Tensor, stage: str) -> Iterator[tuple[str, dict[str, Tensor]]]:
         if not stage.startswith(_ALIGN):

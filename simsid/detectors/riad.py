@@ -122,11 +122,8 @@ class RIAD(Detector):
         self.to(memory_format=torch.channels_last)
 
     def players(self, stage: str) -> dict[str, Player]:
-        config = self.config
-        parameters = list(self.network.parameters())
-        return {
-            "network": Player(parameters, config.learning_rate, weight_decay=config.weight_decay)
-        }
+        rate, decay = self.config.learning_rate, self.config.weight_decay
+        return {"network": Player.of(self.network, rate, weight_decay=decay)}
 
     def training_step(self, images: Tensor, stage: str) -> Iterator[tuple[str, dict[str, Tensor]]]:
         config = self.config

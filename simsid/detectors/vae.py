@@ -90,13 +90,8 @@ class VAE(Detector):
         self.to(memory_format=torch.channels_last)
 
     def players(self, stage: str) -> dict[str, Player]:
-        config = self.config
-        parameters = list(self.autoencoder.parameters())
-        return {
-            "autoencoder": Player(
-                parameters, config.learning_rate, weight_decay=config.weight_decay
-            )
-        }
+        rate, decay = self.config.learning_rate, self.config.weight_decay
+        return {"autoencoder": Player.of(self.autoencoder, rate, weight_decay=decay)}
 
     def training_step(self, images: Tensor, stage: str) -> Iterator[tuple[str, dict[str, Tensor]]]:
         rebuilt, divergence = self.autoencoder.rebuild(images)

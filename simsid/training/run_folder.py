@@ -7,45 +7,25 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from simsid.errors import TrainingError
+from simsid.locked_folder import LockedFolder
 
 
-class RunFolder:
+class RunFolder(LockedFolder):
     """Paths of one run; as a context manager it holds the lock that keeps a second training out."""
 
+    work, remedy = "training", "choose another --run"
+    error = TrainingError
+
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        super().__init__(path)
         self.config = self.path / "config.yaml"
         self.metrics = self.path / "metrics.jsonl"
         self.checkpoint = self.path / "checkpoint.pt"
         self.model = self.path / "model"
         self.report = self.path / "report"
-        self._lock = FileLock(self.path / ".lock")
-
-    def __enter__(self) -> RunFolder:
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            self._lock.acquire(timeout=0)
-        except Timeout as error:
-            raise TrainingError(
-                f"another training is at work in {self.path}: wait for it, or choose another --run"
-            ) from error
-        except OSError as error:
-            raise TrainingError(f"cannot write to {self.path}: {error.strerror}") from error
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._lock.release()
 
     def append_metrics(self, lines: list[dict[str, Any]]) -> None:
         """Add lines to ``metrics.jsonl``.

@@ -1,0 +1,63 @@
+"""A folder that one process at a time works in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, ClassVar
+
+from filelock import FileLock, Timeout
+
+from simsid.errors import SimsidError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class LockedFolder:
+    """As a context manager it makes the folder and holds its lock.
+
+    Subclasses say what is at work there (``work``), which error they raise, and what else the
+    user can do (``remedy``).
+    """
+
+    work: ClassVar[str]
+    remedy: ClassVar[str]
+    error: ClassVar[type[SimsidError]] = SimsidError
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._lock = FileLock(self.path / ".lock")
+
+    def __enter__(self) -> Self:
+        """Take the lock.
+
+        Raises:
+            SimsidError: another process has it, or the folder cannot be written.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire(timeout=0)
+        except Timeout as error:
+            raise self.error(
+                f"another {self.work} is at work in {self.path}: wait for it, or {self.remedy}"
+            ) from error
+        except OSError as error:
+            raise self.error(f"cannot write to {self.path}: {error.strerror}") from error
+        try:
+            self.opened()
+        except BaseException:
+            self._lock.release()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._lock.release()
+
+    def opened(self) -> None:
+        """Called with the lock just taken; what it raises gives the lock back."""
