@@ -297,7 +297,11 @@ def _plain(value: Any) -> Any:
 
 def _opening(options: Namespace, data: RadiographData, training: Training, path: Path) -> str:
     height, width = data.image_size
-    size = sum(p.numel() for p in training.detector.parameters()) / 1e6
+    precision = ""
+    size = "one look at the normals, no steps"
+    if training.total_steps:
+        size = f"{sum(p.numel() for p in training.detector.parameters()) / 1e6:.2f} M parameters"
+        precision = f", {training.accelerator.mixed_precision.replace('no', 'fp32')}"
     mixed = data.facts.get("contaminated", 0)
     abnormal = f" and {mixed} abnormals" if mixed else ""
     note = ""
@@ -305,11 +309,11 @@ def _opening(options: Namespace, data: RadiographData, training: Training, path:
     if options.run is None and not options.resume and path.name != base:
         note = f" (runs/{base} exists, so this is a new run)"
     return (
-        f"{options.model} ({size:.2f} M parameters) on {data.name}: "
+        f"{options.model} ({size}) on {data.name}: "
         f"{len(data.train) - mixed} normals{abnormal} to train, "
         f"{len(data.calibration)} to calibrate "
-        f"({data.facts['calibration_from']}), {height}x{width} px, {training.device}, "
-        f"{training.accelerator.mixed_precision.replace('no', 'fp32')}\nrun folder: {path}{note}"
+        f"({data.facts['calibration_from']}), {height}x{width} px, {training.device}{precision}\n"
+        f"run folder: {path}{note}"
     )
 
 

@@ -307,7 +307,8 @@ class Training:
     # --- the user -----------------------------------------------------------------------------
 
     def _progress(self) -> tqdm:
-        show = self.options.progress and self.accelerator.is_main_process
+        main = self.accelerator.is_main_process
+        show = self.options.progress and main and self.total_steps > 0
         return tqdm(
             total=self.total_steps,
             initial=self.position.total,
