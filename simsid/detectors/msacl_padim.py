@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from torch import Tensor
@@ -28,6 +28,17 @@ class MsaclPadimConfig(PadimConfig):
     calibration: float = 2.0
     learning_rate: float = 1e-3
     weight_decay: float = 1e-4
+
+    @classmethod
+    def preset(
+        cls, preset: str, image_size: tuple[int, int], grid_size: tuple[int, int] | None
+    ) -> MsaclPadimConfig:
+        """Numbers of ``padim``, scored by the mean of all regions on films too.
+
+        Raises:
+            ValueError: an unknown preset, or an image below 32 px.
+        """
+        return replace(super().preset(preset, image_size, grid_size), reduce="mean")
 
 
 @register

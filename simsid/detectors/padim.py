@@ -36,7 +36,7 @@ class PadimConfig:
         backbone, layers, width: see ``build_backbone``; the maps of ``layers`` are joined.
         dimensions: channels kept of the joined maps, drawn once.
         blur: standard deviation of the map's Gaussian, in pixels of an image of 224.
-        fusion, reduce, map_floor: see ``Detector``.
+        fusion, reduce, map_floor: see ``Detector``; 'max' is the paper's image score.
     """
 
     image_size: tuple[int, int] = (96, 96)
@@ -56,6 +56,10 @@ class PadimConfig:
     ) -> PadimConfig:
         """Numbers for 'quick' (50 channels of a narrow ResNet-18) or 'paper' (100 of a whole one).
 
+        Films are scored as in the paper. Data with a grid of their own are scored by the mean of
+        all regions: blank paper is ordinary to an untrained network, and no distance is large where
+        a digit is missing.
+
         Raises:
             ValueError: an unknown preset, or an image below 32 px.
         """
@@ -64,9 +68,10 @@ class PadimConfig:
         if min(image_size) < _SMALLEST:
             raise ValueError(f"images must be at least {_SMALLEST} px, not {image_size}")
         grid = grid_size or default_grid(image_size)
+        reduce = "max" if grid_size is None else "mean"
         if preset == "paper":
-            return cls(image_size, grid, width=64, dimensions=100)
-        return cls(image_size, grid)
+            return cls(image_size, grid, width=64, dimensions=100, reduce=reduce)
+        return cls(image_size, grid, reduce=reduce)
 
 
 @register
@@ -81,8 +86,8 @@ class Padim(Detector):
     everywhere; ``--detector.backbone torchvision:resnet18`` fetches them.
 
     Relative to the paper: see ``PositionGaussian``; the image score of ``mahalanobis`` is the
-    paper's, ``fused`` is the mean over regions in units of their normals, which also sees what is
-    missing.
+    paper's, and so is ``fused`` where ``reduce`` is 'max'; where it is 'mean', ``fused`` is the mean
+    over regions in units of their normals, which also sees what is missing.
 
     Source: Defard et al., 'PaDiM', ICPR 2020.
     """
@@ -142,8 +147,8 @@ class Padim(Detector):
         return Evidence({MAHALANOBIS: regions}, {MAHALANOBIS: pixels})
 
     def image_score(self, name: str, regions: Tensor) -> Tensor:
-        """Of ``mahalanobis`` the paper's: the largest distance of all, in units of the mean region."""
-        if name != MAHALANOBIS:
+        """The paper's: the largest distance of all, in units of the mean region."""
+        if name != MAHALANOBIS and self.config.reduce != "max":
             return super().image_score(name, regions)
         raw = regions * self.region_std[0] + self.region_mean[0]
         return (raw.amax(1) - self.region_mean[0].mean()) / self.region_std[0].mean()

@@ -114,3 +114,12 @@ def test_msacl_padim_scores_like_padim_on_the_same_backbone():
     with torch.no_grad():
         ours, theirs = detector.evidence(images), plain.eval().evidence(images)
     assert torch.equal(ours.regions[MAHALANOBIS], theirs.regions[MAHALANOBIS])
+
+
+@pytest.mark.parametrize(("grid", "of_the_paper"), [(None, True), ((2, 2), False)])
+def test_films_are_scored_as_in_the_paper_and_grids_by_their_mean(grid, of_the_paper):
+    config = PadimConfig.preset("quick", (64, 64), grid)
+    detector = Padim(config).fit(np.kron(blobs(24), np.ones((1, 2, 2), np.uint8)))
+    scores = detector.predict(np.kron(blobs(4, seed=1), np.ones((1, 2, 2), np.uint8))).scores
+    assert np.allclose(scores["fused"], scores["mahalanobis"]) == of_the_paper
+    assert MsaclPadimConfig.preset("quick", (64, 64), grid).reduce == "mean"
