@@ -16,11 +16,34 @@ _FILE = "benchmark.json"
 _ALL = "all"
 _COLUMNS = {
     "data": "str", "model": "str", "AUROC": "number", "low": "number", "high": "number",
-    "± seeds": "number", "seeds": "number", "AUPR": "number", "sensitivity": "number",
-    "false alarms": "number", "pixel AUROC": "number", "Dice": "number", "training s": "number",
+    "± seeds": "number", "seeds": "number", "minus reference": "number", "p": "number",
+    "AUPR": "number", "F1": "number", "sensitivity": "number", "false alarms": "number",
+    "pixel AUROC": "number", "AUPRO": "number", "Dice": "number", "training s": "number",
     "images/s": "number", "memory MB": "number", "folder MB": "number", "command": "str",
 }  # fmt: skip
-_WIDTHS = [130, 140, 90, 80, 80, 100, 80, 80, 120, 130, 130, 80, 120, 110, 120, 120, 900]
+_WIDTHS = [
+    130,
+    150,
+    90,
+    80,
+    80,
+    100,
+    80,
+    150,
+    80,
+    80,
+    80,
+    120,
+    130,
+    130,
+    90,
+    80,
+    120,
+    110,
+    120,
+    120,
+    900,
+]
 _PLOTS = {
     "roc": "ROC curves of every method on each data set; the legend names the six best",
     "kinds": "Heat map of AUROC by method and kind of anomaly; the table has the same numbers",
@@ -93,7 +116,8 @@ def table_rows(results: dict[str, Any]) -> list[list[object]]:
         auroc, cost = entry["auroc"], entry["cost"]
         if auroc is None:
             continue
-        quality = ("aupr", "sensitivity", "false_alarms", "pixel_auroc", "dice")
+        quality = ("aupr", "f1", "sensitivity", "false_alarms", "pixel_auroc", "aupro", "dice")
+        against = entry["against_reference"] or {}
         costs = ("train_seconds", "score_images_per_second", "peak_memory_mb", "model_mb")
         rows.append(
             [
@@ -101,6 +125,7 @@ def table_rows(results: dict[str, Any]) -> list[list[object]]:
                 entry["model"],
                 *(_rounded(value) for value in (auroc["mean"], *auroc["ci"], auroc["std"])),
                 entry["seeds"],
+                *(_rounded(against.get(name)) for name in ("difference", "p_adjusted")),
                 *(_rounded((entry[name] or {}).get("mean")) for name in quality),
                 *(_rounded(cost.get(name), 1) for name in costs),
                 entry["command"],
@@ -120,6 +145,8 @@ def _words(results: dict[str, Any]) -> str:
     return (
         f"Every method at the `{settings['budget']}` budget, trained on normals only. AUROC: mean "
         "over seeds, with the 95 % interval over images and the standard deviation over seeds. "
+        f"Minus reference: the difference to `{results['reference']}`, paired, with its p-value "
+        "adjusted for the number of rows. "
         f"Sensitivity and false alarms: at the threshold for a stated rate of "
         f"{settings['false_alarm_rate']:.3g}. Each row's command trains one seed of it. {results['note']}"
         f"\n\n{data}. Commit {commits}. The whole report: `docs/benchmark/benchmark.md`."

@@ -22,10 +22,11 @@ from simsid.detectors.model_folder import config_from_dict
 from simsid.detectors.registry import load_plugin
 from simsid.errors import SimsidError
 from simsid.evaluation.evaluate import part_to_measure
+from simsid.evaluation.provenance import kit_commit
 from simsid.evaluation.report import report_on
 from simsid.files import write_text
 from simsid.training import Training, TrainingInterrupted, TrainOptions
-from simsid.training.peak import peak_memory_mb
+from simsid.training.peak import peak_gpu_mb, peak_memory_mb
 from simsid.training.run_folder import RunFolder, latest_run_path, new_run_path
 from simsid.training.transfer import begin_from
 
@@ -158,7 +159,7 @@ def train(options: Namespace, path: Path) -> int:
         unused = detector.unused_options()
         if unused:
             say(f"'{options.model}' has no use for: {', '.join(unused).replace('_', ' ')}")
-        began = time.monotonic()
+        began, commit = time.monotonic(), kit_commit()  # files may change while it trains
         try:
             detector = training.run()
         except (TrainingInterrupted, KeyboardInterrupt):
@@ -184,6 +185,8 @@ def train(options: Namespace, path: Path) -> int:
                 "autocast": training.accelerator.mixed_precision,
                 "seconds": seconds,
                 "peak_memory_mb": peak,
+                "peak_gpu_mb": peak_gpu_mb(training.device),
+                "commit": commit,
                 "init_from": began_from,
             },
         }

@@ -22,7 +22,6 @@ from simsid.data.datasets import RadiographData
 from simsid.detectors import Detector, load_model
 from simsid.errors import SimsidError
 from simsid.evaluation.evaluate import evaluate, strict_json
-from simsid.evaluation.provenance import kit_commit
 from simsid.files import write_text
 from simsid.map_scale import MapScale, map_scale
 from simsid.prediction import Prediction
@@ -96,7 +95,7 @@ def run_job(
         "data_fingerprint": data.fingerprint,
         "part": part,
         "command": shlex.join(job.command),
-        "commit": kit_commit(),
+        "commit": detector.facts["training"].get("commit"),
     }
     return strict_json(line), evaluation.prediction, map_scale(detector)
 
@@ -177,6 +176,7 @@ def _cost(detector: Detector, job: Job, results: dict[str, Any]) -> dict[str, An
         "train_images_per_second": seen / seconds if seconds else None,
         "score_images_per_second": results["images_per_second"],
         "peak_memory_mb": training.get("peak_memory_mb"),
+        "peak_gpu_mb": training.get("peak_gpu_mb"),
         "model_mb": sum(f.stat().st_size for f in RunFolder(job.folder).model.iterdir()) / 1e6,
         "parameters": results["model"]["parameters"],
         "device": training.get("device"),

@@ -34,7 +34,8 @@ def draw_ablation(summary: Sequence[dict[str, Any]], settings: dict[str, Any], p
         panels = np.atleast_1d(figure.subplots(1, len(names), sharey=True))
         for number, (axes, name) in enumerate(zip(panels, names, strict=True)):
             colour = _COLOURS[number % len(_COLOURS)]
-            axes.axvline(entries[0]["scores"][name]["mean"], color=INK, lw=1, ls="--")
+            if summary[0]["seeds"]:  # of the full method, unless it failed
+                axes.axvline(summary[0]["scores"][name]["mean"], color=INK, lw=1, ls="--")
             for height, entry in enumerate(entries):
                 if name in entry["scores"]:
                     direct = not entry["acts_on"] or number == 0 or name in entry["acts_on"]

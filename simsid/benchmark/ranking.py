@@ -6,49 +6,63 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from scipy.stats import t as student
 
 from simsid.benchmark.cases import Case
 from simsid.benchmark.job import SCORE
 from simsid.benchmark.summary import Lines, spread_of_seeds, summarise
-from simsid.evaluation.bootstrap import auroc_resamples, interval_of
+from simsid.evaluation.bootstrap import auroc_resamples
 from simsid.evaluation.metrics import auroc
 
-RESAMPLES = 5000  # the smallest p-value is 0.0004 times the number of rows
 QUALITY = ("aupr", "f1", "sensitivity", "false_alarms", "oracle_f1", "pixel_auroc", "aupro",
-           "dice", "iou", "box_iou")  # fmt: skip
+           "dice", "iou", "box_dice", "box_iou", "box_chance_iou", "pointing")  # fmt: skip
 COST = ("train_seconds", "command_seconds", "train_images_per_second", "score_images_per_second",
-        "peak_memory_mb", "model_mb", "parameters")  # fmt: skip
+        "peak_memory_mb", "peak_gpu_mb", "model_mb", "parameters")  # fmt: skip
+_BOXES = {
+    "box_dice": "dice",
+    "box_iou": "iou",
+    "box_chance_iou": "chance_iou",
+    "pointing": "pointing",
+}
 
 
 def rank(lines: Lines, dataset: str, labels: Sequence[int], reference: str) -> list[dict[str, Any]]:
-    """An entry for each model on one data set, the highest mean AUROC first, failed ones last.
+    """An entry for each model on one data set: the highest mean AUROC first, then those that lack
+    seeds, failed ones last.
 
     Args:
         lines: of the journal, of all data sets.
         labels: of the measured images, 0 normal, 1 abnormal.
         reference: the model that others are compared with, chosen before anything is measured:
-            the best of these very rows would make the others look different by chance.
+            the best of these very rows makes the others look different by chance.
 
     Returns:
         ``dataset``, ``model``, ``seeds`` (that count), ``failed``, ``auroc`` (mean, std, by_seed,
-        ci, and against the reference difference, difference_ci, difference_p and its Holm
-        adjustment difference_p_adjusted), each of ``QUALITY`` (mean, std, by_seed, or
-        None), ``by_kind`` and ``by_score`` (the same for each kind and each named score), ``cost``
-        (means over seeds), ``command``, ``commits``.
+        ci), ``against_reference`` and ``against_best`` (see :func:`compare`, with the p-value
+        adjusted for the number of rows by Holm's method; None for the row itself), each of
+        ``QUALITY`` (mean, std, by_seed, or None), ``by_kind`` and ``by_score`` (the same for each
+        kind and each named score), ``cost`` (means over seeds, ``cost_seeds`` how many know them),
+        ``command``, ``commits``.
     """
     own = {key: line for key, line in lines.items() if key[0].partition("/")[0] == dataset}
     cases = [Case(name) for name in dict.fromkeys(name for name, _ in own)]
     truth = np.array(labels)
     entries = [_entry(item, own) for item in summarise(cases, own, truth)]
-    for entry in entries:
-        if entry["auroc"] and entry["model"] != reference:
-            entry["auroc"] |= _against(own, dataset, entry["model"], reference, truth)
-    compared = [e for e in entries if e["auroc"] and "difference_p" in e["auroc"]]
-    adjusted = holm([entry["auroc"]["difference_p"] for entry in compared])
-    for entry, p_value in zip(compared, adjusted, strict=True):
-        entry["auroc"]["difference_p_adjusted"] = p_value
-    return sorted(entries, key=lambda e: -e["auroc"]["mean"] if e["auroc"] else np.inf)
+    most = max((entry["seeds"] for entry in entries), default=0)
+    entries.sort(
+        key=lambda e: (e["seeds"] < most, -e["auroc"]["mean"]) if e["auroc"] else (True, np.inf)
+    )
+    best = entries[0]["model"] if entries else reference
+    for key, other in (("against_reference", reference), ("against_best", best)):
+        for entry in entries:
+            entry[key] = None
+            if entry["auroc"] and entry["model"] != other:
+                entry[key] = compare(own, dataset, entry["model"], other, truth)
+        found = [e[key] for e in entries if e[key] and e[key]["p"] is not None]
+        adjusted = holm([value["p"] for value in found])
+        for value, p_value in zip(found, adjusted, strict=True):
+            value["p_adjusted"] = p_value
+    return entries
 
 
 def mean_scores(lines: Lines, dataset: str, model: str) -> np.ndarray:
@@ -61,36 +75,44 @@ def mean_scores(lines: Lines, dataset: str, model: str) -> np.ndarray:
     return np.array(found)
 
 
-def _against(
-    lines: Lines, dataset: str, model: str, reference: str, labels: np.ndarray
-) -> dict[str, Any]:
-    """Model minus reference, paired by seed and image; both are drawn anew, so it covers both."""
+def compare(
+    lines: Lines, dataset: str, model: str, other: str, labels: np.ndarray
+) -> dict[str, Any] | None:
+    """Model minus other, paired by seed and image; None where no seed has both.
+
+    The variance is that of the images (bootstrap of the mean difference) plus that of the seeds
+    (between their differences, over their number); with so few seeds the interval and the
+    two-sided p-value are Student's, with Satterthwaite's degrees of freedom. Source: Satterthwaite,
+    Biometrics Bulletin 1946.
+
+    Returns:
+        ``difference``, ``ci`` (95 %), ``p``, ``p_adjusted`` (None here), ``seeds`` (that both
+        have). One seed says nothing of others: ``p`` is None, and ``ci`` is of the images alone.
+    """
     pairs = [
-        (line["scores"][SCORE], lines[f"{dataset}/{reference}", seed]["scores"][SCORE])
+        (line["scores"][SCORE], lines[f"{dataset}/{other}", seed]["scores"][SCORE])
         for (name, seed), line in sorted(lines.items())
         if name == f"{dataset}/{model}" and line["ok"]
-        and lines.get((f"{dataset}/{reference}", seed), {}).get("ok")
+        and lines.get((f"{dataset}/{other}", seed), {}).get("ok")
     ]  # fmt: skip
     if not pairs:
-        return {}
-    areas = [[auroc(labels, np.array(scores)) for scores in pair] for pair in pairs]
-    by_seed = np.stack(
-        [np.subtract(*(auroc_resamples(labels, np.array(s), RESAMPLES) for s in p)) for p in pairs]
+        return None
+    by_seed = [auroc(labels, np.array(a)) - auroc(labels, np.array(b)) for a, b in pairs]
+    drawn = np.mean(
+        [np.subtract(*(auroc_resamples(labels, np.array(s)) for s in pair)) for pair in pairs], 0
     )
-    drawn_seeds = np.random.default_rng(0).integers(len(pairs), size=by_seed.shape)
-    drawn = np.take_along_axis(by_seed, drawn_seeds, axis=0).mean(0)
+    images = float(drawn.var(ddof=1))
+    seeds = float(np.var(by_seed, ddof=1)) / len(pairs) if len(pairs) > 1 else 0.0
+    freedom = (images + seeds) ** 2 / seeds**2 * (len(pairs) - 1) if seeds else np.inf
+    difference, error = float(np.mean(by_seed)), max(float(np.sqrt(images + seeds)), 1e-12)
+    reach = float(student.ppf(0.975, freedom)) * error
     return {
-        "difference": float(np.mean([own - other for own, other in areas])),
-        "difference_ci": list(interval_of(drawn)),
-        "difference_p": bootstrap_p(drawn),
+        "difference": difference,
+        "ci": [difference - reach, difference + reach],
+        "p": float(2 * student.sf(abs(difference) / error, freedom)) if len(pairs) > 1 else None,
+        "p_adjusted": None,
+        "seeds": len(pairs),
     }
-
-
-def bootstrap_p(differences: Float[np.ndarray, " resamples"]) -> float:
-    """Two-sided p-value that a difference is zero: twice the rarer side, with one added to both."""
-    low = (1 + (differences <= 0).sum()) / (1 + len(differences))
-    high = (1 + (differences >= 0).sum()) / (1 + len(differences))
-    return float(min(1.0, 2 * min(low, high)))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -121,7 +143,8 @@ def _entry(item: dict[str, Any], lines: Lines) -> dict[str, Any]:
         "by_score": {
             name: _spread([line["by_score"].get(name) for line in good]) for name in names
         },
-        "cost": {name: _mean([line["cost"].get(name) for line in good]) for name in COST},
+        "cost": {name: _mean(_known(good, name)) for name in COST},
+        "cost_seeds": {name: len(_known(good, name)) for name in COST},
         "machine": ", ".join(dict.fromkeys(map(_machine, good))),
         "command": good[0]["command"] if good else None,
         "commits": item["commits"],
@@ -135,13 +158,13 @@ def _machine(line: dict[str, Any]) -> str:
 
 def _quality(line: dict[str, Any], name: str) -> float | None:
     pixel, boxes = line["pixel"] or {}, line["boxes"] or {}
+    no_verdicts = line["decision"]["sensitivity"] is None  # too few calibration normals
     places: dict[str, Any] = {
         "aupr": line["aupr"],
-        "false_alarms": line["normals_flagged"]["share"],
+        "false_alarms": None if no_verdicts else line["normals_flagged"]["share"],
         "oracle_f1": line["oracle"]["oracle_f1"],
         "pixel_auroc": pixel.get("auroc"),
-        "box_iou": _value(boxes.get("iou")),
-    }
+    } | {key: _value(boxes.get(name)) for key, name in _BOXES.items()}
     if name in places:
         return places[name]
     return line["decision"].get(name) if name in line["decision"] else pixel.get(name)
@@ -156,6 +179,11 @@ def _spread(values: list[float | None]) -> dict[str, Any] | None:
     return spread_of_seeds(values) if values and None not in values else None
 
 
-def _mean(values: list[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else None
+def _known(lines: list[dict[str, Any]], name: str) -> list[float]:
+    """What a resumed training cannot tell is left out."""
+    values = (line["cost"].get(name) for line in lines)
+    return [value for value in values if value is not None]
+
+
+def _mean(values: list[float]) -> float | None:
+    return float(np.mean(values)) if values else None

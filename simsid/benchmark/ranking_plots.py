@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from sklearn.metrics import roc_auc_score, roc_curve
 
+from simsid.benchmark.ranking_tables import shown_kinds
 from simsid.evaluation.provenance import kit_commit
 from simsid.evaluation.style import (
     FAINT,
@@ -32,30 +33,39 @@ _GRID = np.linspace(0, 1, 501)
 
 
 def draw_roc(
-    scores: dict[str, dict[str, np.ndarray]], labels: dict[str, Sequence[int]], path: Path
+    scores: dict[str, dict[str, np.ndarray]],
+    labels: dict[str, Sequence[int]],
+    reference: str,
+    path: Path,
 ) -> Path:
     """A panel for each data set; of each model the mean over seeds of curves and areas.
 
     Args:
         scores: (seeds, images) by data set and model, the best model first.
         labels: of the images of each data set.
+        reference: model that has a colour of its own wherever it stands.
     """
     with shared_style():
         figure = new_figure(_PANEL * len(scores) + 0.4, _PANEL + 0.5)
         for axes, (name, models) in zip(_panels(figure, len(scores)), scores.items(), strict=True):
             truth = np.array(labels[name])
-            for place, (model, values) in enumerate(models.items()):
+            strong = list(models)[:_STRONG]
+            others: str | None = "others"
+            for model, values in models.items():
                 hits = np.mean([_roc(truth, scores) for scores in values], axis=0)
                 area = np.mean([roc_auc_score(truth, scores) for scores in values])
-                if place < _STRONG:
+                if model in strong:
+                    place = strong.index(model)
                     colour, dash = (
                         _COLOURS[place % len(_COLOURS)],
                         KIND_DASHES[place % len(KIND_DASHES)],
                     )
                     axes.plot(_GRID, hits, color=colour, ls=dash, label=f"{model} {area:.3f}")
+                elif model == reference:
+                    axes.plot(_GRID, hits, color=INK, lw=1.6, label=f"{model} {area:.3f}")
                 else:
-                    others = "others" if place == _STRONG else None
                     axes.plot(_GRID, hits, color=FAINT, lw=0.7, alpha=0.6, label=others)
+                    others = None
             axes.plot([0, 1], [0, 1], color=FAINT, lw=1, ls=":")
             axes.set(xlabel="false-alarm rate", ylabel="sensitivity", aspect="equal")
             axes.set_title(name)
@@ -65,7 +75,7 @@ def draw_roc(
 
 def draw_kinds(entries: Entries, path: Path) -> Path:
     """A heat map for each data set: models down, kinds of anomaly across."""
-    kinds = {name: _kinds(found) for name, found in entries.items()}
+    kinds = {name: shown_kinds(found) for name, found in entries.items()}
     rows = {name: [e for e in found if e["auroc"]] for name, found in entries.items()}
     with shared_style():
         height = 0.27 * max(len(found) for found in rows.values()) + 1.5
@@ -79,8 +89,11 @@ def draw_kinds(entries: Entries, path: Path) -> Path:
         return save(figure, path, _source())
 
 
-def draw_cost(entries: Entries, path: Path) -> Path:
-    """AUROC against training seconds and against images scored in a second, by data set."""
+def draw_cost(entries: Entries, reference: str, path: Path) -> Path:
+    """AUROC against training seconds and against images scored in a second, by data set.
+
+    Named are the best six, the reference, and every model that no other beats in both.
+    """
     with shared_style():
         figure = new_figure(_PANEL * len(entries) + 0.6, 2 * _PANEL)
         grid = figure.subplots(2, len(entries), squeeze=False)
@@ -92,14 +105,15 @@ def draw_cost(entries: Entries, path: Path) -> Path:
                 strict=True,
             ):
                 shown = [e for e in found if e["auroc"] and e["cost"][key] is not None]
-                _scatter(axes, shown, key)
+                _scatter(axes, shown, key, reference)
                 axes.set(xlabel=label, ylabel="AUROC")
                 axes.set_title(name)
         return save(figure, path, _source())
 
 
-def _scatter(axes: Axes, found: list[dict[str, Any]], key: str) -> None:
-    """Points with names; the names of points that no other beats in both are strong."""
+def _scatter(axes: Axes, found: list[dict[str, Any]], key: str, reference: str) -> None:
+    """Points; strong where no other beats them in both."""
+    named = 0
     for place, entry in enumerate(found):
         x, y = entry["cost"][key], entry["auroc"]["mean"]
         cheaper = [
@@ -110,7 +124,10 @@ def _scatter(axes: Axes, found: list[dict[str, Any]], key: str) -> None:
         )
         colour = FAINT if beaten else NORMAL
         axes.plot(x, y, "o", color=colour, ms=5)
-        axes.annotate(entry["model"], (x, y), (4, 3 if place % 2 else -8), fontsize=6.5,
+        if beaten and place >= _STRONG and entry["model"] != reference:
+            continue
+        named += 1
+        axes.annotate(entry["model"], (x, y), (4, 3 if named % 2 else -8), fontsize=6.5,
                       textcoords="offset points", color=FAINT if beaten else INK)  # fmt: skip
     axes.margins(x=0.25, y=0.1)
     if not found:  # resumed trainings cannot tell their time
@@ -137,11 +154,6 @@ def _heat(axes: Axes, values: np.ndarray, rows: list[str], columns: list[str]) -
 def _row_of(entry: dict[str, Any], kinds: list[str]) -> list[float]:
     own = [(entry["by_kind"].get(kind) or {}).get("mean", np.nan) for kind in kinds]
     return [entry["auroc"]["mean"], *own]
-
-
-def _kinds(found: list[dict[str, Any]]) -> list[str]:
-    kinds = list(dict.fromkeys(kind for entry in found for kind in entry["by_kind"]))
-    return kinds if 1 < len(kinds) <= 6 else []
 
 
 def _roc(truth: np.ndarray, scores: np.ndarray) -> np.ndarray:

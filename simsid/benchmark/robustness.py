@@ -81,7 +81,9 @@ def main(arguments: list[str] | None = None) -> int:
         if not rows:
             return code or 1
         result = make_result(rows, settings, typed_command(_NAME, arguments))
-        draw_robustness(rows, settings, folder / f"{_NAME}.png")
+        draw_robustness(
+            [row for row in rows if row["is_default"]], settings, folder / f"{_NAME}.png"
+        )
         commits = sorted({commit for entry in summary for commit in entry["commits"]})
         page = write_result(result, folder, commits)
     print(f"{as_text(result.table)}\ntable: {page}")
@@ -99,11 +101,14 @@ def all_cases() -> list[tuple[str, Case]]:
 
 
 def weights_digest(detector: Detector) -> str:
-    """Short hash of everything the model remembers, so that rows of two models never mix."""
+    """Short hash of everything the model goes by, so that rows of two models never mix."""
     digest = hashlib.sha256()
     for name, tensor in sorted(detector.state_dict().items()):
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    if detector.calibration is not None:  # verdicts depend on it
+        for name, scores in sorted(detector.calibration.scores.items()):
+            digest.update(name.encode() + np.asarray(scores).tobytes())
     return digest.hexdigest()[:16]
 
 
@@ -113,33 +118,44 @@ def robustness_rows(
     labels: np.ndarray,
     changes: dict[str, tuple[str, Case]],
 ) -> list[dict[str, Any]]:
-    """Flat rows: AUROC, its paired difference, share of normals flagged, move of normals' scores.
+    """Flat rows of each change and score, the default score of each change first.
 
-    The move is the mean change of a normal's score, in standard deviations of untouched normals'
-    scores: 1 shifts a whole population by as much as its films differ among themselves.
+    AUROC with its paired difference, the share of normals flagged (of the default score, which
+    alone has verdicts), and how normals' scores move, in standard deviations of untouched normals'
+    scores: ``move`` is the mean, 1 shifts a whole population by as much as its films differ among
+    themselves; ``distance`` is the mean of absolute moves, which also sees films that go apart.
     """
     untouched = lines.get((UNTOUCHED, 0))
     if untouched is None or not untouched["ok"]:
         return []
     default = next(iter(untouched["auroc"]))
     normal = labels == 0
-    before = np.array(untouched["scores"][default])[normal]
-    deviation = max(float(before.std(ddof=1)), 1e-12) if len(before) > 1 else 1.0
     rows = []
     for entry in summary:
         if not entry["seeds"]:
             continue
-        line, value = lines[entry["case"], 0], entry["scores"][default]
-        moves = (np.array(line["scores"][default])[normal] - before) / deviation
+        line = lines[entry["case"], 0]
         flagged = line["normals_flagged"] or {"share": None, "ci": None}
-        rows.append({
-            "case": entry["case"], "change": changes[entry["case"]][0], "strength": entry["place"],
-            "auroc": value["mean"], "auroc_ci": value["ci"],
-            "difference": value.get("difference"), "difference_ci": value.get("difference_ci"),
-            "false_alarms": flagged["share"], "false_alarms_ci": flagged["ci"],
-            "move": float(moves.mean()), "move_ci": list(mean_interval(moves)),
-        })  # fmt: skip
+        for score, value in entry["scores"].items():
+            verdicts = flagged if score == default else {"share": None, "ci": None}
+            moves = _moves(untouched["scores"][score], line["scores"][score], normal)
+            rows.append({
+                "case": entry["case"], "change": changes[entry["case"]][0],
+                "strength": entry["place"], "score": score, "is_default": score == default,
+                "auroc": value["mean"], "auroc_ci": value["ci"],
+                "difference": value.get("difference"), "difference_ci": value.get("difference_ci"),
+                "false_alarms": verdicts["share"], "false_alarms_ci": verdicts["ci"],
+                "move": float(moves.mean()), "move_ci": list(mean_interval(moves)),
+                "distance": float(np.abs(moves).mean()),
+            })  # fmt: skip
     return rows
+
+
+def _moves(before: Sequence[float], after: Sequence[float], normal: np.ndarray) -> np.ndarray:
+    """Of each normal's score, in standard deviations of normals' scores before."""
+    start = np.array(before)[normal]
+    deviation = max(float(start.std(ddof=1)), 1e-12) if len(start) > 1 else 1.0
+    return (np.array(after)[normal] - start) / deviation
 
 
 def make_result(rows: Sequence[dict[str, Any]], settings: dict[str, Any], command: str) -> Result:
@@ -151,11 +167,13 @@ def make_result(rows: Sequence[dict[str, Any]], settings: dict[str, Any], comman
             _signed(row["difference"], row["difference_ci"]),
             percent(row["false_alarms"]),
             number(row["move"], 2),
+            number(row["distance"], 2),
         )
         for row in rows
+        if row["is_default"]
     ]
     header = ("change", "AUROC [95 % interval]", "difference to untouched", "normals flagged",
-              "move of normals (SD)")  # fmt: skip
+              "move of normals (SD)", "distance (SD)")  # fmt: skip
     return Result(
         name=_NAME,
         title=f"Robustness of {settings['model']} on {settings['data']}",
@@ -163,7 +181,8 @@ def make_result(rows: Sequence[dict[str, Any]], settings: dict[str, Any], comman
         words=(
             "Normals flagged: at the model's own threshold, for a stated rate of "
             f"{settings['false_alarm_rate']:.0%}. Move: mean change of normals' scores, in standard "
-            "deviations of untouched normals' scores. Differences are paired by image.",
+            "deviations of untouched normals' scores; distance: mean of its absolute values. "
+            "Differences are paired by image. CSV and JSON tell the same of every score.",
         ),
         table=Table(header, tuple(body)),
         figure="Each change at each strength, with 95 % intervals over images. Dashed: untouched "

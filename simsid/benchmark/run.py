@@ -17,8 +17,8 @@ from jsonargparse import ArgumentParser, Namespace
 from simsid.benchmark.cases import Case
 from simsid.benchmark.job import FORMAT_VERSION, Job, run_job, shown_images
 from simsid.benchmark.journal import Journal
-from simsid.benchmark.options import labelled_part, out_folder
-from simsid.benchmark.report import write_report
+from simsid.benchmark.options import labelled_part, out_folder, typed_command
+from simsid.benchmark.report import TYPED, write_report
 from simsid.benchmark.sweep import run_sweep
 from simsid.cli import parse
 from simsid.data.datasets import LabelledImages, RadiographData
@@ -65,7 +65,12 @@ def make_parser() -> ArgumentParser:
     add("--false-alarm-rate", type=float, default=DEFAULT_FALSE_ALARM_RATE,
         help="share of normals that may be called abnormal")  # fmt: skip
     add("--device", type=Literal["auto", "cpu", "cuda"], default="auto", help="where to train")
-    add("--keep-runs", type=bool, default=False, help="keep every run folder, not only models")
+    add(
+        "--keep-runs",
+        type=bool,
+        default=False,
+        help="keep the checkpoints too, so that a run can go on",
+    )
     add("--out", type=str, required=True, help="folder of the rows, the tables and the plots")
     return parser
 
@@ -81,9 +86,14 @@ def main(arguments: list[str] | None = None) -> int:
     models, datasets, roots = _models(options), _datasets(options), _roots(options)
     if options.seeds < 1:
         raise SimsidError("--seeds must be at least 1")
+    if not 0 < options.false_alarm_rate < 1:
+        raise SimsidError(
+            f"--false-alarm-rate must lie between 0 and 1, not {options.false_alarm_rate}"
+        )
     device = pick_device(options.device)
     loaded = {name: _load(name, options, roots) for name in datasets}
     with Journal(folder, _settings(options)) as journal, _terminated_as_interrupted():
+        _keep_command(folder, typed_command("run", arguments))
         for name, (data, part, labelled) in loaded.items():
             _describe(folder, name, data, part, labelled)
         cases = [Case(f"{name}/{model}") for name in datasets for model in models]
@@ -97,6 +107,13 @@ def main(arguments: list[str] | None = None) -> int:
     for name, seed in failed:
         print(f"failed: {name}, seed {seed}: {lines[name, seed]['error']}", file=sys.stderr)
     return code or (1 if failed else 0)
+
+
+def _keep_command(folder: Path, command: str) -> None:
+    file = folder / TYPED
+    known = file.read_text("utf-8").splitlines() if file.exists() else []
+    if command not in known:
+        write_text(file, "\n".join([*known, command]) + "\n")
 
 
 def _measure(
@@ -128,6 +145,8 @@ def _train_arguments(
     yield from ("--dataset", dataset, "--model", model, "--seed", str(seed))
     yield from ("--preset", options.budget, "--device", options.device)
     yield from ("--false-alarm-rate", str(options.false_alarm_rate))
+    if options.plugin is not None:
+        yield from ("--plugin", str(Path(options.plugin).resolve()))
     if dataset in roots:
         yield from ("--data-root", roots[dataset])
     elif dataset == GENERATED:

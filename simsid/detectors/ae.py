@@ -67,7 +67,16 @@ def preset_channels(preset: str, image_size: tuple[int, int]) -> tuple[int, ...]
 
 
 def default_grid(image_size: tuple[int, int]) -> tuple[int, int]:
-    """Regions of 32 px, or of 16 px along a side of which 32 is no divisor."""
+    """Regions of 32 px, or of 16 px along a side of which 32 is no divisor.
+
+    Raises:
+        ValueError: neither divides a side.
+    """
+    if any(size % 16 or size < 16 for size in image_size):
+        raise ValueError(
+            f"an image of {image_size[0]}x{image_size[1]} px has no regions of 16 px: choose a "
+            "multiple of 16 px"
+        )
     rows, cols = (size // 32 if size % 32 == 0 else size // 16 for size in image_size)
     return rows, cols
 

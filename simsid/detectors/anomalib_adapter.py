@@ -138,9 +138,9 @@ class AnomalibDetector(Detector):
         def collate(items: list[Tensor]) -> Any:
             return ImageBatch(image=torch.stack(items).expand(-1, 3, -1, -1).contiguous())
 
-        loader = DataLoader(
-            list(films), self.config.batch_size, shuffle=True, collate_fn=collate, drop_last=True
-        )
+        size = min(self.config.batch_size, len(films))
+        alone = len(films) % size == 1 and size > 1  # batch normalisation cannot take one
+        loader = DataLoader(list(films), size, shuffle=True, collate_fn=collate, drop_last=alone)
         self.model.train()
         options = {"max_epochs": self.config.epochs, **self.model.trainer_arguments}
         options |= {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}

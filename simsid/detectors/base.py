@@ -57,6 +57,8 @@ class Detector(nn.Module, ABC):
     # A constructor may take so many, whatever the weights file fills.
     built_bytes: ClassVar[int] = 8 * 2**20
 
+    begun_elsewhere: bool = False  # training began with the weights of another run
+
     region_mean: Tensor
     region_std: Tensor
     pixel_mean: Tensor

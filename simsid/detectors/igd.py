@@ -111,7 +111,8 @@ class Igd(Detector):
         sizes = (self.image_size, (self.side, self.side))
         self.models = torch.nn.ModuleList(
             InterpolatedGaussian(
-                build_backbone(config.backbone, config.layers, config.width),
+                # What is to be rebuilt must be seen: grey levels too.
+                build_backbone(config.backbone, config.layers, config.width, keep_exposure=True),
                 size,
                 config.latent_dim,
                 channels,
@@ -125,7 +126,7 @@ class Igd(Detector):
         return (Stage("descriptors"),)
 
     def begin_stage(self, stage: str) -> None:
-        if stage == self.stages()[0].name:
+        if stage == self.stages()[0].name and not self.begun_elsewhere:
             for model in self.models:
                 load_pretrained(model.backbone)
 

@@ -103,7 +103,7 @@ class MNAD(Detector):
         nearest, second = self.autoencoder.memory.nearest(queries)
         losses = {
             "reconstruction": F.mse_loss(rebuilt, images),
-            "compactness": compactness_loss(nearest),
+            "compactness": compactness_loss(nearest, config.slot_dim),
             "separateness": separateness_loss(nearest, second, config.margin),
         }
         loss = (

@@ -58,6 +58,8 @@ class MsaclIgd(Igd):
         if stage != _PRETRAINING:
             whole, patch = (model.backbone for model in self.models)
             patch.load_state_dict(whole.state_dict())
+            for model in self.models:  # the centre of another run belongs to another encoder
+                model.descriptor.started.zero_()
 
     def players(self, stage: str) -> dict[str, Player]:
         if stage != _PRETRAINING:

@@ -109,7 +109,7 @@ class RegionPatchCore(PatchMemoryDetector):
         A network that moves every film alike, say up, loses sight of something and gains nothing.
         """
         self.eval()
-        films = torch.cat(list(batches()))[: self.config.canonical_films].to(self.device)
+        films = _first(batches(), self.config.canonical_films).to(self.device)
         if self.align_net is not None:
             mean = torch.cat([self.align_net(part) for part in films.split(_PART)]).mean(0)
             self.centring.copy_(alignment.inverse(mean[None]))
@@ -205,3 +205,13 @@ class RegionPatchCore(PatchMemoryDetector):
             found, _ = nearest(queries[:, places].flatten(0, 1), bank, self.config.neighbours)
             distances[:, places] = found.mean(1).unflatten(0, (len(queries), -1))
         return distances
+
+
+def _first(batches: Iterator[Tensor], count: int) -> Tensor:
+    """The first films, without reading on."""
+    films: list[Tensor] = []
+    for images in batches:
+        films.append(images)
+        if sum(map(len, films)) >= count:
+            break
+    return torch.cat(films)[:count]

@@ -28,9 +28,9 @@ class RegionPatchCoreConfig:
         align_width, align_learning_rate: of the network. canonical_films: of which the median is taken.
         jitter: how far films are moved while alignment is learned.
         mask_threshold: grey above which the canonical film shows a body.
-        neighbours: stored vectors whose mean distance counts (K, eq. 1).
+        neighbours: stored vectors whose mean distance counts (K, eq. 1, where it is squared).
         coreset_share, coreset_most: as in ``PatchCoreConfig``, of the global memory and again of
-            all regions' memories together; so are the other settings.
+            each region's; so are the other settings.
         fusion: region to global, 6 : 4 in the paper.
     """
 

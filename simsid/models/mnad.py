@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from simsid.models.autoencoder import ImageDecoder, ImageEncoder
 from simsid.models.memory import ReadConfig, address, cosine_similarity, gather_ranks
 
+_LEAST = 1e-12  # of a squared distance: the root has no slope at zero
+
 
 class FollowingMemory(nn.Module):
     """Unit slots, moved by averaging the queries nearest to them; gradients never do.
@@ -81,9 +83,12 @@ class MemoryGuidedAutoencoder(nn.Module):
         return self.decoder(self.from_query(joined).relu()), queries
 
 
-def compactness_loss(nearest: Float[Tensor, " positions"]) -> Float[Tensor, ""]:
-    """Mean squared distance to the nearest slot (eq. 9)."""
-    return nearest.mean()
+def compactness_loss(nearest: Float[Tensor, " positions"], slot_dim: int) -> Float[Tensor, ""]:
+    """Mean squared distance to the nearest slot (eq. 9), a mean over its numbers too.
+
+    The weight of 0.1 is meant for such a mean: over their sum it would drown the reconstruction.
+    """
+    return nearest.mean() / slot_dim
 
 
 def separateness_loss(
@@ -91,5 +96,11 @@ def separateness_loss(
     second: Float[Tensor, " positions"],
     margin: float = 1.0,
 ) -> Float[Tensor, ""]:
-    """The second nearest slot shall be farther than the nearest by ``margin`` (eq. 10)."""
-    return (nearest - second + margin).clamp_min(0).mean()
+    """The second nearest slot shall be farther than the nearest by ``margin`` (eq. 10).
+
+    Args:
+        nearest, second: squared distances; the margin is one of distances, as in the usual triplet
+            loss, where the equation writes squares.
+    """
+    first, other = (value.clamp_min(_LEAST).sqrt() for value in (nearest, second))
+    return (first - other + margin).clamp_min(0).mean()

@@ -14,16 +14,18 @@ from torch import Tensor, nn
 def settle_statistics(
     network: nn.Module, batches: Iterable[Float[Tensor, "batch 1 height width"]]
 ) -> None:
-    """Make the running statistics of batch normalisation those of these films, batch by batch.
+    """Make the running statistics of batch normalisation those of these films, each counting alike.
 
     Pre-training saw lesions and small patches as well, an untrained network nothing at all.
     """
     layers = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
     was_training, momenta = network.training, [layer.momentum for layer in layers]
     network.train()
-    for number, images in enumerate(batches):
+    seen = 0
+    for images in batches:
+        seen += len(images)
         for layer in layers:
-            layer.momentum = 1 / (number + 1)
+            layer.momentum = len(images) / seen
         network(images)
     for layer, momentum in zip(layers, momenta, strict=True):
         layer.momentum = momentum

@@ -66,6 +66,10 @@ class Training:
     ) -> None:
         if len(images) < 2:
             raise TrainingError(f"{len(images)} training images are too few: at least 2 needed")
+        if (images == images[:1]).all():
+            raise TrainingError(
+                f"all {len(images)} training images are the same picture: nothing tells how normals vary"
+            )
         self.accelerator = make_accelerator(options)
         self.device = self.accelerator.device
         self.detector = detector.to(self.device)

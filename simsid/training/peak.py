@@ -1,9 +1,11 @@
-"""How much memory this process has taken at most."""
+"""How much memory this process has taken at most, here and on the GPU."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+
+import torch
 
 _STATUS = Path("/proc/self/status")
 
@@ -22,3 +24,10 @@ def peak_memory_mb() -> float | None:
 
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     return None
+
+
+def peak_gpu_mb(device: torch.device) -> float | None:
+    """The most that this process's tensors took of the GPU in MB; None on a CPU."""
+    if device.type != "cuda":
+        return None
+    return torch.cuda.max_memory_allocated(device) / 1e6

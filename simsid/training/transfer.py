@@ -51,6 +51,7 @@ def begin_from(detector: Detector, folder: str | Path) -> dict[str, Any]:
                 f"it is {here}; train with the same --preset, image size and --detector settings"
             )
         own[name].copy_(value)
+    detector.begun_elsewhere = True
     data = other.facts.get("data")
     return {
         "data": data.get("name") if isinstance(data, dict) else None,

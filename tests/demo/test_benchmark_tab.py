@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from demo.benchmark_tab import RESULTS, plots_html, read_results, table_rows
-from simsid.benchmark.job import FORMAT_VERSION
+from demo.benchmark_tab import _COLUMNS, RESULTS, plots_html, read_results, table_rows
+from simsid.benchmark.ranking import COST, QUALITY
+from simsid.benchmark.report import FORMAT_VERSION
 
 
 def results(entries: list[dict]) -> dict:
@@ -16,13 +17,14 @@ def results(entries: list[dict]) -> dict:
 
 def entry(model: str, mean: float | None) -> dict:
     auroc = None if mean is None else {"mean": mean, "std": 0.01, "ci": [mean - 0.1, mean + 0.1]}
-    quality = dict.fromkeys(("aupr", "sensitivity", "false_alarms", "pixel_auroc", "dice"))
+    quality = dict.fromkeys(QUALITY)
     cost = {"train_seconds": 61.23, "score_images_per_second": 300.0, "peak_memory_mb": None}
     return {
         "dataset": "digitanatomy",
         "model": model,
         "seeds": 3,
         "auroc": auroc,
+        "against_reference": {"difference": -0.2, "p_adjusted": 0.01},
         "cost": cost | {"model_mb": 2.0},
         "command": f"python -m simsid.train --model {model}",
         **quality,
@@ -34,7 +36,9 @@ def test_each_row_has_its_command_and_failed_methods_have_no_row() -> None:
     assert len(rows) == 1
     assert rows[0][:5] == ["digitanatomy", "simsid", 0.991, 0.891, 1.091]
     assert rows[0][-1] == "python -m simsid.train --model simsid"
-    assert rows[0][12] == 61.2 and rows[0][14] is None
+    row = dict(zip(_COLUMNS, rows[0], strict=True))
+    assert row["training s"] == 61.2 and row["memory MB"] is None
+    assert row["minus reference"] == -0.2 and row["p"] == 0.01
 
 
 def test_a_folder_without_results_shows_nothing_and_breaks_nothing(tmp_path: Path) -> None:
@@ -53,3 +57,6 @@ def test_committed_results_are_of_the_present_format_and_name_their_commit() -> 
     assert kept["format_version"] == FORMAT_VERSION
     assert kept["commits"] and all(len(commit.split("+")[0]) == 40 for commit in kept["commits"])
     assert len(table_rows(kept)) >= 5
+    for entry in kept["entries"]:  # keys that the present format has
+        assert {*QUALITY, "by_kind", "by_score", "against_reference", "against_best"} <= set(entry)
+        assert set(entry["cost"]) == set(entry["cost_seeds"]) == set(COST)

@@ -116,8 +116,11 @@ def test_robustness_needs_no_training_and_untouched_films_do_not_move(
     monkeypatch.setattr(robustness, "load_from_options", lambda *_: data)
     out = tmp_path / "out"
     assert run("robustness", "--model", str(tmp_path / "model"), "--out", str(out)) == 0
-    found = {row["case"]: row for row in json.loads((out / "robustness.json").read_text())["rows"]}
-    assert found["untouched"]["move"] == 0
+    rows = json.loads((out / "robustness.json").read_text())["rows"]
+    assert {row["score"] for row in rows} == {"fused", "residual", "brightness"}
+    found = {row["case"]: row for row in rows if row["is_default"]}
+    assert found["untouched"]["move"] == found["untouched"]["distance"] == 0
+    assert found["noise SD 0.06"]["distance"] >= abs(found["noise SD 0.06"]["move"])
     assert found["exposure +0.1"]["move"] > 1
     assert found["exposure +0.1"]["false_alarms"] > found["untouched"]["false_alarms"]
     assert found["noise SD 0.06"]["difference_ci"] is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -13,11 +14,22 @@ import pytest
 
 from simsid.benchmark import run as ranking
 from simsid.benchmark.__main__ import main
-from simsid.benchmark.job import FORMAT_VERSION, Job, run_job
-from simsid.benchmark.report import export
+from simsid.benchmark.export import public_command, public_run
+from simsid.benchmark.job import Job, run_job
+from simsid.benchmark.report import FORMAT_VERSION, export
 from simsid.cli import run_command
+from simsid.detectors import registry
 from simsid.errors import SimsidError
 from synth.__main__ import main as synth
+
+PLUGIN = """
+from simsid.detectors import register
+from simsid.detectors.references import MeanGrey
+
+@register
+class Mine(MeanGrey):
+    name = "benchmark-test-plugin"
+"""
 
 
 def command(*arguments: str) -> int:
@@ -89,6 +101,82 @@ def test_other_data_is_refused_with_both_fingerprints(ranked: Path, tmp_path: Pa
     assert "would not compare" in capsys.readouterr().err
 
 
+def test_an_export_leaves_other_pictures_alone_and_is_not_the_folder_itself(
+    ranked: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    (tmp_path / "holiday.png").write_bytes(b"mine")
+    (tmp_path / "panels-old.png").write_bytes(b"of an earlier export")
+    export(ranked, tmp_path)
+    assert (tmp_path / "holiday.png").exists() and not (tmp_path / "panels-old.png").exists()
+    assert command("report", str(ranked), "--export", str(ranked)) == 2
+    assert "another folder" in capsys.readouterr().err
+    assert (ranked / "roc.png").exists()
+
+
+@pytest.mark.parametrize("root", ["data", "zhanglab", "/home/mé/zhanglab", "/a b/c"])
+def test_only_what_is_a_path_becomes_a_word(root: str) -> None:
+    typed = shlex.join(
+        ["python", "-m", "simsid.train", "--dataset", "zhanglab", "--data-root", root]
+    )
+    expected = "python -m simsid.train --dataset zhanglab --data-root ZHANGLAB_ROOT"
+    assert public_command(typed, "zhanglab") == expected
+    typed = shlex.join(["--data-root", f"zhanglab={root},nih={root}", "--digits", "strokes",
+                        "--out", root])  # fmt: skip
+    assert public_run(typed) == (
+        "--data-root zhanglab=ZHANGLAB_ROOT,nih=NIH_ROOT --digits strokes --out OUT"
+    )
+
+
+def test_what_a_failed_row_says_is_not_exported(ranked: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    shutil.copytree(ranked, folder)
+    lines = (folder / "rows.jsonl").read_text().replace("it broke", "see /home/me/run")
+    (folder / "rows.jsonl").write_text(lines)
+    export(folder, tmp_path / "kept")
+    for file in (tmp_path / "kept").glob("benchmark.*"):
+        assert "/home/me" not in file.read_text(), file.name
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda text: "", "was measured"),
+        (lambda text: text.replace('"format_version": 1', '"format_version": 0'), "format 0"),
+    ],
+)
+def test_rows_that_cannot_be_reported_on_are_one_sentence(
+    ranked: Path, tmp_path: Path, capsys: pytest.CaptureFixture, change, message: str
+) -> None:
+    folder = tmp_path / "folder"
+    shutil.copytree(ranked, folder)
+    (folder / "rows.jsonl").write_text(change((folder / "rows.jsonl").read_text()))
+    assert command("report", str(folder)) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_named_reference_is_kept_and_the_command_is_told(ranked: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    shutil.copytree(ranked, folder)
+    assert command("report", str(folder), "--reference", "ae") == 0
+    assert command("report", str(folder)) == 0
+    assert json.loads((folder / "benchmark.json").read_text())["reference"] == "ae"
+    assert "python -m simsid.benchmark run --data-root" in (folder / "benchmark.md").read_text()
+
+
+def test_a_plugin_is_trained_and_ranked(digits: Path, tmp_path: Path) -> None:
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(PLUGIN)
+    out, name = tmp_path / "out", "benchmark-test-plugin"
+    arguments = ("--plugin", str(plugin), "--models", name, "--seeds", "1", "--out", str(out))
+    try:
+        code = command("run", "--data-root", f"digitanatomy={digits}", *arguments)
+    finally:
+        registry._DETECTORS.pop(name, None)
+    assert code == 0
+    (entry,) = json.loads((out / "benchmark.json").read_text())["entries"]
+    assert entry["model"] == name and "--plugin" in entry["command"]
+
+
 def test_only_pictures_that_the_kit_drew_are_exported(ranked: Path, tmp_path: Path) -> None:
     export(ranked, tmp_path / "drawn")
     assert (tmp_path / "drawn" / "panels-digitanatomy.png").exists()
@@ -111,6 +199,7 @@ def test_only_pictures_that_the_kit_drew_are_exported(ranked: Path, tmp_path: Pa
         (("--datasets", "nothing"), "unknown data set 'nothing'"),
         (("--data-root", "zhanglab"), "zhanglab=DIR"),
         (("--seeds", "0"), "--seeds"),
+        (("--false-alarm-rate", "2"), "between 0 and 1"),
         (("--datasets", "zhanglab"), "needs --data-root"),
     ],
 )

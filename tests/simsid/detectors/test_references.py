@@ -48,6 +48,12 @@ def test_the_nearest_thumbnail_is_shown_and_a_film_is_not_its_own_neighbour():
     assert np.abs(rebuilt[1] - normals[3]).max() < 0.2
 
 
+@pytest.mark.parametrize("size", [(8, 8), (100, 100), (96, 104)])
+def test_sizes_without_regions_are_refused_with_the_size(size):
+    with pytest.raises(ValueError, match=f"{size[0]}x{size[1]} px has no regions"):
+        detector_class("mean-grey").config_class.preset("quick", size, None)
+
+
 def test_a_long_list_of_normals_is_thinned_evenly(monkeypatch):
     monkeypatch.setattr("simsid.detectors.references._MOST_THUMBNAILS", 4)
     assert fitted("thumbnail-nn", blobs(10)).memory_bank.shape == (4, 32 * 32)

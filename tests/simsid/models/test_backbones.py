@@ -8,6 +8,7 @@ import torch
 from simsid.errors import SimsidError
 from simsid.models.backbones import build_backbone
 from simsid.models.patch_features import PatchFeatures, smooth
+from simsid.models.statistics import settle_statistics
 
 
 @pytest.fixture(autouse=True)
@@ -26,6 +27,25 @@ def test_maps_have_the_channels_and_strides_that_are_told(name):
     maps = backbone(torch.rand(2, 1, 72, 64))
     for features, channels, stride in zip(maps, backbone.channels, backbone.strides, strict=True):
         assert features.shape == (2, channels, -(-72 // stride), 64 // stride)
+
+
+@pytest.mark.parametrize("keep_exposure", [False, True])
+def test_exposure_drops_out_unless_it_is_to_be_kept(keep_exposure):
+    backbone = build_backbone("resnet18", (1,), 8, keep_exposure).eval()
+    film = torch.rand(1, 1, 64, 64)
+    (plain,), (lighter,) = backbone(film), backbone(0.5 * film + 0.5)
+    assert torch.allclose(plain, lighter, atol=0.05) != keep_exposure
+
+
+def test_every_film_counts_alike_in_settled_statistics():
+    films = torch.rand(9, 1, 64, 64)
+    films[8] *= 0.1
+    whole, parts = (build_backbone("resnet18", (1,), 8, keep_exposure=True) for _ in range(2))
+    parts.load_state_dict(whole.state_dict())
+    settle_statistics(whole, [films])
+    settle_statistics(parts, films.split(8))
+    # Of the first layer, which sees the same either way.
+    assert torch.allclose(whole.bn1.running_mean, parts.bn1.running_mean, atol=1e-4)
 
 
 def test_it_is_no_deeper_than_it_must_be():

@@ -59,6 +59,13 @@ def test_slots_get_no_gradient():
 
 
 def test_losses_pull_to_the_nearest_slot_and_part_it_from_the_second():
-    nearest, second = torch.tensor([0.2, 0.0]), torch.tensor([0.7, 3.0])
-    assert torch.isclose(compactness_loss(nearest), torch.tensor(0.1))
-    assert torch.isclose(separateness_loss(nearest, second, 1.0), torch.tensor(0.25))
+    nearest, second = torch.tensor([0.25, 0.0]), torch.tensor([0.64, 3.0])
+    assert torch.isclose(compactness_loss(nearest, 16), torch.tensor(0.125 / 16))
+    # Distances 0.5 and 0.8 fall short of the margin by 0.7; 0 and 1.7 keep it.
+    assert torch.isclose(separateness_loss(nearest, second, 1.0), torch.tensor(0.35))
+
+
+def test_a_query_on_its_slot_has_a_gradient_that_is_finite():
+    nearest = torch.zeros(2, requires_grad=True)
+    separateness_loss(nearest, torch.full((2,), 0.5)).backward()
+    assert torch.isfinite(nearest.grad).all()

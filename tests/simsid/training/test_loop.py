@@ -129,6 +129,11 @@ def test_without_two_images_there_is_no_spread_to_measure(count):
         Training(tiny_simsid(), blobs(count), options())
 
 
+def test_normals_that_do_not_vary_are_refused():
+    with pytest.raises(TrainingError, match="all 5 training images are the same picture"):
+        Training(tiny_simsid(), np.repeat(blobs(1), 5, axis=0), options())
+
+
 def test_epochs_are_shared_among_stages():
     stages = [Stage("teacher", 2), Stage("student", 1), Stage("discriminator", 1)]
     assert share_epochs(stages, 8) == [4, 2, 2]

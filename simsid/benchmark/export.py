@@ -1,0 +1,115 @@
+"""What of a ranking may be shown to everybody: no path of the machine, no picture of a film."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from simsid.benchmark.summary import Lines
+from simsid.errors import SimsidError
+
+_PLOTS = ("roc.png", "kinds.png", "cost.png")
+_PANELS = "panels-{}.png"
+_OPTIONS = ("--data-root", "--digits", "--digits-root", "--plugin")
+
+
+def panels_file(dataset: str) -> str:
+    """Name of the picture that shows a data set's images by every method."""
+    return _PANELS.format(dataset)
+
+
+def copy_plots(folder: Path, target: Path) -> list[str]:
+    """Copy the plots, and panels of generated images only; plots of an earlier export go.
+
+    Returns:
+        The names of the panels that were left out.
+
+    Raises:
+        SimsidError: ``target`` is ``folder``.
+    """
+    if target.resolve() == folder.resolve():
+        raise SimsidError(f"--export must name another folder than {folder}")
+    target.mkdir(parents=True, exist_ok=True)
+    for old in (*map(target.joinpath, _PLOTS), *target.glob(_PANELS.format("*"))):
+        old.unlink(missing_ok=True)
+    wanted, left_out = list(_PLOTS), []
+    for file in sorted((folder / "data").glob("*.json")):
+        drawn = json.loads(file.read_text("utf-8"))["made_by_the_kit"]
+        (wanted if drawn else left_out).append(panels_file(file.stem))
+    for name in wanted:
+        if (folder / name).exists():
+            shutil.copyfile(folder / name, target / name)
+    return left_out
+
+
+def without_pictures(page: str, names: list[str]) -> str:
+    """The Markdown without these pictures and the captions below them."""
+    for name in names:
+        page = re.sub(rf"!\[[^\]]*\]\({re.escape(name)}\)\n\n\*[^\n]*\*\n", "", page)
+    return page
+
+
+def public_lines(lines: Lines) -> Lines:
+    """Journal lines with placeholders for the files and folders that their commands name.
+
+    What a failed row says may name any file: only its first words are kept.
+    """
+    shown = {}
+    for key, line in lines.items():
+        line = dict(line)
+        if "command" in line:
+            line["command"] = public_command(line["command"], line["dataset"])
+        if "error" in line:
+            line["error"] = line["error"].partition(":")[0] + ", see the log"
+        shown[key] = line
+    return shown
+
+
+def public_command(command: str, dataset: str) -> str:
+    """The command with a word in place of each path, such as ZHANGLAB_ROOT."""
+    words = shlex.split(command)
+    for place, (option, value) in enumerate(pairwise(words)):
+        if option in _OPTIONS and _is_path(option, value):
+            words[place + 1] = _placeholder(option, value, dataset)
+    return shlex.join(words)
+
+
+def public_run(command: str) -> str:
+    """The benchmark's own command with a word in place of each path."""
+    words = shlex.split(command)
+    for place, (option, value) in enumerate(pairwise(words)):
+        if option == "--data-root":
+            names = [part.partition("=")[0] for part in value.split(",")]
+            words[place + 1] = ",".join(f"{name}={name.upper()}_ROOT" for name in names)
+        elif option == "--out":
+            words[place + 1] = "OUT"
+        elif option in _OPTIONS and _is_path(option, value):
+            words[place + 1] = _placeholder(option, value, "")
+    return shlex.join(words)
+
+
+def public_settings(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings with a word in place of each path."""
+    shown = dict(settings)
+    for key in ("digits", "digits_root", "plugin"):
+        option, value = f"--{key.replace('_', '-')}", shown.get(key)
+        if isinstance(value, str) and _is_path(option, value):
+            shown[key] = _placeholder(option, value, "digitanatomy")
+    return shown
+
+
+def _is_path(option: str, value: str) -> bool:
+    return option != "--digits" or "/" in value or "." in value
+
+
+def _placeholder(option: str, value: str, dataset: str) -> str:
+    if option == "--data-root":
+        return f"{dataset.upper()}_ROOT"
+    if option == "--plugin":
+        return "PLUGIN.py"
+    return "DIGITS" + (Path(value).suffix if option == "--digits" else "_ROOT")
