@@ -153,7 +153,7 @@ def _entry(item: dict[str, Any], lines: Lines) -> dict[str, Any]:
 
 def _machine(line: dict[str, Any]) -> str:
     cost = line["cost"]
-    return f"{cost['device']}, {cost['cores']} cores"
+    return f"{cost['device']}, {cost['cores']} core" + "s" * (cost["cores"] != 1)
 
 
 def _quality(line: dict[str, Any], name: str) -> float | None:

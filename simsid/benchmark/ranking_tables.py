@@ -112,7 +112,7 @@ def _difference(value: dict[str, Any] | None, seeds: int) -> tuple[str, str]:
     low, high = value["ci"]
     text = f"{value['difference']:+.3f} [{low:+.3f}, {high:+.3f}]"
     if value["seeds"] != seeds:
-        text += f" ({value['seeds']} seeds)"
+        text += f" ({value['seeds']} of {seeds} seeds)"
     return text, "n/a" if value["p_adjusted"] is None else f"{value['p_adjusted']:.2g}"
 
 

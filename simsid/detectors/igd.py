@@ -94,7 +94,7 @@ class Igd(Detector):
 
     Relative to the paper: the four are compared with normals one by one before they are added, so
     xi and nu of MSACL's eqs. 10 and 11 weigh standard deviations; encoders start from random
-    weights unless a pretrained backbone is named.
+    weights unless a pretrained backbone is named, and then do not see how bright an image is.
     """
 
     name = "igd"
@@ -111,8 +111,7 @@ class Igd(Detector):
         sizes = (self.image_size, (self.side, self.side))
         self.models = torch.nn.ModuleList(
             InterpolatedGaussian(
-                # What is to be rebuilt must be seen: grey levels too.
-                build_backbone(config.backbone, config.layers, config.width, keep_exposure=True),
+                build_backbone(config.backbone, config.layers, config.width),
                 size,
                 config.latent_dim,
                 channels,

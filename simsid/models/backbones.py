@@ -67,20 +67,17 @@ class ResNet(Backbone):
     Modules are named as in torchvision, whose blocks these are.
 
     Relative to the paper: the kind that is learned from radiographs takes one channel, of zero
-    mean and unit variance for each image, so that exposure drops out, or with ``keep_exposure`` on
-    one scale for all; the others take grey as red, green and blue, in the units of ImageNet.
+    mean and unit variance for each image, so that exposure drops out; the others take grey as
+    red, green and blue, in the units of ImageNet.
     """
 
-    def __init__(
-        self, name: str, layers: Sequence[int], width: int = 64, keep_exposure: bool = False
-    ) -> None:
+    def __init__(self, name: str, layers: Sequence[int], width: int = 64) -> None:
         from torchvision.models.resnet import BasicBlock, Bottleneck  # slow to import
 
         depths, bottleneck, groups, group_width = _RESNETS[name.removeprefix("torchvision:")]
         block: Any = Bottleneck if bottleneck else BasicBlock
         channels = [width * 2 ** (layer - 1) * block.expansion for layer in layers]
         super().__init__(name, layers, channels)
-        self.keep_exposure = keep_exposure
         self.conv1 = nn.Conv2d(3 if self.pretrained else 1, width, 7, 2, 3, bias=False)
         self.bn1, self.relu = BatchNorm2d(width), nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, 2, 1)
@@ -108,10 +105,7 @@ class ResNet(Backbone):
     def forward(
         self, images: Float[Tensor, "batch 1 height width"]
     ) -> list[Float[Tensor, "batch _ _ _"]]:
-        if self.pretrained:
-            x = as_imagenet(images)
-        else:
-            x = (images - 0.5) / 0.25 if self.keep_exposure else standardise(images)
+        x = as_imagenet(images) if self.pretrained else standardise(images)
         x = x.contiguous(memory_format=torch.channels_last)
         x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
         maps = []
@@ -158,9 +152,7 @@ class TimmBackbone(Backbone):
         return list(self.body(as_imagenet(images)))
 
 
-def build_backbone(
-    name: str, layers: Sequence[int], width: int = 64, keep_exposure: bool = False
-) -> Backbone:
+def build_backbone(name: str, layers: Sequence[int], width: int = 64) -> Backbone:
     """A feature extractor with random weights; nothing is fetched.
 
     Args:
@@ -168,7 +160,6 @@ def build_backbone(
             ResNet; 'timm:NAME', a convolutional network of that optional package.
         layers: whose maps are wanted, ascending, within 1 to 4: strides of 4, 8, 16 and 32 px.
         width: channels of layer 1 of 'resnet18'; the others have theirs.
-        keep_exposure: whether 'resnet18' sees how bright an image is; the others always do.
 
     Raises:
         SimsidError: an unknown name, or timm is not installed; the message says what to do.
@@ -183,7 +174,7 @@ def build_backbone(
     if width < 1:
         raise ValueError(f"width must be positive, not {width}")
     if name == OWN:
-        return ResNet(name, layers, width, keep_exposure)
+        return ResNet(name, layers, width)
     kind, _, model = name.partition(":")
     if kind == "torchvision" and model in _RESNETS:
         return ResNet(name, layers)

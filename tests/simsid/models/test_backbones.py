@@ -29,18 +29,10 @@ def test_maps_have_the_channels_and_strides_that_are_told(name):
         assert features.shape == (2, channels, -(-72 // stride), 64 // stride)
 
 
-@pytest.mark.parametrize("keep_exposure", [False, True])
-def test_exposure_drops_out_unless_it_is_to_be_kept(keep_exposure):
-    backbone = build_backbone("resnet18", (1,), 8, keep_exposure).eval()
-    film = torch.rand(1, 1, 64, 64)
-    (plain,), (lighter,) = backbone(film), backbone(0.5 * film + 0.5)
-    assert torch.allclose(plain, lighter, atol=0.05) != keep_exposure
-
-
 def test_every_film_counts_alike_in_settled_statistics():
     films = torch.rand(9, 1, 64, 64)
-    films[8] *= 0.1
-    whole, parts = (build_backbone("resnet18", (1,), 8, keep_exposure=True) for _ in range(2))
+    films[8, :, :32] *= 0.1
+    whole, parts = (build_backbone("resnet18", (1,), 8) for _ in range(2))
     parts.load_state_dict(whole.state_dict())
     settle_statistics(whole, [films])
     settle_statistics(parts, films.split(8))
