@@ -14,36 +14,15 @@ from demo.pictures import caption, data_url
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "benchmark"
 _FILE = "benchmark.json"
 _ALL = "all"
-_COLUMNS = {
-    "data": "str", "model": "str", "AUROC": "number", "low": "number", "high": "number",
-    "± seeds": "number", "seeds": "number", "minus reference": "number", "p": "number",
-    "AUPR": "number", "F1": "number", "sensitivity": "number", "false alarms": "number",
-    "pixel AUROC": "number", "AUPRO": "number", "Dice": "number", "training s": "number",
-    "images/s": "number", "memory MB": "number", "folder MB": "number", "command": "str",
+_COLUMNS = {  # type, and width in pixels
+    "data": ("str", 130), "model": ("str", 170), "AUROC": ("number", 90), "low": ("number", 80),
+    "high": ("number", 80), "± seeds": ("number", 100), "seeds": ("number", 80),
+    "minus reference": ("number", 150), "p": ("number", 80), "AUPR": ("number", 80),
+    "F1": ("number", 80), "sensitivity": ("number", 120), "false alarms": ("number", 130),
+    "pixel AUROC": ("number", 130), "AUPRO": ("number", 90), "Dice": ("number", 80),
+    "training s": ("number", 120), "images/s": ("number", 110), "memory MB": ("number", 120),
+    "folder MB": ("number", 120), "command": ("str", 900),
 }  # fmt: skip
-_WIDTHS = [
-    130,
-    150,
-    90,
-    80,
-    80,
-    100,
-    80,
-    150,
-    80,
-    80,
-    80,
-    120,
-    130,
-    130,
-    90,
-    80,
-    120,
-    110,
-    120,
-    120,
-    900,
-]
 _PLOTS = {
     "roc": "ROC curves of every method on each data set; the legend names the six best",
     "kinds": "Heat map of AUROC by method and kind of anomaly; the table has the same numbers",
@@ -72,11 +51,11 @@ def lay_out_benchmark(tab: gr.Tab, folder: Path = RESULTS) -> None:
     table = gr.Dataframe(
         rows,
         headers=list(_COLUMNS),
-        datatype=list(_COLUMNS.values()),
+        datatype=[kind for kind, _ in _COLUMNS.values()],
         interactive=False,
         label="Methods; a heading sorts",
         elem_id="benchmark-table",
-        column_widths=_WIDTHS,
+        column_widths=[width for _, width in _COLUMNS.values()],
         max_height=520,
         wrap=False,
         buttons=[],
