@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 @torch.no_grad()
 def settle_statistics(
-    network: nn.Module, batches: Iterable[Float[Tensor, "batch 1 height width"]]
+    network: nn.Module, batches: Iterable[Float[Tensor, "_ 1 height width"]]
 ) -> None:
     """Make the running statistics of batch normalisation those of these films, each counting alike.
 

@@ -176,13 +176,16 @@ def test_ctrl_c_saves_and_the_run_goes_on(digits, tmp_path):
     assert 0 < steps < 900
 
 
-def test_the_opening_line_tells_abnormals_from_normals(data):
+@pytest.mark.parametrize(("steps", "told"), [(9, "0.00 M parameters"), (0, "no steps")])
+def test_the_opening_line_tells_abnormals_from_normals(data, steps, told):
     mixed = dataclasses.replace(data, facts={"contaminated": 3, "calibration_from": "here"})
     training = SimpleNamespace(
         detector=make_detector(data),
         device="cpu",
         accelerator=SimpleNamespace(mixed_precision="no"),
+        total_steps=steps,
     )
     options = SimpleNamespace(model="m", dataset="d", seed=0, run="r", resume=False)
     said = _opening(options, mixed, training, Path("r"))
     assert f"{len(data.train) - 3} normals and 3 abnormals to train" in said
+    assert told in said and ("fp32" in said) == (steps > 0)
