@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
 
-from simsid.benchmark import ablation, contamination, patchcore, report, robustness, run, speed
 from simsid.cli import run_command, run_subcommand
 
-_COMMANDS = {
-    "run": (run.main, "every model on every data set with every seed, ranked"),
-    "report": (report.main, "tables and plots of what run measured"),
-    "speed": (speed.main, "images a second, and milliseconds by component"),
-    "ablation": (ablation.main, "the method without each of its parts, at equal budget"),
-    "contamination": (contamination.main, "the method trained on normals mixed with abnormals"),
-    "robustness": (robustness.main, "a trained model's scores under changed films"),
-    "patchcore": (patchcore.main, "memory and time of PatchCore's kinds, and of anomalib's"),
+
+def _main_of(name: str, arguments: list[str] | None) -> int:
+    """Imported when it is asked for: torch takes seconds, and help needs none."""
+    return import_module(f"simsid.benchmark.{name}").main(arguments)
+
+
+_WORDS = {
+    "run": "every model on every data set with every seed, ranked",
+    "report": "tables and plots of what run measured",
+    "speed": "images a second, and milliseconds by component",
+    "ablation": "the method without each of its parts, at equal budget",
+    "contamination": "the method trained on normals mixed with abnormals",
+    "robustness": "a trained model's scores under changed films",
+    "patchcore": "memory and time of PatchCore's kinds, and of anomalib's",
+}
+_COMMANDS: dict[str, tuple[Callable[..., int], str]] = {
+    name: (partial(_main_of, name), words) for name, words in _WORDS.items()
 }
 
 

@@ -33,7 +33,8 @@ from simsid.files import write_text
 from simsid.map_scale import MapScale
 from simsid.prediction import Prediction
 
-_GENERATOR = ("digits", "digits_root", "difficulty", "data_seed")
+_DEFAULTS = {"digits": "strokes", "digits_root": None, "difficulty": 0.0, "data_seed": 0}
+_GENERATOR = tuple(_DEFAULTS)
 
 
 def make_parser() -> ArgumentParser:
@@ -54,7 +55,7 @@ def make_parser() -> ArgumentParser:
         help="folders of the data sets, as zhanglab=DIR,nih=DIR")  # fmt: skip
     add("--seeds", type=int, default=3, help="trainings of each model, seeds 0, 1, …")
     add("--budget", type=Literal["quick", "paper"], default="quick",
-        help="quick: about a minute each on two CPU cores; paper: the sizes of the sources")  # fmt: skip
+        help="quick: one to three minutes on a CPU core, more on films; paper: sources' sizes")  # fmt: skip
     add("--part", type=Literal[PARTS] | None, default=None,
         help="part to measure on; default: test where there is one, else validation")  # fmt: skip
     add("--digits", type=str, default="strokes",
@@ -69,7 +70,7 @@ def make_parser() -> ArgumentParser:
         "--keep-runs",
         type=bool,
         default=False,
-        help="keep the checkpoints too, so that a run can go on",
+        help="keep the checkpoints of finished trainings too",
     )
     add("--out", type=str, required=True, help="folder of the rows, the tables and the plots")
     return parser
@@ -160,8 +161,7 @@ def _load(
 ) -> tuple[RadiographData, str, LabelledImages]:
     own = {"dataset": name, "data_root": roots.get(name), "preset": options.budget}
     given = name == GENERATED and name not in roots
-    defaults = {"digits": "strokes", "digits_root": None, "difficulty": 0.0, "data_seed": 0}
-    generator = {key: options[key] if given else defaults[key] for key in _GENERATOR}
+    generator = {key: options[key] if given else _DEFAULTS[key] for key in _GENERATOR}
     data = load_from_options(Namespace(**own, **generator))
     return data, *labelled_part(data, part_to_measure(data, options.part))
 
@@ -233,6 +233,8 @@ def _models(options: Namespace) -> list[str]:
     if options.models.strip() == "all":
         return detector_names()
     names = _names(options.models)
+    if not names:
+        raise SimsidError("--models names none; give names with commas between, or all")
     for name in names:
         detector_class(name)
     return names
@@ -256,6 +258,15 @@ def _roots(options: Namespace) -> dict[str, str]:
         if not sign or name not in DATASETS or not root:
             raise SimsidError(f"--data-root must be as zhanglab=DIR,nih=DIR, not '{part}'")
         roots[name] = root
+    unused = [name for name in roots if name not in _datasets(options)]
+    if unused:
+        raise SimsidError(f"--data-root names {unused[0]}, which is not among --datasets")
+    given = [key for key in _GENERATOR if GENERATED in roots and options[key] != _DEFAULTS[key]]
+    if given:
+        raise SimsidError(
+            f"--{given[0].replace('_', '-')} is for generated data and means nothing with "
+            f"--data-root {GENERATED}={roots[GENERATED]}"
+        )
     return roots
 
 

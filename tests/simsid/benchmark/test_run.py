@@ -196,6 +196,12 @@ def test_only_pictures_that_the_kit_drew_are_exported(ranked: Path, tmp_path: Pa
     ("arguments", "message"),
     [
         (("--models", "nobody"), "unknown model 'nobody'"),
+        (("--models", ","), "--models names none"),
+        (("--data-root", "zhanglab=x"), "not among --datasets"),
+        (
+            ("--data-root", "digitanatomy=x", "--data-seed", "3"),
+            "--data-seed is for generated data",
+        ),
         (("--datasets", "nothing"), "unknown data set 'nothing'"),
         (("--data-root", "zhanglab"), "zhanglab=DIR"),
         (("--seeds", "0"), "--seeds"),
