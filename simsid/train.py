@@ -168,8 +168,9 @@ def train(options: Namespace, path: Path) -> int:
         if not main_rank:
             return 0
         seconds, peak = round(time.monotonic() - began, 2), peak_memory_mb()
+        peak_gpu = peak_gpu_mb(training.device)
         if options.resume:  # of a part only
-            seconds = peak = None
+            seconds = peak = peak_gpu = None
         detector = detector.cpu()
         if data.preprocessing is not None:
             detector.preprocessing = data.preprocessing
@@ -185,7 +186,7 @@ def train(options: Namespace, path: Path) -> int:
                 "autocast": training.accelerator.mixed_precision,
                 "seconds": seconds,
                 "peak_memory_mb": peak,
-                "peak_gpu_mb": peak_gpu_mb(training.device),
+                "peak_gpu_mb": peak_gpu,
                 "commit": commit,
                 "init_from": began_from,
             },

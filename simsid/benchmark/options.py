@@ -66,10 +66,7 @@ def budget_of(options: Namespace) -> Budget:
     """
     if options.seeds < 1 or options.batch_size < 1 or (options.epochs or 1) < 1:
         raise SimsidError("--seeds, --epochs and --batch-size must be at least 1")
-    if not 0 < options.false_alarm_rate < 1:
-        raise SimsidError(
-            f"--false-alarm-rate must lie between 0 and 1, not {options.false_alarm_rate}"
-        )
+    check_rate(options.false_alarm_rate)
     detector_class(options.model)
     device = pick_device(options.device)
     return Budget(
@@ -80,6 +77,16 @@ def budget_of(options: Namespace) -> Budget:
         precision=resolve_precision(options.precision, device),
         false_alarm_rate=options.false_alarm_rate,
     )
+
+
+def check_rate(false_alarm_rate: float) -> None:
+    """Refuse a rate that is no share of normals.
+
+    Raises:
+        SimsidError: it does not lie between 0 and 1.
+    """
+    if not 0 < false_alarm_rate < 1:
+        raise SimsidError(f"--false-alarm-rate must lie between 0 and 1, not {false_alarm_rate}")
 
 
 def settled(budget: Budget, options: Namespace, data: RadiographData, images: int) -> Budget:

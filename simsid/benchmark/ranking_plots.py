@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from simsid.benchmark.ranking_tables import shown_kinds
+from simsid.benchmark.ranking_tables import kind_columns
 from simsid.evaluation.provenance import kit_commit
 from simsid.evaluation.style import (
     FAINT,
@@ -75,7 +75,7 @@ def draw_roc(
 
 def draw_kinds(entries: Entries, path: Path) -> Path:
     """A heat map for each data set: models down, kinds of anomaly across."""
-    kinds = {name: shown_kinds(found) for name, found in entries.items()}
+    kinds = {name: kind_columns(found) for name, found in entries.items()}
     rows = {name: [e for e in found if e["auroc"]] for name, found in entries.items()}
     with shared_style():
         height = 0.27 * max(len(found) for found in rows.values()) + 1.5

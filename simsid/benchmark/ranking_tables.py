@@ -26,7 +26,7 @@ _PIXELS = (
 )
 
 
-def shown_kinds(found: list[Entry]) -> list[str]:
+def kind_columns(found: list[Entry]) -> list[str]:
     """Kinds of anomaly that have a column of their own, none where there is one only.
 
     Of more than six those that most models tell, in the order in which they come.
@@ -38,7 +38,7 @@ def shown_kinds(found: list[Entry]) -> list[str]:
 
 def quality_table(found: list[Entry], reference: str) -> Table:
     """A row for each model: AUROC and its differences, verdicts, kinds, pixels and boxes."""
-    kinds = shown_kinds(found)
+    kinds = kind_columns(found)
     pixels = [name for name in _PIXELS if any(entry[name] for entry in found)]
     best = found[0]["model"]
     against = {"against_reference": f"minus {reference}"}

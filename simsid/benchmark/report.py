@@ -122,7 +122,7 @@ def write_report(folder: Path, reference: str | None = None) -> str:
     data = _data(folder)
     entries = _entries(lines, data, reference)
     _draw(folder, lines, data, entries, reference)
-    _write(folder, folder, lines, data, reference)
+    _write(folder, folder, entries, data, reference)
     best = [f"{name}: {found[0]['model']} {spread(found[0]['auroc'], True)}"
             for name, found in entries.items()]  # fmt: skip
     return "\n".join(["first by AUROC:", *best, f"table: {folder / f'{NAME}.md'}"])
@@ -137,7 +137,9 @@ def export(folder: Path, target: Path) -> Path:
     left_out = copy_plots(folder, target)
     lines = _lines(folder)
     reference = _reference(folder, lines, None)
-    _write(folder, target, public_lines(lines), _data(folder), reference, left_out)
+    data = _data(folder)
+    entries = _entries(public_lines(lines), data, reference)
+    _write(folder, target, entries, data, reference, left_out)
     return target
 
 
@@ -185,7 +187,7 @@ def _entries(lines: Lines, data: dict[str, Any], reference: str) -> dict[str, li
 def _write(
     folder: Path,
     target: Path,
-    lines: Lines,
+    entries: dict[str, list[dict[str, Any]]],
     data: dict[str, Any],
     reference: str,
     left_out: list[str] | None = None,
@@ -197,7 +199,6 @@ def _write(
         settings = public_settings(settings)
         commands = list(dict.fromkeys(map(public_run, commands)))
     command = "; then ".join(f"`{text}`" for text in commands)
-    entries = _entries(lines, data, reference)
     page = _page(target, settings, data, entries, reference, _text(folder / _NOTE), command)
     write_text(target / f"{NAME}.md", without_pictures(page, left_out or []))
     every = [entry for found in entries.values() for entry in found]

@@ -17,7 +17,7 @@ from jsonargparse import ArgumentParser, Namespace
 from simsid.benchmark.cases import Case
 from simsid.benchmark.job import FORMAT_VERSION, Job, run_job, shown_images
 from simsid.benchmark.journal import Journal
-from simsid.benchmark.options import labelled_part, out_folder, typed_command
+from simsid.benchmark.options import check_rate, labelled_part, out_folder, typed_command
 from simsid.benchmark.report import TYPED, write_report
 from simsid.benchmark.sweep import run_sweep
 from simsid.cli import parse
@@ -87,10 +87,7 @@ def main(arguments: list[str] | None = None) -> int:
     models, datasets, roots = _models(options), _datasets(options), _roots(options)
     if options.seeds < 1:
         raise SimsidError("--seeds must be at least 1")
-    if not 0 < options.false_alarm_rate < 1:
-        raise SimsidError(
-            f"--false-alarm-rate must lie between 0 and 1, not {options.false_alarm_rate}"
-        )
+    check_rate(options.false_alarm_rate)
     device = pick_device(options.device)
     loaded = {name: _load(name, options, roots) for name in datasets}
     with Journal(folder, _settings(options)) as journal, _terminated_as_interrupted():
