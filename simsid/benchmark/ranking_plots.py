@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
+from matplotlib.text import Annotation
 from sklearn.metrics import roc_auc_score, roc_curve
 
+from simsid.benchmark.point_labels import place
 from simsid.benchmark.ranking_tables import kind_columns
 from simsid.evaluation.provenance import kit_commit
 from simsid.evaluation.style import (
@@ -97,6 +99,7 @@ def draw_cost(entries: Entries, reference: str, path: Path) -> Path:
     with shared_style():
         figure = new_figure(_PANEL * len(entries) + 0.6, 2 * _PANEL)
         grid = figure.subplots(2, len(entries), squeeze=False)
+        names = {}
         for column, (name, found) in enumerate(entries.items()):
             for axes, key, label in zip(
                 grid[:, column],
@@ -105,17 +108,22 @@ def draw_cost(entries: Entries, reference: str, path: Path) -> Path:
                 strict=True,
             ):
                 shown = [e for e in found if e["auroc"] and e["cost"][key] is not None]
-                _scatter(axes, shown, key, reference)
+                names[axes] = _scatter(axes, shown, key, reference)
                 axes.set(xlabel=label, ylabel="AUROC")
                 axes.set_title(name)
+        figure.draw_without_rendering()  # what covers what is known once sizes are
+        for axes, found in names.items():
+            place(axes, *found)
         return save(figure, path, _source())
 
 
-def _scatter(axes: Axes, found: list[dict[str, Any]], key: str, reference: str) -> None:
-    """Points; strong where no other beats them in both."""
-    named = 0
-    for place, entry in enumerate(found):
-        x, y = entry["cost"][key], entry["auroc"]["mean"]
+def _scatter(
+    axes: Axes, found: list[dict[str, Any]], key: str, reference: str
+) -> tuple[list[Annotation], np.ndarray]:
+    """Points, strong where no other beats them in both; their names to place, and all points."""
+    names = []
+    points = np.array([(e["cost"][key], e["auroc"]["mean"]) for e in found]).reshape(-1, 2)
+    for rank, (entry, (x, y)) in enumerate(zip(found, points, strict=True)):
         cheaper = [
             e["cost"][key] <= x if key == "train_seconds" else e["cost"][key] >= x for e in found
         ]
@@ -124,16 +132,20 @@ def _scatter(axes: Axes, found: list[dict[str, Any]], key: str, reference: str) 
         )
         colour = FAINT if beaten else NORMAL
         axes.plot(x, y, "o", color=colour, ms=5)
-        if beaten and place >= _STRONG and entry["model"] != reference:
+        if beaten and rank >= _STRONG and entry["model"] != reference:
             continue
-        named += 1
-        axes.annotate(entry["model"], (x, y), (4, 3 if named % 2 else -8), fontsize=6.5,
-                      textcoords="offset points", color=FAINT if beaten else INK)  # fmt: skip
+        ink = FAINT if beaten else INK
+        name = axes.annotate(
+            entry["model"], (x, y), (0, 0), textcoords="offset points", fontsize=6.5, color=ink
+        )
+        name.set_in_layout(False)
+        names.append(name)
     axes.margins(x=0.25, y=0.1)
     if not found:  # resumed trainings cannot tell their time
         axes.text(0.5, 0.5, "not known", ha="center", transform=axes.transAxes, color=FAINT)
-        return
-    log_if_wide(axes, np.array([entry["cost"][key] for entry in found]), "x", decades=1)
+        return names, points
+    log_if_wide(axes, points[:, 0], "x", decades=1)
+    return names, points
 
 
 def _heat(axes: Axes, values: np.ndarray, rows: list[str], columns: list[str]) -> None:
