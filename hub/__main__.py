@@ -8,14 +8,12 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
-from simsid.cli import parse, run_command
+from simsid.cli import command_parser, parse, run_command
 
 
 def make_parser() -> ArgumentParser:
     """All subcommands and their options."""
-    parser = ArgumentParser(
-        exit_on_error=False, prog="python -m hub", description="Share and fetch trained models."
-    )
+    parser = command_parser("python -m hub", "Share and fetch trained models.")
     commands = parser.add_subcommands(dest="command")
     push = _command("push", "share a run's model folder on the Hub")
     push.add_argument("run", type=str, help="run folder or model folder")
@@ -51,9 +49,7 @@ def make_parser() -> ArgumentParser:
 
 
 def _command(name: str, description: str) -> ArgumentParser:
-    return ArgumentParser(
-        exit_on_error=False, prog=f"python -m hub {name}", description=description
-    )
+    return command_parser(f"python -m hub {name}", description)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
+import textwrap
+from argparse import Action
 from collections.abc import Callable
 
-from jsonargparse import ArgumentError, ArgumentParser, Namespace
+from jsonargparse import ArgumentError, ArgumentParser, DefaultHelpFormatter, Namespace
 
 from simsid.errors import SimsidError
 
@@ -62,8 +65,45 @@ def run_subcommand(
     return commands[name][0](arguments[1:])
 
 
+def command_parser(
+    program: str, description: str | None = None, example: str | None = None
+) -> ArgumentParser:
+    """A parser for ``parse``, whose help is written for people who do not read Python.
+
+    Args:
+        program: as it is typed, 'python -m simsid.train'.
+        example: arguments of a first call, shown at the end of the help.
+    """
+    return ArgumentParser(
+        prog=program,
+        description=description,
+        epilog=f"example: {program} {example}" if example else None,
+        exit_on_error=False,
+        formatter_class=_Help,
+    )
+
+
+class _Help(DefaultHelpFormatter):
+    """Defaults that say something, no types of Python, and no name broken at its hyphen."""
+
+    def _get_help_string(self, action: Action) -> str:
+        text = super()._get_help_string(action).replace("type: %(type)s", "")
+        if action.nargs == 0 or action.default in (None, "", [], {}):
+            text = text.replace("default: %(default)s", "")
+        if not action.option_strings:
+            text = text.replace("required", "")
+        text = re.sub(r"(, )+(?=\))|(?<=\()(, )+", "", text)
+        return text.replace(" ()", "").replace("()", "")
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return "\n".join(indent + line for line in self._split_lines(text, width))
+
+
 def parse(parser: ArgumentParser, arguments: list[str] | None) -> Namespace:
-    """Parse a command line; ``parser`` is made with ``exit_on_error=False``.
+    """Parse a command line; ``parser`` is made by ``command_parser``.
 
     Every command also takes ``--plugin FILE.py``, which is run before anything else is done.
 

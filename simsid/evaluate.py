@@ -11,7 +11,7 @@ from typing import Any, Literal
 from jsonargparse import ArgumentParser
 from tqdm import tqdm
 
-from simsid.cli import parse, run_command
+from simsid.cli import command_parser, parse, run_command
 from simsid.data.options import add_data_options, load_from_options
 from simsid.detectors import load_model
 from simsid.errors import SimsidError
@@ -22,10 +22,9 @@ _METRICS = "metrics.jsonl"
 
 
 def make_parser() -> ArgumentParser:
-    parser = ArgumentParser(
-        exit_on_error=False,
-        prog="python -m simsid.evaluate",
-        description="Evaluate a model on a labelled part of a data set, and write a report.",
+    parser = command_parser(
+        "python -m simsid.evaluate",
+        "Evaluate a model on a labelled part of a data set, and write a report.",
     )
     add = parser.add_argument
     add("--model", type=str, required=True, help="run folder or model folder")

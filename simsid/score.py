@@ -15,7 +15,7 @@ from jsonargparse import ArgumentParser
 from PIL import Image
 from tqdm import tqdm
 
-from simsid.cli import parse, run_command
+from simsid.cli import command_parser, parse, run_command
 from simsid.data.decode.worker import read_untrusted
 from simsid.data.find import common_folder, find_images
 from simsid.detectors import Detector, load_model
@@ -50,10 +50,9 @@ class MapFiles:
 
 
 def make_parser() -> ArgumentParser:
-    parser = ArgumentParser(
-        exit_on_error=False,
-        prog="python -m simsid.score",
-        description="Score images with a trained model. Higher score = more abnormal. "
+    parser = command_parser(
+        "python -m simsid.score",
+        "Score images with a trained model. Higher score = more abnormal. "
         "Research software, not a medical device.",
     )
     add = parser.add_argument

@@ -13,7 +13,7 @@ import yaml
 from accelerate.utils import set_seed
 from jsonargparse import ArgumentParser, Namespace
 
-from simsid.cli import parse, run_command
+from simsid.cli import command_parser, parse, run_command
 from simsid.data.datasets import RadiographData
 from simsid.data.options import add_data_options, load_from_options
 from simsid.detectors import Detector, detector_class, detector_names
@@ -38,12 +38,11 @@ _FREE_ON_RESUME = {
 
 def make_parser() -> ArgumentParser:
     """All options; ``--print_config`` and ``--config`` come with the parser."""
-    parser = ArgumentParser(
-        prog="python -m simsid.train",
-        description="Train a detector on normal images only, calibrate it, and report on the test part, or "
+    parser = command_parser(
+        "python -m simsid.train",
+        "Train a detector on normal images only, calibrate it, and report on the test part, or "
         "on the validation part where there is no test part.",
-        exit_on_error=False,
-        epilog="example: python -m simsid.train --dataset digitanatomy --model simsid",
+        example="--dataset digitanatomy --model simsid",
     )
     add = parser.add_argument
     add("--config", action="config", help="YAML file with any of these options")

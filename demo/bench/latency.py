@@ -17,7 +17,7 @@ from demo.bench.films import chest_files, digit_files
 from demo.bench.own_page import OwnPage
 from demo.bench.timed_page import ANSWER, PARTS
 from demo.bench.visitor import Visitor
-from simsid.cli import parse
+from simsid.cli import command_parser, parse
 from simsid.errors import SimsidError
 
 DIGITS, CHEST = "bundled:digitanatomy", "bundled:zhanglab"
@@ -29,10 +29,9 @@ Times = dict[str, list[float]]
 
 def make_parser() -> ArgumentParser:
     """The options."""
-    parser = ArgumentParser(
-        prog="python -m demo.bench latency",
-        description="Seconds from upload to picture with nobody else on the page, by component.",
-        exit_on_error=False,
+    parser = command_parser(
+        "python -m demo.bench latency",
+        "Seconds from upload to picture with nobody else on the page, by component.",
     )
     add = parser.add_argument
     add("--url", type=str | None, default=None, help="a page that runs (default: one of its own)")

@@ -14,7 +14,7 @@ from demo.bench.films import digit_files
 from demo.bench.latency import DIGITS
 from demo.bench.own_page import OwnPage
 from demo.bench.visitor import Visitor
-from simsid.cli import parse
+from simsid.cli import command_parser, parse
 from simsid.errors import SimsidError
 
 WARM_UP = 200  # caches fill, as many sessions as are remembered come by
@@ -40,10 +40,9 @@ class Sample:
 
 def make_parser() -> ArgumentParser:
     """The options."""
-    parser = ArgumentParser(
-        prog="python -m demo.bench leak",
-        description="Requests in a row to a page of its own; memory, handles and disk on the way.",
-        exit_on_error=False,
+    parser = command_parser(
+        "python -m demo.bench leak",
+        "Requests in a row to a page of its own; memory, handles and disk on the way.",
     )
     add = parser.add_argument
     add("--requests", type=int, default=2000, help=f"requests, more than {2 * WARM_UP}")

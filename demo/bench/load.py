@@ -20,7 +20,7 @@ from demo.bench.films import digit_images
 from demo.bench.latency import DIGITS
 from demo.bench.own_page import OwnPage
 from demo.pictures import png_bytes
-from simsid.cli import parse
+from simsid.cli import command_parser, parse
 from simsid.errors import SimsidError
 from simsid.scoring import score_images
 
@@ -40,10 +40,9 @@ class Tally:
 
 def make_parser() -> ArgumentParser:
     """The options."""
-    parser = ArgumentParser(
-        prog="python -m demo.bench load",
-        description="Clients that each score all images of DigitAnatomy at once, against Python.",
-        exit_on_error=False,
+    parser = command_parser(
+        "python -m demo.bench load",
+        "Clients that each score all images of DigitAnatomy at once, against Python.",
     )
     add = parser.add_argument
     add("--url", type=str | None, default=None, help="a page that runs (default: one of its own)")

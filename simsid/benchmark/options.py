@@ -11,6 +11,7 @@ from typing import Any, Literal
 from jsonargparse import ArgumentParser, Namespace
 
 from simsid.benchmark.cases import Budget
+from simsid.cli import command_parser
 from simsid.data.datasets import LabelledImages, RadiographData
 from simsid.data.options import add_data_options
 from simsid.detectors import detector_class, detector_names
@@ -25,9 +26,7 @@ from simsid.training.options import resolve_precision
 
 def sweep_parser(name: str, description: str) -> ArgumentParser:
     """A parser with the data set, where to write, and which part to measure on."""
-    parser = ArgumentParser(
-        prog=f"python -m simsid.benchmark {name}", description=description, exit_on_error=False
-    )
+    parser = command_parser(f"python -m simsid.benchmark {name}", description)
     add_data_options(parser)
     add = parser.add_argument
     add("--part", type=Literal[PARTS] | None, default=None,

@@ -20,7 +20,7 @@ from jsonargparse import ArgumentParser
 from simsid.benchmark import patchcore_rows
 from simsid.benchmark.patchcore_figure import draw_region_patchcore
 from simsid.benchmark.patchcore_rows import OURS, PEER
-from simsid.cli import parse
+from simsid.cli import command_parser, parse
 from simsid.data.options import add_data_options, load_from_options
 from simsid.errors import SimsidError
 
@@ -33,11 +33,10 @@ _MEASURES = {
 
 
 def make_parser() -> ArgumentParser:
-    parser = ArgumentParser(
-        prog="python -m simsid.benchmark patchcore",
-        description="Memory and time of patchcore and region-patchcore, with and without masking, "
+    parser = command_parser(
+        "python -m simsid.benchmark patchcore",
+        "Memory and time of patchcore and region-patchcore, with and without masking, "
         "and of anomalib's PatchCore, in one run.",
-        exit_on_error=False,
     )
     add_data_options(parser)
     add = parser.add_argument

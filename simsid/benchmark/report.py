@@ -24,7 +24,7 @@ from simsid.benchmark.ranking_plots import draw_cost, draw_kinds, draw_roc
 from simsid.benchmark.ranking_tables import cost_table, parts_table, quality_table, write_csv
 from simsid.benchmark.side_by_side import draw_side_by_side
 from simsid.benchmark.summary import Lines
-from simsid.cli import parse
+from simsid.cli import command_parser, parse
 from simsid.errors import SimsidError
 from simsid.evaluation.blocks import Picture, Section, Table
 from simsid.evaluation.evaluate import strict_json
@@ -69,10 +69,9 @@ _LIMITS = (
 
 
 def make_parser() -> ArgumentParser:
-    parser = ArgumentParser(
-        prog="python -m simsid.benchmark report",
-        description="Write tables and plots of what `run` left in a folder.",
-        exit_on_error=False,
+    parser = command_parser(
+        "python -m simsid.benchmark report",
+        "Write tables and plots of what `run` left in a folder.",
     )
     add = parser.add_argument
     add("folder", type=str, help="the --out of `run`")

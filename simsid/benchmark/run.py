@@ -20,7 +20,7 @@ from simsid.benchmark.journal import Journal
 from simsid.benchmark.options import check_rate, labelled_part, out_folder, typed_command
 from simsid.benchmark.report import TYPED, write_report
 from simsid.benchmark.sweep import run_sweep
-from simsid.cli import parse
+from simsid.cli import command_parser, parse
 from simsid.data.datasets import LabelledImages, RadiographData
 from simsid.data.load import DATASETS, GENERATED
 from simsid.data.options import load_from_options
@@ -38,12 +38,11 @@ _GENERATOR = tuple(_DEFAULTS)
 
 
 def make_parser() -> ArgumentParser:
-    parser = ArgumentParser(
-        prog="python -m simsid.benchmark run",
-        description="Train and measure models on data sets; the same command goes on where it was "
+    parser = command_parser(
+        "python -m simsid.benchmark run",
+        "Train and measure models on data sets; the same command goes on where it was "
         "stopped, and one model that fails does not stop the rest.",
-        exit_on_error=False,
-        epilog="example: python -m simsid.benchmark run --models simsid,squid,ae --datasets "
+        example="--models simsid,squid,ae --datasets "
         "digitanatomy,zhanglab --data-root zhanglab=/data/zhanglab --seeds 3 --out runs/ranking",
     )
     add = parser.add_argument

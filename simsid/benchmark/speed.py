@@ -15,17 +15,16 @@ import torch
 from jsonargparse import ArgumentParser
 from torch import Tensor
 
-from simsid.cli import parse
+from simsid.cli import command_parser, parse
 from simsid.detectors import Detector, detector_class, detector_names
 from simsid.training.options import resolve_precision
 
 
 def make_parser() -> ArgumentParser:
-    parser = ArgumentParser(
-        prog="python -m simsid.benchmark speed",
-        description="Images a second in training and scoring, and milliseconds by component, "
+    parser = command_parser(
+        "python -m simsid.benchmark speed",
+        "Images a second in training and scoring, and milliseconds by component, "
         "of ours and of a plain float32 reference in the same run.",
-        exit_on_error=False,
     )
     add = parser.add_argument
     add("--model", type=str, default="squid", help=f"one of: {', '.join(detector_names())}")

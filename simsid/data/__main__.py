@@ -8,7 +8,7 @@ from typing import Literal
 
 from jsonargparse import ArgumentParser
 
-from simsid.cli import parse, run_command
+from simsid.cli import command_parser, parse, run_command
 from simsid.data.checks.check import REPORT, SHEET, check_data, write_check
 from simsid.data.checks.render import to_markdown
 from simsid.data.load import FILM_SETS
@@ -17,10 +17,9 @@ from simsid.data.options import add_choice_options, film_options, progress
 
 def make_parser() -> ArgumentParser:
     """``check`` with a data set, its root, and how films are chosen."""
-    check = ArgumentParser(
-        exit_on_error=False,
-        prog="python -m simsid.data check",
-        description="Count the films of a data set, find duplicates, and tell shortcuts.",
+    check = command_parser(
+        "python -m simsid.data check",
+        "Count the films of a data set, find duplicates, and tell shortcuts.",
     )
     check.add_argument("--dataset", type=Literal[tuple(FILM_SETS)], required=True, help="which set")
     check.add_argument("--data-root", type=str, required=True, help="folder that holds it")
@@ -31,10 +30,9 @@ def make_parser() -> ArgumentParser:
         help=f"folder for {REPORT}.json, {REPORT}.md and {SHEET}; nothing is written without it",
     )
     add_choice_options(check)
-    parser = ArgumentParser(
-        exit_on_error=False,
-        prog="python -m simsid.data",
-        description="Look at data sets.",
+    parser = command_parser(
+        "python -m simsid.data",
+        "Look at data sets.",
     )
     parser.add_subcommands().add_subcommand("check", check)
     return parser
