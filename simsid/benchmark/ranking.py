@@ -9,12 +9,15 @@ import numpy as np
 from scipy.stats import t as student
 
 from simsid.benchmark.cases import Case
+from simsid.benchmark.image_intervals import flags, image_intervals, sensitivity_at
 from simsid.benchmark.job import SCORE
 from simsid.benchmark.summary import Lines, spread_of_seeds, summarise
+from simsid.detectors.calibration import DEFAULT_FALSE_ALARM_RATE
 from simsid.evaluation.bootstrap import auroc_resamples
 from simsid.evaluation.metrics import auroc
 
-QUALITY = ("aupr", "f1", "sensitivity", "false_alarms", "oracle_f1", "pixel_auroc", "aupro",
+QUALITY = ("aupr", "f1", "sensitivity", "false_alarms", "oracle_f1", "oracle_sensitivity",
+           "pixel_auroc", "aupro",
            "dice", "iou", "box_dice", "box_iou", "box_chance_iou", "pointing")  # fmt: skip
 COST = ("train_seconds", "command_seconds", "train_images_per_second", "score_images_per_second",
         "peak_memory_mb", "peak_gpu_mb", "model_mb", "parameters")  # fmt: skip
@@ -26,7 +29,14 @@ _BOXES = {
 }
 
 
-def rank(lines: Lines, dataset: str, labels: Sequence[int], reference: str) -> list[dict[str, Any]]:
+def rank(
+    lines: Lines,
+    dataset: str,
+    labels: Sequence[int],
+    reference: str,
+    kinds: Sequence[str] = (),
+    false_alarm_rate: float = DEFAULT_FALSE_ALARM_RATE,
+) -> list[dict[str, Any]]:
     """An entry for each model on one data set: the highest mean AUROC first, then those that lack
     seeds, failed ones last.
 
@@ -35,19 +45,24 @@ def rank(lines: Lines, dataset: str, labels: Sequence[int], reference: str) -> l
         labels: of the measured images, 0 normal, 1 abnormal.
         reference: the model that others are compared with, chosen before anything is measured:
             the best of these very rows makes the others look different by chance.
+        kinds: of the measured images; none where they are not known.
+        false_alarm_rate: of ``oracle_sensitivity``.
 
     Returns:
         ``dataset``, ``model``, ``seeds`` (that count), ``failed``, ``auroc`` (mean, std, by_seed,
         ci), ``against_reference`` and ``against_best`` (see :func:`compare`, with the p-value
         adjusted for the number of rows by Holm's method; None for the row itself), each of
         ``QUALITY`` (mean, std, by_seed, or None), ``by_kind`` and ``by_score`` (the same for each
-        kind and each named score), ``cost`` (means over seeds, ``cost_seeds`` how many know them),
-        ``command``, ``commits``.
+        kind and each named score; with ``ci`` where an image's scores say it), ``cost`` (means over
+        seeds, ``cost_seeds`` how many know them), ``command``, ``commits``.
     """
     own = {key: line for key, line in lines.items() if key[0].partition("/")[0] == dataset}
     cases = [Case(name) for name in dict.fromkeys(name for name, _ in own)]
     truth = np.array(labels)
     entries = [_entry(item, own) for item in summarise(cases, own, truth)]
+    for entry in entries:
+        if entry["auroc"]:
+            _add_image_numbers(entry, own, truth, kinds, false_alarm_rate)
     most = max((entry["seeds"] for entry in entries), default=0)
     entries.sort(
         key=lambda e: (e["seeds"] < most, -e["auroc"]["mean"]) if e["auroc"] else (True, np.inf)
@@ -149,6 +164,33 @@ def _entry(item: dict[str, Any], lines: Lines) -> dict[str, Any]:
         "command": good[0]["command"] if good else None,
         "commits": item["commits"],
     }
+
+
+def _add_image_numbers(
+    entry: dict[str, Any],
+    lines: Lines,
+    labels: np.ndarray,
+    kinds: Sequence[str],
+    false_alarm_rate: float,
+) -> None:
+    """What the scores of the images say beyond what each seed's line holds."""
+    scores = mean_scores(lines, entry["dataset"], entry["model"])
+    shares = [entry[name]["by_seed"] if entry[name] else None
+              for name in ("sensitivity", "false_alarms")]  # fmt: skip
+    flagged = None
+    if None not in shares:
+        flagged = np.array([flags(row, labels, *pair)
+                            for row, *pair in zip(scores, *shares, strict=True)])  # fmt: skip
+    entry["oracle_sensitivity"] = spread_of_seeds(
+        [sensitivity_at(row, labels, false_alarm_rate) for row in scores]
+    )
+    intervals = image_intervals(scores, labels, flagged, kinds)
+    for kind, interval in intervals.pop("by_kind").items():
+        if entry["by_kind"].get(kind):
+            entry["by_kind"][kind]["ci"] = interval
+    for name, interval in intervals.items():
+        if entry[name] and interval is not None:
+            entry[name]["ci"] = interval
 
 
 def _machine(line: dict[str, Any]) -> str:

@@ -36,6 +36,35 @@ def kind_columns(found: list[Entry]) -> list[str]:
     return [kind for kind in counts if kind in kept] if len(counts) > 1 else []
 
 
+def overview_table(entries: dict[str, list[Entry]]) -> Table:
+    """A row for each model, over all data sets: highest mean first, then those that lack a row.
+
+    A mean over data sets orders the rows and is not shown: it is no measure of anything.
+    """
+    by_model: dict[str, dict[str, Entry]] = {}
+    for name, found in entries.items():
+        for entry in found:
+            by_model.setdefault(entry["model"], {})[name] = entry
+    most = {name: max(entry["seeds"] for entry in found) for name, found in entries.items()}
+
+    def place(own: dict[str, Entry]) -> tuple[bool, float]:
+        known = [own.get(name) for name in entries]
+        if all(entry and entry["seeds"] == most[entry["dataset"]] for entry in known):
+            return False, -sum(entry["auroc"]["mean"] for entry in known)
+        return True, -max(entry["auroc"]["mean"] if entry["auroc"] else 0 for entry in own.values())
+
+    def costs(own: dict[str, Entry], name: str) -> str:
+        values = [own[data]["cost"][name] if data in own else None for data in entries]
+        return " / ".join(number(value, 0) for value in values)
+
+    rows = [
+        (f"`{model}`", *(spread(own[name]["auroc"]) if name in own else "n/a" for name in entries),
+         costs(own, "train_seconds"), costs(own, "score_images_per_second"))
+        for model, own in sorted(by_model.items(), key=lambda item: place(item[1]))
+    ]  # fmt: skip
+    return Table(("model", *entries, "training, s", "scoring, images/s"), tuple(rows))
+
+
 def quality_table(found: list[Entry], reference: str) -> Table:
     """A row for each model: AUROC and its differences, verdicts, kinds, pixels and boxes."""
     kinds = kind_columns(found)
@@ -46,6 +75,7 @@ def quality_table(found: list[Entry], reference: str) -> Table:
         against["against_best"] = f"minus {best}"
     compared = [text for words in against.values() for text in (words, "p")]
     header = ("model", "seeds", "AUROC", *compared, "AUPR", "F1", "sensitivity", "false alarms",
+              "oracle sensitivity",
               *kinds, *(name.replace("_", " ") for name in pixels))  # fmt: skip
     most = max(entry["seeds"] for entry in found)
     rows = []
@@ -53,7 +83,8 @@ def quality_table(found: list[Entry], reference: str) -> Table:
         cells = [text for key in against for text in _difference(e[key], e["seeds"])]
         rows.append((
             e["model"], _seeds(e, most), spread(e["auroc"], interval=True), *cells,
-            *(spread(e[name]) for name in ("aupr", "f1", "sensitivity", "false_alarms")),
+            *(spread(e[name]) for name in ("aupr", "f1", "sensitivity", "false_alarms",
+                                             "oracle_sensitivity")),
             *(number((e["by_kind"].get(kind) or {}).get("mean")) for kind in kinds),
             *(spread(e[name]) for name in pixels),
         ))  # fmt: skip
@@ -136,9 +167,16 @@ def _flat(entry: Entry) -> dict[str, Any]:
         row |= {key: against.get("difference"), f"{key}_low": low, f"{key}_high": high,
                 f"{key}_p_adjusted": against.get("p_adjusted")}  # fmt: skip
     for name in QUALITY:
-        row[name], row[f"{name}_std"] = ((entry[name] or {}).get(key) for key in ("mean", "std"))
-    row |= {f"auroc_{kind}": (v or {}).get("mean") for kind, v in entry["by_kind"].items()}
+        value = entry[name] or {}
+        row[name], row[f"{name}_std"] = value.get("mean"), value.get("std")
+        if "ci" in value:
+            row[f"{name}_low"], row[f"{name}_high"] = value["ci"]
+    for kind, value in entry["by_kind"].items():
+        low, high = (value or {}).get("ci", (None, None))
+        row |= {f"auroc_{kind}": (value or {}).get("mean"), f"auroc_{kind}_low": low,
+                f"auroc_{kind}_high": high}  # fmt: skip
     row |= {f"auroc_of_{name}": (v or {}).get("mean") for name, v in entry["by_score"].items()}
     row |= {name: entry["cost"][name] for name in COST}
-    row |= {"machine": entry["machine"], "command": entry["command"]}
+    row |= {"machine": entry["machine"], "command": entry["command"],
+            "commits": " ".join(entry["commits"])}  # fmt: skip
     return {key: round(v, 6) if isinstance(v, float) else v for key, v in row.items()}

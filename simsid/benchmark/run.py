@@ -16,9 +16,10 @@ from jsonargparse import ArgumentParser, Namespace
 
 from simsid.benchmark.cases import Case
 from simsid.benchmark.job import FORMAT_VERSION, Job, run_job, shown_images
+from simsid.benchmark.joined import TYPED
 from simsid.benchmark.journal import Journal
 from simsid.benchmark.options import check_rate, labelled_part, out_folder, typed_command
-from simsid.benchmark.report import TYPED, write_report
+from simsid.benchmark.report import write_report
 from simsid.benchmark.sweep import run_sweep
 from simsid.cli import command_parser, parse
 from simsid.data.datasets import LabelledImages, RadiographData
@@ -47,7 +48,7 @@ def make_parser() -> ArgumentParser:
     )
     add = parser.add_argument
     add("--models", type=str, default="all",
-        help=f"names with commas between, or all: {', '.join(detector_names())}")  # fmt: skip
+        help=f"names with commas between, all for: {', '.join(detector_names())}")  # fmt: skip
     add("--datasets", type=str, default=GENERATED,
         help=f"names with commas between, of: {', '.join(DATASETS)}")  # fmt: skip
     add("--data-root", type=str, default="",
@@ -226,9 +227,8 @@ def _settings(options: Namespace) -> dict[str, Any]:
 
 
 def _models(options: Namespace) -> list[str]:
-    if options.models.strip() == "all":
-        return detector_names()
-    names = _names(options.models)
+    given = _names(options.models)
+    names = _names(",".join(n for g in given for n in (detector_names() if g == "all" else [g])))
     if not names:
         raise SimsidError("--models names none; give names with commas between, or all")
     for name in names:

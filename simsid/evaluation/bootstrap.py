@@ -57,7 +57,7 @@ def auroc_resamples(
     below = np.searchsorted(normals, abnormals, side="left")
     up_to = np.searchsorted(normals, abnormals, side="right")
     values = []
-    for drawn_normals, drawn_abnormals in _draws(len(normals), len(abnormals), resamples, seed):
+    for drawn_normals, drawn_abnormals in draws(len(normals), len(abnormals), resamples, seed):
         ranked = drawn_normals[:, order]  # counts belong to images: ranks differ between scores
         passed = np.pad(np.cumsum(ranked, axis=1), ((0, 0), (1, 0)))
         wins = (passed[:, below] + passed[:, up_to]) / 2  # ties count half
@@ -104,7 +104,7 @@ def curve_bands(
     normal_rank = _rank(thresholds, normals)
     abnormal_rank = _rank(thresholds, abnormals)
     roc, pr = [], []
-    for chunk in _draws(len(normals), len(abnormals), resamples, seed):
+    for chunk in draws(len(normals), len(abnormals), resamples, seed):
         for drawn_normals, drawn_abnormals in zip(*chunk, strict=True):
             alarms = np.cumsum(np.bincount(normal_rank, drawn_normals, len(thresholds)))
             hits = np.cumsum(np.bincount(abnormal_rank, drawn_abnormals, len(thresholds)))
@@ -129,7 +129,7 @@ def _rank(thresholds: np.ndarray, scores: np.ndarray) -> np.ndarray:
     return len(thresholds) - 1 - np.searchsorted(thresholds[::-1], scores)
 
 
-def _draws(
+def draws(
     normals: int, abnormals: int, resamples: int, seed: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """How often each image is drawn, (chunk, normals) and (chunk, abnormals)."""

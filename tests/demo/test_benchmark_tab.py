@@ -62,16 +62,9 @@ def test_committed_results_are_of_the_present_format_and_name_their_commit() -> 
         assert set(entry["cost"]) == set(entry["cost_seeds"]) == set(COST)
 
 
-def test_the_readme_ranks_by_the_committed_results() -> None:
+def test_the_readme_shows_the_overview_of_the_committed_results() -> None:
     readme = (RESULTS.parents[1] / "README.md").read_text("utf-8")
     table = readme.partition("<!-- ranking -->")[2].partition("<!-- end of ranking -->")[0]
-    told = {}
-    for line in table.strip().splitlines()[2:]:
-        model, *numbers = (cell.strip(" `") for cell in line.strip("|").split("|"))
-        told[model] = [float(number.partition(" ")[0]) for number in numbers[:3]]
-    kept = json.loads((RESULTS / "benchmark.json").read_text("utf-8"))["entries"]
-    means = {(e["model"], e["dataset"]): round(e["auroc"]["mean"], 3) for e in kept if e["auroc"]}
-    assert told == {
-        model: [means[model, name] for name in ("digitanatomy", "zhanglab", "nih")]
-        for model in dict.fromkeys(model for model, _ in means)
-    }
+    page = (RESULTS / "benchmark.md").read_text("utf-8")
+    overview = page.partition("## Overview")[2].partition("\n## ")[0]
+    assert table.strip().count("\n") > 20 and table.strip() in overview

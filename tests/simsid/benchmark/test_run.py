@@ -273,3 +273,8 @@ def test_a_note_for_readers_stays_with_the_rows(ranked: Path) -> None:
 def test_report_needs_rows(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert command("report", str(tmp_path)) == 2
     assert "benchmark run" in capsys.readouterr().err
+
+
+def test_all_may_stand_beside_names() -> None:
+    options = ranking.make_parser().parse_args(["--models", "ae,all,ae", "--out", "x"])
+    assert ranking._models(options) == ["ae", *(n for n in registry.detector_names() if n != "ae")]

@@ -1,0 +1,94 @@
+"""Several folders of ``run`` as one: trainings of one table may be spread over machines."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from simsid.benchmark.journal import Journal
+from simsid.errors import SimsidError
+
+SETTINGS, TYPED = "settings.json", "commands.txt"
+_MUST_AGREE = ("fingerprint", "part", "labels", "shown")
+
+
+def join(folders: Sequence[Path], target: Path) -> Path:
+    """Copy rows, data sets and maps of several folders into ``target``, which is made anew.
+
+    A row that several folders have is taken once; the commands that were typed are all kept.
+
+    Raises:
+        SimsidError: ``target`` is one of them or has something else in it; settings, data or the
+            rows of one model and seed differ.
+    """
+    if any(folder.resolve() == target.resolve() for folder in folders):
+        raise SimsidError(f"--out must name another folder than {target}")
+    if target.exists() and not (target / "rows.jsonl").exists() and any(target.iterdir()):
+        raise SimsidError(f"{target} holds other files: choose another --out")
+    settings = _same_settings(folders)
+    kept = _rows(folders)
+    _check_data(folders)
+    for name in ("data", "maps"):
+        shutil.rmtree(target / name, ignore_errors=True)
+        (target / name).mkdir(parents=True)
+    (target / "rows.jsonl").unlink(missing_ok=True)
+    (target / SETTINGS).write_text(json.dumps(settings, indent=1) + "\n", "utf-8")
+    commands = [line for folder in folders for line in _lines(folder / TYPED)]
+    (target / TYPED).write_text("".join(f"{c}\n" for c in dict.fromkeys(commands)), "utf-8")
+    journal = Journal(target, settings)
+    for line in kept.values():
+        journal.append(line)
+    for folder in reversed(folders):  # of a picture that two have, the first folder's stays
+        for name in ("data", "maps"):
+            for file in (folder / name).glob("*.*"):
+                shutil.copyfile(file, target / name / file.name)
+    return target
+
+
+def _same_settings(folders: Sequence[Path]) -> dict[str, Any]:
+    first: dict[str, Any] = {}
+    for folder in folders:
+        own = json.loads((folder / SETTINGS).read_text("utf-8"))
+        first = first or own
+        for key in first.keys() | own.keys():
+            if first.get(key) != own.get(key):
+                raise SimsidError(
+                    f"{key.replace('_', ' ')} is {first.get(key)} in {folders[0]} and "
+                    f"{own.get(key)} in {folder}: rows would not compare"
+                )
+    return first
+
+
+def _rows(folders: Sequence[Path]) -> dict[tuple[str, int], dict[str, Any]]:
+    kept: dict[tuple[str, int], dict[str, Any]] = {}
+    source: dict[tuple[str, int], Path] = {}
+    for folder in folders:
+        for key, line in Journal(folder, {}).done().items():
+            if kept.setdefault(key, line) != line:
+                raise SimsidError(
+                    f"{source[key]} and {folder} hold different rows of {key[0]}, seed {key[1]}: "
+                    "take it out of the rows.jsonl of one"
+                )
+            source.setdefault(key, folder)
+    return kept
+
+
+def _check_data(folders: Sequence[Path]) -> None:
+    first: dict[str, tuple[Path, dict[str, Any]]] = {}
+    for folder in folders:
+        for file in sorted((folder / "data").glob("*.json")):
+            own = json.loads(file.read_text("utf-8"))
+            where, known = first.setdefault(file.stem, (folder, own))
+            for key in _MUST_AGREE:
+                if own[key] != known[key]:
+                    raise SimsidError(
+                        f"{key} of {file.stem} differs between {where} and {folder}: "
+                        "rows would not compare"
+                    )
+
+
+def _lines(file: Path) -> list[str]:
+    return file.read_text("utf-8").splitlines() if file.exists() else []
