@@ -7,6 +7,7 @@ import logging
 import os
 import threading
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from demo.doors import Doorkeeper, Doors, open_doors
@@ -53,9 +54,17 @@ def make_parser() -> argparse.ArgumentParser:
         "SIMSID_MODELS names the models that visitors choose among, the preferred one first, with "
         "commas or spaces between: user/name or user/name@revision of the Hub, fetched while the "
         "page is open already, and bundled:NAME; without one of these all bundled models are "
-        "there.",
+        "there. Models of your own are named with --model and come before these.",
     )
     add = parser.add_argument
+    add(
+        "--model",
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="run folder or model folder to offer; may be repeated, the page opens on the first",
+    )
+    add("--plugin", metavar="FILE.py", help="Python file with detectors that made such a model")
     add("--host", help="address to listen on (default: 127.0.0.1, this machine only)")
     add("--port", type=int, help="port (default: the first free one from 7860)")
     add("--name", action="append", default=[], help="name by which others reach this machine")
@@ -72,18 +81,27 @@ def prepare_gradio() -> UploadFolder:
 
 
 def start(
-    doors: Doors, port: int | None = None, password: str | None = None, queue: int = _QUEUE
+    doors: Doors,
+    port: int | None = None,
+    password: str | None = None,
+    queue: int = _QUEUE,
+    folders: Sequence[str] = (),
 ) -> Server:
     """Build the page and listen, in threads of this process.
 
     Args:
         queue: how many requests may wait beyond those that are being scored.
+        folders: run folders or model folders to offer, before all other models.
+
+    Raises:
+        SimsidError: a folder, ``SIMSID_MODELS`` or the port cannot be used.
     """
     os.environ.update(_SETTINGS)
     from demo.model_list import VARIABLE, named_models
+    from demo.own_models import open_folders
     from demo.shelf import ModelShelf
 
-    shelf = ModelShelf(named_models(os.environ.get(VARIABLE, "")))
+    shelf = ModelShelf(named_models(os.environ.get(VARIABLE, "")), own=open_folders(folders))
     uploads = prepare_gradio()
     # Only now, since Gradio reads its settings on import.
     import gradio as gr
@@ -149,15 +167,20 @@ def main(arguments: list[str] | None = None) -> int:
     """Command line: listen until interrupted.
 
     Raises:
-        SimsidError: the doors must not be opened like that, or SIMSID_MODELS is wrong; for
-            ``run_command`` to print.
+        SimsidError: the doors must not be opened like that, or a model, SIMSID_MODELS or the
+            plugin is wrong; for ``run_command`` to print.
     """
     options = make_parser().parse_args(arguments)
     password = os.environ.pop("SIMSID_PASSWORD", None)
     doors = open_doors(options.host, options.name, password, options.no_auth)
     if options.queue < 1:
         raise SimsidError("--queue must be at least 1")
-    server = start(doors, options.port, password, options.queue)
+    if options.plugin:
+        os.environ.update(_SETTINGS)  # it may import anything
+        from simsid.detectors.registry import load_plugin  # torch comes with it
+
+        load_plugin(options.plugin)
+    server = start(doors, options.port, password, options.queue, options.model)
     print(f"The page is at {server.url} (Ctrl-C stops it)", flush=True)
     try:
         server.page.block_thread()

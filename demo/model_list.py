@@ -36,11 +36,13 @@ def named_models(text: str) -> tuple[str, ...]:
         try:
             parse_name(name)
         except HubError as error:
-            raise SimsidError(f"{VARIABLE}: {error}") from None
+            raise SimsidError(
+                f"{VARIABLE}: {error}; a folder is named with --model FOLDER"
+            ) from None
         if Path(name).exists():
             raise SimsidError(
                 f"{VARIABLE}: a folder here is named {name} too, and would be opened in place of "
-                "the Hub's model: start from another folder"
+                "the Hub's model: start from another folder, or, if it is meant, name it with --model"
             )
     return names
 
@@ -50,7 +52,9 @@ def reason(error: Exception) -> str:
     if isinstance(error, HubError):
         return _REASONS.get(error.code, str(error))
     if isinstance(error, SimsidError):
-        return "it is damaged, or made by another version of the kit"
+        return (
+            "it is damaged, or made by another version of the kit, or a detector it does not have"
+        )
     if isinstance(error, OSError):
         return "the server cannot store it: its disk is full or may not be written"
     return f"it cannot be opened ({type(error).__name__})"

@@ -1,4 +1,4 @@
-"""The models that visitors may choose: bundled ones at once, those of the Hub as they arrive.
+"""The models that visitors may choose: folders and bundled ones at once, the Hub's as they arrive.
 
 No other name and no path is ever opened.
 """
@@ -8,21 +8,21 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
-
 import hub
 from demo.model_list import may_pass, reason
+from demo.own_models import try_out
 from hub.verify import Verified
 from simsid.data.terms import TERMS
 from simsid.detectors import Detector
+from simsid.detectors.model_folder import CARD
 from simsid.errors import ModelFolderError, SimsidError
-from simsid.scoring import score_images
 
 _PAUSES = (30.0, 60.0, 120.0, 300.0, 600.0)  # seconds before the next try; the last one repeats
+_NO_CARD = "*This model has no card.*"
 _log = logging.getLogger(__name__)
 
 
@@ -41,7 +41,7 @@ class _Place:
 
 
 class ModelShelf:
-    """Models by name. Bundled ones are opened when first asked for, others by ``start``. Thread-safe.
+    """Models by name. Bundled ones are opened when first asked for, the Hub's by ``start``. Thread-safe.
 
     Attributes:
         default: a name that stays while the server runs, for programs that give none.
@@ -51,6 +51,7 @@ class ModelShelf:
             are there too unless some are named.
         open_model: ``hub.open_verified``, or what stands in for it.
         pauses: seconds before each further try where the network failed; the last one repeats.
+        own: the operator's folders, as ``open_folders`` gives them; they come first.
     """
 
     def __init__(
@@ -58,11 +59,16 @@ class ModelShelf:
         named: tuple[str, ...] = (),
         open_model: Callable[..., Verified] = hub.open_verified,
         pauses: tuple[float, ...] = _PAUSES,
+        own: Mapping[str, Verified] | None = None,
     ) -> None:
         bundled = hub.bundled_models()
         if not set(bundled) & set(named):
             named = (*named, *bundled)
-        self._places = {name: _Place(name, name not in bundled) for name in named}
+        self._places: dict[str, _Place] = {}
+        for name, verified in (own or {}).items():
+            self._places[name] = _Place(name, of_hub=False)
+            _stock(self._places[name], verified)
+        self._places |= {name: _Place(name, name not in bundled) for name in named}
         self._of_hub = [place for place in self._places.values() if place.of_hub]
         for place in self._of_hub:
             place.due = 0.0
@@ -92,7 +98,7 @@ class ModelShelf:
         return self._stocked(name).card
 
     def commit(self, name: str) -> str | None:
-        """The commit of a model of the Hub; None for a bundled one."""
+        """The commit of a model of the Hub; None for any other."""
         return self._places[name].commit if name in self._places else None
 
     def label(self, name: str) -> str:
@@ -102,10 +108,10 @@ class ModelShelf:
 
     def description(self, name: str) -> str:
         """The label, and what kind of images the model is for, where that is known."""
-        place = self._places[name]
+        detector = self._places[name].detector
         data = {"name": name.rpartition(":")[2]}  # a bundled model is named after its data
-        if place.of_hub:
-            data = place.detector.facts.get("data") if place.detector else None
+        if detector is not None:
+            data = detector.facts.get("data")
         terms = TERMS.get(str(data.get("name"))) if isinstance(data, dict) else None
         return f"{self.label(name)} ({terms.subject})" if terms else self.label(name)
 
@@ -163,8 +169,7 @@ class ModelShelf:
         try:
             verified = self._open_model(place.name, progress=partial(_tell, place))
             place.line = "being tried out"
-            noise = np.random.default_rng(0).random(verified.detector.image_size, np.float32)
-            score_images(verified.detector.eval(), [noise])
+            try_out(verified.detector)
             _stock(place, verified)
         except Exception as error:  # whatever a stranger's model brings, the page goes on
             self._give_up(place, error)
@@ -183,9 +188,12 @@ class ModelShelf:
 
 
 def _stock(place: _Place, verified: Verified) -> None:
-    text = (verified.folder / "README.md").read_text(encoding="utf-8", errors="replace")
+    text = _NO_CARD
+    if CARD in verified.sizes:
+        text = (verified.folder / CARD).read_text(encoding="utf-8", errors="replace")
     body = text.split("\n---\n", 1)[-1].strip() if text.startswith("---") else text
-    place.commit = verified.detector.facts.get("hub", {}).get("commit")
+    if place.of_hub:
+        place.commit = verified.detector.facts["hub"]["commit"]
     origin = f"*{place.name.partition('@')[0]} at commit {place.commit}*\n\n"
     place.card = origin + body if place.commit else body
     # In evaluation mode once and for all: predict would otherwise switch it to and fro under the

@@ -49,7 +49,15 @@ def make_parser() -> ArgumentParser:
 
 
 def _command(name: str, description: str) -> ArgumentParser:
-    return command_parser(f"python -m hub {name}", description)
+    parser = command_parser(f"python -m hub {name}", description)
+    # Beside the one that ``parse`` adds before the subcommand.
+    parser.add_argument(
+        "--plugin",
+        type=str | None,
+        default=None,
+        help="Python file with detectors of your own; see docs/add-a-detector.md",
+    )
+    return parser
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -61,7 +69,12 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(make_parser(), arguments)
     commands = {"push": _push, "pull": _pull, "list": _list, "verify": _verify}
     commands |= {"deploy-space": _deploy_space}
-    return commands[options.command](options[options.command])
+    chosen = options[options.command]
+    if chosen.plugin:
+        from simsid.detectors.registry import load_plugin  # torch comes with it
+
+        load_plugin(chosen.plugin)
+    return commands[options.command](chosen)
 
 
 def _push(options: Namespace) -> int:

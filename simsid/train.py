@@ -25,8 +25,8 @@ from simsid.evaluation.evaluate import part_to_measure
 from simsid.evaluation.provenance import kit_commit
 from simsid.evaluation.report import report_on
 from simsid.files import write_text
+from simsid.peak import peak_gpu_mb, peak_memory_mb
 from simsid.training import Training, TrainingInterrupted, TrainOptions
-from simsid.training.peak import peak_gpu_mb, peak_memory_mb
 from simsid.training.run_folder import RunFolder, latest_run_path, new_run_path
 from simsid.training.transfer import begin_from
 
@@ -301,9 +301,10 @@ def _plain(value: Any) -> Any:
 def _opening(options: Namespace, data: RadiographData, training: Training, path: Path) -> str:
     height, width = data.image_size
     precision = ""
-    size = "one look at the normals, no steps"
+    size = f"{sum(p.numel() for p in training.detector.parameters()) / 1e6:.2f} M parameters"
+    if "epochs" in training.detector.unused_options():
+        size = "one look at the normals, no steps"
     if training.total_steps:
-        size = f"{sum(p.numel() for p in training.detector.parameters()) / 1e6:.2f} M parameters"
         precision = f", {training.accelerator.mixed_precision.replace('no', 'fp32')}"
     mixed = data.facts.get("contaminated", 0)
     abnormal = f" and {mixed} abnormals" if mixed else ""

@@ -11,10 +11,13 @@ from typing import Any
 from jsonargparse import ArgumentParser, Namespace
 
 from simsid.benchmark.cases import Case, merged, same_detector, train_and_measure
+from simsid.benchmark.difference import what_differences_cover
+from simsid.benchmark.export import public_summary
 from simsid.benchmark.journal import Journal
 from simsid.benchmark.options import (
     add_budget_options,
     budget_of,
+    export_folder,
     labelled_part,
     out_folder,
     settled,
@@ -22,7 +25,14 @@ from simsid.benchmark.options import (
     sweep_settings,
     typed_command,
 )
-from simsid.benchmark.output import Result, as_text, flat_rows, spread, write_result
+from simsid.benchmark.output import (
+    Result,
+    as_text,
+    export_result,
+    flat_rows,
+    spread,
+    write_result,
+)
 from simsid.benchmark.plots import draw_ablation
 from simsid.benchmark.rows import FULL, ROWS
 from simsid.benchmark.summary import summarise
@@ -35,9 +45,9 @@ from simsid.evaluation.blocks import Table
 
 _NAME = "ablation"
 _LIMITS = (
-    "± is the standard deviation over training seeds. Intervals are 95 % bootstrap intervals over "
-    "the measured images, of the mean over seeds, and do not cover training; those of differences "
-    "are paired by seed and image. With many rows, some differ by chance.",
+    "± is the standard deviation over training seeds. Intervals of an AUROC are 95 % bootstrap "
+    "intervals over the measured images, of the mean over seeds, and do not cover training. With "
+    "many rows, some differ by chance.",
     "Accuracy and F1 are at the threshold that is best on these very labels (`oracle`), as in the "
     "talk's table.",
 )
@@ -63,7 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
         SimsidError: for ``run_command`` to print.
     """
     options = parse(make_parser(), arguments)
-    budget, folder = budget_of(options), out_folder(options)
+    budget, folder, target = budget_of(options), out_folder(options), export_folder(options)
     chosen = chosen_rows(options.model, options.rows, options.row)
     data = load_from_options(options)
     budget = settled(budget, options, data, len(data.train))
@@ -82,6 +92,9 @@ def main(arguments: list[str] | None = None) -> int:
         draw_ablation(summary, settings, folder / f"{_NAME}.png")
         commits = sorted({commit for entry in summary for commit in entry["commits"]})
         page = write_result(result, folder, commits)
+        if target is not None:
+            shown = make_result(public_summary(summary), settings, command)
+            export_result(shown, folder, target, options.dataset, commits)
     print(f"{as_text(result.table)}\ntable: {page}")
     return code
 
@@ -171,7 +184,7 @@ def make_result(
         content=summary,
         settings=settings,
         command=command,
-        limits=failed + _LIMITS,
+        limits=(*failed, what_differences_cover(summary), *_LIMITS),
     )
 
 

@@ -10,11 +10,14 @@ from typing import Any
 from jsonargparse import ArgumentParser, Namespace
 
 from simsid.benchmark.cases import Case, train_and_measure
+from simsid.benchmark.difference import what_differences_cover
+from simsid.benchmark.export import public_summary
 from simsid.benchmark.journal import Journal
 from simsid.benchmark.mixtures import FilmMixtures, GeneratedMixtures
 from simsid.benchmark.options import (
     add_budget_options,
     budget_of,
+    export_folder,
     labelled_part,
     out_folder,
     settled,
@@ -22,7 +25,14 @@ from simsid.benchmark.options import (
     sweep_settings,
     typed_command,
 )
-from simsid.benchmark.output import Result, as_text, flat_rows, spread, write_result
+from simsid.benchmark.output import (
+    Result,
+    as_text,
+    export_result,
+    flat_rows,
+    spread,
+    write_result,
+)
 from simsid.benchmark.plots import draw_contamination
 from simsid.benchmark.summary import summarise
 from simsid.benchmark.sweep import run_sweep
@@ -38,7 +48,8 @@ _LIMITS = (
     "Calibration normals hold no abnormals: the threshold is that of a user who has a few films "
     "known to be normal. Without any, verdicts would suffer more than the AUROC does.",
     "± is the standard deviation over training seeds, which also draw their films where films are "
-    "mixed. Intervals are 95 % bootstrap intervals over the measured images, of the mean over seeds.",
+    "mixed. Intervals of an AUROC are 95 % bootstrap intervals over the measured images, of the mean "
+    "over seeds, and do not cover training. CSV and JSON have differences to the first row.",
 )
 
 
@@ -61,7 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
         SimsidError: for ``run_command`` to print.
     """
     options = parse(make_parser(), arguments)
-    budget, folder = budget_of(options), out_folder(options)
+    budget, folder, target = budget_of(options), out_folder(options), export_folder(options)
     rates = parse_rates(options.rates)
     mixtures = make_mixtures(options, rates)
     budget = settled(budget, options, mixtures.data, mixtures.size)
@@ -82,10 +93,14 @@ def main(arguments: list[str] | None = None) -> int:
         if not any(entry["seeds"] for entry in summary):
             return code or 1
         counts = {case.name: mixtures.abnormal(case.place) for case in cases}
-        result = make_result(summary, settings, typed_command(_NAME, arguments), counts)
+        command = typed_command(_NAME, arguments)
+        result = make_result(summary, settings, command, counts)
         draw_contamination(summary, settings, folder / f"{_NAME}.png")
         commits = sorted({commit for entry in summary for commit in entry["commits"]})
         page = write_result(result, folder, commits)
+        if target is not None:
+            shown = make_result(public_summary(summary), settings, command, counts)
+            export_result(shown, folder, target, options.dataset, commits)
     print(f"{as_text(result.table)}\ntable: {page}")
     return code
 
@@ -166,5 +181,5 @@ def make_result(
         content=summary,
         settings=settings,
         command=command,
-        limits=failed + _LIMITS,
+        limits=(*failed, *_LIMITS, what_differences_cover(summary)),
     )

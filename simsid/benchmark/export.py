@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 import shutil
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,13 @@ from simsid.errors import SimsidError
 _PLOTS = ("roc.png", "kinds.png", "cost.png")
 _PANELS = "panels-{}.png"
 _OPTIONS = ("--data-root", "--digits", "--digits-root", "--plugin")
+_PLACES = {
+    "--out": "OUT",
+    "--export": "EXPORT",
+    "--figure": "FIGURE.png",
+    "--model": "MODEL",
+    "--anomalib-python": "PYTHON",
+}
 
 
 def panels_file(dataset: str) -> str:
@@ -81,7 +89,7 @@ def public_command(command: str, dataset: str) -> str:
 
 def public_run(command: str) -> str:
     """The benchmark's own command with a word in place of each path."""
-    words = shlex.split(command)
+    words = _words(command)
     for place, (option, value) in enumerate(pairwise(words)):
         if option == "--data-root":
             names = [part.partition("=")[0] for part in value.split(",")]
@@ -93,6 +101,29 @@ def public_run(command: str) -> str:
     return shlex.join(words)
 
 
+def public_sweep(command: str, dataset: str) -> str:
+    """The command of a benchmark of one data set, with a word in place of each path.
+
+    ``--model`` stays where it is a plain name.
+    """
+    words = _words(command)
+    for place, (option, value) in enumerate(pairwise(words)):
+        if option in _OPTIONS and _is_path(option, value):
+            words[place + 1] = _placeholder(option, value, dataset)
+        elif option in _PLACES and (option != "--model" or re.search(r"[/\\~]", value)):
+            words[place + 1] = _PLACES[option]
+    return shlex.join(words)
+
+
+def public_summary(summary: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What ``summarise`` gives; of what failed, which may name any file, the first words alone."""
+
+    def kind(text: str) -> str:
+        return ":".join(text.split(":")[:2]) + ", see rows.jsonl"
+
+    return [entry | {"failed": [kind(text) for text in entry["failed"]]} for entry in summary]
+
+
 def public_settings(settings: dict[str, Any]) -> dict[str, Any]:
     """Settings with a word in place of each path."""
     shown = dict(settings)
@@ -101,6 +132,14 @@ def public_settings(settings: dict[str, Any]) -> dict[str, Any]:
         if isinstance(value, str) and _is_path(option, value):
             shown[key] = _placeholder(option, value, "digitanatomy")
     return shown
+
+
+def _words(command: str) -> list[str]:
+    """Options and values apart, also where they were typed as ``--out=DIR``."""
+    words: list[str] = []
+    for word in shlex.split(command):
+        words += word.split("=", 1) if word.startswith("--") else [word]
+    return words
 
 
 def _is_path(option: str, value: str) -> bool:

@@ -168,8 +168,10 @@ def _cost(detector: Detector, job: Job, results: dict[str, Any]) -> dict[str, An
     """What a row took; None for what a resumed training cannot tell."""
     training = detector.facts.get("training", {})
     seconds = training.get("seconds")
-    steps = training.get("steps", 0) * training.get("batch_size", 0)
-    seen = steps or results["n"]["train"]  # a method without steps looks at each image once
+    seen = training.get("steps", 0) * training.get("batch_size", 0)
+    if not seen:  # no steps of ours: one look at each image, or epochs of a library's own
+        once = "epochs" in detector.unused_options()
+        seen = results["n"]["train"] * (1 if once else training.get("epochs", 1))
     return {
         "train_seconds": seconds,
         "command_seconds": _seconds(job),

@@ -34,6 +34,8 @@ def sweep_parser(name: str, description: str) -> ArgumentParser:
     add("--device", type=Literal["auto", "cpu", "cuda"], default="auto", help="where to compute")
     add("--out", type=str, required=True,
         help="folder of the tables and the plot; the same command goes on where it was stopped")  # fmt: skip
+    add("--export", type=str | None, default=None,
+        help="also write tables and plot there, without paths")  # fmt: skip
     return parser
 
 
@@ -145,4 +147,20 @@ def out_folder(options: Namespace) -> Path:
     path = Path(options.out)
     if path.exists() and not path.is_dir():
         raise SimsidError(f"--out must be a folder, {path} is a file")
+    return path
+
+
+def export_folder(options: Namespace) -> Path | None:
+    """Where to write what may be shown to everybody; None where that is not asked for.
+
+    Raises:
+        SimsidError: it is a file, or the folder of ``--out``.
+    """
+    if options.export is None:
+        return None
+    path = Path(options.export)
+    if path.exists() and not path.is_dir():
+        raise SimsidError(f"--export must be a folder, {path} is a file")
+    if path.resolve() == Path(options.out).resolve():
+        raise SimsidError(f"--export must name another folder than {path}")
     return path

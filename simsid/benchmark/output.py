@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from simsid.benchmark.export import public_sweep
 from simsid.evaluation.blocks import Picture, Section, Table
 from simsid.evaluation.evaluate import strict_json
 from simsid.evaluation.provenance import kit_commit, versions
@@ -76,6 +78,21 @@ def write_result(result: Result, folder: Path, commits: Sequence[str] = ()) -> P
             {key: _rounded(value) for key, value in row.items()} for row in result.rows
         )
     return page
+
+
+def export_result(
+    result: Result, folder: Path, target: Path, dataset: str, commits: Sequence[str] = ()
+) -> Path:
+    """Write for everybody, with the plot from ``folder``: no path of the machine in the command.
+
+    Args:
+        result: made of a :func:`public_summary`, where rows may have failed.
+        dataset: whose folder the command may name.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(folder / f"{result.name}.png", target / f"{result.name}.png")
+    command = public_sweep(result.command, dataset)
+    return write_result(replace(result, command=command), target, commits)
 
 
 def as_text(table: Table) -> str:

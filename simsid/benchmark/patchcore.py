@@ -1,7 +1,7 @@
 """``python -m simsid.benchmark patchcore``: memory and time of PatchCore's kinds, and of a peer's.
 
 All rows see the same films, a ResNet-18 of random weights and the same share of stored vectors:
-what is measured is cost. Each runs in a process of its own.
+what is measured is cost. Each runs in processes of its own, in turn with the others.
 """
 
 from __future__ import annotations
@@ -13,23 +13,21 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from jsonargparse import ArgumentParser
+from jsonargparse import ArgumentParser, Namespace
 
 from simsid.benchmark import patchcore_rows
+from simsid.benchmark.options import typed_command
+from simsid.benchmark.output import as_text
 from simsid.benchmark.patchcore_figure import draw_region_patchcore
+from simsid.benchmark.patchcore_page import Runs, cost_table, write_page
 from simsid.benchmark.patchcore_rows import OURS, PEER
 from simsid.cli import command_parser, parse
+from simsid.data.datasets import RadiographData
 from simsid.data.options import add_data_options, load_from_options
 from simsid.errors import SimsidError
-
-_MEASURES = {
-    "stored": "stored vectors, MB",
-    "peak": "peak memory, MB",
-    "fill": "to fill, CPU s",
-    "score": "to score, CPU ms/film",
-}
 
 
 def make_parser() -> ArgumentParser:
@@ -42,7 +40,10 @@ def make_parser() -> ArgumentParser:
     add = parser.add_argument
     add("--films", type=int, default=200, help="training normals that are looked at")
     add("--coreset-share", type=float, default=0.01, help="share of the vectors that is stored")
-    add("--repeats", type=int, default=5, help="measurements of scoring; the median is shown")
+    add("--runs", type=int, default=3, help="processes of each row; median and range are shown")
+    add("--repeats", type=int, default=5, help="measurements of scoring in each; its median counts")
+    add("--out", type=str | None, default=None,
+        help="folder to write patchcore.md and patchcore.json to, without paths")  # fmt: skip
     add("--anomalib-python", type=str | None, default=None,
         help="interpreter of an environment that has anomalib; default: this one")  # fmt: skip
     add("--figure", type=str | None, default=None,
@@ -58,10 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
         SimsidError: numbers that cannot be, or a row that fails.
     """
     options = parse(make_parser(), arguments)
-    if options.films < 16 or options.repeats < 1 or not 0 < options.coreset_share <= 1:
-        raise SimsidError(
-            "--films must be at least 16, --repeats at least 1, --coreset-share within 0 and 1"
-        )
+    _check(options)
     python = peer_python(options.anomalib_python)
     data = load_from_options(options)
     if options.figure is not None:
@@ -70,25 +68,61 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"figure: {draw_region_patchcore(options.model, data, Path(options.figure))}")
         return 0
     films = data.train[: options.films]
-    side = films.shape[1]
-    if side != films.shape[2]:
+    height, width = films.shape[1:]
+    if height != width:
         raise SimsidError(f"this benchmark takes square films, not {films.shape[1:]}")
-    rows: dict[str, dict[str, float]] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "films.npy")
-        np.save(path, films)
-        numbers = (str(path), str(side), str(options.coreset_share), str(options.repeats))
-        for name in (PEER, *OURS):
-            interpreter = python if name == PEER else sys.executable
-            if interpreter is not None:
-                rows[name] = run_row(interpreter, name, numbers)
-    print(f"{len(films)} films of {side}x{side} px, ResNet-18, {options.coreset_share:.1%} stored; "
-          f"in brackets: as a share of the first row's")  # fmt: skip
-    print(table(rows))
+    runs = _measure_all(films, python, options)
+    table = cost_table(runs)
+    print(f"{len(films)} films of {width}x{width} px, ResNet-18, {options.coreset_share:.1%} stored; "
+          f"median [least, most] of {options.runs} processes (share of the first row's)")  # fmt: skip
+    print(as_text(table))
     if python is None:
         print("anomalib is not installed: its row is left out. Make an environment with "
               "pip install anomalib and name its interpreter with --anomalib-python")  # fmt: skip
+    if options.out is not None:
+        settings = _settings(options, data, len(films), width)
+        command = typed_command("patchcore", arguments)
+        page = write_page(Path(options.out), runs, settings, command, options.dataset)
+        print(f"table: {page}")
     return 0
+
+
+def _check(options: Namespace) -> None:
+    if min(options.repeats, options.runs) < 1:
+        raise SimsidError("--repeats and --runs must be at least 1")
+    if options.films < 16 or not 0 < options.coreset_share <= 1:
+        raise SimsidError("--films must be at least 16, --coreset-share within 0 and 1")
+    if options.out is not None and Path(options.out).is_file():
+        raise SimsidError(f"--out must be a folder, {options.out} is a file")
+
+
+def _measure_all(films: np.ndarray, python: str | None, options: Namespace) -> Runs:
+    """Every row once, then all again: what the machine does meanwhile falls on all alike."""
+    interpreters = dict.fromkeys((PEER, *OURS), sys.executable) | {PEER: python}
+    runs: Runs = {name: [] for name, found in interpreters.items() if found is not None}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "films.npy")
+        np.save(path, films)
+        side, share = str(films.shape[1]), str(options.coreset_share)
+        for _ in range(options.runs):
+            for name, found in runs.items():
+                numbers = (str(path), side, share, str(options.repeats))
+                found.append(run_row(interpreters[name], name, numbers))
+    return runs
+
+
+def _settings(options: Namespace, data: RadiographData, films: int, side: int) -> dict[str, Any]:
+    return {
+        "benchmark": "patchcore",
+        "data": data.name,
+        "data_fingerprint": data.fingerprint,
+        "films": films,
+        "side_in_px": side,
+        "backbone": "ResNet-18 of random weights, layers 2 and 3",
+        "coreset_share": options.coreset_share,
+        "runs": options.runs,
+        "repeats": options.repeats,
+    }
 
 
 def peer_python(given: str | None) -> str | None:
@@ -109,7 +143,7 @@ def peer_python(given: str | None) -> str | None:
     return given
 
 
-def run_row(python: str, name: str, numbers: tuple[str, ...]) -> dict[str, float]:
+def run_row(python: str, name: str, numbers: tuple[str, ...]) -> dict[str, Any]:
     """Measure a row in a process of its own.
 
     Raises:
@@ -124,14 +158,3 @@ def run_row(python: str, name: str, numbers: tuple[str, ...]) -> dict[str, float
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise SimsidError(f"the row '{name}' failed: {last}")
     return json.loads(done.stdout.strip().splitlines()[-1])
-
-
-def table(rows: dict[str, dict[str, float]]) -> str:
-    """Every measure of every row, with its ratio to the first row's."""
-    first = next(iter(rows.values()))
-    width = max(map(len, rows))
-    lines = [" " * width + "".join(f"{title:>26}" for title in _MEASURES.values())]
-    for name, row in rows.items():
-        cells = (f"{row[key]:.4g} ({row[key] / max(first[key], 1e-9):.2f})" for key in _MEASURES)
-        lines.append(f"{name:{width}}" + "".join(f"{cell:>26}" for cell in cells))
-    return "\n".join(lines)

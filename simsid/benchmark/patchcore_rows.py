@@ -7,13 +7,16 @@ Run by the interpreter that has the peer, so it imports nothing of the kit but w
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 import torch
+
+from simsid.peak import forget_peak, peak_memory_mb
 
 PEER = "anomalib PatchCore"
 OURS = {
@@ -65,14 +68,15 @@ def peer(side: int, share: float) -> Row:
     return fill, lambda films: model(films.expand(-1, 3, -1, -1)), lambda: model.memory_bank.nbytes
 
 
-def measure(row: Row, films: np.ndarray, repeats: int) -> dict[str, float]:
-    """Megabytes stored and at the peak above the start, seconds to fill, milliseconds a film.
+def measure(row: Row, films: np.ndarray, repeats: int) -> dict[str, float | None]:
+    """MB stored, and at the peak above what was held before; seconds to fill, milliseconds a film.
 
-    Times are the processor's, over all threads, so that other work on the machine does not count.
+    The peak is that of filling and scoring, None where the system does not tell it. Times are the
+    processor's, over all threads, so that other work on the machine does not count.
     """
     fill, score, stored = row
     images = torch.as_tensor(films)[:, None].float() / 255
-    before, started = _peak(), time.process_time()
+    before, started = forget_peak(), time.process_time()
     fill(lambda: iter(images.split(_BATCH)))
     filled = time.process_time() - started
     part, seconds = images[:_SCORED], []
@@ -82,17 +86,13 @@ def measure(row: Row, films: np.ndarray, repeats: int) -> dict[str, float]:
             started = time.process_time()
             score(part)
             seconds.append(time.process_time() - started)
+    peak = peak_memory_mb()
     return {
-        "stored": stored() / 2**20,
-        "peak": (_peak() - before) / 2**20,
+        "stored": stored() / 1e6,
+        "peak": None if peak is None or before is None else peak - before,
         "fill": filled,
         "score": float(np.median(seconds)) / len(part) * 1e3,
     }
-
-
-def _peak() -> float:
-    scale = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
 
 
 def main() -> None:
@@ -100,7 +100,10 @@ def main() -> None:
     name, path, side, share, repeats = sys.argv[1:]
     torch.manual_seed(0)
     row = peer(int(side), float(share)) if name == PEER else ours(name, int(side), float(share))
-    print(json.dumps(measure(row, np.load(path), int(repeats))))
+    made: dict[str, Any] = {"threads": torch.get_num_threads(), "torch": torch.__version__}
+    if name == PEER:
+        made["anomalib"] = version("anomalib")
+    print(json.dumps({"made": made, **measure(row, np.load(path), int(repeats))}))
 
 
 if __name__ == "__main__":

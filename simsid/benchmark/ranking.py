@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.stats import t as student
 
 from simsid.benchmark.cases import Case
+from simsid.benchmark.difference import paired_difference
 from simsid.benchmark.image_intervals import flags, image_intervals, sensitivity_at
 from simsid.benchmark.job import SCORE
 from simsid.benchmark.summary import Lines, spread_of_seeds, summarise
 from simsid.detectors.calibration import DEFAULT_FALSE_ALARM_RATE
 from simsid.evaluation.bootstrap import auroc_resamples
-from simsid.evaluation.metrics import auroc
 
 QUALITY = ("aupr", "f1", "sensitivity", "false_alarms", "oracle_f1", "oracle_sensitivity",
            "pixel_auroc", "aupro",
@@ -95,39 +94,24 @@ def compare(
 ) -> dict[str, Any] | None:
     """Model minus other, paired by seed and image; None where no seed has both.
 
-    The variance is that of the images (bootstrap of the mean difference) plus that of the seeds
-    (between their differences, over their number); with so few seeds the interval and the
-    two-sided p-value are Student's, with Satterthwaite's degrees of freedom. Source: Satterthwaite,
-    Biometrics Bulletin 1946.
-
     Returns:
-        ``difference``, ``ci`` (95 %), ``p``, ``p_adjusted`` (None here), ``seeds`` (that both
-        have). One seed says nothing of others: ``p`` is None, and ``ci`` is of the images alone.
+        What :func:`paired_difference` gives (``difference``, ``ci``, ``p``, ``seeds`` that both
+        have), and ``p_adjusted`` (None here).
     """
     pairs = [
-        (line["scores"][SCORE], lines[f"{dataset}/{other}", seed]["scores"][SCORE])
+        (line, lines[f"{dataset}/{other}", seed])
         for (name, seed), line in sorted(lines.items())
         if name == f"{dataset}/{model}" and line["ok"]
         and lines.get((f"{dataset}/{other}", seed), {}).get("ok")
     ]  # fmt: skip
     if not pairs:
         return None
-    by_seed = [auroc(labels, np.array(a)) - auroc(labels, np.array(b)) for a, b in pairs]
-    drawn = np.mean(
-        [np.subtract(*(auroc_resamples(labels, np.array(s)) for s in pair)) for pair in pairs], 0
-    )
-    images = float(drawn.var(ddof=1))
-    seeds = float(np.var(by_seed, ddof=1)) / len(pairs) if len(pairs) > 1 else 0.0
-    freedom = (images + seeds) ** 2 / seeds**2 * (len(pairs) - 1) if seeds else np.inf
-    difference, error = float(np.mean(by_seed)), max(float(np.sqrt(images + seeds)), 1e-12)
-    reach = float(student.ppf(0.975, freedom)) * error
-    return {
-        "difference": difference,
-        "ci": [difference - reach, difference + reach],
-        "p": float(2 * student.sf(abs(difference) / error, freedom)) if len(pairs) > 1 else None,
-        "p_adjusted": None,
-        "seeds": len(pairs),
-    }
+    by_seed = [one["auroc"][SCORE] - two["auroc"][SCORE] for one, two in pairs]
+    drawn = [
+        np.subtract(*(auroc_resamples(labels, np.array(x["scores"][SCORE])) for x in pair))
+        for pair in pairs
+    ]
+    return paired_difference(by_seed, np.array(drawn)) | {"p_adjusted": None}
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

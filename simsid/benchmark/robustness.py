@@ -11,8 +11,14 @@ from jsonargparse import ArgumentParser
 
 from simsid.benchmark.cases import Case, measure
 from simsid.benchmark.journal import Journal
-from simsid.benchmark.options import labelled_part, out_folder, sweep_parser, typed_command
-from simsid.benchmark.output import Result, as_text, write_result
+from simsid.benchmark.options import (
+    export_folder,
+    labelled_part,
+    out_folder,
+    sweep_parser,
+    typed_command,
+)
+from simsid.benchmark.output import Result, as_text, export_result, write_result
 from simsid.benchmark.perturbations import PERTURBATIONS, perturb
 from simsid.benchmark.plots import draw_robustness
 from simsid.benchmark.summary import summarise
@@ -33,6 +39,8 @@ _LIMITS = (
     "change that the preprocessing would undo is not credited to it.",
     "One change at a time, the same for normals and abnormals: a real new hospital changes "
     "several at once, and its patients too.",
+    "One trained model and one draw of each change: intervals, those of differences too, cover the "
+    "measured images only, not another training.",
 )
 
 
@@ -51,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
         SimsidError: for ``run_command`` to print.
     """
     options = parse(make_parser(), arguments)
-    folder = out_folder(options)
+    folder, target = out_folder(options), export_folder(options)
     detector = load_model(options.model, pick_device(options.device))
     data = load_from_options(options, detector.preprocessing)
     part, labelled = labelled_part(data, options.part)
@@ -86,6 +94,8 @@ def main(arguments: list[str] | None = None) -> int:
         )
         commits = sorted({commit for entry in summary for commit in entry["commits"]})
         page = write_result(result, folder, commits)
+        if target is not None:
+            export_result(result, folder, target, options.dataset, commits)
     print(f"{as_text(result.table)}\ntable: {page}")
     return code
 

@@ -17,7 +17,10 @@ from torch import Tensor
 
 from simsid.cli import command_parser, parse
 from simsid.detectors import Detector, detector_class, detector_names
+from simsid.errors import SimsidError
 from simsid.training.options import resolve_precision
+
+_STEP, _LEARN = "train step", "learn from the batch"
 
 
 def make_parser() -> ArgumentParser:
@@ -40,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
     options = parse(make_parser(), arguments)
     if (options.threads is not None and options.threads < 1) or options.repeats < 1:
-        raise ValueError("--threads and --repeats must be at least 1")
+        raise SimsidError("--threads and --repeats must be at least 1")
     if options.threads:
         torch.set_num_threads(options.threads)
     cls = detector_class(options.model)
@@ -60,11 +63,34 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"{options.model} {options.preset} ({parameters:.2f} M parameters), {size_text}, "
           f"{torch.get_num_threads()} threads; ours runs in {precision}")  # fmt: skip
     print(table(rows, options.batch_size))
+    if not detector.stages():
+        print("no gradient steps: training is one look at the normals, timed here over one batch; "
+              "comparing them with each other takes longer for each, the more there are")  # fmt: skip
     return 0
 
 
 def measure(detector: Detector, images: Tensor, bf16: bool, repeats: int) -> dict[str, float]:
-    """Median seconds of a training step, of scoring a batch and one image, and of each part."""
+    """Median seconds of a training step, of scoring a batch and one image, and of each part.
+
+    A method without gradient steps has the time that it learns from ``images`` in place of the step.
+    """
+    steps = bool(detector.stages())
+    train = _step(detector, images, bf16) if steps else _learning(detector, images)
+
+    def score(batch: Tensor) -> Callable[[], None]:
+        def run() -> None:
+            detector.predict(batch, precision="bf16" if bf16 else "fp32")
+
+        return run
+
+    seconds = {_STEP if steps else _LEARN: _median(train, repeats)}
+    seconds["score batch"] = _median(score(images), repeats)
+    seconds["score one image"] = _median(score(images[:1]), repeats)
+    return seconds | _components(detector, images, bf16, repeats)
+
+
+def _step(detector: Detector, images: Tensor, bf16: bool) -> Callable[[], None]:
+    """A step of every stage."""
     optimisers = {
         name: torch.optim.AdamW(player.parameters, 1e-5)
         for stage in detector.stages()
@@ -72,7 +98,7 @@ def measure(detector: Detector, images: Tensor, bf16: bool, repeats: int) -> dic
     }
     stages = [stage.name for stage in detector.stages()]
 
-    def step() -> None:
+    def run() -> None:
         detector.train()
         for stage in stages:
             turns = detector.training_step(detector.augment(images), stage)
@@ -85,16 +111,18 @@ def measure(detector: Detector, images: Tensor, bf16: bool, repeats: int) -> dic
                 turn[1]["loss"].backward()
                 optimisers[turn[0]].step()
 
-    def score(batch: Tensor) -> Callable[[], None]:
-        def run() -> None:
-            detector.predict(batch, precision="bf16" if bf16 else "fp32")
+    return run
 
-        return run
 
-    seconds = {"train step": _median(step, repeats)}
-    seconds["score batch"] = _median(score(images), repeats)
-    seconds["score one image"] = _median(score(images[:1]), repeats)
-    return seconds | _components(detector, images, bf16, repeats)
+def _learning(detector: Detector, images: Tensor) -> Callable[[], None]:
+    """All that training is where there are no steps, as the training loop has it: in float32."""
+
+    def run() -> None:
+        detector.eval()
+        detector.consolidate(lambda: iter([images]))
+        detector.set_reference(lambda: iter([images]))
+
+    return run
 
 
 def _components(detector: Detector, images: Tensor, bf16: bool, repeats: int) -> dict[str, float]:
@@ -142,7 +170,8 @@ def table(rows: dict[str, dict[str, float]], batch_size: int) -> str:
         ours = rows["ours"].get(name, float("nan"))
         shown = [f"{1000 * value:.1f} ms" for value in (reference, ours)]
         lines.append(f"{name:24}{shown[0]:>14}{shown[1]:>14}{reference / ours:>7.1f}x")
-    for name, key in (("training, images/s", "train step"), ("scoring, images/s", "score batch")):
+    train = _STEP if _STEP in rows["reference"] else _LEARN
+    for name, key in (("training, images/s", train), ("scoring, images/s", "score batch")):
         rates = [batch_size / rows[row][key] for row in ("reference", "ours")]
         lines.append(f"{name:24}{rates[0]:>14.1f}{rates[1]:>14.1f}{rates[1] / rates[0]:>7.1f}x")
     return "\n".join(lines)

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from simsid.benchmark.cases import Case
+from simsid.benchmark.difference import paired_difference
 from simsid.evaluation.bootstrap import auroc_resamples, interval_of
 
 Lines = dict[tuple[str, int], dict[str, Any]]
@@ -29,8 +30,9 @@ def summarise(
     Returns:
         ``case``, ``place``, ``acts_on``, ``seeds`` (that count), ``failed`` (messages), and for
         each score in ``scores``: ``mean``, ``std`` over seeds (None for one seed), ``ci`` (95 %
-        bootstrap interval over images of the mean over seeds), ``by_seed``, ``difference`` and
-        ``difference_ci``. In ``default``: mean and std of what the verdicts give.
+        bootstrap interval over images of the mean over seeds), ``by_seed``, ``difference``,
+        ``difference_ci`` and ``difference_seeds`` (see :func:`paired_difference`). In
+        ``default``: mean and std of what the verdicts give.
     """
     resampled: dict[tuple[str, int, str], np.ndarray] = {}
 
@@ -74,9 +76,11 @@ def _difference(
     """Case minus reference, over the seeds that both have, on the same images."""
     values = [lines[name, s]["auroc"][score] - lines[reference, s]["auroc"][score] for s in seeds]
     drawn = [resamples(name, s, score) - resamples(reference, s, score) for s in seeds]
+    found = paired_difference(values, np.array(drawn))
     return {
-        "difference": float(np.mean(values)),
-        "difference_ci": list(interval_of(np.mean(drawn, axis=0))),
+        "difference": found["difference"],
+        "difference_ci": found["ci"],
+        "difference_seeds": found["seeds"],
     }
 
 

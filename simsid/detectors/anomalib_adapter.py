@@ -7,12 +7,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-import logging
-import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any, ClassVar
 
 import torch
@@ -20,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from simsid.detectors.ae import default_grid
+from simsid.detectors.anomalib_library import has_own_epochs, image_model, quiet, train_model
 from simsid.detectors.base import Detector
 from simsid.detectors.contract import Evidence
 from simsid.errors import SimsidError
@@ -38,7 +35,6 @@ class AnomalibConfig:
         settings: arguments of the library's own class, as (("num_neighbors", 5),); its defaults
             for all others.
         pre_trained: begin with a backbone's published weights, which the library downloads.
-        epochs, batch_size: of the library's own training; a model that needs one pass takes one.
         fusion, reduce, map_floor: see ``Detector``.
     """
 
@@ -46,8 +42,6 @@ class AnomalibConfig:
     grid_size: tuple[int, int] = (3, 3)
     settings: tuple[tuple[str, str | int | float | bool], ...] = ()
     pre_trained: bool = False
-    epochs: int = 10
-    batch_size: int = 16
     fusion: tuple[tuple[str, float], ...] = ((ANOMALY, 1.0),)
     reduce: str = "max"
     map_floor: float = 0.2
@@ -66,7 +60,7 @@ class AnomalibConfig:
         grid = grid_size or default_grid(image_size)
         if preset == "quick":
             return cls(image_size, grid, tuple(_QUICK.items()))
-        return cls(image_size, grid, epochs=100)
+        return cls(image_size, grid)
 
 
 class AnomalibDetector(Detector):
@@ -74,7 +68,9 @@ class AnomalibDetector(Detector):
 
     Component ``anomaly``: the library's image score, alike in every region; the map is the
     library's, where it gives one. Films are given as three equal channels at the detector's size,
-    with the library's own normalisation.
+    with the library's own normalisation. What the library draws (first weights, order, PaDiM's
+    choice of features, the first vector of a coreset) follows the run's seed; a model that draws
+    nothing is the same for every seed.
 
     Not supported: going on within a training that was stopped (it begins again), several ranks,
     scores before training, and models that keep what they learned elsewhere than in weights and
@@ -91,6 +87,7 @@ class AnomalibDetector(Detector):
 
     def __init__(self, config: AnomalibConfig) -> None:
         super().__init__(config)
+        self.epochs, self.batch_size = self.default_epochs["quick"], 16  # see ``plan``
         # Never pre-trained here: opening a stranger's model folder must download nothing.
         self.model = self._built(pre_trained=False)
 
@@ -111,45 +108,33 @@ class AnomalibDetector(Detector):
     def stages(self) -> tuple[()]:
         return ()
 
+    def unused_options(self) -> tuple[str, ...]:
+        return ("epochs", "precision") if has_own_epochs(self.model) else ("precision",)
+
+    def plan(self, epochs: int, batch_size: int) -> None:
+        self.epochs, self.batch_size = epochs, batch_size
+
     def consolidate(self, batches: Callable[[], Iterator[Tensor]]) -> None:
         """Let the library train its model; then prove that a model folder can hold it.
 
+        Random numbers are those of the global generators, which the loop has just seeded.
+
         Raises:
+            KeyboardInterrupt: it was stopped; it begins again where it is resumed.
             SimsidError: the library fails, or keeps what it learned where it cannot be saved.
         """
         device = self.device
-        with torch.random.fork_rng(), _quiet():
-            torch.manual_seed(0)
+        with quiet():
             try:
                 if self.config.pre_trained:
                     self.model = self._built(pre_trained=True)
-                self._train(torch.cat([images.cpu() for images in batches()]))
+                films = torch.cat([images.cpu() for images in batches()])
+                train_model(self.model, films, self.epochs, self.batch_size, device)
             except Exception as error:  # somebody else's code
                 raise SimsidError(f"'{self.name}' cannot be trained: {error}") from error
         self.to(device).eval()
         self.round_weights()
         self._prove(next(iter(batches()))[:4].to(device))
-
-    def _train(self, films: Tensor) -> None:
-        from anomalib.data import ImageBatch
-        from lightning.pytorch import Trainer
-        from torch.utils.data import DataLoader
-
-        def collate(items: list[Tensor]) -> Any:
-            return ImageBatch(image=torch.stack(items).expand(-1, 3, -1, -1).contiguous())
-
-        size = min(self.config.batch_size, len(films))
-        alone = len(films) % size == 1 and size > 1  # batch normalisation cannot take one
-        loader = DataLoader(list(films), size, shuffle=True, collate_fn=collate, drop_last=alone)
-        self.model.train()
-        options = {"max_epochs": self.config.epochs, **self.model.trainer_arguments}
-        options |= {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
-        accelerator = "gpu" if self.device.type == "cuda" else "cpu"
-        trainer = Trainer(
-            accelerator=accelerator, enable_model_summary=False, **options | {"devices": 1}
-        )
-        trainer.fit(self.model, loader)
-        self.model.trainer = None
 
     @torch.inference_mode()
     def _prove(self, images: Tensor) -> None:
@@ -200,42 +185,9 @@ def adapter_class(model: str) -> type[AnomalibDetector]:
     Raises:
         SimsidError: the library is not installed, or has no such model.
     """
-    if find_spec("anomalib") is None:
-        raise SimsidError(
-            f"model 'anomalib:{model}' needs anomalib 2.x, which is not installed: "
-            "pip install anomalib, in an environment of its own"
-        )
-    try:
-        with _quiet():
-            import anomalib.models.image as zoo
-    except ImportError as error:
-        raise SimsidError(f"anomalib is installed but cannot be imported: {error}") from error
-    classes = {
-        name.lower(): cls
-        for name, cls in vars(zoo).items()
-        if isinstance(cls, type) and hasattr(cls, "configure_pre_processor")
-    }
-    cls = classes.get(model.replace("_", "").lower())
-    if cls is None:
-        raise SimsidError(f"anomalib has no image model '{model}'; it has: {', '.join(classes)}")
+    cls = image_model(model)
     return type(
         f"Anomalib{cls.__name__}",
         (AnomalibDetector,),
         {"name": f"anomalib:{model}", "library_class": cls},
     )
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the library's reports on itself and its warnings; errors are raised as ever."""
-    loggers = [logging.getLogger(name) for name in ("anomalib", "lightning.pytorch", "timm")]
-    before = [logger.level for logger in loggers]
-    try:
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, level in zip(loggers, before, strict=True):
-            logger.setLevel(level)

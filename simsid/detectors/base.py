@@ -40,9 +40,13 @@ class Detector(nn.Module, ABC):
 
     Subclasses set ``name``, ``config_class`` and ``components`` and implement ``evidence``, and
     ``players`` and ``training_step`` where gradients train them; one that only looks at the
-    normals has no ``stages`` and does so in ``consolidate``. The configuration has at least ``image_size``,
-    ``grid_size``, ``fusion`` (component, weight), ``reduce`` ('max', 'mean' over regions) and
-    ``map_floor`` (how much of a region's score shows on pixels that look like the mean normal).
+    normals has no ``stages`` and does so in ``consolidate``. The configuration has at least
+    ``image_size`` (height, width) in pixels, ``grid_size`` (rows, columns) of regions, ``fusion``
+    (component, weight), ``reduce`` ('max', 'mean' over regions) and ``map_floor`` (how much of a
+    region's score shows on pixels that look like the mean normal).
+
+    Raises:
+        ValueError: settings out of range, or that do not go together; here and in subclasses.
     """
 
     name: ClassVar[str]
@@ -133,8 +137,14 @@ class Detector(nn.Module, ABC):
     def study(self, stage: str, batches: Callable[[], Iterator[Tensor]]) -> None:
         """Called right after ``begin_stage``: what a stage takes from all training normals at once."""
 
+    def plan(self, epochs: int, batch_size: int) -> None:
+        """Called right before ``consolidate``, for a method that trains there by itself."""
+
     def consolidate(self, batches: Callable[[], Iterator[Tensor]]) -> None:
-        """Called once after training: build what scoring needs from the training normals."""
+        """Called once after training: build what scoring needs from the training normals.
+
+        Global random generators have been seeded from the run's seed.
+        """
 
     def augment(self, images: Tensor) -> Tensor:
         """Training-time augmentation of a batch."""
@@ -270,6 +280,7 @@ class Detector(nn.Module, ABC):
 
     @property
     def device(self) -> torch.device:
+        """Where the weights are, and images are taken to."""
         return self.region_mean.device
 
     def _predict_batch(self, images: Tensor, score: str) -> Prediction:

@@ -41,6 +41,7 @@ class Calibration:
 
     @property
     def num_normals(self) -> int:
+        """Calibration normals: the length of each of ``scores``."""
         return len(next(iter(self.scores.values())))
 
     def p_value(self, name: str, score: Float[np.ndarray, " batch"]) -> Float[np.ndarray, " batch"]:
@@ -76,6 +77,7 @@ class Calibration:
         return self.p_value(name, score) <= self.false_alarm_rate + 1e-12
 
     def to_json(self) -> dict:
+        """Strict JSON; thresholds are told for readers, an infinite one is None."""
         return {
             "false_alarm_rate": self.false_alarm_rate,
             "num_normals": self.num_normals,
@@ -86,6 +88,13 @@ class Calibration:
 
     @classmethod
     def from_json(cls, content: dict) -> Calibration:
+        """From what ``to_json`` gave; thresholds are worked out anew.
+
+        Raises:
+            KeyError: 'scores', 'false_alarm_rate' or 'map_quantiles' is missing.
+            ValueError: a rate outside (0, 1), or scores that are empty, unequal in number or not
+                finite.
+        """
         scores = {name: np.asarray(values) for name, values in content["scores"].items()}
         quantiles = content["map_quantiles"]
         return cls(

@@ -32,6 +32,7 @@ class CutPasteConfig:
         hidden: width of the head that tells the three kinds.
         patch_side, stride: of the patches, in pixels.
         patches_per_image: at a training step; each is seen normal, cut and scarred.
+        learning_rate, weight_decay: of AdamW, for encoder and head.
         fusion, reduce, map_floor: see ``Detector``.
     """
 
@@ -52,7 +53,9 @@ class CutPasteConfig:
     def preset(
         cls, preset: str, image_size: tuple[int, int], grid_size: tuple[int, int] | None
     ) -> CutPasteConfig:
-        """Patches of 32 px, of 64 px in images of 128 px and more; 'paper' is four times as wide.
+        """Patches of 32 px, 64 px in images of 128 px and more; 'paper' is four times as wide.
+
+        Images of 32 px have patches of 16 px: of one patch there would be no map.
 
         Raises:
             ValueError: an unknown preset, or an image that is no multiple of 16 px of at least 32.
@@ -64,10 +67,11 @@ class CutPasteConfig:
                 f"an image of {image_size[0]}x{image_size[1]} px cannot be cut into patches: choose "
                 f"a multiple of {_STEP} px, and at least {2 * _STEP}"
             )
-        side = 64 if min(image_size) >= 128 else 32
+        smallest = min(image_size)
+        side = 64 if smallest >= 128 else 32 if smallest > 2 * _STEP else 16
         grid = grid_size or default_grid(image_size)
         hidden = 64 if preset == "quick" else 512
-        return cls(image_size, grid, _CHANNELS[preset], hidden, side, _STEP)
+        return cls(image_size, grid, _CHANNELS[preset], hidden, side, min(_STEP, side // 2))
 
 
 @register
@@ -76,8 +80,8 @@ class CutPaste(Detector):
 
     Component, higher = more abnormal:
 
-    - ``density``: Mahalanobis distance of the patches' features to those of normals, spread over
-      the pixels; the largest of each region.
+    - ``density``: Mahalanobis distance of the patches' features to those of normals, in standard
+      deviations, spread over the pixels; the largest of each region.
 
     Relative to the paper: a Gaussian for each position rather than one for all, since anatomy has
     places (and see ``PositionGaussian``); a region's distance is measured against its own normals

@@ -15,7 +15,14 @@ from simsid.detectors.base import Detector
 from simsid.detectors.contract import Evidence, Player, Stage
 from simsid.detectors.registry import register
 from simsid.detectors.residual import RECONSTRUCTION, residual_evidence
-from simsid.models.gan import Critic, GanGenerator, LatentEncoder, critic_losses, residuals
+from simsid.models.gan import (
+    Critic,
+    GanGenerator,
+    LatentEncoder,
+    encoder_losses,
+    gan_turns,
+    residuals,
+)
 
 FEATURES = "features"
 GAN, ENCODER = "gan", "encoder"
@@ -29,10 +36,11 @@ class FAnoGANConfig:
         grid_size: regions in which scores are told; the networks do not know them.
         channels: widths of generator, critic and encoder; each halves the size.
         latent_dim: size of the noise.
-        critic_steps: of the critic for each of the generator.
+        critic_steps: of the critic for each of the generator, at least 1.
         penalty: weight of the critic's gradient penalty.
         kappa: weight of the feature residual beside the pixels', in the encoder's loss.
-        gan_share: of the epochs, for generator and critic; the rest is the encoder's.
+        gan_share: of the epochs, between 0 and 1, for generator and critic; the rest is the encoder's.
+        learning_rate: of generator and critic. encoder_rate: of the encoder.
         fusion, reduce, map_floor: see ``Detector``.
     """
 
@@ -115,22 +123,15 @@ class FAnoGAN(Detector):
         }
 
     def training_step(self, images: Tensor, stage: str) -> Iterator[tuple[str, dict[str, Tensor]]]:
-        return self._encoder_step(images) if stage == ENCODER else self._gan_step(images)
-
-    def _gan_step(self, images: Tensor) -> Iterator[tuple[str, dict[str, Tensor]]]:
-        for _ in range(self.config.critic_steps):
-            with torch.no_grad():
-                fake = self.generator(self.generator.noise(len(images)))
-            yield "critic", critic_losses(self.critic, images, fake, self.config.penalty)
-        fake = self.generator(self.generator.noise(len(images)))
-        yield "generator", {"loss": -self.critic(fake).mean()}
-
-    def _encoder_step(self, images: Tensor) -> Iterator[tuple[str, dict[str, Tensor]]]:
+        config = self.config
+        if stage == GAN:
+            yield from gan_turns(
+                self.generator, self.critic, images, config.critic_steps, config.penalty
+            )
+            return
         self.generator.eval()  # it rests: its statistics are those of noise
         rebuilt = self.generator(self.encoder(images))
-        pixels, features = (part.mean() for part in residuals(self.critic, images, rebuilt))
-        loss = pixels + self.config.kappa * features  # L_izi_f, eq. 2
-        yield "encoder", {"loss": loss, "reconstruction": pixels, "features": features}
+        yield "encoder", encoder_losses(self.critic, images, rebuilt, config.kappa)
 
     def evidence(self, images: Tensor) -> Evidence:
         rebuilt = self.generator(self.encoder(images))

@@ -15,7 +15,14 @@ from simsid.detectors.ae import default_grid, preset_channels
 from simsid.detectors.base import Detector
 from simsid.detectors.contract import Evidence, Player, Stage
 from simsid.detectors.registry import register
-from simsid.models.gan import Critic, GanGenerator, LatentEncoder, critic_losses, residuals
+from simsid.models.gan import (
+    Critic,
+    GanGenerator,
+    LatentEncoder,
+    encoder_losses,
+    gan_turns,
+    residuals,
+)
 from simsid.models.localiser import Localiser, localiser_losses, make_unhealthy
 from simsid.models.patches import image_to_patches
 from simsid.models.variation import VariationRange, draw_variation
@@ -41,6 +48,7 @@ class GanLocaliserConfig:
         painted_share: of the synthetic lesions, how many are painted; the rest are transplants.
         variation: exposure and position that the localiser must see through.
         shares: of the epochs, for the stages 'gan', 'encoder' and 'localiser'.
+        gan_rate, encoder_rate, localiser_rate: learning rates in these stages.
         fusion, reduce, map_floor: see ``Detector``.
     """
 
@@ -128,6 +136,7 @@ class GanLocaliser(Detector):
 
     @classmethod
     def epochs_for(cls, preset: str, config: GanLocaliserConfig, steps_per_epoch: int) -> int:
+        """'quick' takes as many steps however many films there are, fewer on larger films."""
         if preset != "quick":
             return super().epochs_for(preset, config, steps_per_epoch)
         height, width = config.image_size
@@ -152,30 +161,21 @@ class GanLocaliser(Detector):
         return {"localiser": Player.of(self.localiser, config.localiser_rate)}
 
     def training_step(self, images: Tensor, stage: str) -> Iterator[tuple[str, dict[str, Tensor]]]:
+        config = self.config
         if stage == "gan":
-            yield from self._gan_step(images)
+            yield from gan_turns(
+                self.generator, self.critic, images, config.critic_steps, config.penalty
+            )
         elif stage == "encoder":
-            yield self._encoder_step(images)
+            if not config.tune_generator:
+                self.generator.eval()
+            rebuilt = self.generator(self.encoder(images))
+            yield "encoder", encoder_losses(self.critic, images, rebuilt, config.kappa)
         else:
-            yield self._localiser_step(images)
+            yield "localiser", self._localiser_losses(images)
 
-    def _gan_step(self, images: Tensor) -> Iterator[tuple[str, dict[str, Tensor]]]:
-        for _ in range(self.config.critic_steps):
-            with torch.no_grad():
-                fake = self.generator(self.generator.noise(len(images)))
-            yield "critic", critic_losses(self.critic, images, fake, self.config.penalty)
-        fake = self.generator(self.generator.noise(len(images)))
-        yield "generator", {"loss": -self.critic(fake).mean()}
-
-    def _encoder_step(self, images: Tensor) -> tuple[str, dict[str, Tensor]]:
-        if not self.config.tune_generator:
-            self.generator.eval()
-        pixels, features = residuals(self.critic, images, self.generator(self.encoder(images)))
-        pixels, features = pixels.mean(), features.mean()
-        loss = pixels + self.config.kappa * features  # izi_f, eq. 2
-        return "encoder", {"loss": loss, "pixels": pixels, "features": features}
-
-    def _localiser_step(self, images: Tensor) -> tuple[str, dict[str, Tensor]]:
+    def _localiser_losses(self, images: Tensor) -> dict[str, Tensor]:
+        """On films with synthetic lesions, exposed and posed anew."""
         made, truth = make_unhealthy(images, self.config.painted_share)
         drawn = draw_variation(images, self.config.variation)
         truth = drawn.move(truth, padding_mode="zeros")
@@ -189,7 +189,7 @@ class GanLocaliser(Detector):
             self.generator.eval()
             rebuilt = self.generator(self.encoder(made))
         logits, restored = self.localiser(made, rebuilt)
-        return "localiser", localiser_losses(logits, restored, truth, healthy)
+        return localiser_losses(logits, restored, truth, healthy)
 
     def evidence(self, images: Tensor) -> Evidence:
         rebuilt = self.generator(self.encoder(images))

@@ -31,6 +31,7 @@ class GANomalyConfig:
         channels: widths of encoders, decoder and discriminator; each halves the size.
         latent_dim: size of the code z (nz).
         adversarial, contextual, encoding: weights of the generator's losses (w_adv, w_con, w_enc).
+        learning_rate: of the generator. discriminator_rate: of the discriminator.
         fusion, reduce, map_floor: see ``Detector``.
     """
 

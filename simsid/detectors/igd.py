@@ -33,9 +33,10 @@ class IgdConfig:
         backbone, layers, width: of both encoders, see ``build_backbone``; the last map is used.
         patch_size: side of the local model's patches, in pixels.
         channels: of the global decoder, finest first; patch_channels: of the local one.
-        latent_dim: of both latent vectors.
+        critic_channels: of both critics of interpolation. latent_dim: of both latent vectors.
         l1_share: rho, of the absolute difference in the reconstruction's loss.
         fooling: weight of the interpolation's loss.
+        learning_rate, weight_decay: of AdamW, for models and critics alike.
         fusion, reduce, map_floor: see ``Detector``.
     """
 

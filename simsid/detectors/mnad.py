@@ -32,6 +32,7 @@ class MNADConfig:
         read_scale: factor on the cosine before the softmax (1 in the paper).
         compactness, separateness: weights of these losses (lambda_c, lambda_s).
         margin: by which the second nearest slot shall be farther (alpha).
+        learning_rate, weight_decay: of AdamW; the slots move by themselves.
         fusion, reduce, map_floor: see ``Detector``; the paper's lambda is 0.6 or 0.7.
     """
 
@@ -71,7 +72,8 @@ class MNAD(Detector):
     Components, higher = more abnormal:
 
     - ``reconstruction``: mean squared residual of each region.
-    - ``slot_distance``: squared distance of each position's query to its nearest slot.
+    - ``slot_distance``: squared distance of each position's query to its nearest slot, both of unit
+      length: 0 to 4, the mean of each region.
 
     Relative to the paper: the memory rests at test time. There it goes on to follow the frames it
     takes for normal, so that a score would depend on the films scored before it. Components are

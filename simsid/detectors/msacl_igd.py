@@ -35,7 +35,7 @@ class MsaclIgdConfig(IgdConfig):
 class MsaclIgd(Igd):
     """MSACL pre-training, then IGD; global and local encoder start from the same weights.
 
-    Components and maps: see ``Igd``.
+    Components and maps: see ``Igd``. Source: see ``MsaclTraining``.
     """
 
     name = "msacl-igd"

@@ -20,7 +20,7 @@ class MsaclPadimConfig(PadimConfig):
 
     Attributes:
         embedding_dim: of the projection. temperature, calibration: of the contrastive loss.
-        learning_rate: of pre-training.
+        learning_rate, weight_decay: of pre-training.
     """
 
     embedding_dim: int = 128
@@ -36,7 +36,8 @@ class MsaclPadimConfig(PadimConfig):
         """Numbers of ``padim``, scored by the mean of all regions on films too.
 
         Raises:
-            ValueError: an unknown preset, or an image below 32 px.
+            ValueError: an unknown preset, an image below 32 px, or, without a grid, one that is not
+                a multiple of 16 px.
         """
         return replace(super().preset(preset, image_size, grid_size), reduce="mean")
 

@@ -29,6 +29,20 @@ class NormalStatistics(NamedTuple):
     pixel_std: Float[Tensor, " components"]
 
 
+def largest_distance(
+    regions: Float[Tensor, "batch patches"],
+    mean: Float[Tensor, " patches"],
+    std: Float[Tensor, " patches"],
+) -> Float[Tensor, " batch"]:
+    """The largest raw value of each image, in units of the mean region: PaDiM's and PatchCore's score.
+
+    Args:
+        regions: standardised by ``mean`` and ``std``, those of training normals, region by region.
+    """
+    raw = regions * std + mean
+    return (raw.amax(1) - mean.mean()) / std.mean()
+
+
 def normal_statistics(
     evidences: Iterable[tuple[Evidence, int]], components: Sequence[str]
 ) -> NormalStatistics:

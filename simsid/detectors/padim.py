@@ -15,16 +15,16 @@ from torch import Tensor
 from simsid.detectors.ae import default_grid
 from simsid.detectors.base import Detector
 from simsid.detectors.contract import Evidence, Stage
+from simsid.detectors.normal_statistics import largest_distance
 from simsid.detectors.pretrained import load_pretrained
 from simsid.detectors.registry import register
 from simsid.models.backbones import OWN, build_backbone
 from simsid.models.gaussian import PositionGaussian
-from simsid.models.patch_features import smooth
+from simsid.models.patch_features import blur_for, smooth
 from simsid.models.statistics import settle_statistics
 
 MAHALANOBIS = "mahalanobis"
 _SMALLEST = 32
-_PAPER_SIDE = 224  # pixels of the images that the paper's blur is meant for
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class PadimConfig:
     Attributes:
         grid_size: regions in which scores are told; positions are finer.
         backbone, layers, width: see ``build_backbone``; the maps of ``layers`` are joined.
-        dimensions: channels kept of the joined maps, drawn once.
+        dimensions: channels kept of the joined maps, drawn once; at most as many as they have.
         blur: standard deviation of the map's Gaussian, in pixels of an image of 224.
         fusion, reduce, map_floor: see ``Detector``; 'max' is the paper's image score.
     """
@@ -61,7 +61,8 @@ class PadimConfig:
         a digit is missing.
 
         Raises:
-            ValueError: an unknown preset, or an image below 32 px.
+            ValueError: an unknown preset, an image below 32 px, or, without a grid, one that is not
+                a multiple of 16 px.
         """
         if preset not in ("quick", "paper"):
             raise ValueError(f"preset must be 'quick' or 'paper', not '{preset}'")
@@ -80,7 +81,8 @@ class Padim(Detector):
 
     Component, higher = more abnormal:
 
-    - ``mahalanobis``: the largest smoothed distance in each region, in standard deviations.
+    - ``mahalanobis``: the largest smoothed distance in each region, in standard deviations; the map
+      is that distance in each pixel.
 
     The default backbone is an untrained ResNet-18, since pretrained weights cannot be had
     everywhere; ``--detector.backbone torchvision:resnet18`` fetches them.
@@ -113,7 +115,7 @@ class Padim(Detector):
         stride = self.backbone.strides[0]
         size = (-(-self.image_size[0] // stride), -(-self.image_size[1] // stride))
         self.gaussian = PositionGaussian(config.dimensions, size)
-        self.sigma = config.blur * min(self.image_size) / _PAPER_SIDE
+        self.sigma = blur_for(config.blur, self.image_size)
 
     def stages(self) -> Sequence[Stage]:
         return ()
@@ -150,5 +152,4 @@ class Padim(Detector):
         """The paper's: the largest distance of all, in units of the mean region."""
         if name != MAHALANOBIS and self.config.reduce != "max":
             return super().image_score(name, regions)
-        raw = regions * self.region_std[0] + self.region_mean[0]
-        return (raw.amax(1) - self.region_mean[0].mean()) / self.region_std[0].mean()
+        return largest_distance(regions, self.region_mean[0], self.region_std[0])

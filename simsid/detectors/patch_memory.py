@@ -15,12 +15,11 @@ from simsid.detectors.pretrained import load_pretrained
 from simsid.models.backbones import build_backbone
 from simsid.models.coreset import greedy_coreset
 from simsid.models.msacl import MsaclTraining
-from simsid.models.patch_features import PatchFeatures
+from simsid.models.patch_features import PatchFeatures, blur_for
 from simsid.models.statistics import settle_statistics
 
 FEATURES = "features"  # the stage in which MSACL trains the backbone
 _LEAST = 64  # stored vectors, where the share of few films would be next to none
-_PAPER_SIDE = 224  # pixels of the images that the paper's blur is meant for
 
 
 def settings_for(films: bool) -> dict[str, Any]:
@@ -47,7 +46,7 @@ class PatchMemoryDetector(Detector):
         backbone = build_backbone(config.backbone, config.layers, config.width)
         self.features = PatchFeatures(backbone)
         self.map_size = self.features.size_for(self.image_size)
-        self.sigma = config.blur * min(self.image_size) / _PAPER_SIDE
+        self.sigma = blur_for(config.blur, self.image_size)
         learns = config.pretraining and not backbone.pretrained
         self.pretraining = MsaclTraining(backbone) if learns else None
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from simsid.detectors.ae import default_grid
 from simsid.detectors.contract import Evidence
+from simsid.detectors.normal_statistics import largest_distance
 from simsid.detectors.patch_memory import PatchMemoryDetector, settings_for
 from simsid.detectors.registry import register
 from simsid.models.backbones import OWN
@@ -68,7 +69,8 @@ class PatchCoreConfig:
         it lowers the score.
 
         Raises:
-            ValueError: an unknown preset.
+            ValueError: an unknown preset, or, without a grid, an image that is not a multiple of
+                16 px.
         """
         if preset not in ("quick", "paper"):
             raise ValueError(f"preset must be 'quick' or 'paper', not '{preset}'")
@@ -87,7 +89,8 @@ class PatchCore(PatchMemoryDetector):
     Component, higher = more abnormal:
 
     - ``nearest``: of each region the largest distance of a place to the nearest stored vector,
-      re-weighted; its image score is the paper's, the largest of all.
+      re-weighted; its image score is the paper's, the largest of all. The map shows the distances
+      as they are, blurred.
 
     Relative to the paper: MSACL learns the backbone from the normals unless a pretrained one is
     named; the coreset is chosen from a random sample of each film's places; ``fused`` compares
@@ -130,5 +133,4 @@ class PatchCore(PatchMemoryDetector):
         """Of ``nearest`` the paper's: the largest distance of all, in units of the mean region."""
         if name != NEAREST:
             return super().image_score(name, regions)
-        raw = regions * self.region_std[0] + self.region_mean[0]
-        return (raw.amax(1) - self.region_mean[0].mean()) / self.region_std[0].mean()
+        return largest_distance(regions, self.region_mean[0], self.region_std[0])

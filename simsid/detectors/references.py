@@ -47,7 +47,8 @@ class ReferenceConfig:
         """The same numbers for 'quick' and 'paper': there is nothing to make larger.
 
         Raises:
-            ValueError: an unknown preset.
+            ValueError: an unknown preset, or, without a grid, an image that is not a multiple of
+                16 px.
         """
         if preset not in ("quick", "paper"):
             raise ValueError(f"preset must be 'quick' or 'paper', not '{preset}'")
@@ -55,7 +56,10 @@ class ReferenceConfig:
 
 
 class Reference(Detector):
-    """What the references share: one component, and nothing to train."""
+    """What the references share: one component, and nothing to train.
+
+    Component: ``distance``, at least 0, of grey levels in [0, 1]; higher = more abnormal.
+    """
 
     config_class = ReferenceConfig
     components = (DISTANCE,)
@@ -77,7 +81,7 @@ class GreyReference(Reference):
         self.register_buffer("centre", torch.zeros(()))
 
     def number(self, images: Tensor) -> Float[Tensor, " batch"]:
-        """The number that is looked at."""
+        """The number of each film that is looked at."""
         raise NotImplementedError
 
     def consolidate(self, batches: Callable[[], Iterator[Tensor]]) -> None:

@@ -41,8 +41,8 @@ class RegionPatchCore(PatchMemoryDetector):
     Relative to the paper: the canonical film is a median of films aligned by the network itself,
     in rounds that begin with the plain median, not a mean of 500 films aligned by hand; maps are
     centred, so that the mean film stays where it is; films are moved at random while alignment is
-    learned; perceptual features are the detector's own
-    backbone's, not VGG's; each component is standardised before the two are fused.
+    learned; perceptual features are the detector's own backbone's, not VGG's; each component is
+    standardised before the two are fused.
     """
 
     name = "region-patchcore"

@@ -22,7 +22,7 @@ class RegionPatchCoreConfig:
 
     Attributes:
         grid_size: regions in which scores are told, of the film as it came.
-        cells: rows and columns of the aligned film that have a memory each (n x n).
+        cells: rows and columns of the aligned film that have a memory each (n x n), 1 to 16.
         align, masking, regions: switches of the three parts, for ablation.
         align_rounds: times that the canonical film is made anew from better aligned ones.
         align_width, align_learning_rate: of the network. canonical_films: of which the median is taken.
@@ -71,7 +71,8 @@ class RegionPatchCoreConfig:
         What else differs between them: see ``PatchCoreConfig.preset``.
 
         Raises:
-            ValueError: an unknown preset.
+            ValueError: an unknown preset, or, without a grid, an image that is not a multiple of
+                16 px.
         """
         if preset not in ("quick", "paper"):
             raise ValueError(f"preset must be 'quick' or 'paper', not '{preset}'")

@@ -14,10 +14,10 @@ from simsid.detectors.ae import default_grid, preset_channels
 from simsid.detectors.base import Detector
 from simsid.detectors.contract import Evidence, Player
 from simsid.detectors.registry import register
-from simsid.models.alignment import reversed_ssim
-from simsid.models.patch_features import smooth
+from simsid.models.patch_features import blur_for, smooth
 from simsid.models.patches import image_to_patches
 from simsid.models.riad import InpaintingUNet, disjoint_parts, gradient_dissimilarity, inpaint
+from simsid.models.ssim import reversed_ssim
 
 GRADIENT = "gradient"
 _PAPER_SIDE, _PAPER_BLUR = 256, 6.0  # a mean of 21 px spreads as far as a Gaussian of 6
@@ -32,9 +32,10 @@ class RIADConfig:
         channels: of the U-Net; every entry but the first halves the size.
         block_size: 2 joins blocks of pixels into channels first, 1 does not.
         cell_sizes: sides of the cells that are cut out, in pixels (K).
-        parts: into how many disjoint sets the cells fall (n); each is painted in at a time.
-        num_scales: of the gradient similarity.
+        parts: into how many disjoint sets the cells fall (n), 2 to 16; each is painted in at a time.
+        num_scales: of the gradient similarity, 1 to 4.
         gradient, similarity: weights of these losses beside the squared error (lambda_G, lambda_S).
+        learning_rate, weight_decay: of AdamW, for the network.
         fusion, reduce, map_floor: see ``Detector``.
     """
 
@@ -83,8 +84,9 @@ class RIAD(Detector):
 
     Component, higher = more abnormal:
 
-    - ``gradient``: one minus the multi-scale similarity of gradients, averaged over cell sizes and
-      blurred; the largest of each region (the paper's score is the largest of the image, eq. 9).
+    - ``gradient``: one minus the multi-scale similarity of gradients, 0 to 1, averaged over cell
+      sizes and blurred; the largest of each region (the paper's score is the largest of the image,
+      eq. 9).
 
     Which cells fall into which part is drawn anew at each step of training and once for scoring,
     so that a score depends on the film alone.
@@ -118,7 +120,7 @@ class RIAD(Detector):
             for cell in config.cell_sizes
         ]
         self.register_buffer("masks", torch.stack(masks))
-        self.sigma = _PAPER_BLUR * min(self.image_size) / _PAPER_SIDE
+        self.sigma = blur_for(_PAPER_BLUR, self.image_size, _PAPER_SIDE)
         self.to(memory_format=torch.channels_last)
 
     def players(self, stage: str) -> dict[str, Player]:

@@ -164,6 +164,7 @@ class SimSIDReport(Detector):
 
     @property
     def memory(self) -> HierarchicalMemory:
+        """The memory that features are in-painted from."""
         return self.inpainting.memory
 
     # --- training ---------------------------------------------------------------------------

@@ -28,7 +28,8 @@ class VAEConfig:
         grid_size: regions in which scores are told; the network does not know them.
         channels: encoder widths; each halves the size.
         latent_dim: size of the bottleneck vector.
-        noise_std: grey levels by which the decoder's normal distribution spreads around its mean.
+        noise_std: grey levels, above 0, by which the decoder's distribution spreads around its mean.
+        learning_rate, weight_decay: of AdamW, for all of the network.
         fusion, reduce, map_floor: see ``Detector``; the weight of 'kl' in ``fusion`` is how much
             of the divergence joins the residual.
     """
@@ -65,7 +66,8 @@ class VAE(Detector):
 
     Components, higher = more abnormal:
 
-    - ``reconstruction``: mean squared residual of each region, rebuilt from the posterior's mean.
+    - ``reconstruction``: mean squared residual of each region, rebuilt from the posterior's mean;
+      the map is its pixels.
     - ``kl``: divergence of the image's code from the prior, in nats: one number for the image, the
       same in every region.
 

@@ -55,16 +55,6 @@ def part_to_measure(data: RadiographData, part: str | None = None) -> str | None
     return part
 
 
-def evaluate_detector(
-    detector: Detector,
-    data: RadiographData,
-    progress: Progress | None = None,
-    part: str | None = None,
-) -> dict[str, Any]:
-    """The results of :func:`evaluate` alone."""
-    return evaluate(detector, data, progress, part).results
-
-
 def evaluate(
     detector: Detector,
     data: RadiographData,

@@ -1,0 +1,1 @@
+"""Networks and what they are made of: tensors in, tensors out; no files, no data, no command line."""

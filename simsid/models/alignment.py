@@ -19,6 +19,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from simsid.models.layers import BatchNorm2d, standardise
+from simsid.models.ssim import reversed_ssim
 
 _LIMIT = 0.3  # of each number, either way: no map can turn over or lose the film
 _POOLED = 4
@@ -107,25 +108,6 @@ def in_sight(
 def shrunk(films: Float[Tensor, "batch 1 height width"], size: int) -> Float[Tensor, "batch 1 h w"]:
     """Films of ``size`` x ``size`` pixels, each the mean of those it covers."""
     return F.interpolate(films, (size, size), mode="bilinear", antialias=True)
-
-
-def reversed_ssim(
-    one: Float[Tensor, "batch 1 height width"],
-    other: Float[Tensor, "batch 1 height width"],
-    window: int = 7,
-) -> Float[Tensor, ""]:
-    """One minus the mean structural similarity of images in [0, 1]. Source: Wang et al., 2004."""
-
-    def mean(x: Tensor) -> Tensor:
-        return F.avg_pool2d(x, window, 1)
-
-    one, other = one.float(), other.float()
-    mu, nu = mean(one), mean(other)
-    var_one, var_other = mean(one * one) - mu * mu, mean(other * other) - nu * nu
-    covariance = mean(one * other) - mu * nu
-    c1, c2 = 0.01**2, 0.03**2
-    similarity = (2 * mu * nu + c1) * (2 * covariance + c2)
-    return 1 - (similarity / ((mu * mu + nu * nu + c1) * (var_one + var_other + c2))).mean()
 
 
 def alignment_losses(

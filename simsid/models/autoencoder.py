@@ -76,11 +76,13 @@ class Autoencoder(nn.Module):
     def encode(
         self, images: Float[Tensor, "batch 1 height width"]
     ) -> Float[Tensor, "batch latent_dim"]:
+        """The bottleneck vector of each image."""
         return self.to_latent(self.encoder(images).flatten(1))
 
     def decode(
         self, latent: Float[Tensor, "batch latent_dim"]
     ) -> Float[Tensor, "batch 1 height width"]:
+        """Images, float32 and not bounded, of bottleneck vectors."""
         x = self.from_latent(latent).relu().unflatten(1, self.small)
         return self.decoder(x.contiguous(memory_format=torch.channels_last))
 

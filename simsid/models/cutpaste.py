@@ -79,6 +79,10 @@ class PatchClassifier(nn.Module):
     """Encoder of patches, its mean over positions, and a head for the three kinds.
 
     Relative to the paper: strided convolutions rather than a ResNet-18.
+
+    Raises:
+        ValueError: a patch that cannot be halved once for each entry of ``channels``, or a stride
+            beyond a patch.
     """
 
     def __init__(self, channels: Sequence[int], hidden: int, patch_side: int, stride: int) -> None:

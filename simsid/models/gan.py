@@ -13,7 +13,7 @@ halved once for each entry of ``channels``, grey levels in [0, 1] in place of [-
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import torch
@@ -88,6 +88,25 @@ class LatentEncoder(nn.Module):
         return self.to_latent(self.encoder(films).flatten(1)).float()
 
 
+def gan_turns(
+    generator: GanGenerator,
+    critic: Critic,
+    films: Float[Tensor, "batch 1 h w"],
+    critic_steps: int,
+    penalty_weight: float,
+) -> Iterator[tuple[str, dict[str, Tensor]]]:
+    """A training step: 'critic' with its losses ``critic_steps`` times, then 'generator' with its own.
+
+    Each turn's losses belong to the networks as the turn before has left them, and to fresh noise.
+    """
+    for _ in range(critic_steps):
+        with torch.no_grad():
+            fake = generator(generator.noise(len(films)))
+        yield "critic", critic_losses(critic, films, fake, penalty_weight)
+    fake = generator(generator.noise(len(films)))
+    yield "generator", {"loss": -critic(fake).mean()}
+
+
 def critic_losses(
     critic: Critic,
     real: Float[Tensor, "batch 1 h w"],
@@ -122,9 +141,19 @@ def residuals(
 ) -> tuple[Float[Tensor, "batch 1 h w"], Float[Tensor, "batch rows cols"]]:
     """Squared differences of films and rebuilt films: of pixels, and of features (mean over c).
 
-    The encoder is trained on the sum of their means, kappa times the second (izi_f, eq. 2), and
-    f-AnoGAN's anomaly score is that sum (eq. 4).
+    F-AnoGAN's anomaly score is the sum of their means, kappa times the second (eq. 4).
     """
     pixels = (rebuilt - films).square()
     features = (critic.features(rebuilt) - critic.features(films)).float().square().mean(1)
     return pixels, features
+
+
+def encoder_losses(
+    critic: Critic,
+    films: Float[Tensor, "batch 1 h w"],
+    rebuilt: Float[Tensor, "batch 1 h w"],
+    kappa: float,
+) -> dict[str, Tensor]:
+    """``loss`` of the encoder (izi_f, eq. 2), and its parts: means of both :func:`residuals`."""
+    pixels, features = (part.mean() for part in residuals(critic, films, rebuilt))
+    return {"loss": pixels + kappa * features, "pixels": pixels, "features": features}

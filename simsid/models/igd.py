@@ -148,6 +148,7 @@ class Critic(nn.Module):
         self.head = nn.Linear(channels[-1], 1)
 
     def forward(self, images: Float[Tensor, "n 1 height width"]) -> Float[Tensor, "n 1"]:
+        """The share of another image that each seems to hold; not bounded, float32."""
         return self.head(self.body(images).mean((2, 3))).float()
 
     def loss(
@@ -174,6 +175,10 @@ def random_patches(
 
 
 def corners(length: int, side: int) -> list[int]:
-    """Where patches begin that cover a length, each half a patch after the last."""
+    """Where patches begin that cover a length, each half a patch after the last.
+
+    Args:
+        length, side: in pixels; the side is at most the length.
+    """
     starts = list(range(0, length - side + 1, max(1, side // 2)))
     return starts if starts[-1] == length - side else [*starts, length - side]

@@ -26,17 +26,6 @@ def masked_shortcut(
     return torch.where(gate[..., None], inpainted, x)
 
 
-class MaskedShortcut(nn.Module):
-    """Module form of :func:`masked_shortcut`."""
-
-    def __init__(self, inpaint_prob: float = 0.95) -> None:
-        super().__init__()
-        self.inpaint_prob = inpaint_prob
-
-    def forward(self, x: Tensor, inpainted: Tensor) -> Tensor:
-        return masked_shortcut(x, inpainted, self.inpaint_prob, self.training)
-
-
 class InpaintingBlock(nn.Module):
     """A transformer layer in which each patch asks its eight neighbours' memory features.
 

@@ -23,6 +23,9 @@ class FollowingMemory(nn.Module):
 
     Relative to the paper: the cosine is multiplied by ``scale`` before the softmax; as written
     (scale 1) no slot could weigh more than e² times another, and every read is nearly their mean.
+
+    Raises:
+        ValueError: fewer than 2 slots: there would be no second nearest.
     """
 
     slots: Tensor

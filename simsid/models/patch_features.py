@@ -36,6 +36,11 @@ class PatchFeatures(nn.Module):
         return torch.cat([maps[0], *(F.interpolate(m, size, mode="bilinear") for m in maps[1:])], 1)
 
 
+def blur_for(sigma: float, image_size: tuple[int, int], side: int = 224) -> float:
+    """A blur that is meant for images of ``side`` pixels, in pixels of these; 224 in most papers."""
+    return sigma * min(image_size) / side
+
+
 def smooth(
     maps: Float[Tensor, "batch 1 rows cols"], image_size: tuple[int, int], sigma: float
 ) -> Float[Tensor, "batch 1 height width"]:

@@ -27,7 +27,8 @@ class InpaintingUNet(nn.Module):
     (``block_size`` 2), which costs a quarter. Linear float32 output.
 
     Raises:
-        ValueError: the image cannot be halved as often as there are levels.
+        ValueError: the image cannot be halved as often as there are levels, or ``block_size`` is
+            neither 1 nor 2.
     """
 
     def __init__(

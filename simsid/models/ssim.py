@@ -1,4 +1,4 @@
-"""Structural similarity at several scales, as a loss and as a map."""
+"""Structural similarity as a loss: at one scale, and at several, there as a map too."""
 
 from __future__ import annotations
 
@@ -10,6 +10,24 @@ from torch import Tensor
 _WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of the scales, finest first
 _REACH, _SIGMA = 5, 1.5
 _C1, _C2 = 0.01**2, 0.03**2
+
+
+def reversed_ssim(
+    one: Float[Tensor, "batch 1 height width"],
+    other: Float[Tensor, "batch 1 height width"],
+    window: int = 7,
+) -> Float[Tensor, ""]:
+    """One minus the mean structural similarity of images in [0, 1]. Source: Wang et al., 2004."""
+
+    def mean(x: Tensor) -> Tensor:
+        return F.avg_pool2d(x, window, 1)
+
+    one, other = one.float(), other.float()
+    mu, nu = mean(one), mean(other)
+    var_one, var_other = mean(one * one) - mu * mu, mean(other * other) - nu * nu
+    covariance = mean(one * other) - mu * nu
+    similarity = (2 * mu * nu + _C1) * (2 * covariance + _C2)
+    return 1 - (similarity / ((mu * mu + nu * nu + _C1) * (var_one + var_other + _C2))).mean()
 
 
 def ms_ssim(

@@ -1,8 +1,8 @@
 """The loop: stages, epochs, steps; every player's turn; checkpoints that resume to the bit.
 
 Nothing random outlives a step: order comes from (seed, stage, epoch), noise and augmentation from
-(seed, step, rank). So a checkpoint's random state is its position, and a resumed run sees exactly
-what an uninterrupted one sees.
+(seed, step, rank), what is drawn after the last step from (seed, steps). So a checkpoint's random
+state is its position, and a resumed run sees exactly what an uninterrupted one sees.
 """
 
 from __future__ import annotations
@@ -114,6 +114,8 @@ class Training:
             raise TrainingInterrupted
         self.detector.eval()
         self.detector.round_weights()
+        self.detector.plan(self.options.epochs, self.batch_size)
+        set_seed(_mix(self.options.seed, self.position.total))
         self.detector.consolidate(self.batches)
         self.detector.set_reference(self.batches)
         self.detector.set_placement(self.batches)

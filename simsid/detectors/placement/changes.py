@@ -34,6 +34,7 @@ def chance(count: int, share: float, rng: Generator) -> PerImage:
 
 
 def coin(share: float, rng: Generator) -> bool:
+    """True with the probability ``share``, for the whole batch."""
     return bool(torch.rand(1, generator=rng) < share)
 
 

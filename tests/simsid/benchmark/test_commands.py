@@ -72,6 +72,16 @@ def test_a_row_that_cannot_be_built_is_reported_beside_the_others(
     page = (tmp_path / "ablation.md").read_text()
     assert "0 (1 failed)" in page
     assert "do not make a 'simsid'" in page
+    shown = tmp_path / "shown"
+    again = ("ablation", "--seeds", "1", *FAST, *SMALL, "--out", str(tmp_path))
+    assert run(*again, "--export", str(shown)) == 0
+    assert {path.name for path in shown.iterdir()} == {
+        f"ablation.{end}" for end in ("md", "csv", "json", "png")
+    }
+    text = "".join((shown / f"ablation.{end}").read_text() for end in ("md", "csv", "json"))
+    assert "--out OUT --export EXPORT" in text and str(tmp_path) not in text
+    assert "SimsidError, see rows.jsonl" in text and "do not make" not in text
+    assert "There are no differences" in text
 
 
 def test_rows_of_ones_own_work_for_any_model(tiny_digits, tmp_path):
@@ -133,6 +143,13 @@ def test_speed_prints_both_precisions(capsys):
     assert "training, images/s" in capsys.readouterr().out
 
 
+def test_speed_of_a_method_without_steps_is_that_of_its_look_at_the_normals(capsys):
+    assert run("speed", "--model", "mean-grey", "--image-size", "32", "--repeats", "1") == 0
+    shown = capsys.readouterr().out
+    assert "learn from the batch" in shown and "train step" not in shown
+    assert "training is one look at the normals" in shown
+
+
 @pytest.mark.parametrize("model", list(rows.ROWS))
 def test_every_declared_row_changes_a_setting_that_exists(model):
     cls = detector_class(model)
@@ -161,6 +178,9 @@ def test_every_declared_row_changes_a_setting_that_exists(model):
         (["ablation", "--row", 'full={"a": 1}', "--out", "x"], "two rows are called 'full'"),
         (["ablation", "--rows", "without legs", "--out", "x"], "no row 'without legs'"),
         (["ablation", "--seeds", "0", "--out", "x"], "at least 1"),
+        (["ablation", "--out", "x", "--export", "./x"], "--export must name another folder"),
+        (["speed", "--repeats", "0"], "at least 1"),
+        (["patchcore", "--runs", "0"], "--repeats and --runs must be at least 1"),
         (["contamination", "--rates", "2", "--out", "x"], "--rates must lie in [0, 1)"),
         (
             ["contamination", "--train-images", "0", "--out", "x"],

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from simsid.benchmark import ranking
 from simsid.benchmark.ranking import compare, holm, mean_scores, rank
 from simsid.benchmark.ranking_tables import cost_table
+from simsid.evaluation.bootstrap import auroc_resamples
 
 LABELS = [0] * 60 + [1] * 40
 COST = {
@@ -127,18 +131,32 @@ def test_seeds_widen_the_interval_and_one_seed_gives_no_p(lines):
 
 
 @pytest.mark.parametrize("seed_sd", [0.0, 0.3])
-def test_equal_models_are_rarely_called_different(seed_sd):
+def test_equal_models_are_called_different_in_one_of_twenty(seed_sd, monkeypatch):
+    """Of 1000, 50 are meant; a method that calls 11 % different passes less than once in 500.
+
+    With seeds as noisy as 0.3 it is about 65: three are few to tell their variance from.
+    """
+    monkeypatch.setattr(ranking, "auroc_resamples", partial(auroc_resamples, resamples=150))
     rng, labels, found = np.random.default_rng(0), np.array(LABELS), 0
-    for _ in range(100):
+    for _ in range(1000):
         images = rng.normal(size=len(LABELS)) + labels
         lines = {}
         for name in ("one", "other"):
             for seed in range(3):
                 own = images + rng.normal(size=len(LABELS)) * 0.5
                 scores = own + rng.normal() * seed_sd * labels
-                lines[f"digits/{name}", seed] = {"ok": True, "scores": {"score": scores.tolist()}}
+                lines[f"digits/{name}", seed] = {
+                    "ok": True,
+                    "auroc": {"score": share_of_pairs(labels, scores)},
+                    "scores": {"score": scores},
+                }
         found += compare(lines, "digits", "one", "other", labels)["p"] < 0.05
-    assert found <= 12  # of 100, 5 expected; beyond this by chance in one of a thousand
+    assert found <= 80
+
+
+def share_of_pairs(labels: np.ndarray, scores: np.ndarray) -> float:
+    """The AUROC of scores without ties."""
+    return float((scores[labels == 1][:, None] > scores[labels == 0]).mean())
 
 
 def test_costs_say_how_many_seeds_know_them(lines):

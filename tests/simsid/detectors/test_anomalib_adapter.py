@@ -8,13 +8,16 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from accelerate.utils import set_seed
 from torch import nn
 
 from simsid.cli import run_command
-from simsid.detectors import anomalib_adapter, detector_class, load_model
+from simsid.detectors import anomalib_library, detector_class, load_model
 from simsid.detectors.anomalib_adapter import adapter_class
 from simsid.errors import SimsidError
 from simsid.train import main
+from simsid.training import Training, TrainOptions
+from simsid.training.run_folder import RunFolder
 from tests.simsid.training.tiny import blobs
 
 
@@ -67,6 +70,28 @@ class Forgetful(FarFromMean):
         )
 
 
+class Learner(FarFromMean):
+    """Trained as long as the user says, from weights that it draws."""
+
+    trainer_arguments = {"gradient_clip_val": 0}
+
+    def __init__(self, pre_trained=True, **others):
+        super().__init__(pre_trained=pre_trained, **others)
+        nn.init.uniform_(self.model.weight, 1, 2)
+
+
+class Stopped(Learner):
+    """Ctrl-C reaches it the first time."""
+
+    stopped = False
+
+    def on_train_end(self):
+        super().on_train_end()
+        if not Stopped.stopped:
+            Stopped.stopped = True
+            sys.exit(1)
+
+
 class Trainer:
     def __init__(self, **options):
         self.epochs = options["max_epochs"]
@@ -84,7 +109,8 @@ def library(monkeypatch):
     modules = {name: ModuleType(name) for name in
                ("anomalib", "anomalib.models", "anomalib.models.image", "anomalib.data",
                 "lightning", "lightning.pytorch")}  # fmt: skip
-    modules["anomalib.models.image"].__dict__.update(FarFromMean=FarFromMean, Forgetful=Forgetful)
+    zoo = {cls.__name__: cls for cls in (FarFromMean, Forgetful, Learner, Stopped)}
+    modules["anomalib.models.image"].__dict__.update(zoo)
     modules["anomalib.data"].ImageBatch = SimpleNamespace
     modules["lightning.pytorch"].Trainer = Trainer
     for name, module in modules.items():
@@ -92,7 +118,7 @@ def library(monkeypatch):
         if parent:
             setattr(modules[parent], child, module)
         monkeypatch.setitem(sys.modules, name, module)
-    monkeypatch.setattr(anomalib_adapter, "find_spec", lambda name: object())
+    monkeypatch.setattr(anomalib_library, "find_spec", lambda name: object())
     adapter_class.cache_clear()
     yield
     adapter_class.cache_clear()
@@ -105,7 +131,7 @@ def build(name, **changes):
 
 
 def test_without_the_library_there_is_one_plain_sentence(monkeypatch, capsys):
-    monkeypatch.setattr(anomalib_adapter, "find_spec", lambda name: None)
+    monkeypatch.setattr(anomalib_library, "find_spec", lambda name: None)
     adapter_class.cache_clear()
     assert run_command(lambda: main(["--model", "anomalib:patchcore"])) == 2
     error = capsys.readouterr().err
@@ -145,6 +171,43 @@ def test_settings_reach_the_library_and_weights_are_fetched_in_training_only(lib
     assert detector.fit(blobs(40)).model.pre_trained is True
 
 
+def test_epochs_and_batch_size_reach_a_model_that_takes_them(library):
+    learner, once = build("learner"), build("far_from_mean")
+    assert learner.unused_options() == ("precision",)
+    assert once.unused_options() == ("epochs", "precision")
+    for detector, batches in ((learner, 3 * 5), (once, 5)):
+        detector.fit(blobs(40), calibration=blobs(20, seed=2), epochs=3, batch_size=8)
+        assert [len(films) for films in detector.model.seen] == [8] * batches
+
+
+@pytest.mark.parametrize("pre_trained", [False, True])
+def test_seeds_differ_and_each_repeats_itself(library, pre_trained):
+    def scores(seed):
+        set_seed(seed)  # as the command line does before it builds
+        detector = build("learner", pre_trained=pre_trained)
+        torch.rand(3)  # whatever was drawn in between
+        return detector.fit(blobs(40), epochs=1, seed=seed).predict(blobs(4, seed=3)).score
+
+    assert np.array_equal(scores(0), scores(0))
+    assert not np.array_equal(scores(0), scores(1))
+
+
+def test_a_training_stopped_within_the_library_begins_again_and_ends_alike(library, tmp_path):
+    def training(folder):
+        set_seed(7)
+        options = TrainOptions(epochs=2, seed=7, device="cpu")
+        return Training(build("stopped", pre_trained=True), blobs(40), options, folder)
+
+    folder = RunFolder(tmp_path)
+    with folder, pytest.raises(KeyboardInterrupt):
+        training(folder).run()
+    resumed = training(folder)
+    torch.rand(5)
+    resumed.restore()
+    found, whole = resumed.run().state_dict(), training(None).run().state_dict()
+    assert all(torch.equal(value, whole[name]) for name, value in found.items())
+
+
 @pytest.mark.parametrize("setting", [("visualizer", True), ("backbone", "hub:stranger/net")])
 def test_settings_that_would_fetch_or_break_are_refused(library, setting):
     with pytest.raises(ValueError, match=setting[0]):
@@ -161,11 +224,18 @@ def test_an_unknown_library_model_is_refused_and_the_known_are_named(library):
 def test_anomalib_itself_under_the_contract(name, tmp_path):
     adapter_class.cache_clear()
     cls = detector_class(f"anomalib:{name}")
-    config = dataclasses.replace(cls.config_class.preset("quick", (64, 64), None), epochs=1)
     films = blobs(40).repeat(2, axis=1).repeat(2, axis=2)
-    detector = cls(config).fit(films, device="cpu")
+
+    def trained(seed):
+        set_seed(seed)
+        detector = cls(cls.config_class.preset("quick", (64, 64), None))
+        return detector.fit(films, device="cpu", epochs=1, seed=seed)
+
+    detector = trained(0)
     detector.save(tmp_path / "model")
     found, again = detector.predict(films[:4]), load_model(tmp_path / "model").predict(films[:4])
     assert np.array_equal(found.score, again.score)
     assert np.array_equal(found.anomaly_map, again.anomaly_map)
     assert len(np.unique(found.score)) == 4
+    assert np.array_equal(found.score, trained(0).predict(films[:4]).score)
+    assert not np.array_equal(found.score, trained(1).predict(films[:4]).score)

@@ -10,12 +10,13 @@ from simsid.prediction import AnomalyDetector, Prediction
 from tests.simsid.training.tiny import blobs
 
 SIZE = (64, 64)
+VISIBLE = 1e-2  # standard deviations of normals
 
 
-def build(name):
+def build(name, size=SIZE, grid=None):
     torch.manual_seed(0)
     cls = detector_class(name)
-    return cls(cls.config_class.preset("quick", SIZE, None))
+    return cls(cls.config_class.preset("quick", size, grid))
 
 
 def films(count, seed=0):
@@ -36,20 +37,39 @@ def test_a_fitted_detector_is_a_detector(fitted):
     assert isinstance(fitted, AnomalyDetector)
 
 
-def test_prediction_has_its_shapes_and_ranges(fitted, images):
-    prediction = fitted.predict(images)
-    rows, cols = fitted.grid_size
-    assert prediction.score.shape == prediction.p_value.shape == prediction.percentile.shape == (6,)
-    assert prediction.anomaly_map.shape == (6, 1, *SIZE)
-    assert prediction.regions.shape == (6, rows, cols)
-    if fitted.gives_reconstruction:
-        assert prediction.reconstruction.shape == (6, 1, *SIZE)
+def assert_sound(detector, images):
+    """Shapes and ranges; a map that is neither the same all over nor the same for every image."""
+    prediction, count = detector.predict(images), len(images)
+    by_image = (prediction.score, prediction.p_value, prediction.percentile)
+    assert all(values.shape == (count,) for values in by_image)
+    assert prediction.anomaly_map.shape == (count, 1, *detector.image_size)
+    assert prediction.regions.shape == (count, *detector.grid_size)
+    if detector.gives_reconstruction:
+        assert prediction.reconstruction.shape == (count, 1, *detector.image_size)
     else:
         assert prediction.reconstruction is None
-    assert set(prediction.scores) == set(fitted.score_names)
+    assert set(prediction.scores) == set(detector.score_names)
     assert ((prediction.p_value > 0) & (prediction.p_value <= 1)).all()
     for values in (prediction.score, prediction.anomaly_map, prediction.regions):
         assert np.isfinite(values).all()
+    assert np.ptp(prediction.anomaly_map, axis=(1, 2, 3)).min() > VISIBLE
+    assert np.abs(prediction.anomaly_map[0] - prediction.anomaly_map[1]).max() > VISIBLE
+
+
+def test_prediction_has_its_shapes_and_ranges_and_its_map_shows_places(fitted, images):
+    assert_sound(fitted, images)
+
+
+@pytest.mark.parametrize("name", detector_names())
+def test_a_grid_of_its_own_is_kept_in_predictions_and_in_the_model_folder(name, tmp_path):
+    detector = build(name, (32, 32), (2, 1)).fit(blobs(24), epochs=1, batch_size=8, device="cpu")
+    assert detector.grid_size == (2, 1)
+    images = blobs(4, seed=1)
+    assert_sound(detector, images)
+    detector.save(tmp_path / "model")
+    again = load_model(tmp_path / "model")
+    assert again.grid_size == (2, 1)
+    assert np.array_equal(again.predict(images).regions, detector.predict(images).regions)
 
 
 def test_every_named_score_can_be_asked_for(fitted, images):
@@ -57,6 +77,7 @@ def test_every_named_score_can_be_asked_for(fitted, images):
         prediction = fitted.predict(images, score=name)
         assert np.array_equal(prediction.score, prediction.scores[name])
         assert np.isfinite(prediction.anomaly_map).all()
+        assert np.abs(prediction.anomaly_map[0] - prediction.anomaly_map[1]).max() > VISIBLE
 
 
 def test_save_load_predict_is_bit_equal(fitted, images, tmp_path):
@@ -107,6 +128,23 @@ def test_eight_bit_and_float_images_score_alike(fitted):
 def test_images_that_do_not_fit_are_refused_with_both_values(fitted, images, message):
     with pytest.raises(ValueError, match=message):
         fitted.predict(images)
+
+
+@pytest.mark.parametrize("name", detector_names())
+def test_images_that_nothing_can_be_learned_from_stop_training_in_a_sentence(name):
+    detector, normals = build(name), films(6)
+    broken = (normals / 255).astype(np.float32)
+    broken[3, 5, 5] = np.nan
+    bad = {
+        "too few": normals[:1],
+        "the same picture": normals[:1].repeat(6, 0),
+        "64x64 px, got 32x32": normals[:, ::2, ::2],
+        r"must lie in \[0, 1\]": broken,
+    }
+    for message, images in bad.items():
+        with pytest.raises((SimsidError, ValueError), match=message) as error:
+            detector.fit(images, epochs=1, device="cpu")
+        assert "\n" not in str(error.value)
 
 
 def test_an_unknown_score_is_refused_and_the_known_are_named(fitted, images):

@@ -57,6 +57,8 @@ def test_no_head_is_saved(training, tmp_path):
 def test_preset_takes_larger_patches_in_larger_films_and_refuses_odd_sizes():
     assert CutPasteConfig.preset("quick", (96, 96), None).patch_side == 32
     assert CutPasteConfig.preset("paper", (192, 192), None).patch_side == 64
+    smallest = CutPasteConfig.preset("quick", (32, 32), None)
+    assert CutPaste(smallest).gaussian.size == (3, 3)
     with pytest.raises(ValueError, match="multiple of 16 px"):
         CutPasteConfig.preset("quick", (100, 96), None)
     with pytest.raises(ValueError, match="at least 32"):

@@ -35,7 +35,7 @@ def test_the_generator_rests_while_the_encoder_learns():
 def test_encoder_loss_weighs_features_by_kappa():
     detector = FAnoGAN(replace(CONFIG, kappa=3.0)).train()
     _, losses = next(detector.training_step(torch.rand(4, 1, 32, 32), ENCODER))
-    assert torch.isclose(losses["loss"], losses["reconstruction"] + 3 * losses["features"])
+    assert torch.isclose(losses["loss"], losses["pixels"] + 3 * losses["features"])
 
 
 def test_feature_evidence_is_told_at_the_place_where_films_differ():

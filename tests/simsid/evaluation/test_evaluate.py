@@ -9,14 +9,18 @@ import yaml
 
 from simsid.detectors.calibration import Calibration
 from simsid.errors import DataError, SimsidError
-from simsid.evaluation.evaluate import evaluate_detector, strict_json
+from simsid.evaluation.evaluate import evaluate, strict_json
 from simsid.evaluation.report import report_on
 from tests.simsid.helpers import make_data, make_detector
 
 
+def results_of(detector, data, part=None):
+    return evaluate(detector, data, part=part).results
+
+
 @pytest.fixture(scope="module")
 def results(data):
-    return evaluate_detector(make_detector(data), data)
+    return results_of(make_detector(data), data)
 
 
 def test_results_have_the_promised_keys(results):
@@ -36,7 +40,7 @@ def test_the_threshold_comes_from_calibration_and_never_from_test_labels(data, r
     detector = make_detector(data)
     assert results["image"]["threshold"] == detector.calibration.threshold("fused")
     turned = dataclasses.replace(data.test, labels=1 - data.test.labels)
-    again = evaluate_detector(detector, dataclasses.replace(data, test=turned))
+    again = results_of(detector, dataclasses.replace(data, test=turned))
     assert again["image"]["threshold"] == results["image"]["threshold"]
     assert again["pixel"]["threshold"] == results["pixel"]["threshold"]
     assert again["image"]["oracle_f1_threshold"] != results["image"]["oracle_f1_threshold"]
@@ -57,7 +61,7 @@ def test_false_alarms_on_measured_normals_are_reported_with_an_interval(results)
 def test_a_foreign_calibration_set_is_noticed(data, results):
     assert results["calibration"]["is_own"]
     other = make_data(seed=5)
-    assert not evaluate_detector(make_detector(data), other)["calibration"]["is_own"]
+    assert not results_of(make_detector(data), other)["calibration"]["is_own"]
 
 
 def test_results_are_strict_json_even_without_abnormals(tmp_path):
@@ -85,7 +89,7 @@ def test_too_few_calibration_normals_give_no_verdict_and_say_so(data, tmp_path):
 
 def test_without_masks_there_are_no_pixel_metrics(data):
     test = dataclasses.replace(data.test, masks=None)
-    results = evaluate_detector(make_detector(data), dataclasses.replace(data, test=test))
+    results = results_of(make_detector(data), dataclasses.replace(data, test=test))
     assert results["pixel"] is None
 
 
@@ -93,7 +97,7 @@ def test_abnormals_without_a_mask_are_left_out_and_counted(data):
     masks = data.test.masks.copy()
     masks[data.test.kinds == "faint"] = False
     test = dataclasses.replace(data.test, masks=masks)
-    pixel = evaluate_detector(make_detector(data), dataclasses.replace(data, test=test))["pixel"]
+    pixel = results_of(make_detector(data), dataclasses.replace(data, test=test))["pixel"]
     assert pixel["abnormal_without_mask"] == 12
     assert pixel["n"] == 52
 
@@ -101,12 +105,12 @@ def test_abnormals_without_a_mask_are_left_out_and_counted(data):
 def test_what_cannot_be_evaluated_is_refused_in_one_line(data):
     detector = make_detector(data)
     with pytest.raises(DataError, match="no labelled test or validation part"):
-        evaluate_detector(detector, dataclasses.replace(data, test=None))
+        results_of(detector, dataclasses.replace(data, test=None))
     with pytest.raises(DataError, match="64x64 px, the model takes 32x32"):
-        evaluate_detector(detector, make_data(size=64))
+        results_of(detector, make_data(size=64))
     detector.calibration = None
     with pytest.raises(SimsidError, match="not calibrated"):
-        evaluate_detector(detector, data)
+        results_of(detector, data)
 
 
 def test_the_validation_part_is_measured_where_there_is_no_test_part_and_named(data, tmp_path):
@@ -126,10 +130,10 @@ def test_the_validation_part_is_measured_where_there_is_no_test_part_and_named(d
 def test_a_part_may_be_chosen_and_a_missing_one_is_named(data):
     detector = make_detector(data)
     both = dataclasses.replace(data, validation=make_data(normals=15, seed=3).test)
-    assert evaluate_detector(detector, both)["n"]["normal"] == 40
-    assert evaluate_detector(detector, both, part="validation")["n"]["normal"] == 15
+    assert results_of(detector, both)["n"]["normal"] == 40
+    assert results_of(detector, both, part="validation")["n"]["normal"] == 15
     with pytest.raises(DataError, match="no labelled validation part; it has test"):
-        evaluate_detector(detector, data, part="validation")
+        results_of(detector, data, part="validation")
 
 
 def test_groups_and_boxes_reach_the_report(data, tmp_path):

@@ -1,0 +1,97 @@
+"""The operator's own models: folders that ``--model`` names, opened before the page is.
+
+Visitors read a name that holds no path; they choose among these, and name no folder themselves.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from demo.model_list import VARIABLE
+from hub.verify import Verified, model_folder, verify
+from simsid.detectors import Detector, detector_names
+from simsid.detectors.model_folder import CONFIG
+from simsid.detectors.registry import ANOMALIB
+from simsid.detectors.untrusted import read_object
+from simsid.errors import ModelFolderError, SimsidError
+from simsid.scoring import score_images
+
+OPTION = "--model"
+_INNER = "model"  # the model folder of every run folder; it says nothing of which run
+
+
+def open_folders(paths: Sequence[str]) -> dict[str, Verified]:
+    """Run folders and model folders by the names that visitors read, in this order.
+
+    They are checked as a downloaded folder is, except that they need no sums, and tried out.
+
+    Raises:
+        SimsidError: one of them is no model folder, cannot be opened or cannot score; the message
+            is for the operator and says which.
+    """
+    opened: dict[str, Verified] = {}
+    given = [Path(text).expanduser() for text in paths]
+    for whole, path in {os.path.abspath(path): path for path in given}.items():
+        opened[_free_name(Path(whole), opened)] = _open(path)
+    return opened
+
+
+def try_out(detector: Detector) -> None:
+    """Score noise; raises whatever a film would meet later."""
+    noise = np.random.default_rng(0).random(detector.image_size, np.float32)
+    score_images(detector.eval(), [noise])
+
+
+def _free_name(path: Path, taken: dict[str, Verified]) -> str:
+    """The folder's name, that of its run if it is called 'model', and a number if it is taken.
+
+    It has neither ':' nor '/', so it is never that of a bundled model or one of the Hub.
+    """
+    own = path.parent.name if path.name == _INNER and path.parent.name else path.name
+    own = name = re.sub(r"[^\w. +-]", "_", own)
+    number = 1
+    while name in taken:
+        number += 1
+        name = f"{own}-{number}"
+    return name
+
+
+def _open(path: Path) -> Verified:
+    folder = model_folder(path)
+    if not (folder / CONFIG).is_file():
+        raise SimsidError(
+            f"{OPTION} {path}: no model lies there (it has neither {CONFIG} nor model/): name the "
+            "folder of a run whose training has ended, or a model folder; bundled models and those "
+            f"of the Hub are named in {VARIABLE}"
+        )
+    try:
+        verified = verify(path)
+    except ModelFolderError as error:
+        name = _unknown_detector(folder)
+        if name is None:
+            raise
+        raise SimsidError(
+            f"{OPTION} {path} was made by '{name}', a detector that the kit does not have: name "
+            "the file that defines it with --plugin FILE.py"
+        ) from error
+    try:
+        try_out(verified.detector)
+    except Exception as error:  # a plugin's detector may fail in any way
+        raise SimsidError(
+            f"{OPTION} {path} cannot score a film: {type(error).__name__}: {error}"
+        ) from error
+    return verified
+
+
+def _unknown_detector(folder: Path) -> str | None:
+    """The detector that the folder names, if nothing registers it."""
+    try:
+        name = str(read_object(folder / CONFIG).get("detector"))[:80]
+    except ModelFolderError:
+        return None
+    return None if name in detector_names() or name.startswith(ANOMALIB) else name
