@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import subprocess
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -12,8 +13,12 @@ import simsid
 _PACKAGES = ("torch", "numpy", "scikit-learn", "scikit-image", "scipy")
 
 
+@cache
 def kit_commit() -> str | None:
-    """Commit of the kit's own checkout, with '+dirty' if files differ; None if there is none."""
+    """Commit of the kit's own checkout, with '+dirty' if files differ; None if there is none.
+
+    As at the first call: what this process writes afterwards does not make its code another.
+    """
     root = Path(simsid.__file__).resolve().parent.parent
     top = _git(root, "rev-parse", "--show-toplevel")
     if top is None or Path(top).resolve() != root:
