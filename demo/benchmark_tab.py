@@ -104,7 +104,8 @@ def table_rows(results: dict[str, Any]) -> list[list[object]]:
                 entry["model"],
                 *(_rounded(value) for value in (auroc["mean"], *auroc["ci"], auroc["std"])),
                 entry["seeds"],
-                *(_rounded(against.get(name)) for name in ("difference", "p_adjusted")),
+                _rounded(against.get("difference")),
+                _significant(against.get("p_adjusted")),
                 *(_rounded((entry[name] or {}).get("mean")) for name in quality),
                 *(_rounded(cost.get(name), 1) for name in costs),
                 entry["command"],
@@ -134,3 +135,8 @@ def _words(results: dict[str, Any]) -> str:
 
 def _rounded(value: float | None, digits: int = 3) -> float | None:
     return None if value is None else round(value, digits)
+
+
+def _significant(value: float | None) -> float | None:
+    """One digit and its power of ten: no p-value is nought."""
+    return None if value is None else float(f"{value:.1g}")
