@@ -28,6 +28,7 @@ _PLOTS = {
     "kinds": "Heat map of AUROC by method and kind of anomaly; the table has the same numbers",
     "cost": "AUROC against training time and against scoring speed, a dot for each method",
     "panels-digitanatomy": "The same anatomies with the anomaly map of every method side by side",
+    "strokes": "Anatomies of built-in strokes with every method's anomaly map, and below its p-value",
 }
 _NO_RESULTS = (
     "No results are kept beside this page. To make them: "
