@@ -127,7 +127,7 @@ def _words(results: dict[str, Any]) -> str:
         f"Every method at the `{settings['budget']}` budget, trained on normals only. AUROC: mean "
         "over seeds, with the 95 % interval over images and the standard deviation over seeds. "
         f"Minus reference: the difference to `{results['reference']}`, paired, with its p-value "
-        "adjusted for the number of rows. "
+        "adjusted for the number of rows (0.001 stands for all below). "
         f"Sensitivity and false alarms: at the threshold for a stated rate of "
         f"{settings['false_alarm_rate']:.3g}. Each row's command trains one seed of it. {results['note']}"
         f"\n\n{data}. Commit {commits}. The whole report: `docs/benchmark/benchmark.md`."
@@ -139,5 +139,5 @@ def _rounded(value: float | None, digits: int = 3) -> float | None:
 
 
 def _significant(value: float | None) -> float | None:
-    """One digit and its power of ten: no p-value is nought."""
-    return None if value is None else float(f"{value:.1g}")
+    """No p-value is nought: the smallest that is told is 0.001."""
+    return None if value is None else max(round(value, 3), 0.001)

@@ -52,7 +52,7 @@ def make_parser() -> ArgumentParser:
         "--preset",
         type=Literal["quick", "paper"],
         default="quick",
-        help="quick: about a minute on two CPU cores; paper: the sizes of the sources",
+        help="quick: about a minute on two CPU cores, some five for films; paper: the sizes of the sources",
     )
     add(
         "--contamination",

@@ -31,22 +31,30 @@ _AGAINST = (
     "such a column: to the best row, which was picked by these very numbers, so it favours that "
     "row a little. One seed gives no p."
 )
-_OVERVIEW = "AUROC, and what it took, for each data set in the order of the columns."
+_OVERVIEW = (
+    "AUROC on each data set, the highest mean of them first; seconds and images a second are given "
+    "in the order of the columns."
+)
 _COST_WORDS = (
     "Training seconds are those of the loop and of what follows it, without reading data and "
     "calibration, but with some ten seconds that every method takes alike to learn which films are "
-    "out of place; memory is the peak of the whole process with Python and torch in it. What was "
-    "stopped and went on cannot tell either.",
+    "out of place; memory is the peak of the whole process with Python and torch in it. A "
+    "training that was interrupted and resumed has neither; '(2 of 3)' says how many seeds a number is of.",
 )
 _PARTS_WORDS = (
     "Every score that a method offers, by itself (`--score NAME`); the first is its default, which "
     "the tables above rank. Picking the best of them here would be picking on these labels."
 )
 _COMMAND_WORDS = "Each command trains one seed of its row; the other seeds differ in --seed alone."
+_COST_CAPTION = "Quality against cost. Blue: no other method is both better and cheaper."
 _COMMANDS = ("data", "model", "command", "commit")
 _LIMITS = (
     "Each method trains at its own preset for the budget: neither steps nor parameters are equal. "
     "A method that needs long training or pretrained features is worth more than `quick` shows.",
+    "Below 0.5 no sign is wrong: such a method finds normals stranger than abnormals, and a sign is never "
+    "turned on labels.",
+    "With few calibration normals a threshold is one of the highest of them: compare rows by AUROC or "
+    "oracle sensitivity then. *multiple*: films with more than one finding.",
     "Intervals cover the measured images and, through ±, the training seed; not another hospital.",
 )
 
@@ -83,16 +91,19 @@ def ranking_page(
     plots = (
         Picture(folder / "roc.png", "ROC curves and areas, means over seeds."),
         Picture(folder / "kinds.png", "AUROC by kind of anomaly, mean over seeds."),
-        Picture(folder / "cost.png", "Quality against cost: AUROC over training time and speed."),
+        Picture(
+            folder / "cost.png",
+            _COST_CAPTION,
+        ),
     )
     mixed = [
         f"The seeds of {e['model']} on {e['dataset']} were made by different commits of the kit: "
-        f"{', '.join(commit[:12] for commit in e['commits'])}."
+        f"{', '.join(commit[:12] + commit[40:] for commit in e['commits'])}."
         for e in every if len(e["commits"]) > 1
     ]  # fmt: skip
     rows = tuple((key.replace("_", " "), str(value)) for key, value in made.items())
     commands = tuple(
-        (e["dataset"], e["model"], f"`{e['command']}`", ", ".join(c[:12] for c in e["commits"]))
+        (e["dataset"], e["model"], f"`{e['command']}`", ", ".join(c[:12] + c[40:] for c in e["commits"]))
         for e in every if e["command"]
     )  # fmt: skip
     sections += [

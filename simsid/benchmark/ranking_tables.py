@@ -144,7 +144,13 @@ def _difference(value: dict[str, Any] | None, seeds: int) -> tuple[str, str]:
     text = f"{value['difference']:+.3f} [{low:+.3f}, {high:+.3f}]"
     if value["seeds"] != seeds:
         text += f" ({value['seeds']} of {seeds} seeds)"
-    return text, "n/a" if value["p_adjusted"] is None else f"{value['p_adjusted']:.2g}"
+    return text, _p(value["p_adjusted"])
+
+
+def _p(value: float | None) -> str:
+    if value is None:
+        return "n/a"
+    return "<0.001" if value < 0.001 else f"{value:.2g}"
 
 
 def _cost(entry: Entry, name: str, digits: int) -> str:

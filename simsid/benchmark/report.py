@@ -38,7 +38,7 @@ _NOTE, _CHOSEN = "note.txt", "reference.txt"
 _REFERENCE = "simsid"
 _KEPT = "with which every report compares unless told otherwise"
 _NAMED = "which was named for this report (only a choice made before looking is a fair one)"
-_FIRST = "the first that was run, for want of simsid"
+_FIRST = "the first model that was run, as simsid is not in this table (--reference names another)"
 
 
 def make_parser() -> ArgumentParser:

@@ -48,14 +48,16 @@ def make_parser() -> ArgumentParser:
     )
     add = parser.add_argument
     add("--models", type=str, default="all",
-        help=f"names with commas between, all for: {', '.join(detector_names())}")  # fmt: skip
+        help="names with commas between, anomalib:NAME too; all stands for "
+        f"{', '.join(detector_names())}")  # fmt: skip
     add("--datasets", type=str, default=GENERATED,
         help=f"names with commas between, of: {', '.join(DATASETS)}")  # fmt: skip
     add("--data-root", type=str, default="",
         help="folders of the data sets, as zhanglab=DIR,nih=DIR")  # fmt: skip
     add("--seeds", type=int, default=3, help="trainings of each model, seeds 0, 1, …")
     add("--budget", type=Literal["quick", "paper"], default="quick",
-        help="quick: one to three minutes on a CPU core, more on films; paper: sources' sizes")  # fmt: skip
+        help="quick: under four minutes for digitanatomy on a CPU core, up to ten for some hundred films; "
+        "paper: sources' sizes")  # fmt: skip
     add("--part", type=Literal[PARTS] | None, default=None,
         help="part to measure on; default: test where there is one, else validation")  # fmt: skip
     add("--digits", type=str, default="strokes",
@@ -252,7 +254,10 @@ def _roots(options: Namespace) -> dict[str, str]:
     for part in _names(options.data_root):
         name, sign, root = part.partition("=")
         if not sign or name not in DATASETS or not root:
-            raise SimsidError(f"--data-root must be as zhanglab=DIR,nih=DIR, not '{part}'")
+            example = f"{_datasets(options)[0]}={part}"
+            raise SimsidError(
+                f"--data-root must be NAME=DIR with commas between, as {example}, not '{part}'"
+            )
         roots[name] = root
     unused = [name for name in roots if name not in _datasets(options)]
     if unused:

@@ -50,7 +50,9 @@ def draw_side_by_side(folder: Path, dataset: str, models: Sequence[str], path: P
                 _draw_maps(part[:, column], images, files[model], model)
         commit = kit_commit() or "none"
         return save(
-            figure, path, f"{dataset} · data {described['fingerprint']} · commit {commit[:12]}"
+            figure,
+            path,
+            f"{dataset} · data {described['fingerprint']} · commit {commit[:12] + commit[40:]}",
         )
 
 

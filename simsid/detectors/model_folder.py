@@ -27,7 +27,7 @@ from simsid import __version__
 from simsid.data.preprocess import Preprocessing
 from simsid.detectors.budget import Budget, check_settings
 from simsid.detectors.calibration import Calibration
-from simsid.detectors.registry import detector_class
+from simsid.detectors.registry import detector_class, is_known
 from simsid.detectors.untrusted import Entry, read_header, read_object
 from simsid.errors import ModelFolderError
 
@@ -138,8 +138,14 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Detect
             "update the kit, or train the model again"
         )
     header = read_header(folder / WEIGHTS)
+    name = str(described.get("detector"))[:80]
+    if not is_known(name):
+        raise ModelFolderError(
+            f"{folder / CONFIG} was made by '{name}', a detector that the kit does not have: name "
+            "the file that defines it with --plugin FILE.py"
+        )
     try:
-        cls = detector_class(str(described.get("detector"))[:80])
+        cls = detector_class(name)
         check_settings(described["config"])
         # Building draws initial weights, in vain, and takes no more memory than they would fill.
         with torch.random.fork_rng(devices=[]), Budget(header, cls.built_bytes):

@@ -63,6 +63,12 @@ def detector_class(name: str) -> type[Detector]:
     return _DETECTORS[name]
 
 
+def is_known(name: str) -> bool:
+    """Whether ``detector_class`` would look for it, be what offers it broken or not."""
+    known = name in _DETECTORS or name.startswith(ANOMALIB)
+    return known or bool(entry_points(group=ENTRY_POINTS, name=name))
+
+
 def load_plugin(path: str | Path) -> None:
     """Run a Python file, so that the detectors in it are registered; a second time does nothing.
 

@@ -15,7 +15,7 @@ _PACKAGES = ("torch", "numpy", "scikit-learn", "scikit-image", "scipy")
 
 @cache
 def kit_commit() -> str | None:
-    """Commit of the kit's own checkout, with '+dirty' if files differ; None if there is none.
+    """Commit of the kit's own checkout, with '+dirty' if its files differ; None if there is none.
 
     As at the first call: what this process writes afterwards does not make its code another.
     """
@@ -26,7 +26,9 @@ def kit_commit() -> str | None:
     commit = _git(root, "rev-parse", "--verify", "HEAD")
     if commit is None:
         return None
-    return commit + ("+dirty" if _git(root, "status", "--porcelain") else "")
+    return commit + (
+        "+dirty" if _git(root, "status", "--porcelain", "--untracked-files=no") else ""
+    )
 
 
 def versions() -> dict[str, str | None]:

@@ -203,7 +203,7 @@ def test_only_pictures_that_the_kit_drew_are_exported(ranked: Path, tmp_path: Pa
             "--data-seed is for generated data",
         ),
         (("--datasets", "nothing"), "unknown data set 'nothing'"),
-        (("--data-root", "zhanglab"), "zhanglab=DIR"),
+        (("--data-root", "zhanglab"), "as digitanatomy=zhanglab, not"),
         (("--seeds", "0"), "--seeds"),
         (("--false-alarm-rate", "2"), "between 0 and 1"),
         (("--datasets", "zhanglab"), "needs --data-root"),
