@@ -61,7 +61,7 @@ def run_subcommand(
         print(f"\n{program} COMMAND --help shows the options of one")
         return 0
     if name not in commands:
-        raise SimsidError(f"unknown benchmark '{name}'; choose one of: {', '.join(commands)}")
+        raise SimsidError(f"{program} has no '{name}'; choose one of: {', '.join(commands)}")
     return commands[name][0](arguments[1:])
 
 

@@ -168,7 +168,7 @@ def test_every_declared_row_changes_a_setting_that_exists(model):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nonsense"], "unknown benchmark 'nonsense'"),
+        (["nonsense"], "simsid.benchmark has no 'nonsense'"),
         (
             ["ablation", "--model", "ae", "--out", "x"],
             "no ablation rows for 'ae'; give some with --row",
