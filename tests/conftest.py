@@ -1,6 +1,20 @@
-"""``pytest --plugin FILE.py`` runs the contract suite over a detector of your own as well."""
+"""How the suite runs: one thread in each process, side by side, the page's tests one after another.
+
+``pytest --plugin FILE.py`` runs the contract suite over a detector of your own as well.
+"""
+
+import os
+from pathlib import Path
 
 import pytest
+
+# Spinning threads on shared cores cost a suite ten times its work. Set before torch is imported,
+# and inherited by the commands that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+PAGE = Path(__file__).parent / "demo"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -13,3 +27,11 @@ def pytest_configure(config: pytest.Config) -> None:
         from simsid.detectors.registry import load_plugin
 
         load_plugin(config.getoption("--plugin"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One process runs a whole file, which shares trained models, and all that shares a page."""
+    for item in items:
+        group = "page" if PAGE in item.path.parents else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
