@@ -10,12 +10,12 @@ import numpy as np
 
 from demo.components import guarded
 from demo.digits import ORDER, build
-from demo.inference import FilmResult, Inference, refusal
+from demo.inference import Answer, Inference, refusal
 from demo.pictures import png_bytes
 from demo.privacy import MAX_FILE_BYTES, MAX_FILES, UploadFolder
-from demo.words import SCORED
 from simsid.errors import ImageError
 from simsid.map_scale import overlay
+from simsid.scoring import RefusedFilm, ScoredFilm
 
 _LIMIT = {"concurrency_limit": 2, "concurrency_id": "scoring"}
 _NO_FILM = "the file is neither a film in base64 nor an upload; addresses are never fetched"
@@ -25,7 +25,7 @@ def add_endpoints(inference: Inference, uploads: UploadFolder) -> None:
     """Register ``/score``, ``/score_batch``, ``/generate`` and ``/explain``."""
     default = inference.models()[0]
 
-    def read(file: Any, model: str) -> FilmResult:
+    def read(file: Any, model: str) -> Answer:
         try:
             data = film_bytes(file, uploads)
         except ImageError as error:
@@ -104,20 +104,21 @@ def add_endpoints(inference: Inference, uploads: UploadFolder) -> None:
             inpainted_png, slots (indices), weights and slot_pngs of the remembered normal
             patterns it was rebuilt from, strongest first.
         """
-        result = read(file, model)
-        if result.status != SCORED:
-            return {"status": result.status, "message": result.message}
-        rows, cols = result.regions.shape
+        answer = read(file, model)
+        film = answer.film
+        if isinstance(film, RefusedFilm):
+            return {"status": answer.status, "message": answer.message}
+        rows, cols = film.regions.shape
         if not (0 <= row < rows and 0 <= col < cols):
             raise gr.Error(f"the grid has {rows} rows and {cols} columns", print_exception=False)
-        why = inference.explain(result.film, int(row), int(col))
+        why = inference.explain(film.image, answer.model, int(row), int(col))
         pictures = [] if why.slot_images is None else why.slot_images
         return {
-            "status": result.status,
-            "message": result.message,
-            "model": result.model,
-            "commit": result.commit,
-            "region_score": float(result.regions[row, col]),
+            "status": answer.status,
+            "message": answer.message,
+            "model": answer.model,
+            "commit": answer.commit,
+            "region_score": float(film.regions[row, col]),
             "patch_png": _base64(why.patch),
             "inpainted_png": None if why.inpainted is None else _base64(why.inpainted),
             "slots": [int(slot) for slot in why.slots],
@@ -129,14 +130,20 @@ def add_endpoints(inference: Inference, uploads: UploadFolder) -> None:
         gr.api(guarded(endpoint), api_name=endpoint.__name__, **_LIMIT)
 
 
-def _as_json(result: FilmResult, inference: Inference | None) -> dict:
-    names = ("status", "message", "model", "commit", "score", "percentile", "p_value", "verdict")
-    answer = {name: getattr(result, name) for name in (*names, "false_alarm_rate", "num_normals")}
-    answer["regions"] = None if result.regions is None else result.regions.tolist()
-    if inference is not None and result.status == SCORED:
-        film, scale = result.film, inference.scale(result.film.model)
-        answer["map_png"] = _base64(overlay(film.image, result.anomaly_map, scale))
-    return answer
+_NUMBERS = ("score", "percentile", "p_value", "verdict", "false_alarm_rate", "num_normals")
+
+
+def _as_json(answer: Answer, inference: Inference | None) -> dict[str, Any]:
+    film = answer.film
+    said: dict[str, Any] = {"status": answer.status, "message": answer.message}
+    said |= {"model": answer.model or None, "commit": answer.commit}
+    if not isinstance(film, ScoredFilm):
+        return said | dict.fromkeys((*_NUMBERS, "regions"))
+    said |= {name: getattr(film, name) for name in _NUMBERS} | {"regions": film.regions.tolist()}
+    if inference is not None:
+        picture = overlay(film.image, film.anomaly_map, inference.scale(answer.model))
+        said["map_png"] = _base64(picture)
+    return said
 
 
 def film_bytes(file: Any, uploads: UploadFolder) -> bytes:

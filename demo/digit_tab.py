@@ -18,7 +18,8 @@ from demo.histogram import histogram
 from demo.inference import Inference
 from demo.pictures import download_link, map_figure
 from demo.verdict import signature
-from demo.words import SCORED, basis, headline
+from demo.words import basis, headline
+from simsid.scoring import RefusedFilm
 from synth import KINDS
 
 _EVENT = {"concurrency_limit": 2, "concurrency_id": "scoring", "api_visibility": "private"}
@@ -100,22 +101,23 @@ class DigitTab:
     def picture(self, kind: str, difficulty: float, seed: int, *cells: str) -> str:
         """The anatomy with its map, what is wrong with it, and its score among normals."""
         anatomy = build(kind, difficulty, int(seed or 0), cells)
-        result = self.inference.score_array(anatomy.image, self.model)
+        answer = self.inference.score_array(anatomy.image, self.model)
         truth = "; ".join(anatomy.changed) or "nothing: it is a normal anatomy"
         truth = f"<p><b>What was done:</b> {truth}.</p>"
-        if result.status != SCORED:
+        film = answer.film
+        if isinstance(film, RefusedFilm):
             return (
                 '<section class="verdict refused"><h2>Not scored</h2>'
-                f"<p>{result.message}</p>{truth}</section>"
+                f"<p>{answer.message}</p>{truth}</section>"
             )
         calibration = self.inference.detector(self.model).calibration
         name = next(iter(calibration.scores))
         plot = histogram(
-            calibration.scores[name], result.score, calibration.threshold(name), result.p_value
+            calibration.scores[name], film.score, calibration.threshold(name), film.p_value
         )
-        figure = map_figure(result.film.image, result.anomaly_map, self.inference.scale(self.model))
+        figure = map_figure(film.image, film.anomaly_map, self.inference.scale(self.model))
         return (
-            f'<section class="verdict {result.verdict}" aria-live="polite">'
-            f'<h2>{headline(result)}</h2>{truth}<div class="side-by-side">{figure}'
-            f"<div>{signature(self.inference.shelf.description(self.model))}<p>{basis(result)}</p>{plot}</div></div></section>"
+            f'<section class="verdict {film.verdict}" aria-live="polite">'
+            f'<h2>{headline(film)}</h2>{truth}<div class="side-by-side">{figure}'
+            f"<div>{signature(self.inference.shelf.description(self.model))}<p>{basis(film)}</p>{plot}</div></div></section>"
         )

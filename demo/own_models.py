@@ -19,7 +19,7 @@ from simsid.detectors.model_folder import CONFIG
 from simsid.detectors.registry import ANOMALIB
 from simsid.detectors.untrusted import read_object
 from simsid.errors import ModelFolderError, SimsidError
-from simsid.scoring import score_images
+from simsid.scoring import score_film
 
 OPTION = "--model"
 _INNER = "model"  # the model folder of every run folder; it says nothing of which run
@@ -44,7 +44,7 @@ def open_folders(paths: Sequence[str]) -> dict[str, Verified]:
 def try_out(detector: Detector) -> None:
     """Score noise; raises whatever a film would meet later."""
     noise = np.random.default_rng(0).random(detector.image_size, np.float32)
-    score_images(detector.eval(), [noise])
+    score_film(detector.eval(), noise, accept_out_of_place=True)
 
 
 def _free_name(path: Path, taken: dict[str, Verified]) -> str:

@@ -10,13 +10,14 @@ import numpy as np
 from demo.batch import downloads, table_rows
 from demo.components import guarded
 from demo.digits import examples
-from demo.inference import Film, FilmResult, Inference, refusal
+from demo.inference import Answer, Inference, refusal
 from demo.pictures import map_figure, rebuilt_figure, region_at, regions_picture, why_figure
 from demo.privacy import MAX_FILES, UploadFolder
 from demo.score_layout import ScoreLayout
 from demo.verdict import of_another_model, refused_section, verdict_section
-from demo.words import FORGOTTEN, SCORED
+from demo.words import FORGOTTEN
 from simsid.errors import ImageError, SimsidError
+from simsid.scoring import RefusedFilm, ScoredFilm
 
 # Inputs come as they were sent and are checked here: Gradio's own checks would copy files about,
 # and log a traceback with the offending value.
@@ -60,13 +61,13 @@ class ScoreTab:
         own = [parts.example_group, parts.no_examples, parts.other]
         model.change(guarded(self.change_model), [model, *kept], own, **hidden)
 
-    def change_model(self, model: str, films: dict[int, Film], chosen: int) -> list:
+    def change_model(self, model: str, films: dict[int, Answer], chosen: int) -> list:
         """Examples if it was trained on digits, else why there are none; whose results stay."""
-        synthetic, film = self.inference.is_synthetic(model), (films or {}).get(chosen)
-        film = film if isinstance(film, Film) else None
+        synthetic, shown = self.inference.is_synthetic(model), (films or {}).get(chosen)
         label, other = self.inference.shelf.label, gr.update(visible=False)
-        if film is not None and film.model != model:
-            other = gr.update(value=of_another_model(label(film.model), label(model)), visible=True)
+        if shown and isinstance(shown.film, ScoredFilm) and shown.model != model:
+            said = of_another_model(label(shown.model), label(model))
+            other = gr.update(value=said, visible=True)
         return [gr.update(visible=synthetic), gr.update(visible=not synthetic), other]
 
     def score_uploads(self, files: list, model: str, progress: gr.Progress = gr.Progress()) -> list:  # noqa: B008
@@ -83,7 +84,7 @@ class ScoreTab:
         ]
         return [*self.show(results), None]
 
-    def _score_upload(self, path: str, model: str) -> FilmResult:
+    def _score_upload(self, path: str, model: str) -> Answer:
         try:
             data = self.uploads.take(path)
         except ImageError as error:
@@ -94,77 +95,79 @@ class ScoreTab:
         """Score one of the examples."""
         return self.show([self.inference.score_array(self.examples[kind], model)])
 
-    def show(self, results: list[FilmResult]) -> list:
+    def show(self, answers: list[Answer]) -> list:
         """Values for everything on the tab: the most abnormal film is shown first."""
-        scored = {n: result for n, result in enumerate(results, 1) if result.status == SCORED}
-        many = len(results) > 1
-        first = max(scored, key=lambda number: scored[number].score, default=0)
-        shown = scored.get(first, results[0])
-        rows = table_rows(results) if many else None
-        links = downloads(results, self.inference) if many else ""
-        # Of a film that got no score, the reason is kept.
-        films = {number: result.film or result.message for number, result in enumerate(results, 1)}
+        kept = dict(enumerate(answers, 1))
+        scores = {n: a.film.score for n, a in kept.items() if isinstance(a.film, ScoredFilm)}
+        many = len(answers) > 1
+        first = max(scores, key=scores.__getitem__, default=0)
+        rows = table_rows(answers) if many else None
+        links = downloads(answers, self.inference) if many else ""
         batch = [gr.update(visible=many), rows, links]
-        which = _which(first or 1, len(results))
-        return [*self.view(shown, which), *batch, films, first, gr.update(visible=False)]
+        which = _which(first or 1, len(answers))
+        view = self.view(kept[first or 1], which)
+        return [*view, *batch, kept, first, gr.update(visible=False)]
 
-    def view(self, result: FilmResult, which: str = "") -> list:
+    def view(self, answer: Answer, which: str = "") -> list:
         """Values for the view of one film; ``which`` of many it is."""
-        label = result.model and self.inference.shelf.description(result.model)
-        if result.status != SCORED:
+        film = answer.film
+        label = self.inference.shelf.description(answer.model) if answer.model else None
+        if isinstance(film, RefusedFilm):
             nothing = [gr.update(visible=False), "", None, gr.update(choices=[], value=None)]
-            return [refused_section(result, label, which), *nothing]
-        film, calibration = result.film, self.inference.detector(result.film.model).calibration
-        order = sorted(np.ndindex(result.regions.shape), key=lambda at: -result.regions[at])
+            return [refused_section(answer.message, label, which), *nothing]
+        calibration = self.inference.detector(answer.model).calibration
+        order = sorted(np.ndindex(film.regions.shape), key=lambda at: -film.regions[at])
         choices = [
-            (f"row {row + 1}, column {col + 1}: {result.regions[row, col]:.1f}", f"{row},{col}")
+            (f"row {row + 1}, column {col + 1}: {film.regions[row, col]:.1f}", f"{row},{col}")
             for row, col in order
         ]
-        figure = map_figure(film.image, result.anomaly_map, self.inference.scale(film.model))
+        figure = map_figure(film.image, film.anomaly_map, self.inference.scale(answer.model))
         rebuilt = ""
-        if result.reconstruction is not None:
-            rebuilt = rebuilt_figure(film.image, result.reconstruction)
+        if film.reconstruction is not None:
+            rebuilt = rebuilt_figure(film.image, film.reconstruction)
         return [
-            verdict_section(result, label, calibration, which),
+            verdict_section(film, answer.message, label or "", calibration, which),
             gr.update(visible=True),
             figure,
             rebuilt,
             gr.update(choices=choices, value=choices[0][1]),
         ]
 
-    def choose(self, films: dict[int, Film | str], event: gr.SelectData) -> list:
+    def choose(self, films: dict[int, Answer], event: gr.SelectData) -> list:
         """Show the film of a row of the table, or why it got no score."""
         number = int(float(event.row_value[0]))
-        kept, which = (films or {}).get(number), _which(number, len(films or {}))
-        if isinstance(kept, str):
-            return [*self.view(FilmResult("refused", kept), which), number]
-        return [*self.view(self.inference.score_film(_kept(films, number)), which), number]
+        return [*self.view(_kept(films, number), _which(number, len(films))), number]
 
-    def point_at(self, films: dict[int, Film], chosen: int, event: gr.SelectData) -> str:
+    def point_at(self, films: dict[int, Answer], chosen: int, event: gr.SelectData) -> str:
         """The region under a click."""
-        film = _kept(films, chosen)
-        grid = self.inference.detector(film.model).grid_size
-        row, col = region_at(tuple(event.index), film.pixels.shape, grid)
+        film = _scored(films, chosen)
+        row, col = region_at(tuple(event.index), film.image.shape, film.regions.shape)
         return f"{row},{col}"
 
-    def reason(self, films: dict[int, Film], chosen: int, region: str | None) -> tuple:
+    def reason(self, films: dict[int, Answer], chosen: int, region: str | None) -> tuple:
         """The grid with the chosen region framed, and why it scored as it did."""
         if not region or not films:
             return None, ""
-        film = _kept(films, chosen)
+        film = _scored(films, chosen)
         row, col = (int(part) for part in region.split(","))
-        regions = self.inference.score_film(film).regions
-        picture = regions_picture(film.image, regions, (row, col))
+        picture = regions_picture(film.image, film.regions, (row, col))
         try:
-            why = self.inference.explain(film, row, col)
+            why = self.inference.explain(film.image, films[chosen].model, row, col)
         except SimsidError as error:
             return picture, f"<p>{error}</p>"
-        return picture, why_figure(why, row, col, float(regions[row, col]))
+        return picture, why_figure(why, row, col, float(film.regions[row, col]))
 
 
-def _kept(films: dict[int, Film | str], number: int) -> Film:
-    film = (films or {}).get(number)
-    if not isinstance(film, Film):
+def _kept(films: dict[int, Answer], number: int) -> Answer:
+    answer = (films or {}).get(number)
+    if answer is None:
+        raise gr.Error(FORGOTTEN, print_exception=False)
+    return answer
+
+
+def _scored(films: dict[int, Answer], number: int) -> ScoredFilm:
+    film = _kept(films, number).film
+    if not isinstance(film, ScoredFilm):
         raise gr.Error(FORGOTTEN, print_exception=False)
     return film
 

@@ -5,36 +5,37 @@ from __future__ import annotations
 from html import escape
 
 from demo.histogram import histogram
-from demo.inference import FilmResult
 from demo.words import basis, headline
 from simsid.detectors.calibration import Calibration
+from simsid.scoring import ScoredFilm
 
 
 def verdict_section(
-    result: FilmResult, label: str, calibration: Calibration, which: str = ""
+    film: ScoredFilm, message: str, label: str, calibration: Calibration, which: str = ""
 ) -> str:
     """A scored film among the normals of its model, which ``label`` names.
 
     Args:
+        message: notes on the film and its file; may be empty.
         which: of many films this is.
     """
     name = next(iter(calibration.scores))
     plot = histogram(
-        calibration.scores[name], result.score, calibration.threshold(name), result.p_value
+        calibration.scores[name], film.score, calibration.threshold(name), film.p_value
     )
-    note = f'<p class="note">Note: {result.message}.</p>' if result.message else ""
+    note = f'<p class="note">Note: {message}.</p>' if message else ""
     return (
-        f'<section class="verdict {result.verdict}" aria-live="polite"><h2>{which}{headline(result)}</h2>'
-        f"{signature(label)}<p>{basis(result)}</p>{note}{plot}</section>"
+        f'<section class="verdict {film.verdict}" aria-live="polite"><h2>{which}{headline(film)}</h2>'
+        f"{signature(label)}<p>{basis(film)}</p>{note}{plot}</section>"
     )
 
 
-def refused_section(result: FilmResult, label: str | None, which: str = "") -> str:
+def refused_section(message: str, label: str | None, which: str = "") -> str:
     """Why a film has no score; no model is named where none has seen it."""
     return (
         '<section class="verdict refused" role="alert"><h2>'
         f"{which}Not scored</h2>"
-        f"<p>{result.message}</p>{signature(label) if label else ''}</section>"
+        f"<p>{message}</p>{signature(label) if label else ''}</section>"
     )
 
 

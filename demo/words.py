@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from simsid.scoring import ABNORMAL, NORMAL
-
-if TYPE_CHECKING:
-    from demo.inference import FilmResult
+from simsid.scoring import ABNORMAL, NORMAL, ScoredFilm
 
 SCORED = "ok"
 NOTICE = (
@@ -55,27 +50,27 @@ def note_in_words(code: str) -> str:
     return _WARNINGS.get(code, code)
 
 
-def headline(result: FilmResult) -> str:
+def headline(film: ScoredFilm) -> str:
     """The verdict in two or three words."""
-    if result.verdict == ABNORMAL:
+    if film.verdict == ABNORMAL:
         return "Unusual"
-    return "Nothing unusual found" if result.verdict == NORMAL else "No verdict"
+    return "Nothing unusual found" if film.verdict == NORMAL else "No verdict"
 
 
-def basis(result: FilmResult) -> str:
+def basis(film: ScoredFilm) -> str:
     """What the verdict stands on: rank among normals, p-value and the stated rate."""
-    rate, n = f"{100 * result.false_alarm_rate:.3g} %", result.num_normals
+    rate, n = f"{100 * film.false_alarm_rate:.3g} %", film.num_normals
     rank = (
-        f"The score of {result.score:.2f} is higher than that of {result.percentile:.1f} % of "
-        f"{n} normal films that training never saw (p = {result.p_value:.3f}, smallest possible "
+        f"The score of {film.score:.2f} is higher than that of {film.percentile:.1f} % of "
+        f"{n} normal films that training never saw (p = {film.p_value:.3f}, smallest possible "
         f"{1 / (n + 1):.3f})."
     )
-    if result.film is not None and result.film.doubtful:
+    if film.doubtful:
         return (
             f"{rank} But this film does not look like those that the model was trained on, so "
             "these numbers say little, and there is no verdict. Is it the right model?"
         )
-    if result.verdict not in (ABNORMAL, NORMAL):
+    if film.verdict not in (ABNORMAL, NORMAL):
         return f"{rank} {n} normals are too few for a verdict at a false-alarm rate of {rate}."
     return (
         f"{rank} The threshold is set so that {rate} of normal films are called unusual by "

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -56,24 +55,3 @@ class Prediction:
             else:
                 joined[name] = None if values[0] is None else np.concatenate(values)
         return Prediction(**joined)
-
-
-@runtime_checkable
-class AnomalyDetector(Protocol):
-    """The contract of every detector: hyper-parameters in the constructor, data in ``fit``.
-
-    ``save`` then ``load`` then ``predict`` gives bit-equal results on the same machine.
-    """
-
-    name: str
-    image_size: tuple[int, int]
-    grid_size: tuple[int, int]
-    score_names: tuple[str, ...]
-
-    def fit(
-        self, images: np.ndarray, calibration: np.ndarray | None = None, **options: object
-    ) -> object: ...
-
-    def predict(self, images: np.ndarray, score: str | None = None) -> Prediction: ...
-
-    def save(self, folder: object) -> None: ...

@@ -19,15 +19,16 @@ from simsid.cli import command_parser, parse, run_command
 from simsid.data.decode.worker import read_untrusted
 from simsid.data.find import common_folder, find_images
 from simsid.detectors import Detector, load_model
-from simsid.detectors.placement import REFUSE, Finding
+from simsid.detectors.placement import Finding
 from simsid.errors import ImageError, SimsidError
 from simsid.evaluate import pick_device
 from simsid.files import atomic_text
 from simsid.map_scale import MapScale, map_scale, overlay
-from simsid.scoring import UNDECIDED, check_placement, prepare_image, verdicts
+from simsid.scoring import UNDECIDED, RefusedFilm, ScoredFilm, score_films
 
 COLUMNS = ("file", "score", "percentile", "p_value", "verdict", "status", "message")
 SCORED = "ok"
+ACCEPT = "--accept-out-of-place"
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def make_parser() -> ArgumentParser:
     add("--map-arrays", action="store_true", help="also write each map as a float32 .npy")
     add("--score", type=str | None, default=None, help="another of the model's scores")
     add(
-        "--accept-out-of-place",
+        ACCEPT,
         action="store_true",
         help="score images that do not look like the training images, with a warning",
     )
@@ -124,64 +125,45 @@ def score_files(
     with tqdm(total=len(files), unit="image", desc="scoring", disable=None, leave=False) as bar:
         for start in range(0, len(files), batch_size):
             batch = files[start : start + batch_size]
-            rows: dict[Path, dict[str, object]] = {}
-            images: dict[Path, np.ndarray] = {}
+            results: dict[Path, ScoredFilm | RefusedFilm] = {}
+            films: dict[Path, np.ndarray] = {}
             for file in batch:
                 try:
-                    images[file] = prepare_image(detector, read_untrusted(file).pixels)
+                    films[file] = read_untrusted(file).pixels
                 except ImageError as error:
-                    rows[file] = _failure(file, error)
-            warnings = _set_aside(detector, images, rows, accept_out_of_place)
-            if images:
-                prediction = detector.predict(np.stack(list(images.values())), score)
-                doubtful = [bool(warnings[file]) for file in images]
-                words = verdicts(detector, prediction, score, doubtful)
-                for index, (file, image) in enumerate(images.items()):
-                    rows[file] = {
-                        "file": file.as_posix(),
-                        "score": float(prediction.score[index]),
-                        "percentile": float(prediction.percentile[index]),
-                        "p_value": float(prediction.p_value[index]),
-                        "verdict": words[index],
-                        "status": SCORED,
-                        "message": warnings[file],
-                    }
-                    if maps is not None:
-                        maps.write(file, image, prediction.anomaly_map[index, 0], scale)
+                    results[file] = RefusedFilm.because(error)
+            scored = score_films(
+                detector, list(films.values()), score, accept_out_of_place, batch_size
+            )
+            results |= dict(zip(films, scored, strict=True))
+            for file in batch:
+                result = results[file]
+                if maps is not None and isinstance(result, ScoredFilm):
+                    maps.write(file, result.image, result.anomaly_map, scale)
             bar.update(len(batch))
-            yield from (rows[file] for file in batch)
+            yield from (_row(file, results[file]) for file in batch)
 
 
-def _set_aside(
-    detector: Detector,
-    images: dict[Path, np.ndarray],
-    rows: dict[Path, dict[str, object]],
-    accept: bool,
-) -> dict[Path, str]:
-    """Move images that are out of place and refused from ``images`` to ``rows``; warn of others."""
-    if not images:
-        return {}
-    warnings: dict[Path, str] = {}
-    placement = check_placement(detector, np.stack(list(images.values())))
-    for file, findings in zip(list(images), placement, strict=True):
-        refusal = next((finding for finding in findings if finding.severity == REFUSE), None)
-        if refusal is not None and not accept:
-            rows[file] = _failure(file, ImageError(refusal.code, _in_words(refusal)))
-            del images[file]
-        else:
-            warnings[file] = "; ".join(map(_in_words, findings))
-    return warnings
+def _row(file: Path, result: ScoredFilm | RefusedFilm) -> dict[str, object]:
+    """What the table says of a film."""
+    row: dict[str, object] = dict.fromkeys(COLUMNS, "") | {"file": file.as_posix()}
+    if isinstance(result, RefusedFilm):
+        message = result.message
+        if result.out_of_place:
+            message = f"{_out_of_place(result)}, or score it all the same with {ACCEPT}"
+        return row | {"status": result.code, "message": message}
+    return row | {
+        "score": result.score,
+        "percentile": result.percentile,
+        "p_value": result.p_value,
+        "verdict": result.verdict,
+        "status": SCORED,
+        "message": "; ".join(map(_out_of_place, result.findings)),
+    }
 
 
-def _in_words(finding: Finding) -> str:
-    remedy = ", or score it all the same with --accept-out-of-place"
-    ending = remedy if finding.severity == REFUSE else ""
-    return f"out of place ({finding.code}): {finding.message}{ending}"
-
-
-def _failure(file: Path, error: ImageError) -> dict[str, object]:
-    empty = dict.fromkeys(COLUMNS, "")
-    return empty | {"file": file.as_posix(), "status": error.code, "message": str(error)}
+def _out_of_place(found: RefusedFilm | Finding) -> str:
+    return f"out of place ({found.code}): {found.message}"
 
 
 def _summary(detector: Detector, out: Path, total: int, failed: int) -> str:

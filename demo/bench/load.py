@@ -22,7 +22,7 @@ from demo.bench.own_page import OwnPage
 from demo.pictures import png_bytes
 from simsid.cli import command_parser, parse
 from simsid.errors import SimsidError
-from simsid.scoring import score_images
+from simsid.scoring import ScoredFilm, score_film
 
 TOLERANCE = 1e-6
 TARGET = 1.3  # p95 in units of what N solo requests take one after the other
@@ -62,7 +62,8 @@ def main(arguments: list[str] | None = None) -> int:
         raise SimsidError("--clients and --images must be at least 1")
     images = digit_images(options.images)
     detector = hub.load(DIGITS)
-    expected = [float(score_images(detector, [image]).score[0]) for image in images]
+    films = (score_film(detector, image) for image in images)
+    expected = [film.score if isinstance(film, ScoredFilm) else float("nan") for film in films]
     own = nullcontext() if options.url else OwnPage()
     with own as page, tempfile.TemporaryDirectory() as folder:
         url = options.url or page.url

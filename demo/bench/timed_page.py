@@ -19,7 +19,7 @@ ANSWER = "words, tables, JSON"  # whatever of an answer no part below takes
 PARTS = (
     ("demo.privacy", "UploadFolder.take", "read and delete upload"),
     ("simsid.data.decode.worker", "DecodingWorker.decode", "decode in worker"),
-    ("demo.inference", "prepare_image", "prepare"),
+    ("simsid.scoring.film", "prepare_image", "prepare"),
     ("demo.inference", "check_placement", "placement check"),
     ("simsid.detectors.base", "Detector.predict", "predict"),
     ("demo.pictures", "overlay", "colour the map"),

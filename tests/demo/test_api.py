@@ -16,7 +16,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian, generate_uid
 
 import hub
-from simsid.scoring import score_images
+from simsid.scoring import score_film
 from tests.demo.conftest import ROOT, Page, png
 
 gradio_client = pytest.importorskip("gradio_client")
@@ -58,7 +58,7 @@ def test_score_equals_python(client, digits: dict, tmp_path: Path) -> None:
     for kind, image in digits.items():
         answer = client.predict(as_file(tmp_path, f"{kind}.png", png(image)), api_name="/score")
         assert answer["status"] == "ok"
-        assert abs(answer["score"] - score_images(detector, [image]).score[0]) < 1e-6
+        assert abs(answer["score"] - score_film(detector, image).score) < 1e-6
         with Image.open(io.BytesIO(base64.b64decode(answer["map_png"]))) as picture:
             assert picture.size == (96, 96)
 

@@ -15,7 +15,7 @@ from demo.pictures import map_figure, region_at, regions_picture
 from demo.words import basis, headline
 from simsid.detectors.placement import WARN, Finding
 from simsid.errors import ModelFolderError
-from simsid.scoring import score_images
+from simsid.scoring import RefusedFilm, score_film
 from tests.demo.conftest import png
 
 MODEL = "bundled:digitanatomy"
@@ -31,17 +31,17 @@ def inference() -> Iterator[Inference]:
 def test_the_page_scores_as_python_does(inference: Inference, digits: dict) -> None:
     detector = hub.load(MODEL)
     for kind, image in digits.items():
-        result = inference.score_bytes(png(image), MODEL)
-        expected = score_images(detector, [image])
-        assert result.status == "ok", kind
-        assert abs(result.score - expected.score[0]) < 1e-6
-        assert result.p_value == expected.p_value[0]
-        np.testing.assert_allclose(result.anomaly_map, expected.anomaly_map[0, 0], atol=1e-5)
+        answer = inference.score_bytes(png(image), MODEL)
+        film, expected = answer.film, score_film(detector, image)
+        assert answer.status == "ok", kind
+        assert abs(film.score - expected.score) < 1e-6
+        assert film.p_value == expected.p_value
+        np.testing.assert_allclose(film.anomaly_map, expected.anomaly_map, atol=1e-5)
 
 
 def test_verdicts_come_with_the_rate_they_stand_on(inference: Inference, digits: dict) -> None:
-    normal = inference.score_array(digits["normal"], MODEL)
-    novel = inference.score_array(digits["novel"], MODEL)
+    normal = inference.score_array(digits["normal"], MODEL).film
+    novel = inference.score_array(digits["novel"], MODEL).film
     assert (normal.verdict, novel.verdict) == ("normal", "abnormal")
     assert headline(novel) == "Unusual"
     assert "5 % of normal films" in basis(novel) and "200 normal films" in basis(novel)
@@ -57,14 +57,14 @@ def test_a_refused_file_has_reason_and_remedy_and_no_score(inference: Inference)
     for code, content in files.items():
         result = inference.score_bytes(content, MODEL)
         assert result.status == code
-        assert result.score is None and result.film is None
+        assert isinstance(result.film, RefusedFilm)
         assert "the file" in result.message and result.message.endswith(".")
 
 
 def test_sixteen_bit_films_keep_their_depth(inference: Inference, digits: dict) -> None:
     deep = digits["novel"].astype(np.uint16) * 257
-    shallow = inference.score_bytes(png(digits["novel"]), MODEL)
-    assert inference.score_bytes(png(deep), MODEL).score == shallow.score
+    shallow = inference.score_bytes(png(digits["novel"]), MODEL).film
+    assert inference.score_bytes(png(deep), MODEL).film.score == shallow.score
 
 
 def test_only_the_models_of_the_page_can_be_named(inference: Inference) -> None:
@@ -75,21 +75,21 @@ def test_only_the_models_of_the_page_can_be_named(inference: Inference) -> None:
 
 def test_a_region_is_explained_by_remembered_normals(inference: Inference, digits: dict) -> None:
     film = inference.score_array(digits["novel"], MODEL).film
-    why = inference.explain(film, 1, 2)
+    why = inference.explain(film.image, MODEL, 1, 2)
     assert why.patch.shape == (32, 32) and len(why.slot_images) == len(why.weights) > 0
 
 
 def test_every_pixel_belongs_to_the_region_it_shows(inference: Inference, digits: dict) -> None:
-    result = inference.score_array(digits["normal"], MODEL)
-    height, width = regions_picture(result.film.image, result.regions).shape[:2]
+    film = inference.score_array(digits["normal"], MODEL).film
+    height, width = regions_picture(film.image, film.regions).shape[:2]
     assert region_at((0, 0), (96, 96), (3, 3)) == (0, 0)
     assert region_at((width - 1, 0), (96, 96), (3, 3)) == (0, 2)
     assert region_at((width // 2, height - 1), (96, 96), (3, 3)) == (2, 1)
 
 
 def test_pictures_say_in_words_what_they_show(inference: Inference, digits: dict) -> None:
-    result = inference.score_array(digits["novel"], MODEL)
-    figure = map_figure(result.film.image, result.anomaly_map, inference.scale(MODEL))
+    film = inference.score_array(digits["novel"], MODEL).film
+    figure = map_figure(film.image, film.anomaly_map, inference.scale(MODEL))
     assert figure.count("<img") == figure.count("alt=") == 2 and "aria-label" in figure
     scores = inference.detector(MODEL).calibration.scores["fused"]
     drawn = histogram(scores, 1e9, 6.8, 0.005)
@@ -110,11 +110,12 @@ def test_a_film_of_another_kind_gets_no_verdict(
     inference: Inference, digits: dict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     doubt = Finding("not_like_training", WARN, "it looks like something else")
-    monkeypatch.setattr("demo.inference.check_placement", lambda *_: [[doubt]])
-    result = inference.score_bytes(png(digits["novel"]), MODEL)
-    assert result.status == "ok" and result.p_value < 0.05
-    assert result.verdict == "undecided" and headline(result) == "No verdict"
-    assert "does not look like" in basis(result) and "something else" in result.message
+    monkeypatch.setattr("simsid.scoring.film.check_placement", lambda *_: [[doubt]])
+    answer = inference.score_bytes(png(digits["novel"]), MODEL)
+    film = answer.film
+    assert answer.status == "ok" and film.p_value < 0.05
+    assert film.verdict == "undecided" and headline(film) == "No verdict"
+    assert "does not look like" in basis(film) and "something else" in answer.message
 
 
 def test_the_models_say_what_they_are_for(inference: Inference) -> None:

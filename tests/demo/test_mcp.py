@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 import hub
-from simsid.scoring import score_images
+from simsid.scoring import score_film
 from tests.demo.conftest import Page, png, start_page, stop_page
 from tests.demo.probes import JSON, ask, tells_nothing
 from tests.demo.test_api import NAME, dicom
@@ -91,7 +91,7 @@ def test_the_tools_are_the_endpoints_with_their_descriptions(page: Page) -> None
 
 
 def test_a_film_in_base64_is_scored_as_python_scores_it(page: Page, digits: dict) -> None:
-    expected = score_images(hub.load(MODEL), [digits["novel"]]).score[0]
+    expected = score_film(hub.load(MODEL), digits["novel"]).score
     text = in_base64(png(digits["novel"]))
     for film in (text, f"data:image/png;base64,{text}"):
         answer = answer_of(page, "score", file=film)

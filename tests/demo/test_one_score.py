@@ -13,7 +13,7 @@ from PIL import Image
 import hub
 from simsid import score
 from simsid.data.images import read_image
-from simsid.scoring import score_images
+from simsid.scoring import score_film
 from tests.demo.conftest import Page
 from tests.demo.test_browser import choose_model, drop
 from tests.demo.test_mcp import answer_of
@@ -49,7 +49,7 @@ def written(folder: Path, images: dict[str, np.ndarray]) -> list[Path]:
 
 def by_python(files: list[Path], model: str) -> list[float]:
     detector = hub.load(model)
-    return [float(score_images(detector, [read_image(file)]).score[0]) for file in files]
+    return [float(score_film(detector, read_image(file)).score) for file in files]
 
 
 def by_command_line(files: list[Path], model: str) -> list[float]:

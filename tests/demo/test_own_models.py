@@ -19,7 +19,7 @@ from demo.own_models import open_folders
 from demo.shelf import ModelShelf
 from simsid.detectors import Detector, detector_class, registry
 from simsid.errors import SimsidError
-from simsid.scoring import score_images
+from simsid.scoring import score_film
 from synth import DigitAnatomy
 from tests.demo.conftest import ROOT, Page, png, start_page, stop_page
 from tests.demo.test_shelf import BUNDLED, digit_model, settled
@@ -132,10 +132,10 @@ def test_a_folder_is_checked_as_a_download_is(tmp_path: Path) -> None:
 
 
 def test_a_model_that_cannot_score_is_told(tmp_path: Path, monkeypatch) -> None:
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise RuntimeError("no such layer")
 
-    monkeypatch.setattr("demo.own_models.score_images", broken)
+    monkeypatch.setattr("demo.own_models.score_film", broken)
     told = refused(copy_of_digits(tmp_path / "digits"))
     assert "cannot score a film: RuntimeError: no such layer" in told
 
@@ -166,9 +166,9 @@ def test_a_plugins_model_is_scored_by_the_page(own_page: Page, mine, digits, tmp
     film = gradio_client.handle_file(str(tmp_path / "film.png"))
     answer = client.predict(film, api_name="/score")
     assert (answer["status"], answer["model"], answer["commit"]) == ("ok", "mine-0", None)
-    assert abs(answer["score"] - score_images(mine[1], [digits["novel"]]).score[0]) < 1e-6
+    assert abs(answer["score"] - score_film(mine[1], digits["novel"]).score) < 1e-6
     answer = client.predict(film, "digits", api_name="/score")
-    expected = score_images(hub.load(BUNDLED[0]), [digits["novel"]]).score[0]
+    expected = score_film(hub.load(BUNDLED[0]), digits["novel"]).score
     assert answer["model"] == "digits" and abs(answer["score"] - expected) < 1e-6
     with pytest.raises(Exception, match="no such model here; there are: mine-0, digits, "):
         client.predict(film, str(mine[0]), api_name="/score")

@@ -19,7 +19,7 @@ from demo.model_picker import ModelPicker
 from demo.shelf import ModelShelf
 from hub.errors import CORRUPT, GATED, NO_NETWORK, HubError
 from simsid.errors import ModelFolderError, SimsidError
-from simsid.scoring import score_images
+from simsid.scoring import score_film
 from tests.demo.conftest import ROOT, png
 
 COMMIT = "abcdef1" + "0" * 33
@@ -210,9 +210,9 @@ def test_a_model_of_the_hub_arrives_on_an_open_page(hub_page, digits: dict, tmp_
     assert client.predict(film, api_name="/score")["model"] == BUNDLED[0]
     server.pace = 0.0
     answer = when_it_is_there(client, film)
-    expected = score_images(hub.load(BUNDLED[0]), [digits["novel"]])
+    expected = score_film(hub.load(BUNDLED[0]), digits["novel"])
     assert (answer["model"], answer["commit"]) == ("me/digits", commit)
-    assert abs(answer["score"] - expected.score[0]) < 1e-6
+    assert abs(answer["score"] - expected.score) < 1e-6
     why = client.predict(film, 0, 0, "me/digits", api_name="/explain")
     assert (why["model"], why["commit"]) == ("me/digits", commit)
 

@@ -23,7 +23,7 @@ import torch
 
 from demo import accelerator
 from demo.doors import Doorkeeper, open_doors
-from demo.inference import Film, Inference
+from demo.inference import Inference
 from hub.space_files import ROOT, collect
 from simsid.errors import SimsidError
 from tests.demo.conftest import free_port
@@ -99,15 +99,17 @@ def test_films_are_scored_in_the_fork_that_has_the_gpu_and_scores_agree(
     try:
         assert spaces.durations == [15, 15]
         for kind in ("normal", "novel"):
-            film = Film("bundled:digitanatomy", digits[kind])
-            there, here = served(inference.score_film, film), inference.score_film(film)
+            film = (digits[kind], "bundled:digitanatomy")
+            there = served(inference.score_array, *film).film
+            here = inference.score_array(*film).film
             assert there.score == pytest.approx(here.score, abs=1e-5)
             assert there.p_value == here.p_value
             assert there.verdict == here.verdict
             # One thread there, several here: sums are rounded in another order.
             np.testing.assert_allclose(there.anomaly_map, here.anomaly_map, atol=1e-5)
-        why = served(inference.explain, film, 0, 1)
-        np.testing.assert_array_equal(why.slots, inference.explain(film, 0, 1).slots)
+        where = (there.image, "bundled:digitanatomy", 0, 1)
+        why = served(inference.explain, *where)
+        np.testing.assert_array_equal(why.slots, inference.explain(*where).slots)
         assert spaces.calls == 3
     finally:
         inference.close()
@@ -119,8 +121,8 @@ def test_where_no_gpu_is_lent_the_cpu_answers(
     spaces.refusal = RuntimeError("quota exceeded")
     inference = Inference()
     try:
-        result = served(inference.score_film, Film("bundled:digitanatomy", digits["novel"]))
-        assert result.verdict == "abnormal" and spaces.calls == 1
+        film = (digits["novel"], "bundled:digitanatomy")
+        assert served(inference.score_array, *film).film.verdict == "abnormal" and spaces.calls == 1
     finally:
         inference.close()
 

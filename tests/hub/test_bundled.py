@@ -7,7 +7,7 @@ import hub
 from simsid.data.load import load_data
 from simsid.data.sets.digitanatomy import make_digitanatomy
 from simsid.errors import ModelFolderError
-from simsid.scoring import check_placement
+from simsid.scoring.film import check_placement
 
 FILMS = Path(__file__).parents[3] / "shared" / "data" / "cxr" / "zhanglab"
 

@@ -12,7 +12,7 @@ from simsid.cli import run_command
 from simsid.data import images
 from simsid.detectors import load_model
 from simsid.detectors.calibration import Calibration
-from simsid.scoring import score_images, verdicts
+from simsid.scoring import score_films
 from tests.simsid.data.make_files import dicom, npy, picture
 from tests.simsid.helpers import make_data, make_detector
 
@@ -58,8 +58,8 @@ def test_a_folder_is_scored_with_all_that_lies_below(model, films, tmp_path):
 def test_command_line_and_python_give_the_same_scores(data, model, films, tmp_path):
     run(films / "spot", "--model", model, "--out", tmp_path / "s.csv")
     images = data.test.images[data.test.kinds == "spot"][:FEW]
-    prediction = score_images(load_model(model), images)
-    assert [float(row["score"]) for row in rows_of(tmp_path / "s.csv")] == prediction.score.tolist()
+    expected = [film.score for film in score_films(load_model(model), images)]
+    assert [float(row["score"]) for row in rows_of(tmp_path / "s.csv")] == expected
 
 
 def test_a_bad_file_gets_its_row_and_the_rest_go_on(model, films, tmp_path):
@@ -140,7 +140,7 @@ def test_bad_usage_is_told_in_one_line_before_scoring(
     arguments, words, model, films, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(score, "prepare_image", lambda *a: pytest.fail("scored"))
+    monkeypatch.setattr(score, "read_untrusted", lambda *a: pytest.fail("scored"))
     assert run(*arguments) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ")
@@ -156,7 +156,7 @@ def test_an_interrupted_run_leaves_the_old_table(model, films, tmp_path, monkeyp
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(score, "prepare_image", stop)
+    monkeypatch.setattr(score, "read_untrusted", stop)
     assert run(films, "--model", model, "--out", out) == 130
     assert out.read_text() == "old"
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".s.csv")]
@@ -164,11 +164,12 @@ def test_an_interrupted_run_leaves_the_old_table(model, films, tmp_path, monkeyp
 
 def test_images_of_any_size_are_brought_to_the_model_s(detector):
     large = make_data(size=80).test.images[:3]
-    assert len(score_images(detector, [*large, large[0][:50]])) == 4
+    films = score_films(detector, [*large, large[0][:50]])
+    assert [film.image.shape for film in films] == [detector.image_size] * 4
 
 
 def test_too_few_calibration_normals_give_undecided(data, detector):
     few = {name: values[:4] for name, values in detector.calibration.scores.items()}
     detector.calibration = Calibration(few, 0.05)
-    prediction = score_images(detector, data.test.images[:2])
-    assert verdicts(detector, prediction) == ["undecided"] * 2
+    films = score_films(detector, data.test.images[:2])
+    assert [film.verdict for film in films] == ["undecided"] * 2

@@ -8,7 +8,7 @@ import pytest
 import hub
 from simsid.data.images import read_image
 from simsid.data.sets.digitanatomy import make_digitanatomy
-from simsid.scoring import score_images
+from simsid.scoring import score_films
 from synth import AnatomyConfig
 from tests.simsid.data.make_files import (
     DATA,
@@ -63,7 +63,7 @@ def encodings(film8: np.ndarray, film16: np.ndarray) -> dict[str, bytes]:
 
 def check_scores(model, files: dict[str, bytes]) -> None:
     names = list(files)
-    scores = score_images(model, [read_image(files[name]) for name in names]).score
+    scores = np.array([f.score for f in score_films(model, [read_image(files[n]) for n in names])])
     apart = np.abs(scores - scores[names.index("png 16")]) / np.maximum(1, np.abs(scores))
     worst = int(apart.argmax())
     assert apart[worst] < TOLERANCE, (names[worst], scores[worst])

@@ -15,7 +15,7 @@ from simsid.cli import run_command
 from simsid.data.sets.digitanatomy import make_digitanatomy
 from simsid.detectors import load_model
 from simsid.detectors.placement import PlacementCheck
-from simsid.scoring import check_placement
+from simsid.scoring.film import check_placement
 from synth import AnatomyConfig
 from tests.simsid.helpers import make_data, make_detector
 

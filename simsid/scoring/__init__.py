@@ -1,0 +1,15 @@
+"""The one scoring path: command line, Python, HTTP, MCP and page score through ``score_film``."""
+
+from simsid.scoring.film import RefusedFilm, ScoredFilm, score_film, score_films
+from simsid.scoring.verdicts import ABNORMAL, NORMAL, UNDECIDED, verdict_of
+
+__all__ = [
+    "ABNORMAL",
+    "NORMAL",
+    "UNDECIDED",
+    "RefusedFilm",
+    "ScoredFilm",
+    "score_film",
+    "score_films",
+    "verdict_of",
+]

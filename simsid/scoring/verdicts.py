@@ -1,0 +1,24 @@
+"""The word that a score gets among calibration normals."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from simsid.detectors.calibration import Calibration
+
+NORMAL, ABNORMAL, UNDECIDED = "normal", "abnormal", "undecided"
+
+
+def verdict_of(calibration: Calibration, name: str, score: float, doubtful: bool = False) -> str:
+    """'normal' or 'abnormal' at the calibration's false-alarm rate.
+
+    'undecided' where too few calibration normals support that rate, and for a doubtful film: the
+    rate was never measured on images of another kind.
+
+    Args:
+        name: of the score.
+        doubtful: whether the placement check found something.
+    """
+    if doubtful or not np.isfinite(calibration.threshold(name)):
+        return UNDECIDED
+    return ABNORMAL if calibration.is_abnormal(name, np.array([score]))[0] else NORMAL

@@ -1,0 +1,79 @@
+"""One way from pixels to a verdict, and no door beside it."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import hub
+from simsid.detectors import Detector
+from simsid.scoring import RefusedFilm, ScoredFilm, score_film, score_films
+from synth import DigitAnatomy
+
+ROOT = Path(__file__).parents[2]
+DOORS = [ROOT / "app.py", ROOT / "simsid" / "score.py", *(ROOT / "demo").rglob("*.py")]
+DOORS += (ROOT / "hub").rglob("*.py")
+
+
+@pytest.fixture(scope="module")
+def digits() -> Detector:
+    return hub.load("bundled:digitanatomy")
+
+
+@pytest.fixture(scope="module")
+def novel() -> np.ndarray:
+    return DigitAnatomy().sample("test", "novel", 1).image
+
+
+@pytest.mark.parametrize("door", DOORS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_no_door_predicts_by_itself(door: Path) -> None:
+    for node in ast.walk(ast.parse(door.read_text(encoding="utf-8"))):
+        called = node.func if isinstance(node, ast.Call) else None
+        assert not (
+            isinstance(called, ast.Attribute)
+            and called.attr == "predict"
+            and ("client" not in ast.unparse(called.value))
+        ), f"line {node.lineno}: score through simsid.scoring"
+
+
+def test_a_film_has_everything_that_a_door_may_say(digits: Detector, novel: np.ndarray) -> None:
+    film, prediction = score_film(digits, novel), digits.predict(novel[None])
+    assert isinstance(film, ScoredFilm) and film.verdict == "abnormal" and not film.doubtful
+    assert (film.score, film.p_value) == (prediction.score[0], prediction.p_value[0])
+    assert film.percentile == prediction.percentile[0]
+    assert np.array_equal(film.regions, prediction.regions[0])
+    assert np.array_equal(film.anomaly_map, prediction.anomaly_map[0, 0])
+    assert np.array_equal(film.reconstruction, prediction.reconstruction[0, 0])
+    assert film.scores == {name: values[0] for name, values in prediction.scores.items()}
+    assert (film.false_alarm_rate, film.num_normals) == (0.05, 200)
+
+
+def test_what_is_no_film_of_the_model_is_refused_or_accepted_with_a_doubt(
+    digits: Detector, novel: np.ndarray
+) -> None:
+    refused = score_film(digits, 255 - novel)
+    assert isinstance(refused, RefusedFilm) and refused.out_of_place
+    assert refused.code == "inverted" and "negative" in refused.message
+    accepted = score_film(digits, 255 - novel, accept_out_of_place=True)
+    assert isinstance(accepted, ScoredFilm) and accepted.findings[0].code == "inverted"
+    assert accepted.verdict == "undecided"
+
+
+def test_a_bad_film_costs_no_other_its_score(digits: Detector, novel: np.ndarray) -> None:
+    blank = np.zeros((96, 96), np.uint8)
+    films = score_films(digits, [novel, blank, novel[:8, :8], novel], batch_size=3)
+    assert [type(film) for film in films] == [ScoredFilm, RefusedFilm, RefusedFilm, ScoredFilm]
+    assert [film.code for film in films[1:3]] == ["constant", "too_small"]
+    assert not films[1].out_of_place
+    assert films[0].score == pytest.approx(films[3].score, abs=1e-5)
+
+
+def test_another_score_of_the_model_can_be_asked_for(digits: Detector, novel: np.ndarray) -> None:
+    film = score_film(digits, novel, score="reconstruction")
+    assert film.score == film.scores["reconstruction"] != film.scores["fused"]
+    assert score_films(digits, []) == []
+    with pytest.raises(ValueError, match="unknown score"):
+        score_film(digits, novel, score="best")
