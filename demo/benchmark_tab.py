@@ -11,7 +11,9 @@ import gradio as gr
 
 from demo.pictures import caption, data_url
 
-RESULTS = Path(__file__).resolve().parents[1] / "docs" / "benchmark"
+_INSTALLED = Path(__file__).resolve().parent / "published"  # where the wheel puts them
+_CHECKOUT = Path(__file__).resolve().parents[1] / "docs" / "benchmark"
+RESULTS = _INSTALLED if _INSTALLED.is_dir() else _CHECKOUT
 _FILE = "benchmark.json"
 _ALL = "all"
 _COLUMNS = {  # type, and width in pixels
