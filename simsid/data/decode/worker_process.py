@@ -14,6 +14,7 @@ import tifffile
 from PIL import Image
 
 from simsid.data.decode.blocks import receive, send
+from simsid.data.decode.seccomp import allow_decoding_only
 from simsid.data.images import MAX_BYTES, decode_film
 from simsid.errors import ImageError
 
@@ -23,6 +24,7 @@ except ImportError:  # Windows: the parent's clock is all there is
     resource = None  # type: ignore[assignment]
 
 _UNKNOWN_SPACE = 2 * 2**30
+_NOBODY = 65534
 _WARM_FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF")
 
 
@@ -93,16 +95,34 @@ def _warm_up() -> None:
 
 
 def _lock_in(memory_mib: int) -> None:
-    """From here on: no file, no socket, no process, and so much memory more."""
+    """From here on: no file, no socket, no process, and so much memory more.
+
+    Limits first, which root escapes; so root becomes nobody; then the kernel's filter of calls,
+    which binds everybody and is absent from some systems.
+    """
     if resource is None:
         return
     space = _address_space() + memory_mib * 2**20
+    _drop_privileges()
     limits = {"RLIMIT_AS": space, "RLIMIT_NOFILE": 0, "RLIMIT_NPROC": 0, "RLIMIT_FSIZE": 0}
     for name, value in (limits | {"RLIMIT_CORE": 0}).items():
         try:
             resource.setrlimit(getattr(resource, name), (value, value))
         except (AttributeError, ValueError, OSError):  # not every system has every limit
             continue
+    allow_decoding_only()
+
+
+def _drop_privileges() -> None:
+    """Root becomes nobody, where there is a nobody: some containers know no other user."""
+    if os.geteuid() != 0:
+        return
+    try:
+        os.setgroups([])
+        os.setgid(_NOBODY)
+        os.setuid(_NOBODY)
+    except OSError:
+        return
 
 
 def _address_space() -> int:
