@@ -42,8 +42,9 @@ def add_endpoints(inference: Inference, uploads: UploadFolder) -> None:
 
         Returns:
             status ('ok' or a reason code), message, model, commit (of a Hub's model), score,
-            percentile, p_value, verdict, false_alarm_rate, num_normals, regions (rows of scores),
-            map_png (film under its map).
+            percentile, p_value, verdict, false_alarm_rate, num_normals, rate_interval (where the
+            true rate lies with 90 % confidence), population, regions (rows of scores), map_png
+            (film under its map). A film of another population has no percentile and no p_value.
         """
         return _as_json(read(file, model), inference)
 
@@ -131,6 +132,7 @@ def add_endpoints(inference: Inference, uploads: UploadFolder) -> None:
 
 
 _NUMBERS = ("score", "percentile", "p_value", "verdict", "false_alarm_rate", "num_normals")
+_NUMBERS += ("rate_interval", "population")
 
 
 def _as_json(answer: Answer, inference: Inference | None) -> dict[str, Any]:

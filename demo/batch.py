@@ -14,8 +14,9 @@ from simsid.scoring import RefusedFilm, ScoredFilm
 
 COLUMNS = ("film", "picture", "score", "percentile", "p", "verdict", "note")
 TYPES = ("number", "html", "number", "number", "number", "str", "str")
-_CSV = ("film", "score", "percentile", "p_value", "verdict", "status", "message")
-_CSV += ("model", "commit")
+_NUMBERS = ("score", "percentile", "p_value", "verdict", "false_alarm_rate")
+_CSV = ("film", *_NUMBERS, "rate_low", "rate_high", "num_normals", "population")
+_CSV += ("status", "message", "model", "commit")
 
 
 def table_rows(answers: list[Answer]) -> list[list[object]]:
@@ -27,7 +28,8 @@ def table_rows(answers: list[Answer]) -> list[list[object]]:
             rows.append([number, "", None, None, None, "not scored", answer.message])
             continue
         picture = thumbnail(film.image, f"Film {number}")
-        numbers = [round(film.score, 3), round(film.percentile, 1), round(film.p_value, 4)]
+        rank = (film.percentile, 1), (film.p_value, 4)
+        numbers = [round(film.score, 3), *(None if v is None else round(v, d) for v, d in rank)]
         rows.append([number, picture, *numbers, headline(film), answer.message])
     return rows
 
@@ -48,9 +50,13 @@ def csv_of(answers: list[Answer]) -> bytes:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(_CSV)
     for number, answer in enumerate(answers, 1):
-        film, said = answer.film, ["", "", "", ""]
+        film = answer.film
+        said = [""] * (len(_CSV) - 5)
         if isinstance(film, ScoredFilm):
-            said = [*map(repr, (film.score, film.percentile, film.p_value)), film.verdict]
+            values = (getattr(film, name) for name in _NUMBERS)
+            said = ["" if value is None else str(value) for value in values]
+            said += [f"{end:.4f}" for end in film.rate_interval]
+            said += [str(film.num_normals), film.population]
         made_by = (answer.model, answer.commit or "")
         writer.writerow([number, *said, answer.status, answer.message, *made_by])
     return out.getvalue().encode()

@@ -17,7 +17,7 @@ from demo.digits import (
 from demo.histogram import histogram
 from demo.inference import Inference
 from demo.pictures import download_link, map_figure
-from demo.verdict import signature
+from demo.verdict import css_class, signature
 from demo.words import basis, headline
 from simsid.scoring import RefusedFilm
 from synth import KINDS
@@ -110,14 +110,10 @@ class DigitTab:
                 '<section class="verdict refused"><h2>Not scored</h2>'
                 f"<p>{answer.message}</p>{truth}</section>"
             )
-        calibration = self.inference.detector(self.model).calibration
-        name = next(iter(calibration.scores))
-        plot = histogram(
-            calibration.scores[name], film.score, calibration.threshold(name), film.p_value
-        )
+        plot = histogram(film.normals, film.score, film.threshold, film.p_value)
         figure = map_figure(film.image, film.anomaly_map, self.inference.scale(self.model))
         return (
-            f'<section class="verdict {film.verdict}" aria-live="polite">'
+            f'<section class="verdict {css_class(film)}" aria-live="polite">'
             f'<h2>{headline(film)}</h2>{truth}<div class="side-by-side">{figure}'
             f"<div>{signature(self.inference.shelf.description(self.model))}<p>{basis(film)}</p>{plot}</div></div></section>"
         )

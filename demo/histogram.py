@@ -11,7 +11,7 @@ _BEYOND = 1.25  # how far the axis goes past the highest normal
 
 
 def histogram(
-    normals: Float[np.ndarray, " n"], score: float, threshold: float, p_value: float
+    normals: Float[np.ndarray, " n"], score: float, threshold: float, p_value: float | None
 ) -> str:
     """Bars of the normals' scores, the threshold, and the film's own score.
 
@@ -40,7 +40,8 @@ def histogram(
         words += f", threshold: {threshold:.2f}"
         parts.append(_mark(x(threshold), 30, floor, "threshold", f"threshold {threshold:.2f}"))
     arrow = " →" if score > high else ""
-    own = f"{'← ' if score < low else ''}this film {score:.2f}, p = {p_value:.3f}{arrow}"
+    rank = "" if p_value is None else f", p = {p_value:.3f}"
+    own = f"{'← ' if score < low else ''}this film {score:.2f}{rank}{arrow}"
     parts.append(_mark(x(score), 14, floor, "own", own))
     return (
         f'<svg class="histogram" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '

@@ -50,10 +50,10 @@ class Answer:
         """Reason and remedy of a refusal, or notes on a film that was scored."""
         film = self.film
         if isinstance(film, ScoredFilm):
-            doubts = (finding_in_words(finding.message) for finding in film.findings)
+            doubts = (finding_in_words(finding) for finding in film.findings)
             return "; ".join([*self.notes, *doubts])
         if film.out_of_place:
-            return finding_in_words(film.message)
+            return finding_in_words(film)
         return f"{film.message}. {remedy_for(film.code)}"
 
 

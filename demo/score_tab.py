@@ -115,7 +115,6 @@ class ScoreTab:
         if isinstance(film, RefusedFilm):
             nothing = [gr.update(visible=False), "", None, gr.update(choices=[], value=None)]
             return [refused_section(answer.message, label, which), *nothing]
-        calibration = self.inference.detector(answer.model).calibration
         order = sorted(np.ndindex(film.regions.shape), key=lambda at: -film.regions[at])
         choices = [
             (f"row {row + 1}, column {col + 1}: {film.regions[row, col]:.1f}", f"{row},{col}")
@@ -126,7 +125,7 @@ class ScoreTab:
         if film.reconstruction is not None:
             rebuilt = rebuilt_figure(film.image, film.reconstruction)
         return [
-            verdict_section(film, answer.message, label or "", calibration, which),
+            verdict_section(film, answer.message, label or "", which),
             gr.update(visible=True),
             figure,
             rebuilt,

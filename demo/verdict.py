@@ -6,28 +6,27 @@ from html import escape
 
 from demo.histogram import histogram
 from demo.words import basis, headline
-from simsid.detectors.calibration import Calibration
 from simsid.scoring import ScoredFilm
 
 
-def verdict_section(
-    film: ScoredFilm, message: str, label: str, calibration: Calibration, which: str = ""
-) -> str:
+def verdict_section(film: ScoredFilm, message: str, label: str, which: str = "") -> str:
     """A scored film among the normals of its model, which ``label`` names.
 
     Args:
         message: notes on the film and its file; may be empty.
         which: of many films this is.
     """
-    name = next(iter(calibration.scores))
-    plot = histogram(
-        calibration.scores[name], film.score, calibration.threshold(name), film.p_value
-    )
+    plot = histogram(film.normals, film.score, film.threshold, film.p_value)
     note = f'<p class="note">Note: {message}.</p>' if message else ""
     return (
-        f'<section class="verdict {film.verdict}" aria-live="polite"><h2>{which}{headline(film)}</h2>'
+        f'<section class="verdict {css_class(film)}" aria-live="polite"><h2>{which}{headline(film)}</h2>'
         f"{signature(label)}<p>{basis(film)}</p>{note}{plot}</section>"
     )
+
+
+def css_class(film: ScoredFilm) -> str:
+    """The verdict as a class of the page's style: 'another-population' and so on."""
+    return film.verdict.replace(" ", "-")
 
 
 def refused_section(message: str, label: str | None, which: str = "") -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from simsid.scoring import ABNORMAL, NORMAL, ScoredFilm
+from simsid.detectors.placement import Finding
+from simsid.detectors.population import ANOTHER
+from simsid.scoring import ABNORMAL, NORMAL, RefusedFilm, ScoredFilm
 
 SCORED = "ok"
 NOTICE = (
@@ -40,9 +42,11 @@ def remedy_for(code: str) -> str:
     return _REMEDIES.get(code, _READABLE) + "."
 
 
-def finding_in_words(message: str) -> str:
-    """What the placement check found, as a sentence's worth."""
-    return f"out of place: {message}"
+def finding_in_words(found: Finding | RefusedFilm) -> str:
+    """What the checks of the film as a whole found, as a sentence's worth."""
+    if isinstance(found, Finding) and found.severity == ANOTHER:
+        return f"another population: {found.message}"
+    return f"out of place: {found.message}"
 
 
 def note_in_words(code: str) -> str:
@@ -54,15 +58,30 @@ def headline(film: ScoredFilm) -> str:
     """The verdict in two or three words."""
     if film.verdict == ABNORMAL:
         return "Unusual"
+    if film.of_another_population:
+        return "Another population: no verdict"
     return "Nothing unusual found" if film.verdict == NORMAL else "No verdict"
+
+
+def rate_in_words(film: ScoredFilm) -> str:
+    """The stated false-alarm rate and how sure it is, as '5 % (1 to 12 %)'."""
+    low, high = (f"{100 * end:.0f}" for end in film.rate_interval)
+    return f"{100 * film.false_alarm_rate:.3g} % ({low} to {high} %)"
 
 
 def basis(film: ScoredFilm) -> str:
     """What the verdict stands on: rank among normals, p-value and the stated rate."""
-    rate, n = f"{100 * film.false_alarm_rate:.3g} %", film.num_normals
+    if film.percentile is None or film.p_value is None:
+        return (
+            f"The score of {film.score:.2f} and the map stand. But this film does not look like "
+            "the normal films that this model's verdicts were calibrated on, so it has no rank "
+            "among them and no verdict. Recalibrate the model on normal films of the same source."
+        )
+    rate, n = rate_in_words(film), film.num_normals
+    of = f" of {film.population}" if film.population else ""
     rank = (
         f"The score of {film.score:.2f} is higher than that of {film.percentile:.1f} % of "
-        f"{n} normal films that training never saw (p = {film.p_value:.3f}, smallest possible "
+        f"{n} normal films{of} that training never saw (p = {film.p_value:.3f}, smallest possible "
         f"{1 / (n + 1):.3f})."
     )
     if film.doubtful:
@@ -73,6 +92,7 @@ def basis(film: ScoredFilm) -> str:
     if film.verdict not in (ABNORMAL, NORMAL):
         return f"{rank} {n} normals are too few for a verdict at a false-alarm rate of {rate}."
     return (
-        f"{rank} The threshold is set so that {rate} of normal films are called unusual by "
-        f"mistake. A film can be abnormal and still look usual to this model."
+        f"{rank} The threshold is set so that {rate} of such normal films are called unusual by "
+        "mistake; in brackets, where the true rate lies with 90 % confidence. A film can be abnormal "
+        "and still look usual to this model."
     )

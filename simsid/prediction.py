@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Prediction:
         percentile: (batch,) share of calibration normals below the score, in percent.
         reconstruction: (batch, 1, height, width) float32 in [0, 1], or None.
         scores: every named score, each (batch,); contains ``score``.
+        population: (batch,) int, whose calibration normals each film was compared with.
     """
 
     score: Float[np.ndarray, " batch"]
@@ -34,6 +35,7 @@ class Prediction:
     percentile: Float[np.ndarray, " batch"]
     reconstruction: Float[np.ndarray, "batch 1 height width"] | None = None
     scores: dict[str, Float[np.ndarray, " batch"]] = field(default_factory=dict)
+    population: Int[np.ndarray, " batch"] | None = None
 
     def __len__(self) -> int:
         return len(self.score)

@@ -20,13 +20,18 @@ from simsid.data.decode.worker import read_untrusted
 from simsid.data.find import common_folder, find_images
 from simsid.detectors import Detector, load_model
 from simsid.detectors.placement import Finding
+from simsid.detectors.population import ANOTHER
 from simsid.errors import ImageError, SimsidError
 from simsid.evaluate import pick_device
 from simsid.files import atomic_text
 from simsid.map_scale import MapScale, map_scale, overlay
 from simsid.scoring import UNDECIDED, RefusedFilm, ScoredFilm, score_films
 
-COLUMNS = ("file", "score", "percentile", "p_value", "verdict", "status", "message")
+COLUMNS = (
+    *("file", "score", "percentile", "p_value", "verdict"),
+    *("false_alarm_rate", "rate_low", "rate_high", "num_normals", "population"),
+    *("status", "message"),
+)
 SCORED = "ok"
 ACCEPT = "--accept-out-of-place"
 
@@ -152,17 +157,25 @@ def _row(file: Path, result: ScoredFilm | RefusedFilm) -> dict[str, object]:
         if result.out_of_place:
             message = f"{_out_of_place(result)}, or score it all the same with {ACCEPT}"
         return row | {"status": result.code, "message": message}
+    low, high = result.rate_interval
     return row | {
         "score": result.score,
-        "percentile": result.percentile,
-        "p_value": result.p_value,
+        "percentile": "" if result.percentile is None else result.percentile,
+        "p_value": "" if result.p_value is None else result.p_value,
         "verdict": result.verdict,
+        "false_alarm_rate": result.false_alarm_rate,
+        "rate_low": round(low, 4),
+        "rate_high": round(high, 4),
+        "num_normals": result.num_normals,
+        "population": result.population,
         "status": SCORED,
         "message": "; ".join(map(_out_of_place, result.findings)),
     }
 
 
 def _out_of_place(found: RefusedFilm | Finding) -> str:
+    if isinstance(found, Finding) and found.severity == ANOTHER:
+        return f"another population: {found.message}"
     return f"out of place ({found.code}): {found.message}"
 
 

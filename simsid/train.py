@@ -82,6 +82,13 @@ def make_parser() -> ArgumentParser:
         help="share of normals that may be called abnormal; sets the threshold",
     )
     add(
+        "--rate-confidence",
+        type=float | None,
+        default=None,
+        help="probability that the realised rate keeps below the stated one, as 0.9; by default "
+        "it holds on average",
+    )
+    add(
         "--detector",
         type=dict[str, Any],
         default={},
@@ -143,7 +150,9 @@ def train(options: Namespace, path: Path) -> int:
         epochs = cls.epochs_for(options.preset, detector.config, steps)
         train_options = dataclasses.replace(train_options, epochs=epochs)
     folder = RunFolder(path)
-    training = Training(detector, data.train, train_options, folder, data.fingerprint)
+    training = Training(
+        detector, data.train, train_options, folder, data.fingerprint, data.train_populations
+    )
     main_rank = training.accelerator.is_main_process
     say = print if main_rank else _silent
     with folder if main_rank else nullcontext():  # only the main rank locks and writes
@@ -173,7 +182,9 @@ def train(options: Namespace, path: Path) -> int:
         detector = detector.cpu()
         if data.preprocessing is not None:
             detector.preprocessing = data.preprocessing
-        detector.calibrate(data.calibration, options.false_alarm_rate)
+        detector.calibrate(
+            data.calibration, options.false_alarm_rate, data.populations, options.rate_confidence
+        )
         detector.facts = {
             "data": data.facts,
             "data_fingerprint": data.fingerprint,

@@ -50,6 +50,9 @@ class RadiographData:
         facts: how it was made or where it was read from; goes into the model folder.
         preprocessing: what was done to the films; goes into the model folder, so that every door
             does the same. None: images are at their native size.
+        populations: names of the sets that were joined; one name where nothing was.
+        train_populations, calibration_populations: which of them each normal is of, (n,) from 0;
+            None: all are of one.
     """
 
     name: str
@@ -59,6 +62,9 @@ class RadiographData:
     test: LabelledImages | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     preprocessing: Preprocessing | None = None
+    populations: tuple[str, ...] = ()
+    train_populations: np.ndarray | None = None
+    calibration_populations: np.ndarray | None = None
 
     @property
     def image_size(self) -> tuple[int, int]:

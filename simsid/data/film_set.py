@@ -14,6 +14,7 @@ from simsid.data.datasets import RadiographData
 from simsid.data.films import PARTS, Film, Progress, load_films
 from simsid.data.preprocess import Preprocessing
 from simsid.data.sets.manifest import has_manifest, manifest_plan, read_manifest
+from simsid.data.sets.shifted import SHIFTED, farthest_patients, shifted_plan
 from simsid.data.sets.splits import Plan, Split, split_films
 from simsid.errors import DataError
 
@@ -83,7 +84,7 @@ def load_film_set(
     Raises:
         DataError: see ``choose_films`` and ``load_films``.
     """
-    split, facts = choose_films(name, film_set, root, options)
+    split, facts = choose_films(name, film_set, root, options, progress)
     preprocessing = preprocessing or preprocessing_for(film_set, options, split.films)
     return load_films(
         split.films, preprocessing, name, facts, options.contamination, options.split_seed, progress
@@ -91,9 +92,13 @@ def load_film_set(
 
 
 def choose_films(
-    name: str, film_set: FilmSet, root: Path, options: FilmOptions
+    name: str,
+    film_set: FilmSet,
+    root: Path,
+    options: FilmOptions,
+    progress: Progress | None = None,
 ) -> tuple[Split, dict[str, Any]]:
-    """Films in their parts, nothing decoded yet, and facts about the choice.
+    """Films in their parts, and facts about the choice; only the shifted split decodes normals.
 
     Raises:
         DataError: a wrong root, a table that is missing or empty or names missing films, a view
@@ -102,7 +107,8 @@ def choose_films(
     reduced = has_manifest(root)
     films = read_manifest(root) if reduced else film_set.read(root)
     films, missing = _present(films, root, options.skip_missing)
-    splits = {"manifest": manifest_plan(films)} if reduced else film_set.splits
+    splits = {"manifest": manifest_plan(films)} if reduced else dict(film_set.splits)
+    splits[SHIFTED] = shifted_plan(next(iter(splits.values())))
     chosen = options.split or next(iter(splits))
     if chosen not in splits:
         form = " in its reduced form, with a manifest.csv," if reduced else ""
@@ -110,7 +116,8 @@ def choose_films(
     plan = splits[chosen]
     view = options.view or plan.view
     kept = _of_view(films, view, name)
-    split = split_films(kept, plan, options.split_seed)
+    far = farthest_patients(kept, progress) if chosen == SHIFTED else []
+    split = split_films(kept, plan, options.split_seed, far)
     left_out = {"films of other views": len(films) - len(kept), "missing films": missing}
     facts: dict[str, Any] = {
         "split": chosen,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import UInt8
 from PIL import Image
 
 from simsid.data.datasets import LabelledImages, RadiographData
@@ -162,6 +163,17 @@ def _read_all(
     with ThreadPoolExecutor(max_workers=_THREADS) as pool:
         reading = pool.map(read, films)
         return list(reading if progress is None else progress(reading, len(films)))
+
+
+def read_pixels(
+    films: Sequence[Film], preprocessing: Preprocessing, progress: Progress | None = None
+) -> UInt8[np.ndarray, "n height width"]:
+    """Decode and prepare films, nothing else.
+
+    Raises:
+        DataError: a film cannot be read; the message names it.
+    """
+    return np.stack([image.pixels for image in _read_all(list(films), preprocessing, progress)])
 
 
 def _kept(boxes: np.ndarray) -> np.ndarray:

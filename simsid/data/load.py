@@ -9,6 +9,7 @@ from typing import Any
 from simsid.data.datasets import RadiographData
 from simsid.data.film_set import FilmOptions, FilmSet, load_film_set
 from simsid.data.films import Progress
+from simsid.data.joined import SEPARATOR, load_joined
 from simsid.data.preprocess import Preprocessing
 from simsid.data.sets import chexpert, covidx, folder, nih, padchest, vindr, zhanglab
 from simsid.data.sets.digitanatomy import make_digitanatomy
@@ -36,12 +37,13 @@ def load_data(
     progress: Progress | None = None,
     **generator: Any,
 ) -> RadiographData:
-    """Load a data set.
+    """Load a data set, or join several.
 
     Args:
         dataset: 'digitanatomy' (generated in memory, or read from ``data_root`` where ``python -m
-            synth generate`` wrote it), or a set of films.
-        data_root: the folder of the data set as its authors distribute it.
+            synth generate`` wrote it), a set of films, or several names separated by commas.
+        data_root: the folder of the data set as its authors distribute it; for several
+            'NAME=FOLDER,NAME=FOLDER'.
         preprocessing: of a model that will look at the films; None prepares them as ``films`` says.
         films: how films are chosen and prepared; nothing of it but ``contamination`` has a meaning
             for generated data.
@@ -52,6 +54,14 @@ def load_data(
         DataError: the data set cannot be had; the message says why.
     """
     films = films or FilmOptions()
+    if SEPARATOR in dataset:
+        return load_joined(
+            dataset,
+            data_root,
+            lambda name, root, first: load_data(
+                name, root, preprocessing or first, films, progress, **generator
+            ),
+        )
     if dataset not in DATASETS:
         raise DataError(f"unknown data set '{dataset}'; choose one of: {', '.join(DATASETS)}")
     if dataset == GENERATED and data_root is None:

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from simsid.data.preprocess import Preprocessing
@@ -29,6 +29,7 @@ from simsid.detectors.calibration import (
 from simsid.detectors.contract import Evidence, Explanation, Player, Stage
 from simsid.detectors.normal_statistics import normal_statistics
 from simsid.detectors.placement import PlacementCheck, shrink
+from simsid.detectors.population import PopulationCheck
 from simsid.errors import SimsidError
 from simsid.prediction import Prediction
 
@@ -93,6 +94,7 @@ class Detector(nn.Module, ABC):
         self.register_buffer("normal_mean", torch.zeros(1, 1, *self.image_size))
         self.register_buffer("normal_deviation", torch.ones(()))
         self.placement = PlacementCheck()
+        self.population = PopulationCheck()
         self.calibration: Calibration | None = None
         self.preprocessing = Preprocessing(self.image_size)  # what every door does to a film first
         self.facts: dict[str, Any] = {}  # data fingerprint, training facts: saved with the weights
@@ -297,16 +299,26 @@ class Detector(nn.Module, ABC):
         calibration = self.calibration
         values = scores[score]
         unknown = np.full(len(values), np.nan)
+        population = self._population_of(images)
         rebuilt = evidence.reconstruction
         return Prediction(
             score=values,
             anomaly_map=anomaly_map.float().cpu().numpy(),
             regions=by_name[score].reshape(-1, *self.grid_size).float().cpu().numpy(),
-            p_value=calibration.p_value(score, values) if calibration else unknown,
-            percentile=calibration.percentile(score, values) if calibration else unknown,
+            p_value=calibration.p_value(score, values, population) if calibration else unknown,
+            percentile=(
+                calibration.percentile(score, values, population) if calibration else unknown
+            ),
             reconstruction=None if rebuilt is None else rebuilt.float().clamp(0, 1).cpu().numpy(),
             scores=scores,
+            population=population,
         )
+
+    def _population_of(self, images: Tensor) -> np.ndarray:
+        """The population whose normals each film is compared with; 0 where one was calibrated on."""
+        if self.calibration is not None and len(self.calibration.names) == 1:
+            return np.zeros(len(images), np.int64)
+        return self.population.nearest(images).cpu().numpy()
 
     # --- after training -------------------------------------------------------------------
 
@@ -317,7 +329,7 @@ class Detector(nn.Module, ABC):
             shapes: of the saved weights, by name; one that differs in another axis than the first
                 is left as it is, for the loader to refuse.
         """
-        for name in self.growing:
+        for name in (*self.growing, *(f"population.{key}" for key in PopulationCheck.growing)):
             owner, _, key = name.rpartition(".")
             own, shape = self.get_buffer(name), shapes.get(name, ())
             if len(shape) == own.ndim and tuple(shape[1:]) == own.shape[1:]:
@@ -358,16 +370,58 @@ class Detector(nn.Module, ABC):
         """Learn from training normals what an image must look like to be scored at all."""
         self.placement.fit(torch.cat([shrink(images.cpu()) for images in batches()]))
 
+    def set_populations(
+        self,
+        batches: Callable[[], Iterator[Tensor]],
+        populations: Int[Tensor, " n"] | None = None,
+    ) -> None:
+        """Learn from training normals which populations there are, and what is of none of them.
+
+        Args:
+            populations: of each normal, from 0; None: all are of one.
+        """
+        small = torch.cat([shrink(images.cpu()) for images in batches()])
+        if populations is None:
+            populations = torch.zeros(len(small), dtype=torch.long)
+        self.population.fit(small, populations.cpu())
+
     @torch.inference_mode()
     def calibrate(
-        self, normals: np.ndarray | Tensor, false_alarm_rate: float = DEFAULT_FALSE_ALARM_RATE
+        self,
+        normals: np.ndarray | Tensor,
+        false_alarm_rate: float = DEFAULT_FALSE_ALARM_RATE,
+        names: Sequence[str] = (),
+        confidence: float | None = None,
     ) -> None:
-        """Score calibration normals and keep their scores: p-values and thresholds come from them."""
+        """Score calibration normals and keep their scores: p-values and thresholds come from them.
+
+        Each normal counts for the population that it looks most like, as new films will.
+
+        Args:
+            names: of the populations, where the detector knows several.
+            confidence: see ``Calibration``.
+
+        Raises:
+            ValueError: none of the normals looks like one of the populations.
+        """
         self.eval()
-        parts = [self._predict_batch(part, FUSED) for part in self.as_batch(normals).split(32)]
-        prediction = Prediction.concatenate(parts)
+        self.calibration = None
+        batches = self.as_batch(normals).to(self.device).split(32)
+        prediction = Prediction.concatenate([self._predict_batch(part, FUSED) for part in batches])
         quantiles = np.quantile(prediction.anomaly_map, MAP_QUANTILES).tolist()
-        self.calibration = Calibration(prediction.scores, false_alarm_rate, tuple(quantiles))
+        several = self.population.num_populations > 1 and len(names) > 1
+        looks = None
+        if self.population.num_populations:
+            looks = torch.cat([self.population.distances(part).amin(1) for part in batches])
+        self.calibration = Calibration(
+            prediction.scores,
+            false_alarm_rate,
+            tuple(quantiles),
+            prediction.population if several else None,
+            tuple(names) if several else ("",),
+            confidence,
+            None if looks is None else looks.cpu().numpy(),
+        )
 
     def fit(
         self, images: np.ndarray, calibration: np.ndarray | None = None, **options: Any

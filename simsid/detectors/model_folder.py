@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from simsid.detectors.base import Detector
 
 FORMAT_VERSION = 2
-_PLACEMENT = "placement."  # weights that a folder may lack: then nothing is out of place
+# Weights that a folder may lack, from before these checks: then they find nothing.
+_CHECKS = ("placement.", "population.")
 WEIGHTS, CONFIG, CALIBRATION, CARD = (
     "model.safetensors",
     "config.json",
@@ -237,8 +238,9 @@ def _load_weights(detector: Detector, path: Path, header: dict[str, Entry]) -> N
     """Read the weights, once their header says that they are those of this network."""
     detector.make_room({name: entry.shape for name, entry in header.items()})
     own = _kept(detector)
-    if not any(name.startswith(_PLACEMENT) for name in header):  # from before that check
-        own = {name: value for name, value in own.items() if not name.startswith(_PLACEMENT)}
+    for check in _CHECKS:
+        if not any(name.startswith(check) for name in header):
+            own = {name: value for name, value in own.items() if not name.startswith(check)}
     for name in sorted(set(own) | set(header)):
         if name not in header or name not in own:
             raise ModelFolderError(

@@ -12,9 +12,10 @@ from simsid.data.images import check_image
 from simsid.detectors.base import Detector
 from simsid.detectors.calibration import Calibration
 from simsid.detectors.placement import REFUSE, Finding
+from simsid.detectors.population import ANOTHER
 from simsid.errors import ImageError
 from simsid.prediction import Prediction
-from simsid.scoring.verdicts import verdict_of
+from simsid.scoring.verdicts import ANOTHER_POPULATION, verdict_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,9 +24,16 @@ class ScoredFilm:
 
     Attributes:
         image: (height, width) float32 in [0, 1], as the model sees the film.
-        score, percentile, p_value: see ``simsid.prediction.Prediction``.
-        verdict: 'normal', 'abnormal' or 'undecided'.
+        score: see ``simsid.prediction.Prediction``.
+        percentile, p_value: the same among the calibration normals of the film's population; None
+            for a film of another population, of which they would say nothing.
+        verdict: 'normal', 'abnormal', 'undecided' or 'another population'.
         false_alarm_rate, num_normals: what the verdict stands on.
+        rate_interval: within which the realised false-alarm rate lies with a probability of 90 %.
+        population: which of the model's populations the film was compared with; '' where there is
+            only one.
+        normals: (num_normals,) scores of its calibration normals, ascending.
+        threshold: a score above it is called abnormal; infinite where normals are too few.
         anomaly_map: (height, width) float32 in standard deviations of normals.
         regions: (rows, cols) float32, the same for each region of the grid.
         reconstruction: (height, width) float32 in [0, 1], or None when the model makes none.
@@ -35,11 +43,15 @@ class ScoredFilm:
 
     image: Float[np.ndarray, "height width"]
     score: float
-    percentile: float
-    p_value: float
+    percentile: float | None
+    p_value: float | None
     verdict: str
     false_alarm_rate: float
     num_normals: int
+    rate_interval: tuple[float, float]
+    population: str
+    normals: Float[np.ndarray, " num_normals"]
+    threshold: float
     anomaly_map: Float[np.ndarray, "height width"]
     regions: Float[np.ndarray, "rows cols"]
     reconstruction: Float[np.ndarray, "height width"] | None
@@ -50,6 +62,11 @@ class ScoredFilm:
     def doubtful(self) -> bool:
         """Whether the film does not look like the model's training images."""
         return bool(self.findings)
+
+    @property
+    def of_another_population(self) -> bool:
+        """Whether the film may be fine, but is not of the populations that were calibrated on."""
+        return self.verdict == ANOTHER_POPULATION
 
 
 @dataclass(frozen=True)
@@ -150,14 +167,21 @@ def _scored(
     calibration, rebuilt = detector.calibration, prediction.reconstruction
     assert isinstance(calibration, Calibration)  # predict has refused a detector without
     value = float(prediction.score[row])
+    population = 0 if prediction.population is None else int(prediction.population[row])
+    another = any(finding.severity == ANOTHER for finding in findings)
+    verdict = verdict_of(calibration, name, value, bool(findings), population)
     return ScoredFilm(
         image=image,
         score=value,
-        percentile=float(prediction.percentile[row]),
-        p_value=float(prediction.p_value[row]),
-        verdict=verdict_of(calibration, name, value, doubtful=bool(findings)),
+        percentile=None if another else float(prediction.percentile[row]),
+        p_value=None if another else float(prediction.p_value[row]),
+        verdict=ANOTHER_POPULATION if another else verdict,
         false_alarm_rate=calibration.false_alarm_rate,
-        num_normals=calibration.num_normals,
+        num_normals=calibration.num_normals_of(population),
+        rate_interval=calibration.rate_interval(population),
+        population=calibration.names[population],
+        normals=calibration.reference(name, population),
+        threshold=calibration.threshold(name, population),
         anomaly_map=prediction.anomaly_map[row, 0],
         regions=prediction.regions[row],
         reconstruction=None if rebuilt is None else rebuilt[row, 0],
@@ -185,14 +209,16 @@ def prepare_image(detector: Detector, image: np.ndarray) -> Float[np.ndarray, "h
 def check_placement(
     detector: Detector, images: Sequence[np.ndarray] | np.ndarray
 ) -> list[list[Finding]]:
-    """What is wrong with each image as a whole: not of the kind that the model was trained on.
+    """What is wrong with each image as a whole: out of place, or of another population.
 
-    By features of the image, never by its anomaly score. A model that was saved without this
-    check, or was trained on too few normals for it, finds nothing.
+    By features of the image, never by its anomaly score. A model that was saved without these
+    checks, or was trained on too few normals for them, finds nothing.
 
     Args:
         images: (height, width) each, as ``prepare_image`` gives them.
     """
     if len(images) == 0:
         return []
-    return detector.placement.findings(detector.as_batch(np.stack(images)).to(detector.device))
+    batch = detector.as_batch(np.stack(images)).to(detector.device)
+    checks = (detector.placement.findings(batch), detector.population.findings(batch))
+    return [placed or of_another for placed, of_another in zip(*checks, strict=True)]

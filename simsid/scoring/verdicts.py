@@ -7,9 +7,16 @@ import numpy as np
 from simsid.detectors.calibration import Calibration
 
 NORMAL, ABNORMAL, UNDECIDED = "normal", "abnormal", "undecided"
+ANOTHER_POPULATION = "another population"
 
 
-def verdict_of(calibration: Calibration, name: str, score: float, doubtful: bool = False) -> str:
+def verdict_of(
+    calibration: Calibration,
+    name: str,
+    score: float,
+    doubtful: bool = False,
+    population: int = 0,
+) -> str:
     """'normal' or 'abnormal' at the calibration's false-alarm rate.
 
     'undecided' where too few calibration normals support that rate, and for a doubtful film: the
@@ -18,7 +25,9 @@ def verdict_of(calibration: Calibration, name: str, score: float, doubtful: bool
     Args:
         name: of the score.
         doubtful: whether the placement check found something.
+        population: whose calibration normals the film is compared with.
     """
-    if doubtful or not np.isfinite(calibration.threshold(name)):
+    if doubtful or not np.isfinite(calibration.threshold(name, population)):
         return UNDECIDED
-    return ABNORMAL if calibration.is_abnormal(name, np.array([score]))[0] else NORMAL
+    flagged = calibration.is_abnormal(name, np.array([score]), np.array([population]))
+    return ABNORMAL if flagged[0] else NORMAL

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 import torch.distributed as dist
 from accelerate.utils import set_seed
-from jaxtyping import UInt8
+from jaxtyping import Int, UInt8
 from torch import Tensor
 from tqdm.auto import tqdm
 
@@ -54,6 +54,8 @@ class Training:
         options: of the loop.
         folder: where checkpoints and metrics go; None keeps nothing.
         fingerprint: of the data, so that a run is not resumed on other data.
+        populations: (n,) of each normal, from 0: each batch then holds as many of each, films of
+            the smaller ones being seen more often. None: all are of one.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Training:
         options: TrainOptions,
         folder: RunFolder | None = None,
         fingerprint: str = "",
+        populations: Int[np.ndarray, " n"] | None = None,
     ) -> None:
         if len(images) < 2:
             raise TrainingError(f"{len(images)} training images are too few: at least 2 needed")
@@ -75,6 +78,7 @@ class Training:
         self.detector = detector.to(self.device)
         self.images = torch.as_tensor(images)[:, None].to(self.device)
         self.options, self.folder, self.fingerprint = options, folder, fingerprint
+        self.populations = None if populations is None else torch.as_tensor(populations)
         self.batch_size = min(options.batch_size, len(images))
         if self.batch_size % self.accelerator.num_processes:
             raise TrainingError(
@@ -119,6 +123,7 @@ class Training:
         self.detector.consolidate(self.batches)
         self.detector.set_reference(self.batches)
         self.detector.set_placement(self.batches)
+        self.detector.set_populations(self.batches, self.populations)
         return self.detector
 
     def _run_stage(self, bar: tqdm) -> None:
@@ -229,7 +234,10 @@ class Training:
 
     def _order(self) -> Tensor:
         seed = _mix(self.options.seed, 1 + self.position.stage, 1 + self.position.epoch)
-        return torch.randperm(len(self.images), generator=torch.Generator().manual_seed(seed))
+        rng = torch.Generator().manual_seed(seed)
+        if self.populations is None:
+            return torch.randperm(len(self.images), generator=rng)
+        return balanced_order(self.populations, rng)
 
     # --- checkpoints --------------------------------------------------------------------------
 
@@ -327,6 +335,23 @@ class Training:
 
     def _listening(self) -> StopSignals:
         return StopSignals(self)
+
+
+def balanced_order(populations: Int[Tensor, " n"], rng: torch.Generator) -> Int[Tensor, " n"]:
+    """Indices for one epoch, as many of each population, taking turns.
+
+    An epoch is as long as ever: of the largest population not every film is seen in each.
+    """
+    count = int(populations.max()) + 1
+    share = -(-len(populations) // count)
+    columns = []
+    for index in range(count):
+        own = torch.nonzero(populations == index).flatten()
+        rounds = [
+            own[torch.randperm(len(own), generator=rng)] for _ in range(-(-share // len(own)))
+        ]
+        columns.append(torch.cat(rounds)[:share])
+    return torch.stack(columns, 1).flatten()[: len(populations)]
 
 
 def _finite_gradients(optimiser: torch.optim.Optimizer) -> bool:

@@ -11,7 +11,7 @@ from simsid.detectors.base import Detector
 from simsid.detectors.model_folder import load_model
 from simsid.errors import TrainingError
 
-_OF_THE_DATA = "placement."  # found anew on the films at hand
+_OF_THE_DATA = ("placement.", "population.")  # found anew on the films at hand
 
 
 @torch.no_grad()
@@ -40,7 +40,7 @@ def begin_from(detector: Detector, folder: str | Path) -> dict[str, Any]:
     if not detector.stages():
         raise TrainingError(f"'{detector.name}' learns no weights to begin from: no --init-from")
     own = detector.state_dict()
-    skipped = (_OF_THE_DATA, *detector.growing)
+    skipped = (*_OF_THE_DATA, *detector.growing)
     for name, value in other.state_dict().items():
         if name.startswith((*skipped, *detector.training_only)):
             continue

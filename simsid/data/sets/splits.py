@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from simsid.data.films import Film
@@ -59,13 +59,19 @@ class Split:
     left_out: dict[str, int]
 
 
-def split_films(films: Iterable[Film], plan: Plan, seed: int = 0) -> Split:
+def split_films(
+    films: Iterable[Film], plan: Plan, seed: int = 0, held_out: Collection[str] = ()
+) -> Split:
     """Place films whose ``part`` is so far what their authors say: train, validation or test.
 
     A patient who stands on two of the authors' sides stays in test (else in validation) only.
     Training, calibration and drawn normals come from patients without any abnormal film on the
     training side. Calibration is half of the normals in the authors' validation part when those
     are at least 40, else a tenth of the training normals, at least 40 where there are 200.
+
+    Args:
+        held_out: normal patients of the training side who are all the normals of validation; they
+            take no part in calibration.
 
     Raises:
         DataError: fewer than 10 normals are left to train on.
@@ -82,6 +88,8 @@ def split_films(films: Iterable[Film], plan: Plan, seed: int = 0) -> Split:
         wanted = {"test": plan.test} | wanted
     for part, counts in _fitting(wanted, draw).items():
         placed = placed + draw.part(part, counts)
+    for patient in held_out:
+        placed = placed + _place([draw.normals.pop(patient, [])], "validation", 0)
     train = draw.take(draw.normals, plan.train)
     source, validation, train = _calibrate(sides["validation"], train, seed)
     placed = placed + validation + train + _place(draw.abnormals.values(), "pool", 1)

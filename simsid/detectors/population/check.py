@@ -1,0 +1,203 @@
+"""What the populations of training normals look like, and whether a film belongs to one of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Generator, Tensor, nn
+
+from simsid.detectors.placement.changes import hurt
+from simsid.detectors.placement.check import REFUSE, Finding
+from simsid.detectors.placement.features import shrink
+from simsid.models.film_features import NUM_FEATURES, film_features, mirror_symmetry
+
+ANOTHER = "another"  # severity: the film may be fine, its verdict would not be
+MIN_NORMALS = 60  # fewer do not say what normals have in common
+_DIRECTIONS = 40
+_FOLDS = 5
+_KEPT = 0.98  # of own normals
+_KEPT_WRONG = 0.9  # of own normals with opacities and misplaced pieces, larger than most disease
+_MIN_SPREAD = 1e-3
+_LATERAL = 0.35  # mirror symmetry of a film that is no frontal view
+
+
+class PopulationCheck(nn.Module):
+    """One subspace for each population, and how far from it a film may lie.
+
+    Each population has the mean of its normals' features (:func:`film_features`), their 40 main
+    directions with the variance along them, and the mean variance off them. The distance of a film
+    is its squared Mahalanobis distance in that model (Hotelling's T2 along the directions, and the
+    residual off them), divided by the population's limit: above 1 the film is of another
+    population. At most 2 % of the population's held-out normals pass the limit, and at most 10 % of
+    them with opacities and misplaced pieces in them: disease must not look like another hospital.
+
+    Every buffer has a row for each population. With none, nothing is ever found.
+    """
+
+    growing = (
+        "centre",
+        "spread",
+        "basis",
+        "variance",
+        "residual",
+        "limit",
+    )  # first axis: populations
+
+    centre: Tensor
+    spread: Tensor
+    basis: Tensor
+    variance: Tensor
+    residual: Tensor
+    limit: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("centre", torch.zeros(0, NUM_FEATURES))
+        self.register_buffer("spread", torch.ones(0, NUM_FEATURES))
+        self.register_buffer("basis", torch.zeros(0, NUM_FEATURES, _DIRECTIONS))
+        self.register_buffer("variance", torch.ones(0, _DIRECTIONS))
+        self.register_buffer("residual", torch.ones(0))
+        self.register_buffer("limit", torch.ones(0))
+
+    @property
+    def num_populations(self) -> int:
+        """0 before :meth:`fit`, or where a population was too small."""
+        return len(self.limit)
+
+    @torch.no_grad()
+    def fit(
+        self,
+        images: Float[Tensor, "n 1 height width"],
+        populations: Int[Tensor, " n"],
+        seed: int = 0,
+    ) -> None:
+        """Learn from training normals; the same seed gives the same bits.
+
+        With fewer than 60 normals of any population the check stays unfitted.
+
+        Args:
+            images: float in [0, 1].
+            populations: 0 to count - 1, of each image.
+        """
+        count = int(populations.max()) + 1
+        parts = [images[populations == index].cpu() for index in range(count)]
+        if min(map(len, parts)) < MIN_NORMALS:
+            return
+        rng = Generator().manual_seed(seed)
+        models = [_fit_one(part, rng) for part in parts]
+        for name in self.growing:
+            values = torch.stack([model[name] for model in models])
+            setattr(self, name, values.to(self.limit.device))
+
+    @torch.no_grad()
+    def set_limits(
+        self, images: Float[Tensor, "n 1 height width"], populations: Int[Tensor, " n"]
+    ) -> None:
+        """Widen the limits so that 98 % of these normals keep within them: of a new hospital."""
+        ratios = self.distances(images).gather(1, populations[:, None])[:, 0]
+        for index in range(self.num_populations):
+            own = ratios[populations == index]
+            if len(own):
+                self.limit[index] *= own.quantile(_KEPT).clamp_min(1.0)
+
+    @torch.no_grad()
+    def distances(
+        self, images: Float[Tensor, "batch 1 height width"]
+    ) -> Float[Tensor, "batch populations"]:
+        """Distance to each population, in units of its limit; above 1 = outside."""
+        features = film_features(images)
+        columns = [
+            _distance(features, self.centre[i], self.spread[i], self.basis[i], self.variance[i],
+                      self.residual[i]) / self.limit[i]
+            for i in range(self.num_populations)
+        ]  # fmt: skip
+        return torch.stack(columns, 1) if columns else features.new_zeros(len(features), 0)
+
+    def nearest(self, images: Float[Tensor, "batch 1 height width"]) -> Int[Tensor, " batch"]:
+        """The population that each film is compared with; 0 where there is only one, or none."""
+        if self.num_populations < 2:
+            return torch.zeros(len(images), dtype=torch.long, device=images.device)
+        return self.distances(images).argmin(1)
+
+    @torch.no_grad()
+    def findings(self, images: Float[Tensor, "batch 1 height width"]) -> list[list[Finding]]:
+        """A finding for each film that is of none of the populations.
+
+        Args:
+            images: prepared as the training normals were, float in [0, 1].
+        """
+        if not self.num_populations:
+            return [[] for _ in images]
+        outside = self.distances(images).amin(1) > 1
+        symmetry = mirror_symmetry(images)
+        found: list[list[Finding]] = []
+        for strange, symmetric in zip(outside.tolist(), symmetry.tolist(), strict=True):
+            if not strange:
+                found.append([])
+            elif symmetric < _LATERAL:
+                found.append([Finding("not_frontal", REFUSE, _NOT_FRONTAL)])
+            else:
+                found.append([Finding("another_population", ANOTHER, _ANOTHER)])
+        return found
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        """States from before this check have none of it: then it stays unfitted."""
+        if any(key.startswith(prefix) for key in state_dict):
+            super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+
+_ANOTHER = (
+    "it does not look like the populations that this model's verdicts were calibrated on: "
+    "score and map stand, a verdict does not. Recalibrate on normals of its source"
+)
+_NOT_FRONTAL = (
+    "it is no frontal view of the kind that this model was trained on, perhaps a lateral one: "
+    "score frontal views"
+)
+
+
+def _fit_one(images: Tensor, rng: Generator) -> dict[str, Tensor]:
+    features = film_features(images)
+    wrong = film_features(hurt(shrink(images), rng))
+    order = torch.randperm(len(features), generator=rng)
+    distances = []
+    for fold in range(_FOLDS):
+        held_out = order[fold::_FOLDS]
+        rest = torch.ones(len(features), dtype=torch.bool)
+        rest[held_out] = False
+        model = _subspace(features[rest])
+        distances.append(
+            torch.stack([_distance(part[held_out], *model) for part in (features, wrong)], 1)
+        )
+    names = ("centre", "spread", "basis", "variance", "residual")
+    plain, hurt_ = torch.cat(distances).unbind(1)
+    limit = torch.maximum(plain.quantile(_KEPT), hurt_.quantile(_KEPT_WRONG))
+    return dict(zip(names, _subspace(features), strict=True)) | {"limit": limit}
+
+
+def _subspace(features: Tensor) -> tuple[Tensor, ...]:
+    """Centre, spread, main directions, variance along and mean squared residual off them."""
+    centre = features.mean(0)
+    spread = features.std(0).clamp_min(_MIN_SPREAD)
+    z = (features - centre) / spread
+    _, singular, directions = torch.linalg.svd(z, full_matrices=False)
+    rank = min(_DIRECTIONS, len(directions))
+    basis = z.new_zeros(NUM_FEATURES, _DIRECTIONS)
+    basis[:, :rank] = directions[:rank].T
+    variance = z.new_ones(_DIRECTIONS)
+    variance[:rank] = (singular[:rank].square() / len(z)).clamp_min(_MIN_SPREAD**2)
+    off = (z - z @ basis @ basis.T).square().sum(1).mean().clamp_min(_MIN_SPREAD**2)
+    return centre, spread, basis, variance, off
+
+
+def _distance(
+    features: Tensor, centre: Tensor, spread: Tensor, basis: Tensor, variance: Tensor, off: Tensor
+) -> Float[Tensor, " n"]:
+    z = (features - centre) / spread
+    along = z @ basis
+    residual = (z - along @ basis.T).square().sum(1)
+    return (along.square() / variance).sum(1) + residual / off

@@ -1,0 +1,110 @@
+"""Recalibrate: the same networks, thresholds of the normals at hand. Seconds, no gradients.
+
+Another hospital's films move scores of normals and abnormals alike. What has to be found anew is
+where the normals of this place lie: threshold, p-values, the scale of maps, and which films are of
+its population. Statistics of regions stay those of training; taking them from local normals too
+was measured and gained nothing (docs/decisions/0016).
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from typing import Any
+
+import numpy as np
+import torch
+
+from simsid.detectors.base import Detector
+from simsid.detectors.calibration import Calibration
+from simsid.detectors.population.check import PopulationCheck
+from simsid.errors import SimsidError
+
+LEAST = 20  # normals: fewer support no rate of 5 %
+OWN_LOOK = 100  # normals from which the look of the population is learned anew
+_MOST_REMOVED = 0.5
+
+
+def recalibrate(
+    detector: Detector,
+    normals: np.ndarray,
+    false_alarm_rate: float | None = None,
+    confidence: float | None = None,
+    abnormal_share: float = 0.0,
+) -> Detector:
+    """A copy of ``detector`` whose verdicts stand on these normals alone.
+
+    With 100 normals and more, what their population looks like is learned anew, and films of the
+    former populations are of another one. With fewer, the former populations are widened until
+    they hold 98 % of these normals.
+
+    Args:
+        normals: (n, height, width) at the detector's size, uint8 or float in [0, 1]; training never
+            saw them. At least 20.
+        false_alarm_rate: None keeps the detector's own.
+        confidence: see ``Calibration``.
+        abnormal_share: of an archive without labels, at most how many films are abnormal, 0 to
+            0.5. So many of the highest scores are left out, which assumes that abnormal films are
+            among them; ``Calibration.rate_interval`` says what follows if they are not.
+
+    Raises:
+        SimsidError: fewer than 20 normals are left, or a share out of range.
+    """
+    if not 0 <= abnormal_share <= _MOST_REMOVED:
+        raise SimsidError(
+            f"the share of abnormal films must lie between 0 and {_MOST_REMOVED}, "
+            f"not {abnormal_share}: with more of them an archive says nothing of normals"
+        )
+    kept = len(normals) - round(abnormal_share * len(normals))
+    if kept < LEAST:
+        raise SimsidError(
+            f"{kept} normal films are too few to recalibrate on: at least {LEAST} are needed, "
+            "and 60 make a rate of 5 % certain within some percent"
+        )
+    own = copy.deepcopy(detector)
+    images = own.as_batch(normals)
+    _learn_look(own, images)
+    rate = false_alarm_rate or detector.calibration.false_alarm_rate  # type: ignore[union-attr]
+    own.calibrate(images, rate, confidence=confidence)
+    if kept < len(normals):
+        own.calibration = _without_highest(own, len(normals) - kept)
+    own.facts = detector.facts | {"recalibrated": _facts(normals, kept, abnormal_share)}
+    return own
+
+
+def _learn_look(detector: Detector, images: torch.Tensor) -> None:
+    if len(images) >= OWN_LOOK:
+        detector.population = PopulationCheck().to(detector.device)
+        detector.set_populations(lambda: iter(images.split(32)))
+    elif detector.population.num_populations:
+        images = images.to(detector.device)
+        nearest = detector.population.nearest(images)
+        detector.population.set_limits(images, nearest)
+
+
+def _without_highest(detector: Detector, count: int) -> Calibration:
+    """Each score without its ``count`` highest values."""
+    calibration = detector.calibration
+    assert calibration is not None
+    scores = {name: values[: len(values) - count] for name, values in calibration.scores.items()}
+    looks = (
+        None if calibration.looks is None else calibration.looks[: len(calibration.looks) - count]
+    )
+    return Calibration(
+        scores,
+        calibration.false_alarm_rate,
+        calibration.map_quantiles,
+        confidence=calibration.confidence,
+        looks=looks,
+        removed=count,
+    )
+
+
+def _facts(normals: np.ndarray, kept: int, abnormal_share: float) -> dict[str, Any]:
+    digest = hashlib.sha256(np.ascontiguousarray(normals).tobytes()).hexdigest()[:16]
+    return {
+        "films": len(normals),
+        "calibration_normals": kept,
+        "abnormal_share": abnormal_share,
+        "fingerprint": digest,
+    }
