@@ -45,7 +45,7 @@ class DigitAnatomy:
     be read.
     """
 
-    def __init__(self, config: AnatomyConfig | None = None):
+    def __init__(self, config: AnatomyConfig | None = None) -> None:
         self.config = config or AnatomyConfig()
         self.source = open_source(self.config.digits, self.config.digits_root)
         self._sizes = tile_sizes(self.config.cell)
@@ -146,14 +146,24 @@ class DigitAnatomy:
             self._books[key] = GlyphBook(self.source, split, key[1], self._sizes)
         return self._books[key]
 
-    def _normals(self, split, kind, numbers) -> tuple[np.ndarray, Layout, np.ndarray]:
+    def _normals(
+        self, split: str, kind: str, numbers: list[int]
+    ) -> tuple[np.ndarray, Layout, np.ndarray]:
         """Keys (n,), placements and images of the samples before anything is done to them."""
         keys = sample_keys(chain(self.config.seed, split, kind), numbers)
         book = self._book(split, self.config.labels)
         layout = draw_layout(keys, self.config, book)
         return keys, layout, compose(layout, self.config, book)
 
-    def _alter(self, split, kind, numbers, keys, layout, images) -> list[list[Change]]:
+    def _alter(
+        self,
+        split: str,
+        kind: str,
+        numbers: list[int],
+        keys: np.ndarray,
+        layout: Layout,
+        images: np.ndarray,
+    ) -> list[list[Change]]:
         """Apply the anomaly to the images in place; return what was changed in each."""
         if kind == "normal":
             return [[] for _ in numbers]

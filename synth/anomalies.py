@@ -17,8 +17,9 @@ from synth.flips import ALLOWED, AXES, VISIBLE, differences
 from synth.scene import Change, Scene, either_ink, lost_ink
 
 Alter = Callable[[Scene, Draws], list[Change]]
+Obstacle = Callable[[AnatomyConfig], str | None]
 ANOMALIES: dict[str, Alter] = {}
-OBSTACLES: dict[str, Callable[[AnatomyConfig], str | None]] = {}
+OBSTACLES: dict[str, Obstacle] = {}
 MAX_CELLS = 3
 
 # Sixteen directions, (y, x) in 1/1024: cosine and sine of multiples of 22.5 degrees.
@@ -30,12 +31,22 @@ _DIRECTIONS = tuple(
 )  # fmt: skip
 
 
-def register(kind: str, obstacle: Callable[[AnatomyConfig], str | None] = lambda config: None):
-    """Add an anomaly; `obstacle` says why a given anatomy cannot show it, or returns None."""
+def register(kind: str, obstacle: Obstacle | None = None) -> Callable[[Alter], Alter]:
+    """Add an anomaly to the registry.
+
+    Args:
+        kind: its name.
+        obstacle: says why a given anatomy cannot show it, or None if it can; without it, every
+            anatomy can.
+
+    Returns:
+        A decorator for the function that alters a scene.
+    """
 
     def add(function: Alter) -> Alter:
         ANOMALIES[kind] = function
-        OBSTACLES[kind] = obstacle
+        if obstacle is not None:
+            OBSTACLES[kind] = obstacle
         return function
 
     return add

@@ -1,7 +1,11 @@
 """The command line's options, with their defaults and help."""
 
+from __future__ import annotations
+
 import argparse
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from synth.anatomy import KINDS
 from synth.config import SPLITS, AnatomyConfig
@@ -10,6 +14,13 @@ from synth.layouts import LAYOUTS
 from synth.plan import DatasetConfig
 from synth.version import __version__
 
+if TYPE_CHECKING:
+    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+Run = Callable[[argparse.Namespace], int]
+"""A command: from its parsed options to its exit status."""
+
+_Add = Callable[..., argparse.Action]  # a parser's add_argument
 _ANATOMY = AnatomyConfig()
 _DATASET = DatasetConfig()
 
@@ -29,12 +40,22 @@ def anatomy_config(options: argparse.Namespace) -> AnatomyConfig:
 class _HelpFormat(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
     """Shows defaults where there are any, and keeps the examples' line breaks."""
 
-    def _get_help_string(self, action):
+    def _get_help_string(self, action: argparse.Action) -> str | None:
         return action.help if action.default in (None, False) else super()._get_help_string(action)
 
 
-def parse(arguments: list[str] | None, generate, verify, preview, medmix) -> argparse.Namespace:
-    """Parse the command line; the chosen command's function is `run` of the result."""
+def parse(
+    arguments: list[str] | None, generate: Run, verify: Run, preview: Run, medmix: Run
+) -> argparse.Namespace:
+    """Parse the command line.
+
+    Args:
+        arguments: without the program's name; None takes those of the process.
+        generate, verify, preview, medmix: the functions of the four commands.
+
+    Returns:
+        The options; `run` is the chosen command's function.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m synth",
         description="DigitAnatomy: a synthetic anomaly-detection benchmark with exact truth.",
@@ -52,7 +73,7 @@ def parse(arguments: list[str] | None, generate, verify, preview, medmix) -> arg
 
 
 # fmt: off
-def _add_generate(commands, run) -> None:
+def _add_generate(commands: _Commands, run: Run) -> None:
     parser = commands.add_parser(
         "generate",
         help="write a data set into a folder",
@@ -83,7 +104,7 @@ def _add_generate(commands, run) -> None:
     parser.set_defaults(run=run)
 
 
-def _add_verify(commands, run) -> None:
+def _add_verify(commands: _Commands, run: Run) -> None:
     parser = commands.add_parser(
         "verify",
         help="check a data set against its manifest",
@@ -96,7 +117,7 @@ def _add_verify(commands, run) -> None:
     parser.set_defaults(run=run)
 
 
-def _add_preview(commands, run) -> None:
+def _add_preview(commands: _Commands, run: Run) -> None:
     parser = commands.add_parser(
         "preview",
         help="draw a contact sheet of every kind",
@@ -112,7 +133,7 @@ def _add_preview(commands, run) -> None:
     parser.set_defaults(run=run)
 
 
-def _add_medmix(commands, run) -> None:
+def _add_medmix(commands: _Commands, run: Run) -> None:
     parser = commands.add_parser(
         "medmix",
         help="paste synthetic lesions into normal films: a labelled test set with masks",
@@ -136,7 +157,7 @@ def _add_medmix(commands, run) -> None:
     parser.set_defaults(run=run)
 
 
-def _add_anatomy(add) -> None:
+def _add_anatomy(add: _Add) -> None:
     add("--digits", metavar="SRC", default=_ANATOMY.digits,
         help=f"glyphs: {', '.join(SOURCES)}, or the path of an .npz with images and labels")
     add("--digits-root", metavar="DIR", default=None,

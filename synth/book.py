@@ -1,5 +1,7 @@
 """A book of glyphs: the pictures of one split, cut to their ink and scaled on first use."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from synth.glyphs import GlyphSource
@@ -18,7 +20,9 @@ class GlyphBook:
     the ink fills it. Tiles are computed when first asked for, and kept.
     """
 
-    def __init__(self, source: GlyphSource, split: str, labels: tuple[int, ...], sizes):
+    def __init__(
+        self, source: GlyphSource, split: str, labels: tuple[int, ...], sizes: Sequence[int]
+    ) -> None:
         parts = {label: source.glyphs(split, label) for label in sorted(set(labels))}
         self.sizes = tuple(sizes)
         self.counts = {label: len(part) for label, part in parts.items()}
@@ -57,7 +61,7 @@ class GlyphBook:
 def _frame(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Find the ink's square box (top, left, side) of each glyph, padding where it sticks out."""
     ink = images >= INK
-    (top, bottom), (left, right) = _extent(ink.any(axis=2)), _extent(ink.any(axis=1))
+    (top, bottom), (left, right) = _extent(np.any(ink, axis=2)), _extent(np.any(ink, axis=1))
     side = np.maximum(bottom - top, right - left)
     top, left = (top + bottom - side) // 2, (left + right - side) // 2
     height, width = images.shape[1:]

@@ -1,6 +1,9 @@
 """The command line: generate, verify, preview and medmix."""
 
 import sys
+from argparse import Namespace
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 from synth.anatomy import KINDS, DigitAnatomy
 from synth.arguments import anatomy_config, parse
@@ -13,6 +16,7 @@ from synth.preview import contact_sheet
 from synth.verify import verify
 
 _SHOWN = 20
+_Sample = TypeVar("_Sample")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -35,7 +39,7 @@ def _fail(message: str) -> int:
     return 2
 
 
-def _generate(options) -> int:
+def _generate(options: Namespace) -> int:
     anatomy = anatomy_config(options)
     kinds = options.kinds
     if kinds is None:
@@ -54,7 +58,7 @@ def _generate(options) -> int:
     return 0
 
 
-def _verify(options) -> int:
+def _verify(options: Namespace) -> int:
     root = options.folder
     if not root.is_dir():
         raise SynthError(f"{root}: no such folder")
@@ -71,7 +75,7 @@ def _verify(options) -> int:
     return 1 if problems else 0
 
 
-def _preview(options) -> int:
+def _preview(options: Namespace) -> int:
     if not 1 <= options.columns <= 50:
         raise SynthError(f"columns must be from 1 to 50, got {options.columns}")
     sheet = contact_sheet(DigitAnatomy(anatomy_config(options)), options.columns, options.split)
@@ -84,7 +88,7 @@ def _preview(options) -> int:
     return 0
 
 
-def _medmix(options) -> int:
+def _medmix(options: Namespace) -> int:
     config = MedMixSet(
         options.films, options.train, options.normal_share, options.seed, options.layout
     )
@@ -96,7 +100,7 @@ def _medmix(options) -> int:
     return 0
 
 
-def _progress(samples, total: int):
+def _progress(samples: Iterator[_Sample], total: int) -> Iterable[_Sample]:
     """Show a bar on a terminal, and nothing in a log; without tqdm do without."""
     try:
         from tqdm import tqdm

@@ -1,5 +1,6 @@
 """The normal anatomy: where every digit goes, and many images composed at once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +32,7 @@ class Layout:
     left: np.ndarray
 
 
-def place(raw: np.ndarray, labels, book: GlyphBook, cell: int) -> Layout:
+def place(raw: np.ndarray, labels: Sequence[int], book: GlyphBook, cell: int) -> Layout:
     """Turn raw words (n, cells) into placements of glyphs of `labels` (cells,)."""
     count = np.array([book.counts[label] for label in labels])
     start = np.array([book.starts[label] for label in labels])
@@ -52,7 +53,7 @@ def draw_layout(keys: np.ndarray, config: AnatomyConfig, book: GlyphBook) -> Lay
     return place(chain_words(keys[:, None], cells), config.labels, book, config.cell)
 
 
-def sample_keys(stream: int, indices) -> np.ndarray:
+def sample_keys(stream: int, indices: Sequence[int]) -> np.ndarray:
     """Key of every sample of a stream: uint64 (n,)."""
     return chain_array(stream, np.asarray(indices, dtype=np.int64))
 

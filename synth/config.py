@@ -1,6 +1,5 @@
 """What a DigitAnatomy is: the grid, the order of its digits, the glyphs and the dials."""
 
-import math
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -11,15 +10,14 @@ DIAL = 1 << 16
 """Difficulty is used as an integer in [0, DIAL], so that no result depends on rounding."""
 
 
-def require_int(name: str, value, low: int, high: int) -> None:
+def require_int(name: str, value: object, low: int, high: int) -> None:
     """Raise SynthError unless value is a whole number in [low, high]."""
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise SynthError(f"{name} must be a whole number from {low} to {high}, got {value!r}")
 
 
-def _require_fraction(name: str, value) -> None:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or not 0 <= value <= 1:
+def _require_fraction(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
         raise SynthError(f"{name} must be a number from 0 to 1, got {value!r}")
 
 
@@ -44,7 +42,7 @@ class AnatomyConfig:
     difficulty: float = 0.0
     contamination: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         require_int("rows", self.rows, 1, 16)
         require_int("cols", self.cols, 1, 16)
         require_int("cell", self.cell, 16, 256)

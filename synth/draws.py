@@ -5,12 +5,16 @@ NumPy's own generators promise a stable *bit stream* but not stable `integers()`
 Flood, 2014), written once for arrays and once for Python integers; a test holds the two equal.
 """
 
+from collections.abc import Iterable
+from typing import TypeVar
+
 import numpy as np
 
 _GOLDEN = 0x9E3779B97F4A7C15
 _MIX_1 = 0xBF58476D1CE4E5B9
 _MIX_2 = 0x94D049BB133111EB
 _MASK = (1 << 64) - 1
+_Item = TypeVar("_Item")
 
 
 def mix(value: int) -> int:
@@ -69,7 +73,7 @@ def field(raw: np.ndarray, shift: int, below: int | np.ndarray) -> np.ndarray:
 class Draws:
     """A stream of integers for one sample, drawn one after another from its key."""
 
-    def __init__(self, key: int):
+    def __init__(self, key: int) -> None:
         self._state = key
 
     def below(self, stop: int) -> int:
@@ -77,10 +81,10 @@ class Draws:
         self._state = (self._state + _GOLDEN) & _MASK
         return (mix(self._state) * stop) >> 64
 
-    def shuffled(self, items):
-        """Return the items in a random order, as a list."""
-        items = list(items)
-        for last in range(len(items) - 1, 0, -1):
+    def shuffled(self, items: Iterable[_Item]) -> list[_Item]:
+        """Return the items in a random order."""
+        order = list(items)
+        for last in range(len(order) - 1, 0, -1):
             other = self.below(last + 1)
-            items[last], items[other] = items[other], items[last]
-        return items
+            order[last], order[other] = order[other], order[last]
+        return order

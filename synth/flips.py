@@ -42,17 +42,16 @@ def difference(tiles: np.ndarray, axis: str) -> np.ndarray:
     still = _pad(tiles, 0)
     moving = _pad(flipped, 1)
     rows, columns = np.arange(moving.shape[1]), np.arange(moving.shape[2])
-    best = None
+    gaps = []
     for shear in _SHEARS:
         slide = (2 * rows - (len(rows) - 1)) * shear // (2 * _SIZE)
         slanted = moving[:, rows[:, None], (columns[None, :] + slide[:, None]) % len(columns)]
         for down in (0, 1, 2):
             for right in (0, 1, 2):
                 moved = slanted[:, down : down + still.shape[1], right : right + still.shape[2]]
-                total = np.abs(still - moved).sum(axis=(1, 2), dtype=np.int64)
-                best = total if best is None else np.minimum(best, total)
+                gaps.append(np.abs(still - moved).sum(axis=(1, 2), dtype=np.int64))
     ink = still.sum(axis=(1, 2), dtype=np.int64) + moving.sum(axis=(1, 2), dtype=np.int64)
-    return best * 1000 // np.maximum(ink, 1)
+    return np.minimum.reduce(gaps) * 1000 // np.maximum(ink, 1)
 
 
 def _pad(tiles: np.ndarray, more: int) -> np.ndarray:

@@ -82,7 +82,7 @@ def _noting(samples: Iterator[Encoded], count: int, records: list[dict]) -> Iter
         yield sample
 
 
-def _describe(out: Path, config: DatasetConfig, anatomy: DigitAnatomy, records) -> dict:
+def _describe(out: Path, config: DatasetConfig, anatomy: DigitAnatomy, records: list[dict]) -> dict:
     """Write the card, and compose the manifest of what now lies in the folder."""
     digest = whole_digest(records)
     card = write_card(config, records, __version__, digest)
@@ -101,7 +101,7 @@ def _describe(out: Path, config: DatasetConfig, anatomy: DigitAnatomy, records) 
 
 
 @contextmanager
-def unfinished(out: Path, overwrite: bool):
+def unfinished(out: Path, overwrite: bool) -> Iterator[None]:
     """Mark the folder as incomplete inside the block, and clean it up if the block fails."""
     created = not out.exists()
     try:
@@ -155,7 +155,9 @@ def _clear(out: Path, keep: str) -> None:
 
 
 @contextmanager
-def _encoder(anatomy: DigitAnatomy, workers: int):
+def _encoder(
+    anatomy: DigitAnatomy, workers: int
+) -> Iterator[Callable[[list[Entry]], Iterator[Encoded]]]:
     """Give a function from entries to an iterator of encoded samples, in order."""
     if workers == 1:
         yield lambda entries: (s for chunk in _chunks(entries) for s in encode_all(anatomy, chunk))

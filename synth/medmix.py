@@ -83,7 +83,8 @@ def medmix(
         patch = _alter(_cut(donors[donor], share.shape, rng), share, target, rng, config)
         image[box] = target + share * (patch - target)
         mask[box] |= share > 0
-        lesions.append(Lesion(int(rows[0]), int(cols[0]), *share.shape, donor))
+        height, width = share.shape
+        lesions.append(Lesion(int(rows[0]), int(cols[0]), height, width, donor))
     mixed = np.where(mask, np.rint(image * 255), film).astype(np.uint8)
     return mixed, mask, tuple(lesions)
 
@@ -114,7 +115,13 @@ def _cut(donor: np.ndarray, shape: tuple[int, int], rng: np.random.Generator) ->
     return donor[top : top + shape[0], left : left + shape[1]] / 255.0
 
 
-def _alter(patch, share, target, rng: np.random.Generator, config: MedMixConfig) -> np.ndarray:
+def _alter(
+    patch: np.ndarray,
+    share: np.ndarray,
+    target: np.ndarray,
+    rng: np.random.Generator,
+    config: MedMixConfig,
+) -> np.ndarray:
     """Curve, contrast, brightness and noise; and a lift where all that would hardly show."""
     falls, bend = rng.random() < config.inverted, rng.random(2)
     if rng.random() < config.curved:

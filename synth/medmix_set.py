@@ -40,7 +40,7 @@ class MedMixSet:
     layout: str = "mvtec"
     lesions: MedMixConfig = field(default_factory=MedMixConfig)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         require_int("train", self.train, 0, 10_000_000)
         require_int("seed", self.seed, 0, (1 << 63) - 1)
         if not 0 < self.normal_share < 1:

@@ -26,7 +26,7 @@ class DatasetConfig:
     kinds: tuple[str, ...] | None = None
     layout: str = "mvtec"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("train", "val", "test_normal", "test_per_kind"):
             require_int(name.replace("_", "-"), getattr(self, name), 0, _MOST)
         if self.train + self.val + self.test_normal + self.test_per_kind == 0:

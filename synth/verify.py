@@ -46,7 +46,7 @@ def _check_files(root: Path, expected: dict[str, str]) -> list[str]:
     return problems
 
 
-def _check_pixels(root: Path, manifest: dict, progress) -> list[str]:
+def _check_pixels(root: Path, manifest: dict, progress: Progress) -> list[str]:
     records = {record["id"]: record for record in manifest["samples"]}
     problems = []
     if whole_digest(manifest["samples"]) != manifest["pixels_sha256"]:

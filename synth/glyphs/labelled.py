@@ -1,6 +1,7 @@
 """Glyphs from arrays of labelled pictures: checks, and the split into disjoint parts."""
 
 import hashlib
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -53,7 +54,13 @@ class LabelledGlyphs:
     no ink (128 or more) are left out, and so is the second of two equal pictures.
     """
 
-    def __init__(self, images: np.ndarray, labels: np.ndarray, where: str, shares=SHARES):
+    def __init__(
+        self,
+        images: np.ndarray,
+        labels: np.ndarray,
+        where: str,
+        shares: Mapping[str, int] = SHARES,
+    ) -> None:
         check_arrays(images, labels, where)
         self.fingerprint = digest(images, labels.astype(np.int64))
         self._where = where
@@ -70,7 +77,7 @@ class LabelledGlyphs:
         return part
 
 
-def _divide(images: np.ndarray, shares: dict[str, int]) -> dict[str, np.ndarray]:
+def _divide(images: np.ndarray, shares: Mapping[str, int]) -> dict[str, np.ndarray]:
     """Deal out the distinct glyphs of one digit in a hashed order; small parts get at least one."""
     inked = images[(images >= 128).any(axis=(1, 2))]
     first: dict[bytes, int] = {}

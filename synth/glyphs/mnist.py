@@ -25,7 +25,7 @@ class MnistGlyphs:
     val (10 %) as every other source is. Missing files are downloaded into `root`.
     """
 
-    def __init__(self, root: str | None):
+    def __init__(self, root: str | None) -> None:
         if root is None:
             raise SynthError("digits 'mnist' needs digits_root, the folder of its idx files")
         folder = Path(root)

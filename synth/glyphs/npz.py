@@ -13,7 +13,7 @@ from synth.glyphs.labelled import LabelledGlyphs
 class NpzGlyphs(LabelledGlyphs):
     """An .npz file with `images` (n, h, w) uint8 and `labels` (n,) integers 0-9."""
 
-    def __init__(self, path: str):
+    def __init__(self, path: str) -> None:
         super().__init__(*_load(Path(path)), where=str(path))
 
 

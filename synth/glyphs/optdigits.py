@@ -15,7 +15,7 @@ class OptDigitGlyphs(LabelledGlyphs):
     Source: Alpaydin and Kaynak, Optical Recognition of Handwritten Digits, UCI, CC BY 4.0.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         try:
             from sklearn.datasets import load_digits
         except ImportError:

@@ -8,7 +8,7 @@ import numpy as np
 from synth.config import SPLITS
 from synth.draws import chain, chain_array, field, words
 from synth.glyphs import pen
-from synth.glyphs.skeletons import SKELETONS
+from synth.glyphs.skeletons import SKELETONS, Stroke, Variant
 
 COUNTS = {"train": 900, "val": 400, "test": 400}
 """Glyphs of each digit in each part."""
@@ -56,7 +56,7 @@ def _part(split: str, label: int) -> np.ndarray:
     return out
 
 
-def _write(variant, raw: np.ndarray, keys: np.ndarray, slant: np.ndarray) -> np.ndarray:
+def _write(variant: Variant, raw: np.ndarray, keys: np.ndarray, slant: np.ndarray) -> np.ndarray:
     """Draw one variant for n glyphs: (n, side, side) uint8."""
     knots = sum(len(stroke) for stroke in variant)
     jitter = words(keys ^ np.uint64(chain("jitter")), knots)
@@ -77,7 +77,7 @@ def _write(variant, raw: np.ndarray, keys: np.ndarray, slant: np.ndarray) -> np.
     return pen.draw(points, _radii(raw, from_end), field(raw[:, 5], 16, pen.NIBS), _SIDE)
 
 
-def _steps(stroke) -> tuple[int, ...]:
+def _steps(stroke: Stroke) -> tuple[int, ...]:
     """Points per interval: one for every 2 units of the box (0.7 pixel), by the longer side."""
     return tuple(
         max(2, max(abs(x1 - x0), abs(y1 - y0)) // 2) for (x0, y0), (x1, y1) in pairwise(stroke)

@@ -1,13 +1,19 @@
 """Parquet: one file a split, images inside, as the Hugging Face Hub shows and streams them."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import ClassVar
+from types import ModuleType
+from typing import TYPE_CHECKING, ClassVar
 
 from synth.config import SPLITS
 from synth.encode import Decoded, Encoded, pixels
 from synth.errors import SynthError
+
+if TYPE_CHECKING:
+    import pyarrow
 
 _ROWS = 500
 _FEATURES = {
@@ -61,7 +67,7 @@ class ParquetLayout:
                         yield Decoded(row["id"], image, mask)
 
 
-def _pyarrow():
+def _pyarrow() -> tuple[ModuleType, ModuleType]:
     try:
         import pyarrow
         import pyarrow.parquet
@@ -72,7 +78,7 @@ def _pyarrow():
     return pyarrow, pyarrow.parquet
 
 
-def _schema(arrow):
+def _schema(arrow: ModuleType) -> pyarrow.Schema:
     picture = arrow.struct([("bytes", arrow.binary()), ("path", arrow.string())])
     text = arrow.string()
     fields = [("image", picture), ("mask", picture), ("label", arrow.int64())]
