@@ -14,8 +14,9 @@ from simsid.scoring import RefusedFilm, ScoredFilm
 
 COLUMNS = ("film", "picture", "score", "percentile", "p", "verdict", "note")
 TYPES = ("number", "html", "number", "number", "number", "str", "str")
-_CSV = ("film", "score", "percentile", "p_value", "verdict", "status", "message")
-_CSV += ("model", "commit")
+_CSV = (
+    "film", "score", "percentile", "p_value", "verdict", "status", "message", "model", "commit",
+)  # fmt: skip
 
 
 def table_rows(answers: list[Answer]) -> list[list[object]]:

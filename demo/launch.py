@@ -9,10 +9,16 @@ import threading
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from demo.doors import Doorkeeper, Doors, open_doors
 from demo.privacy import MAX_FILE_BYTES, UploadFolder
 from simsid.errors import SimsidError
+
+if TYPE_CHECKING:  # Gradio reads its settings on import, and torch is slow to come
+    import gradio as gr
+
+    from demo.inference import Inference
 
 _QUEUE = 64
 _AT_ONCE = 2  # requests that are scored at the same time
@@ -34,8 +40,8 @@ class Server:
     """
 
     url: str
-    page: object
-    inference: object
+    page: gr.Blocks
+    inference: Inference
     uploads: UploadFolder
 
     def close(self) -> None:

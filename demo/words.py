@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simsid.scoring import ABNORMAL, NORMAL, ScoredFilm
+from simsid.scoring import CALLED_ABNORMAL, CALLED_NORMAL, ScoredFilm
 
 SCORED = "ok"
 NOTICE = (
@@ -52,9 +52,9 @@ def note_in_words(code: str) -> str:
 
 def headline(film: ScoredFilm) -> str:
     """The verdict in two or three words."""
-    if film.verdict == ABNORMAL:
+    if film.verdict == CALLED_ABNORMAL:
         return "Unusual"
-    return "Nothing unusual found" if film.verdict == NORMAL else "No verdict"
+    return "Nothing unusual found" if film.verdict == CALLED_NORMAL else "No verdict"
 
 
 def basis(film: ScoredFilm) -> str:
@@ -70,7 +70,7 @@ def basis(film: ScoredFilm) -> str:
             f"{rank} But this film does not look like those that the model was trained on, so "
             "these numbers say little, and there is no verdict. Is it the right model?"
         )
-    if film.verdict not in (ABNORMAL, NORMAL):
+    if film.verdict not in (CALLED_ABNORMAL, CALLED_NORMAL):
         return f"{rank} {n} normals are too few for a verdict at a false-alarm rate of {rate}."
     return (
         f"{rank} The threshold is set so that {rate} of normal films are called unusual by "

@@ -58,7 +58,7 @@ def pull(
         raise SimsidError(f"{out} exists already: choose another --out")
     commit = cached_commit(name) if name.pinned or local_first else None
     folder = cached_folder(name.repository, commit) if commit else None
-    if folder is None:
+    if commit is None or folder is None:
         commit, sizes = _resolve(name)
         folder = cached_folder(name.repository, commit)
         folder = folder or _download(name.repository, commit, sizes, progress)
@@ -102,14 +102,14 @@ def _download(
     """Fetch the known files of a commit into the cache."""
     paths, done, total = [], 0, sum(sizes.values())
 
-    def tell(before: int, come: int) -> None:
+    def tell(progress: Progress, before: int, come: int) -> None:
         progress(min(before + come, total), total)
 
     with plainly(repository, commit):
         api = HfApi()
         try:
             for file in FILES:
-                bar = bar_that_tells(partial(tell, done)) if progress else None
+                bar = bar_that_tells(partial(tell, progress, done)) if progress else None
                 path = api.hf_hub_download(repository, file, revision=commit, tqdm_class=bar)
                 paths.append(Path(path))
                 done += sizes[file]

@@ -80,7 +80,8 @@ def collect(models: list[str], hardware: str | None = None, root: Path = ROOT) -
 
 def _sort_out(root: Path) -> tuple[list[str], list[str]]:
     """Names in the kit's folders that go along, and those that do not."""
-    sent, left_out = [], []
+    sent: list[str] = []
+    left_out: list[str] = []
     folders = [root / folder for folder in (*FOLDERS, DOCS)]
     for path in sorted(path for folder in folders for path in folder.rglob("*")):
         name = path.relative_to(root).as_posix()

@@ -55,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
         chest = {"given film": Path(options.film).read_bytes()}
     files |= {(CHEST, kind): [content] for kind, content in chest.items()}
     with nullcontext() if options.url else OwnPage() as page:
-        visitor = Visitor(options.url or page.url)
+        visitor = Visitor(page.url if page else options.url)
         for (model, kind), contents in files.items():
             times = measure(visitor, page, model, contents, options.count)
             print(f"{model}, {kind}, {options.count} requests\n{table(times)}")

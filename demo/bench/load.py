@@ -66,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
     expected = [film.score if isinstance(film, ScoredFilm) else float("nan") for film in films]
     own = nullcontext() if options.url else OwnPage()
     with own as page, tempfile.TemporaryDirectory() as folder:
-        url = options.url or page.url
+        url = page.url if page else options.url
         files = [Path(folder) / f"{number}.png" for number in range(len(images))]
         for file, image in zip(files, images, strict=True):
             file.write_bytes(png_bytes(image))

@@ -17,7 +17,7 @@ from simsid.data.images import read_image
 from simsid.data.preprocess import Preprocessing
 from simsid.errors import DataError, ImageError
 
-NORMAL = "normal"
+NORMAL_KIND = "normal"
 PARTS = ("train", "calibration", "validation", "test", "pool")
 _THREADS = 4
 
@@ -49,7 +49,7 @@ class Film:
     @property
     def label(self) -> int:
         """0 normal, 1 abnormal."""
-        return int(self.kind != NORMAL)
+        return int(self.kind != NORMAL_KIND)
 
 
 def load_films(
@@ -155,18 +155,13 @@ def _read_all(
             raise DataError(f"{error}; remove or replace it") from error
         return _Prepared(
             np.round(preprocessing.apply(image) * 255).astype(np.uint8),
-            _kept(preprocessing.apply_boxes(film.boxes, image.shape)),
+            preprocessing.apply_boxes(film.boxes, image.shape),
             None if mask is None else preprocessing.apply_mask(mask),
         )
 
     with ThreadPoolExecutor(max_workers=_THREADS) as pool:
         reading = pool.map(read, films)
         return list(reading if progress is None else progress(reading, len(films)))
-
-
-def _kept(boxes: np.ndarray) -> np.ndarray:
-    """Without boxes that were cropped away: no area is left of them."""
-    return boxes[(boxes[:, 2:] > boxes[:, :2]).all(1)]
 
 
 def _read_mask(path: Path) -> np.ndarray:

@@ -15,6 +15,7 @@ from simsid.data.preprocess import FITS, Preprocessing
 from simsid.errors import DataError
 
 _SPLITS = tuple(dict.fromkeys(name for item in FILM_SETS.values() for name in item.splits))
+_VIEWS, _FITS = ("auto", *VIEWS), ("auto", *FITS)
 
 PAPER_SIZE = (128, 128)
 
@@ -51,7 +52,7 @@ def add_data_options(parser: ArgumentParser) -> None:
 def add_choice_options(parser: ArgumentParser) -> None:
     """Add which films of a set are taken, and which patients go where."""
     add = parser.add_argument
-    add("--view", type=Literal[("auto", *VIEWS)], default="auto", help="of films; auto: by split")
+    add("--view", type=Literal[_VIEWS], default="auto", help="of films; auto: by split")
     add(
         "--split",
         type=str | None,
@@ -67,7 +68,7 @@ def _add_preparation_options(parser: ArgumentParser) -> None:
     add("--image-size", type=str | int | None, default=None, help="of films, as 128 or 160x128")
     add(
         "--fit",
-        type=Literal[("auto", *FITS)],
+        type=Literal[_FITS],
         default="auto",
         help="how films become that size; auto: by data set",
     )

@@ -1,11 +1,11 @@
 """The one scoring path: command line, Python, HTTP, MCP and page score through ``score_film``."""
 
 from simsid.scoring.film import RefusedFilm, ScoredFilm, score_film, score_films
-from simsid.scoring.verdicts import ABNORMAL, NORMAL, UNDECIDED, verdict_of
+from simsid.scoring.verdicts import CALLED_ABNORMAL, CALLED_NORMAL, UNDECIDED, verdict_of
 
 __all__ = [
-    "ABNORMAL",
-    "NORMAL",
+    "CALLED_ABNORMAL",
+    "CALLED_NORMAL",
     "UNDECIDED",
     "RefusedFilm",
     "ScoredFilm",

@@ -195,4 +195,6 @@ def check_placement(
     """
     if len(images) == 0:
         return []
-    return detector.placement.findings(detector.as_batch(np.stack(images)).to(detector.device))
+    return detector.placement.findings(
+        detector.as_batch(np.stack(list(images))).to(detector.device)
+    )

@@ -6,7 +6,7 @@ import numpy as np
 
 from simsid.detectors.calibration import Calibration
 
-NORMAL, ABNORMAL, UNDECIDED = "normal", "abnormal", "undecided"
+CALLED_NORMAL, CALLED_ABNORMAL, UNDECIDED = "normal", "abnormal", "undecided"
 
 
 def verdict_of(calibration: Calibration, name: str, score: float, doubtful: bool = False) -> str:
@@ -21,4 +21,4 @@ def verdict_of(calibration: Calibration, name: str, score: float, doubtful: bool
     """
     if doubtful or not np.isfinite(calibration.threshold(name)):
         return UNDECIDED
-    return ABNORMAL if calibration.is_abnormal(name, np.array([score]))[0] else NORMAL
+    return CALLED_ABNORMAL if calibration.is_abnormal(name, np.array([score]))[0] else CALLED_NORMAL

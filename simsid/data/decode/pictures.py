@@ -81,7 +81,8 @@ def _decode_open(image: Image.Image, png: PngFile | None, name: str) -> DecodedF
     if _SIGNED in tags.get(_SAMPLE_FORMAT, ()):  # Pillow takes signed bytes for unsigned ones
         raise ImageError("unsupported", f"{name} must have whole numbers without a sign")
     image.load()
-    photometric, warnings = _PHOTOMETRICS.get(mode, "colour"), ()
+    photometric = _PHOTOMETRICS.get(mode, "colour")
+    warnings: tuple[str, ...] = ()
     if mode.startswith("I;16"):
         values, photometric = np.asarray(image), "grey"
         bits, warnings = find_depth(int(values.max()), declared)

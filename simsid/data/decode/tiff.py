@@ -66,7 +66,8 @@ def _decode_page(data: bytes, name: str, max_pixels: int) -> DecodedFilm:
         values = np.moveaxis(values, 0, -1)
     if values.ndim not in (2, 3):
         raise ImageError("unsupported", f"{name} has {values.ndim} axes, expected (height, width)")
-    bits, warnings = 32, ()
+    bits = 32
+    warnings: tuple[str, ...] = ()
     if values.dtype.kind == "u":
         bits = depth
         if depth == 16 and values.ndim == 2:

@@ -25,7 +25,7 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 from simsid.data.film_set import REPORT, FilmSet
-from simsid.data.films import NORMAL, Film
+from simsid.data.films import NORMAL_KIND, Film
 from simsid.data.sets.layout import find_root, kind_of, read_table
 from simsid.data.sets.splits import Plan
 from simsid.errors import DataError
@@ -66,7 +66,7 @@ def _kind(row: dict[str, str]) -> str | None:
     if certain:
         return kind_of(certain)
     uncertain = any(label == -1 for label in labels.values())
-    return NORMAL if labels[_NO_FINDING] == 1 and not uncertain else None
+    return NORMAL_KIND if labels[_NO_FINDING] == 1 and not uncertain else None
 
 
 def _label(text: str) -> float | None:
