@@ -1,6 +1,6 @@
 """The anomalies: each a function from a normal scene to the cells it changes, and a registry.
 
-A new kind is one function under `@register("name")`. It may use nothing random but `draws`, and
+A new kind is one function under ``@register("name")``. It may use nothing random but ``draws``, and
 must draw the same number of times at every difficulty, so that turning the dial makes the same
 sample harder and not another one.
 """
@@ -117,7 +117,7 @@ def missing(scene: Scene, draws: Draws) -> list[Change]:
 
 
 def _erase(cell: np.ndarray, direction: tuple[int, int], share: int) -> np.ndarray:
-    """Blank everything beyond a straight line that leaves `share` thousandths of ink behind it."""
+    """Blank everything beyond a straight line that leaves ``share`` thousandths of ink behind it."""
     y, x = np.indices(cell.shape)
     depth = y * direction[0] + x * direction[1]
     inked = np.sort(depth[cell >= INK])
@@ -204,10 +204,16 @@ def flipped(scene: Scene, draws: Draws) -> list[Change]:
 
 
 def visible_flips(scene: Scene) -> list[tuple[int, int, str]]:
-    """All (difference, cell, axis) that can be seen, the least different first.
+    """All flips that can be seen, the least different first.
 
     Should no glyph of the image pass the threshold, its most different allowed flip is offered if
-    it passes half of it. Raises SynthError when nothing does.
+    it passes half of it.
+
+    Returns:
+        (difference in thousandths, cell, axis) each.
+
+    Raises:
+        SynthError: no flip passes even half of the threshold.
     """
     gaps = differences(scene.book, scene.ids())
     options = sorted(

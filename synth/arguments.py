@@ -26,7 +26,11 @@ _DATASET = DatasetConfig()
 
 
 def anatomy_config(options: argparse.Namespace) -> AnatomyConfig:
-    """Build the anatomy's parameters from parsed options; SynthError on wrong ones."""
+    """Build the anatomy's parameters from parsed options.
+
+    Raises:
+        SynthError: an option has a value that cannot be used.
+    """
     order = options.order
     if order is None:
         cells = max(options.rows, 0) * max(options.cols, 0)
@@ -54,7 +58,7 @@ def parse(
         generate, verify, preview, medmix: the functions of the four commands.
 
     Returns:
-        The options; `run` is the chosen command's function.
+        The options; ``run`` is the chosen command's function.
     """
     parser = argparse.ArgumentParser(
         prog="python -m synth",

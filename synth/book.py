@@ -18,6 +18,20 @@ class GlyphBook:
 
     A tile is the smallest square that holds the glyph's ink, resized so that the longer side of
     the ink fills it. Tiles are computed when first asked for, and kept.
+
+    Args:
+        source: where the glyphs come from.
+        split: the part whose glyphs are taken.
+        labels: the digits to hold.
+        sizes: sides of the tiles in pixels.
+
+    Attributes:
+        sizes: sides of the tiles in pixels, by size number.
+        counts: number of glyphs of each digit.
+        starts: id of each digit's first glyph.
+
+    Raises:
+        SynthError: the source has no glyph of a digit.
     """
 
     def __init__(
@@ -35,7 +49,15 @@ class GlyphBook:
         self._ready = np.zeros((len(self.sizes), total), bool)
 
     def tiles(self, number: int, ids: np.ndarray) -> np.ndarray:
-        """Return (n, s, s) uint8 tiles of the glyphs `ids` (n,) at size number `number`."""
+        """Tiles of one size, from the store.
+
+        Args:
+            number: size number.
+            ids: (n,) glyph ids.
+
+        Returns:
+            (n, size, size) uint8.
+        """
         ready = self._ready[number]
         if not ready[ids].all():
             new = np.unique(ids[~ready[ids]])
@@ -44,7 +66,15 @@ class GlyphBook:
         return self._tiles[number][ids]
 
     def scaled(self, ids: np.ndarray, size: int) -> np.ndarray:
-        """Compute (n, size, size) uint8 tiles of the glyphs `ids` (n,)."""
+        """Tiles of any size, computed anew.
+
+        Args:
+            ids: (n,) glyph ids.
+            size: side in pixels.
+
+        Returns:
+            (n, size, size) uint8.
+        """
         top, left, side = self._boxes[ids].T
         out = np.empty((len(ids), size, size), np.uint8)
         for length in np.unique(side).tolist():

@@ -20,7 +20,14 @@ _Sample = TypeVar("_Sample")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; return its exit status: 0 done, 1 not verified, 2 an error, 130 Ctrl-C."""
+    """Run one command.
+
+    Args:
+        arguments: without the program's name; None takes those of the process.
+
+    Returns:
+        The exit status: 0 done, 1 not verified, 2 an error, 130 Ctrl-C.
+    """
     options = parse(arguments, _generate, _verify, _preview, _medmix)
     try:
         return options.run(options)

@@ -1,4 +1,4 @@
-"""Glyphs from an .npz file that holds `images` and `labels`."""
+"""Glyphs from an .npz file that holds ``images`` and ``labels``."""
 
 import zipfile
 import zlib
@@ -11,7 +11,14 @@ from synth.glyphs.labelled import LabelledGlyphs
 
 
 class NpzGlyphs(LabelledGlyphs):
-    """An .npz file with `images` (n, h, w) uint8 and `labels` (n,) integers 0-9."""
+    """Glyphs of an .npz file.
+
+    Args:
+        path: the file, with ``images`` (n, height, width) uint8 and ``labels`` (n,) 0-9.
+
+    Raises:
+        SynthError: there is no such file, or it holds something else.
+    """
 
     def __init__(self, path: str) -> None:
         super().__init__(*_load(Path(path)), where=str(path))

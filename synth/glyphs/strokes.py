@@ -33,12 +33,24 @@ class StrokeGlyphs:
     fingerprint = "strokes-1"
 
     def glyphs(self, split: str, label: int) -> np.ndarray:
-        """Return (n, 64, 64) uint8 glyphs of one digit."""
+        """Glyphs of one digit.
+
+        Returns:
+            (n, 64, 64) uint8.
+        """
         return _part(split, label)
 
 
 def slants(split: str, keys_words: np.ndarray) -> np.ndarray:
-    """Slant of each glyph in 1/1024 (x per y), in the residue class of its part."""
+    """Slant of each glyph, in the residue class of its part.
+
+    Args:
+        split: one of ``SPLITS``.
+        keys_words: (n, words) uint64, the glyphs' random words.
+
+    Returns:
+        (n,) int64 in 1/1024, x per y.
+    """
     return field(keys_words[:, 0], 0, 190) * 3 - 130 + SPLITS.index(split)
 
 

@@ -27,7 +27,7 @@ _FEATURES = {
 
 
 class ParquetLayout:
-    """`split.parquet` with columns image, mask, label, kind, id and cells (JSON text)."""
+    """``split.parquet`` with columns image, mask, label, kind, id and cells (JSON text)."""
 
     description: ClassVar[str] = (
         "`<split>.parquet` with columns `image` and `mask` (PNG inside; black for normals), "
@@ -36,7 +36,11 @@ class ParquetLayout:
     data_files: ClassVar[dict[str, str]] = {split: f"{split}.parquet" for split in SPLITS}
 
     def check(self) -> None:
-        """Raise SynthError without pyarrow."""
+        """Check that pyarrow is installed.
+
+        Raises:
+            SynthError: it is not.
+        """
         _pyarrow()
 
     def write(self, root: Path, split: str, samples: Iterable[Encoded]) -> None:
