@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from hub.errors import NOT_A_MODEL, HubError
-from hub.sums import SUMS, check_sums
+import hub
+from hub.errors import CORRUPT, NOT_A_MODEL, HubError
+from hub.sums import REINSTALL, SUMS, check_sums
 from simsid.detectors import Detector, load_model
 from simsid.detectors.model_folder import CALIBRATION, CARD, CONFIG, WEIGHTS
 from simsid.detectors.untrusted import check_file
@@ -33,7 +34,7 @@ class Verified:
         folder: the model folder itself.
         detector: the model, opened.
         sizes: bytes of each known file that is there.
-        sums: whether every file was compared with ``SHA256SUMS``; False where there is none.
+        sums: whether every file was compared with a ``SHA256SUMS``; False where there is none.
     """
 
     folder: Path
@@ -53,7 +54,7 @@ def check_folder(path: Path, sums_needed: bool = False) -> bool:
     """Names, kinds of files, sizes and sums; cheap, and before anything is parsed.
 
     Args:
-        path: a model folder.
+        path: a model folder. That of a bundled model is compared with ``hub/bundled/SHA256SUMS``.
         sums_needed: refuse a folder without ``SHA256SUMS``, as every pulled one has.
 
     Returns:
@@ -78,7 +79,10 @@ def check_folder(path: Path, sums_needed: bool = False) -> bool:
     for name in NEEDED:
         check_file(path / name)
     present = tuple(name for name in KNOWN if name in names)
-    compared = check_sums(path, KNOWN if sums_needed else present)
+    bundled = path.resolve().parent == hub.BUNDLED_FOLDER.resolve()
+    compared = check_sums(path, KNOWN if sums_needed or bundled else present, bundled)
+    if bundled and not compared:
+        raise HubError(CORRUPT, f"{hub.BUNDLED_FOLDER} has no {SUMS}: {REINSTALL}")
     if sums_needed and not compared:
         raise HubError(
             NOT_A_MODEL, f"{path} has no {SUMS}: it was not shared with python -m hub push"
