@@ -96,8 +96,8 @@ def open_doors(host: str | None, names: list[str], password: str | None, no_auth
             names = [*names, socket.gethostname(), socket.getfqdn()]
         return Doors(doors.host, tuple(names))
     raise SimsidError(
-        f"listening on {doors.host} lets others in: set SIMSID_PASSWORD (user: simsid), or give "
-        "--no-auth if everybody who can reach this machine may come in"
+        f"--host {doors.host} lets other machines in: set SIMSID_PASSWORD (user: simsid), or add "
+        "--no-auth if everybody who reaches this machine may come in"
     )
 
 

@@ -146,11 +146,13 @@ class ModelShelf:
 
     def _stocked(self, name: str) -> _Model:
         if name not in self._places:
-            raise ModelFolderError(f"no such model here; there are: {', '.join(self.names())}")
+            raise ModelFolderError(
+                f"there is no such model here; there are: {', '.join(self.names())}"
+            )
         place = self._places[name]
         if place.of_hub:
             if place.model is None:
-                raise ModelFolderError(f"this model is not here: {place.name}: {place.line}")
+                raise ModelFolderError(f"{place.name} is not here: {place.line}")
             return place.model
         if place.model is not None:  # no lock where there is none to wait for: forks copy held ones
             return place.model

@@ -29,7 +29,7 @@ _REMEDIES = {
     "not_finite": "Replace the values that are not numbers",
 }
 _WARNINGS = {
-    "depth_guessed": "the file says 16 bits and uses 12: it was read as 12",
+    "depth_guessed": "the file claims 16 bits but uses 12: it was read as 12",
     "burned_in_annotation": "the DICOM does not say that no text is burned into the picture",
     "window_ignored": "the DICOM's window makes no sense and was ignored",
 }

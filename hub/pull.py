@@ -55,7 +55,7 @@ def pull(
         OSError: the disk is full or cannot be written.
     """
     if out is not None and out.exists():
-        raise SimsidError(f"{out} exists already: choose another --out")
+        raise SimsidError(f"{out} already exists: choose another --out")
     commit = cached_commit(name) if name.pinned or local_first else None
     folder = cached_folder(name.repository, commit) if commit else None
     if commit is None or folder is None:
@@ -81,7 +81,7 @@ def _resolve(name: HubName) -> tuple[str, dict[str, int]]:
     if missing:
         raise HubError(
             NOT_A_MODEL,
-            f"{name.repository} is no model folder of this kit: {missing[0]} is missing",
+            f"{name.repository} is not a model folder of this kit: {missing[0]} is missing",
         )
     for file in FILES:
         most = MOST_BYTES.get(file, MIB)
@@ -117,7 +117,7 @@ def _download(
             if "Consistency check failed" not in str(error):
                 raise
             raise HubError(
-                CORRUPT, f"{repository} came corrupt: a file is shorter or longer than stated"
+                CORRUPT, f"{repository} arrived corrupt: a file is shorter or longer than stated"
             ) from error
     folder = cached_folder(repository, commit)
     if folder is None or any(path.parent != folder for path in paths):

@@ -69,13 +69,15 @@ def check_folder(path: Path, sums_needed: bool = False) -> bool:
     with os.scandir(path) as found:
         names = sorted(entry.name for entry in islice(found, _MOST_FILES + 1))
     if len(names) > _MOST_FILES:
-        raise HubError(NOT_A_MODEL, f"{path} holds more than {_MOST_FILES} files: no model folder")
+        raise HubError(
+            NOT_A_MODEL, f"{path} holds more than {_MOST_FILES} files, so it is not a model folder"
+        )
     refuse_runnable(str(path), names)
     for name in names:
         if name in KNOWN or name == SUMS:
             check_file(path / name)
         elif (path / name).is_symlink():
-            raise HubError(NOT_A_MODEL, f"{path} holds a link, {name!r}: it was not followed")
+            raise HubError(NOT_A_MODEL, f"{path} holds a link, {name!r}; the link was not followed")
     for name in NEEDED:
         check_file(path / name)
     present = tuple(name for name in KNOWN if name in names)
@@ -100,8 +102,8 @@ def refuse_runnable(where: str, names: list[str]) -> None:
         if Path(name).suffix.lower() in _RUNNABLE:
             raise HubError(
                 NOT_A_MODEL,
-                f"{where} holds {name[:80]!r}, a kind of file that can run code: a model folder of "
-                "this kit has none, so it was not opened",
+                f"{where} holds {name[:80]!r}, a file that can run code: a model folder of this kit "
+                "has no such file, so it was not opened",
             )
 
 

@@ -72,7 +72,7 @@ def _cells(draws: Draws, scene: Scene) -> list[int]:
 def _nothing_foreign(config: AnatomyConfig) -> str | None:
     if foreign_labels(config):
         return None
-    return "the order holds all ten digits, so none is novel; leave one out or leave the kind out"
+    return "the order holds all ten digits, so no digit is novel; leave out a digit or the kind"
 
 
 @register("novel", _nothing_foreign)
@@ -128,7 +128,7 @@ def _erase(cell: np.ndarray, direction: tuple[int, int], share: int) -> np.ndarr
 def _all_equal(config: AnatomyConfig) -> str | None:
     if len(set(config.labels)) > 1:
         return None
-    return "all cells hold the same digit, so no exchange shows; use an order of several digits"
+    return "all cells hold the same digit, so an exchange does not show; use an order of several digits"
 
 
 @register("disordered", _all_equal)
@@ -172,7 +172,7 @@ def _neighbours(config: AnatomyConfig) -> list[tuple[int, int]]:
 def _nothing_to_flip(config: AnatomyConfig) -> str | None:
     if any(ALLOWED[label] for label in config.labels):
         return None
-    return "0, 1 and 8 may look the same when flipped; put one of 2-7 or 9 in the order"
+    return "0, 1 and 8 may look the same when flipped; add one of 2-7 or 9 to the order"
 
 
 @register("flipped", _nothing_to_flip)
@@ -224,7 +224,7 @@ def visible_flips(scene: Scene) -> list[tuple[int, int, str]]:
     visible = [option for option in options if option[0] >= VISIBLE] or options[-1:]
     if visible[0][0] < VISIBLE // 2:
         raise SynthError(
-            "kind 'flipped': an image came up in which no digit changes its look when mirrored; "
+            "kind 'flipped': one image has no digit that changes its look when mirrored; "
             "use an order with more different digits, or other glyphs"
         )
     return visible

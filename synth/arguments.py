@@ -90,18 +90,18 @@ def _add_generate(commands: _Commands, run: Run) -> None:
     add("--out", type=Path, required=True, metavar="DIR", help="folder to write")
     add("--train", type=int, metavar="N", default=_DATASET.train, help="training images")
     add("--val", type=int, metavar="N", default=_DATASET.val,
-        help="normal validation images; as many abnormal ones are shared among the kinds")
+        help="normal validation images; the kinds share as many abnormal ones")
     add("--test-normal", type=int, metavar="N", default=_DATASET.test_normal,
         help="normal test images")
     add("--test-per-kind", type=int, metavar="N", default=_DATASET.test_per_kind,
         help="test images of each abnormal kind")
     add("--kinds", nargs="+", metavar="KIND", default=None,
-        help=f"abnormal kinds among {', '.join(KINDS[1:])}; without it, all that the order allows")
+        help=f"abnormal kinds among {', '.join(KINDS[1:])} (default: all that the order allows)")
     add("--contamination", type=float, metavar="F", default=_ANATOMY.contamination,
         help="fraction of the training images that are abnormal")
     add("--layout", choices=tuple(LAYOUTS), default=_DATASET.layout, help="how files are laid out")
     add("--workers", type=int, metavar="N", default=1,
-        help="processes; worth it from some ten thousand images")
+        help="number of processes; several pay off from ten thousand images")
     add("--overwrite", action="store_true",
         help="replace a data set that this command wrote before")
     _add_anatomy(add)
@@ -132,7 +132,7 @@ def _add_preview(commands: _Commands, run: Run) -> None:
     add = parser.add_argument
     add("--out", type=Path, required=True, metavar="FILE", help="picture to write")
     add("--columns", type=int, metavar="N", default=6, help="examples of each kind")
-    add("--split", choices=SPLITS, default="test", help="whose glyphs to show")
+    add("--split", choices=SPLITS, default="test", help="part of the set that the glyphs come from")
     _add_anatomy(add)
     parser.set_defaults(run=run)
 
@@ -142,8 +142,8 @@ def _add_medmix(commands: _Commands, run: Run) -> None:
         "medmix",
         help="paste synthetic lesions into normal films: a labelled test set with masks",
         description="Turn a folder of normal films into a test set: some stay as they are, others "
-        "get one to three lesions cut from other films (MedMix), with exact masks. 8- and 16-bit "
-        "pictures, no DICOM.",
+        "get one to three lesions cut from other films (MedMix), with exact masks. Takes 8- and "
+        "16-bit pictures, not DICOM.",
         epilog="example:\n  python -m synth medmix --films NORMALS --out films-medmix --train 400",
         formatter_class=_HelpFormat,
     )
@@ -153,8 +153,8 @@ def _add_medmix(commands: _Commands, run: Run) -> None:
     add("--train", type=int, metavar="N", default=0,
         help="films that stay as they are and go to the training part")
     add("--normal-share", type=float, metavar="F", default=0.5,
-        help="of the test films, that stay normal")
-    add("--seed", type=int, metavar="S", default=0, help="seed of all that is random")
+        help="share of the test films that stay normal")
+    add("--seed", type=int, metavar="S", default=0, help="random seed")
     add("--layout", choices=tuple(LAYOUTS), default=_DATASET.layout, help="how files are laid out")
     add("--overwrite", action="store_true",
         help="replace a data set that this package wrote before")
@@ -165,12 +165,12 @@ def _add_anatomy(add: _Add) -> None:
     add("--digits", metavar="SRC", default=_ANATOMY.digits,
         help=f"glyphs: {', '.join(SOURCES)}, or the path of an .npz with images and labels")
     add("--digits-root", metavar="DIR", default=None,
-        help="folder of the idx files of --digits mnist; missing ones are downloaded into it")
-    add("--seed", type=int, metavar="S", default=_ANATOMY.seed, help="seed of all that is random")
+        help="folder of the idx files for --digits mnist; missing files are downloaded into it")
+    add("--seed", type=int, metavar="S", default=_ANATOMY.seed, help="random seed")
     add("--difficulty", type=float, metavar="D", default=_ANATOMY.difficulty,
-        help="of the anomalies, from 0 (blatant) to 1 (subtle)")
+        help="how hard the anomalies are to see, from 0 (blatant) to 1 (subtle)")
     add("--rows", type=int, metavar="N", default=_ANATOMY.rows, help="rows of digits")
     add("--cols", type=int, metavar="N", default=_ANATOMY.cols, help="columns of digits")
     add("--order", metavar="DIGITS", default=None,
-        help="the digits in reading order; without it 1 to 9, over and over")
+        help="the digits in reading order (default: 1 to 9, over and over)")
     add("--cell", type=int, metavar="PX", default=_ANATOMY.cell, help="side of a cell in pixels")

@@ -77,7 +77,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m synth.benchmark", description=__doc__)
     parser.add_argument("--digits", default="strokes", help="glyph source (default: strokes)")
     parser.add_argument("--digits-root", default=None, help="folder of idx files for mnist")
-    parser.add_argument("--images", type=int, default=4000, help="a round (default: 4000)")
+    parser.add_argument("--images", type=int, default=4000, help="images per round (default: 4000)")
     options = parser.parse_args()
     config = AnatomyConfig(digits=options.digits, digits_root=options.digits_root)
     first, ours, pillow = measure(config, options.images)

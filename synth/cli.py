@@ -90,7 +90,7 @@ def _preview(options: Namespace) -> int:
     try:
         sheet.save(options.out)
     except ValueError as error:
-        raise SynthError(f"{options.out}: not the name of a picture; end it in .png") from error
+        raise SynthError(f"{options.out} is not the name of a picture; end it in .png") from error
     print(f"{options.out}: {sheet.width} x {sheet.height} pixels")
     return 0
 

@@ -156,16 +156,16 @@ def _require_usable(out: Path, overwrite: bool) -> None:
     if not present:
         return
     if not overwrite:
-        raise SynthError(f"{out}: is not empty; name another folder, or give --overwrite")
+        raise SynthError(f"{out}: is not empty; name another folder or add --overwrite")
     foreign = [name for name in present if not is_own(name)]
     if (out / MANIFEST).exists():
         listed = read_manifest(out).get("files", ())
         foreign += [name for name in list_files(out) if name not in (*listed, MANIFEST, MARKER)]
     elif not (out / MARKER).exists():
-        raise SynthError(f"{out}: has no {MANIFEST}: not a data set of ours, so not overwritten")
+        raise SynthError(f"{out}: has no {MANIFEST}, so it is not overwritten; name another folder")
     if foreign:
         raise SynthError(
-            f"{out}: also holds {foreign[0]!r}, which is not the data set's; move it away first"
+            f"{out}: also holds {foreign[0]!r}, which is not part of the data set; move it away first"
         )
 
 

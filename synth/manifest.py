@@ -79,7 +79,7 @@ def read_manifest(root: Path) -> dict:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise SynthError(f"{root}: has no {MANIFEST}, so it is no finished data set") from None
+        raise SynthError(f"{root}: has no {MANIFEST}, so it is not a finished data set") from None
     except (OSError, ValueError) as error:
         raise SynthError(f"{path}: cannot be read ({error})") from error
     if not isinstance(content, dict) or content.get("generator") not in (GENERATOR, MEDMIX):

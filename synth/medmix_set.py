@@ -153,7 +153,10 @@ def read_film(path: Path) -> np.ndarray:
             with Image.open(path) as image:
                 height, width = image.height, image.width
                 if min(height, width) < _SMALLEST or height * width > _MOST_PIXELS:
-                    raise SynthError(f"{path}: {width} x {height} pixels are too few or too many")
+                    raise SynthError(
+                        f"{path}: has {width} x {height} pixels; a film has at least {_SMALLEST} "
+                        f"a side and at most {_MOST_PIXELS:,} in all"
+                    )
                 image = ImageOps.exif_transpose(image)
                 if image.mode.startswith("I"):
                     values = np.asarray(image).astype(np.int64).clip(0, 65535)
@@ -170,8 +173,8 @@ def _plan(paths: list[Path], config: MedMixSet) -> list[_Entry]:
     left = len(paths) - config.train
     if left < 2 * len(KINDS):
         raise SynthError(
-            f"{config.films}: {len(paths)} films are too few: {2 * len(KINDS)} are needed "
-            f"beside the {config.train} of --train"
+            f"{config.films}: holds {len(paths)} films and needs {config.train + 2 * len(KINDS)}: "
+            f"{config.train} for --train and {2 * len(KINDS)} to test with"
         )
     order = np.random.default_rng([config.seed, 0]).permutation(len(paths))
     normals = min(max(1, round(left * config.normal_share)), left - MOST_LESIONS)

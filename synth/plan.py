@@ -38,7 +38,9 @@ class DatasetConfig:
         for name in ("train", "val", "test_normal", "test_per_kind"):
             require_int(name.replace("_", "-"), getattr(self, name), 0, _MOST)
         if self.train + self.val + self.test_normal + self.test_per_kind == 0:
-            raise SynthError("train, val, test-normal and test-per-kind are all 0: nothing to make")
+            raise SynthError(
+                "train, val, test-normal and test-per-kind are all 0; ask for at least one image"
+            )
 
     def parameters(self) -> dict:
         """Everything that decides the pixels, as JSON types; machine paths are left out."""

@@ -124,8 +124,8 @@ def _contaminate(normals: int, pool: list[Film], share: float, seed: int) -> lis
     wanted = round(share * normals / (1 - share))
     if wanted and not pool:
         raise DataError(
-            "this data set has no abnormal films on its training side, so nothing can be mixed in: "
-            "leave --contamination out"
+            "this data set has no abnormal films on its training side, so none can be mixed in: "
+            "leave out --contamination"
         )
     if wanted > len(pool):
         possible = int(100 * len(pool) / (len(pool) + normals)) / 100
@@ -170,7 +170,7 @@ def _read_mask(path: Path) -> np.ndarray:
         with Image.open(path) as mask:
             return np.asarray(mask.convert("L")) > 127
     except (OSError, SyntaxError, ValueError) as error:
-        raise DataError(f"{path.name} is not a mask that can be read: {error}") from error
+        raise DataError(f"{path.name} cannot be read as a mask: {error}") from error
 
 
 def short_names(films: Sequence[Film]) -> dict[Path, str]:

@@ -31,7 +31,7 @@ def _load(path: Path) -> tuple[np.ndarray, np.ndarray]:
             missing = {"images", "labels"} - set(file.files)
             if missing:
                 raise SynthError(
-                    f"{path}: has no {' and no '.join(sorted(missing))}; it must hold arrays "
+                    f"{path}: lacks {' and '.join(sorted(missing))}; it must hold arrays "
                     "`images` and `labels`"
                 )
             return file["images"], file["labels"]

@@ -57,7 +57,7 @@ def decode_picture(data: bytes, name: str, max_pixels: int) -> DecodedFilm:
             check_size(image.height, image.width, name, max_pixels)
             frames = getattr(image, "n_frames", 1)
             if frames > 1:
-                raise ImageError("animated", f"{name} has {frames} frames or pages, give one image")
+                raise ImageError("animated", f"{name} has {frames} frames or pages; give one image")
             if png is not None:
                 check_complete(png, name)
             return _decode_open(image, png, name)

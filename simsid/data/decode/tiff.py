@@ -56,7 +56,7 @@ def _decode_page(data: bytes, name: str, max_pixels: int) -> DecodedFilm:
     try:
         with tifffile.TiffFile(io.BytesIO(data)) as file:
             if len(file.pages) > 1:
-                raise ImageError("animated", f"{name} has {len(file.pages)} pages, give one image")
+                raise ImageError("animated", f"{name} has {len(file.pages)} pages; give one image")
             page = file.pages[0]
             _check_page(page, data, name, max_pixels)
             values, depth = page.asarray(maxworkers=1), page.bitspersample

@@ -87,7 +87,7 @@ class DecodingWorker:
                 if out_of_time.is_set() or process.returncode == _OUT_OF_CPU:
                     raise ImageError("too_slow", f"{name} takes too long to decode") from None
                 raise ImageError(
-                    "decoder_failed", f"{name} made its decoder fail: it is damaged"
+                    "decoder_failed", f"{name} makes its decoder fail: it is damaged"
                 ) from None
             except BaseException:  # an interrupt leaves half a message in the pipe
                 self._stop()
@@ -97,7 +97,7 @@ class DecodingWorker:
         try:
             return _as_film(reply, pixels, name)
         except (KeyError, TypeError, ValueError, AttributeError):
-            raise ImageError("decoder_failed", f"{name} gave no image: it is damaged") from None
+            raise ImageError("decoder_failed", f"{name} gives no image: it is damaged") from None
 
     def close(self) -> None:
         """Stop the worker; the next film would start another."""

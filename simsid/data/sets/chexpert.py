@@ -79,7 +79,9 @@ def _label(text: str) -> float | None:
 def _film(row: dict[str, str], kind: str, part: str, folder: Path, batches: list[Path]) -> Film:
     place = PurePosixPath(row["Path"])  # CheXpert-v1.0-small/train/patient00001/study1/…
     if len(place.parts) < _PATH_PARTS:
-        raise DataError(f"Path '{place}' is not as train/patient00001/study1/view1_frontal.jpg")
+        raise DataError(
+            f"Path '{place}' does not look like train/patient00001/study1/view1_frontal.jpg"
+        )
     side, patient, rest = place.parts[-4], place.parts[-3], place.parts[-2:]
     path = folder / side / patient / Path(*rest)
     for batch in batches:

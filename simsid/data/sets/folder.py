@@ -51,7 +51,7 @@ def read_films(root: Path) -> list[Film]:
     normals = sum(film.part == "train" and not film.label for film in films)
     if normals < MIN_TRAIN:
         raise DataError(
-            f"{root / 'train'} holds {normals} normal images, at least {MIN_TRAIN} are needed"
+            f"{root / 'train'} holds {normals} normal images and needs at least {MIN_TRAIN}"
         )
     return films
 

@@ -58,7 +58,7 @@ def find_table(root: Path, patterns: Sequence[str], tree: str) -> Path:
             return found[0]
         if found:
             names = ", ".join(path.name for path in found[:_SHOWN])
-            raise DataError(f"{root} holds several tables where one is expected: {names}")
+            raise DataError(f"{root} holds several tables and needs one: {names}")
     raise wrong_root(root, tree)
 
 

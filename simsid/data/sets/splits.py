@@ -93,7 +93,9 @@ def split_films(films: Iterable[Film], plan: Plan, seed: int = 0) -> Split:
     left_out["normal films beyond the split"] += sum(map(len, draw.normals.values()))
     found = sum(film.part == "train" for film in placed)
     if found < MIN_TRAIN:
-        raise DataError(f"{found} normal films are left to train on, at least {MIN_TRAIN} needed")
+        raise DataError(
+            f"{found} normal films are left to train on; at least {MIN_TRAIN} are needed"
+        )
     return Split(placed, source, {why: count for why, count in left_out.items() if count})
 
 
