@@ -113,7 +113,7 @@ def add_endpoints(inference: Inference, uploads: UploadFolder) -> None:
         if not (0 <= row < rows and 0 <= col < cols):
             raise gr.Error(f"the grid has {rows} rows and {cols} columns", print_exception=False)
         why = inference.explain(film.image, answer.model, int(row), int(col))
-        pictures = [] if why.slot_images is None else why.slot_images
+        pictures = () if why.slot_images is None else tuple(why.slot_images)
         return {
             "status": answer.status,
             "message": answer.message,

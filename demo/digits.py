@@ -55,7 +55,7 @@ def build(
         SynthError: values that make no anatomy.
     """
     if len(cells) != len(ORDER) or not set(cells) <= set(CELL_CHOICES):
-        raise SynthError(f"nine cells are needed, each a digit or '{EMPTY}'")
+        raise SynthError(f"cells must be nine, each a digit or '{EMPTY}'")
     try:
         difficulty, seed, index = round(float(difficulty), 3), int(seed), int(index)
     except (TypeError, ValueError, OverflowError):

@@ -92,11 +92,12 @@ def open_doors(host: str | None, names: list[str], password: str | None, no_auth
         return Doors(host or "0.0.0.0", (*names, *own), public=True)
     doors = Doors(host or "127.0.0.1", tuple(names))
     if doors.is_local or password or no_auth:
-        own = () if doors.is_local else (socket.gethostname(), socket.getfqdn())
-        return Doors(doors.host, (*doors.names, *own))
+        if not doors.is_local:
+            names = [*names, socket.gethostname(), socket.getfqdn()]
+        return Doors(doors.host, tuple(names))
     raise SimsidError(
-        f"listening on {doors.host} lets others in: set SIMSID_PASSWORD (user: simsid), or give "
-        "--no-auth if everybody who can reach this machine may come in"
+        f"--host {doors.host} lets other machines in: set SIMSID_PASSWORD (user: simsid), or add "
+        "--no-auth if everybody who reaches this machine may come in"
     )
 
 

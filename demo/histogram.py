@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from jaxtyping import Float
 
@@ -49,7 +51,7 @@ def histogram(
     )
 
 
-def _axis(low: float, high: float, floor: int, x) -> str:
+def _axis(low: float, high: float, floor: int, x: Callable[[float], float]) -> str:
     ticks = "".join(
         f'<text x="{x(v):.1f}" y="{floor + 14}" text-anchor="{anchor}">{v:.1f}</text>'
         for v, anchor in ((low, "start"), ((low + high) / 2, "middle"), (high, "end"))

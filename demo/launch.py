@@ -9,10 +9,16 @@ import threading
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from demo.doors import Doorkeeper, Doors, open_doors
 from demo.privacy import MAX_FILE_BYTES, UploadFolder
 from simsid.errors import SimsidError
+
+if TYPE_CHECKING:  # Gradio reads its settings on import, and torch is slow to come
+    import gradio as gr
+
+    from demo.inference import Inference
 
 _QUEUE = 64
 _AT_ONCE = 2  # requests that are scored at the same time
@@ -34,8 +40,8 @@ class Server:
     """
 
     url: str
-    page: object
-    inference: object
+    page: gr.Blocks
+    inference: Inference
     uploads: UploadFolder
 
     def close(self) -> None:
@@ -49,12 +55,12 @@ def make_parser() -> argparse.ArgumentParser:
     """The options of ``python app.py``."""
     parser = argparse.ArgumentParser(
         prog="python app.py",
-        description="The page: score films in a browser. Research software, not a medical device. "
-        "A password for other machines is read from the variable SIMSID_PASSWORD. The variable "
-        "SIMSID_MODELS names the models that visitors choose among, the preferred one first, with "
-        "commas or spaces between: user/name or user/name@revision of the Hub, fetched while the "
-        "page is open already, and bundled:NAME; without one of these all bundled models are "
-        "there. Models of your own are named with --model and come before these.",
+        description="Open the page that scores films in a browser. Research software, not a medical "
+        "device. SIMSID_PASSWORD holds the password for visitors from other machines. "
+        "SIMSID_MODELS lists the models that visitors choose among, the default first, separated "
+        "by commas or spaces: user/name or user/name@revision (from the Hub; the page opens before "
+        "they arrive) or bundled:NAME. Without a bundled:NAME it offers all bundled models. "
+        "--model adds your own models and puts them first.",
     )
     add = parser.add_argument
     add(
@@ -62,14 +68,28 @@ def make_parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="FOLDER",
-        help="run folder or model folder to offer; may be repeated, the page opens on the first",
+        help="run folder or model folder to offer; repeat it for more; the first is the default",
     )
-    add("--plugin", metavar="FILE.py", help="Python file with detectors that made such a model")
+    add("--plugin", metavar="FILE.py", help="Python file with the detectors of your own models")
     add("--host", help="address to listen on (default: 127.0.0.1, this machine only)")
     add("--port", type=int, help="port (default: the first free one from 7860)")
-    add("--name", action="append", default=[], help="name by which others reach this machine")
-    add("--queue", type=int, default=_QUEUE, help="requests that may wait; others hear 'busy'")
-    add("--no-auth", action="store_true", help="let everybody in who can reach the address")
+    add(
+        "--name",
+        action="append",
+        default=[],
+        help="name that others use to reach this machine; repeat it for more",
+    )
+    add(
+        "--queue",
+        type=int,
+        default=_QUEUE,
+        help="requests that may wait; the page tells the rest that it is busy",
+    )
+    add(
+        "--no-auth",
+        action="store_true",
+        help="let in everybody who reaches the address, without a password",
+    )
     return parser
 
 
@@ -154,7 +174,7 @@ def start(
         )
     except OSError as error:
         raise SimsidError(
-            f"port {port or '7860 and the next ones'} cannot be listened on: name another with --port"
+            f"port {port or '7860 and the next ones'} cannot be used: name another with --port"
         ) from error
     threading.Thread(target=inference.warm_up, name="warm-up", daemon=True).start()
     shelf.start()

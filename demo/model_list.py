@@ -14,7 +14,7 @@ _NETWORK = (NO_NETWORK, FAILED)
 # In place of messages that name folders of this machine.
 _REASONS = {
     CORRUPT: "it did not arrive as it was shared, so it is not used",
-    NOT_A_MODEL: "it is no model that this kit can open, or holds files that it must not hold",
+    NOT_A_MODEL: "this kit cannot open it, or it holds files that a model must not hold",
 }
 
 
@@ -32,17 +32,17 @@ def named_models(text: str) -> tuple[str, ...]:
             continue
         if name.startswith("bundled:"):
             known = ", ".join(bundled)
-            raise SimsidError(f"{VARIABLE}: no bundled model '{name[:120]}'; there are: {known}")
+            raise SimsidError(
+                f"{VARIABLE}: there is no bundled model '{name[:120]}'; there are: {known}"
+            )
         try:
             parse_name(name)
         except HubError as error:
-            raise SimsidError(
-                f"{VARIABLE}: {error}; a folder is named with --model FOLDER"
-            ) from None
+            raise SimsidError(f"{VARIABLE}: {error}; for a folder use --model FOLDER") from None
         if Path(name).exists():
             raise SimsidError(
-                f"{VARIABLE}: a folder here is named {name} too, and would be opened in place of "
-                "the Hub's model: start from another folder, or, if it is meant, name it with --model"
+                f"{VARIABLE}: a folder here has the same name as the Hub's model {name}: start "
+                "from another folder, or use --model to offer this folder"
             )
     return names
 
@@ -52,11 +52,9 @@ def reason(error: Exception) -> str:
     if isinstance(error, HubError):
         return _REASONS.get(error.code, str(error))
     if isinstance(error, SimsidError):
-        return (
-            "it is damaged, or made by another version of the kit, or a detector it does not have"
-        )
+        return "it is damaged, or it needs another version of the kit or a detector that is missing"
     if isinstance(error, OSError):
-        return "the server cannot store it: its disk is full or may not be written"
+        return "the server cannot store it: its disk is full or read-only"
     return f"it cannot be opened ({type(error).__name__})"
 
 

@@ -65,9 +65,9 @@ def _open(path: Path) -> Verified:
     folder = model_folder(path)
     if not (folder / CONFIG).is_file():
         raise SimsidError(
-            f"{OPTION} {path}: no model lies there (it has neither {CONFIG} nor model/): name the "
-            "folder of a run whose training has ended, or a model folder; bundled models and those "
-            f"of the Hub are named in {VARIABLE}"
+            f"{OPTION} {path}: the folder holds no model (neither {CONFIG} nor model/): name a "
+            "finished run's folder or a model folder; for bundled models and those of the Hub "
+            f"set {VARIABLE}"
         )
     try:
         verified = verify(path)
@@ -76,7 +76,7 @@ def _open(path: Path) -> Verified:
         if name is None:
             raise
         raise SimsidError(
-            f"{OPTION} {path} was made by '{name}', a detector that the kit does not have: name "
+            f"{OPTION} {path} needs the detector '{name}', which the kit does not have: name "
             "the file that defines it with --plugin FILE.py"
         ) from error
     try:

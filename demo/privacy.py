@@ -190,6 +190,6 @@ def _check_ours(base: Path) -> None:
     ours = stat.S_ISDIR(info.st_mode) and info.st_uid == os.getuid()
     if not ours or stat.S_IMODE(info.st_mode) & 0o077:
         raise SimsidError(
-            f"{base} would hold the uploads, and others may read or replace it: remove it, or set "
+            f"others may read or replace {base}, where uploads go: remove it, or set "
             "TMPDIR to a folder of your own"
         )

@@ -26,15 +26,22 @@ _NO_CARD = "*This model has no card.*"
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class _Model:
+    """An opened model with its card; ``commit`` is None where it is not of the Hub."""
+
+    detector: Detector
+    card: str
+    commit: str | None
+
+
 @dataclass
 class _Place:
     """A name on the shelf, and what stands there."""
 
     name: str
     of_hub: bool
-    detector: Detector | None = None
-    card: str = ""
-    commit: str | None = None
+    model: _Model | None = None
     line: str = "waiting"
     due: float | None = None  # time of the next try; None: it is here, or there will be none
     tries: int = 0
@@ -66,8 +73,7 @@ class ModelShelf:
             named = (*named, *bundled)
         self._places: dict[str, _Place] = {}
         for name, verified in (own or {}).items():
-            self._places[name] = _Place(name, of_hub=False)
-            _stock(self._places[name], verified)
+            self._places[name] = _Place(name, of_hub=False, model=_opened(name, verified))
         self._places |= {name: _Place(name, name not in bundled) for name in named}
         self._of_hub = [place for place in self._places.values() if place.of_hub]
         for place in self._of_hub:
@@ -79,7 +85,7 @@ class ModelShelf:
     def names(self) -> list[str]:
         """Names that can be chosen now; the first is the one to begin with."""
         places = self._places.values()
-        return [place.name for place in places if place.detector or not place.of_hub]
+        return [place.name for place in places if place.model or not place.of_hub]
 
     def detector(self, name: str) -> Detector:
         """The model of this name, calibrated and in evaluation mode.
@@ -99,7 +105,8 @@ class ModelShelf:
 
     def commit(self, name: str) -> str | None:
         """The commit of a model of the Hub; None for any other."""
-        return self._places[name].commit if name in self._places else None
+        model = self._places[name].model if name in self._places else None
+        return model.commit if model else None
 
     def label(self, name: str) -> str:
         """The name for readers: a model of the Hub with the commit that it is pinned to."""
@@ -108,10 +115,10 @@ class ModelShelf:
 
     def description(self, name: str) -> str:
         """The label, and what kind of images the model is for, where that is known."""
-        detector = self._places[name].detector
-        data = {"name": name.rpartition(":")[2]}  # a bundled model is named after its data
-        if detector is not None:
-            data = detector.facts.get("data")
+        model = self._places[name].model
+        data: object = {"name": name.rpartition(":")[2]}  # a bundled model is named after its data
+        if model is not None:
+            data = model.detector.facts.get("data")
         terms = TERMS.get(str(data.get("name"))) if isinstance(data, dict) else None
         return f"{self.label(name)} ({terms.subject})" if terms else self.label(name)
 
@@ -137,30 +144,33 @@ class ModelShelf:
         """Try no more."""
         self._stopped.set()
 
-    def _stocked(self, name: str) -> _Place:
+    def _stocked(self, name: str) -> _Model:
         if name not in self._places:
-            raise ModelFolderError(f"no such model here; there are: {', '.join(self.names())}")
+            raise ModelFolderError(
+                f"there is no such model here; there are: {', '.join(self.names())}"
+            )
         place = self._places[name]
         if place.of_hub:
-            if place.detector is None:
-                raise ModelFolderError(f"this model is not here: {place.name}: {place.line}")
-            return place
-        if place.detector is None:  # no lock where there is none to wait for: forks copy held ones
-            with self._lock:
-                if place.detector is None:
-                    self._open_bundled(place)
-        return place
+            if place.model is None:
+                raise ModelFolderError(f"{place.name} is not here: {place.line}")
+            return place.model
+        if place.model is not None:  # no lock where there is none to wait for: forks copy held ones
+            return place.model
+        with self._lock:
+            if place.model is None:
+                place.model = self._open_bundled(place)
+            return place.model
 
-    def _open_bundled(self, place: _Place) -> None:
+    def _open_bundled(self, place: _Place) -> _Model:
         try:
-            _stock(place, self._open_model(place.name))
+            return _opened(place.name, self._open_model(place.name))
         except SimsidError as error:  # its message names folders of this machine
             raise ModelFolderError(f"{place.name}: {reason(error)}") from error
 
     def _fetch_all(self) -> None:
-        while due := [place for place in self._of_hub if place.due is not None]:
-            place = min(due, key=lambda each: each.due)
-            if self._stopped.wait(max(0.0, place.due - time.monotonic())):
+        while waiting := [(place.due, place) for place in self._of_hub if place.due is not None]:
+            due, place = min(waiting, key=lambda each: each[0])
+            if self._stopped.wait(max(0.0, due - time.monotonic())):
                 return
             self._fetch(place)
 
@@ -170,7 +180,8 @@ class ModelShelf:
             verified = self._open_model(place.name, progress=partial(_tell, place))
             place.line = "being tried out"
             try_out(verified.detector)
-            _stock(place, verified)
+            commit = verified.detector.facts["hub"]["commit"]
+            place.model = _opened(place.name, verified, commit)
         except Exception as error:  # whatever a stranger's model brings, the page goes on
             self._give_up(place, error)
             return
@@ -187,18 +198,15 @@ class ModelShelf:
         place.tries, place.due = place.tries + 1, time.monotonic() + pause
 
 
-def _stock(place: _Place, verified: Verified) -> None:
+def _opened(name: str, verified: Verified, commit: str | None = None) -> _Model:
     text = _NO_CARD
     if CARD in verified.sizes:
         text = (verified.folder / CARD).read_text(encoding="utf-8", errors="replace")
     body = text.split("\n---\n", 1)[-1].strip() if text.startswith("---") else text
-    if place.of_hub:
-        place.commit = verified.detector.facts["hub"]["commit"]
-    origin = f"*{place.name.partition('@')[0]} at commit {place.commit}*\n\n"
-    place.card = origin + body if place.commit else body
+    origin = f"*{name.partition('@')[0]} at commit {commit}*\n\n" if commit else ""
     # In evaluation mode once and for all: predict would otherwise switch it to and fro under the
     # feet of another request.
-    place.detector = verified.detector.eval()
+    return _Model(verified.detector.eval(), origin + body, commit)
 
 
 def _tell(place: _Place, come: int, total: int) -> None:

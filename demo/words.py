@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from simsid.detectors.placement import Finding
 from simsid.detectors.population import ANOTHER
-from simsid.scoring import ABNORMAL, NORMAL, RefusedFilm, ScoredFilm
+from simsid.scoring import CALLED_ABNORMAL, CALLED_NORMAL, RefusedFilm, ScoredFilm
 
 SCORED = "ok"
 NOTICE = (
@@ -31,7 +31,7 @@ _REMEDIES = {
     "not_finite": "Replace the values that are not numbers",
 }
 _WARNINGS = {
-    "depth_guessed": "the file says 16 bits and uses 12: it was read as 12",
+    "depth_guessed": "the file claims 16 bits but uses 12: it was read as 12",
     "burned_in_annotation": "the DICOM does not say that no text is burned into the picture",
     "window_ignored": "the DICOM's window makes no sense and was ignored",
 }
@@ -56,11 +56,11 @@ def note_in_words(code: str) -> str:
 
 def headline(film: ScoredFilm) -> str:
     """The verdict in two or three words."""
-    if film.verdict == ABNORMAL:
+    if film.verdict == CALLED_ABNORMAL:
         return "Unusual"
     if film.of_another_population:
         return "Another population: no verdict"
-    return "Nothing unusual found" if film.verdict == NORMAL else "No verdict"
+    return "Nothing unusual found" if film.verdict == CALLED_NORMAL else "No verdict"
 
 
 def rate_in_words(film: ScoredFilm) -> str:
@@ -89,7 +89,7 @@ def basis(film: ScoredFilm) -> str:
             f"{rank} But this film does not look like those that the model was trained on, so "
             "these numbers say little, and there is no verdict. Is it the right model?"
         )
-    if film.verdict not in (ABNORMAL, NORMAL):
+    if film.verdict not in (CALLED_ABNORMAL, CALLED_NORMAL):
         return f"{rank} {n} normals are too few for a verdict at a false-alarm rate of {rate}."
     return (
         f"{rank} The threshold is set so that {rate} of such normal films are called unusual by "

@@ -51,14 +51,14 @@ def open_verified(
     if text.startswith(_PREFIX):
         if text not in bundled_models():
             raise ModelFolderError(
-                f"no bundled model '{text}'; there are: {', '.join(bundled_models())}"
+                f"there is no bundled model '{text}'; there are: {', '.join(bundled_models())}"
             )
         return verify(BUNDLED_FOLDER / text.removeprefix(_PREFIX), device=device)
     if Path(text).exists() or not looks_like_name(text) or isinstance(name, Path):
         if not Path(text).is_dir():
             raise ModelFolderError(
-                f"no model folder at {text}: train one, or check the path; models that come with "
-                f"the kit are named {', '.join(bundled_models())}"
+                f"no model folder at {text}: check the path or train a model; the models that "
+                f"come with the kit are {', '.join(bundled_models())}"
             )
         return verify(Path(text), device=device)
     from hub.pull import pull

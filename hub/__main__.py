@@ -17,33 +17,38 @@ def make_parser() -> ArgumentParser:
     commands = parser.add_subcommands(dest="command")
     push = _command("push", "share a run's model folder on the Hub")
     push.add_argument("run", type=str, help="run folder or model folder")
-    push.add_argument("repository", type=str, help="user/name; made if it is not there")
-    push.add_argument("--private", action="store_true", help="in a private repository")
+    push.add_argument("repository", type=str, help="user/name; created if it is missing")
+    push.add_argument("--private", action="store_true", help="use a private repository")
     push.add_argument("--revision", type=str, default="main", help="branch to write to")
     push.add_argument(
         "--i-may-share",
         action="store_true",
-        help="the training data is mine to share, where its terms are not known to the kit",
+        help="I may share what was learned from the data; for data whose terms the kit does not know",
     )
-    push.add_argument("--dry-run", action="store_true", help="list what would be shared, no more")
+    push.add_argument("--dry-run", action="store_true", help="only list what would be shared")
     commands.add_subcommand("push", push)
     pull = _command("pull", "fetch a model, pinned to a commit and checked")
     pull.add_argument("repository", type=str, help="user/name or user/name@commit")
     pull.add_argument("--revision", type=str | None, default=None, help="commit, branch or tag")
-    pull.add_argument("--out", type=str | None, default=None, help="new folder for a copy")
+    pull.add_argument("--out", type=str | None, default=None, help="new folder that takes a copy")
     commands.add_subcommand("pull", pull)
-    commands.add_subcommand("list", _command("list", "bundled models, and those in the cache"))
+    commands.add_subcommand("list", _command("list", "list bundled models and those in the cache"))
     verify = _command("verify", "check a model from end to end")
     verify.add_argument("model", type=str, help="folder, bundled:NAME, or user/name[@commit]")
     commands.add_subcommand("verify", verify)
     space = _command("deploy-space", "deploy the page as a Hugging Face Space")
-    space.add_argument("repository", type=str, help="user/name; made if it is not there")
+    space.add_argument("repository", type=str, help="user/name; created if it is missing")
     space.add_argument(
-        "--models", type=str, default="", help="models of the Hub to offer: user/a,user/b@commit"
+        "--models",
+        type=str,
+        default="",
+        help="models of the Hub that the page offers: user/a,user/b@commit",
     )
-    space.add_argument("--private", action="store_true", help="only you and your people see it")
-    space.add_argument("--hardware", type=str | None, default=None, help="such as zero-a10g")
-    space.add_argument("--dry-run", action="store_true", help="list what would be sent, no more")
+    space.add_argument("--private", action="store_true", help="create a private Space")
+    space.add_argument(
+        "--hardware", type=str | None, default=None, help="hardware of the Space, such as zero-a10g"
+    )
+    space.add_argument("--dry-run", action="store_true", help="only list what would be sent")
     commands.add_subcommand("deploy-space", space)
     return parser
 
@@ -55,7 +60,7 @@ def _command(name: str, description: str) -> ArgumentParser:
         "--plugin",
         type=str | None,
         default=None,
-        help="Python file with detectors of your own; see docs/add-a-detector.md",
+        help="Python file with your own detectors; see docs/add-a-detector.md",
     )
     return parser
 

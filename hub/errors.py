@@ -23,7 +23,7 @@ from simsid.errors import SimsidError
 NO_NETWORK, NO_REPOSITORY, NO_REVISION = "no_network", "no_repository", "no_revision"
 GATED, DENIED, CORRUPT, NOT_A_MODEL = "gated", "denied", "corrupt", "not_a_model"
 NOT_PERMITTED, FAILED = "not_permitted", "failed"
-_NO_HUB = "the answer about {} is not that of a Hub: check HF_ENDPOINT and the network"
+_NO_HUB = "the answer about {} does not come from a Hub: check HF_ENDPOINT and the network"
 
 
 class HubError(SimsidError):
@@ -64,7 +64,7 @@ def plainly(repository: str, revision: str | None = None) -> Iterator[None]:
         raise HubError(
             NO_NETWORK,
             f"the Hub cannot be reached for {repository}: no network, or it is switched off; "
-            "bundled models and those in the cache work without (python -m hub list)",
+            "bundled and cached models work without it (python -m hub list)",
         ) from error
     except EntryNotFoundError as error:
         raise HubError(
@@ -72,7 +72,7 @@ def plainly(repository: str, revision: str | None = None) -> Iterator[None]:
         ) from error
     except HFValidationError as error:
         raise HubError(
-            NO_REPOSITORY, f"'{repository}' is no name of a repository: it must be user/name"
+            NO_REPOSITORY, f"'{repository}' is not the name of a repository: it must be user/name"
         ) from error
     except HfHubHTTPError as error:
         raise _refused(repository, error) from error

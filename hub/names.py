@@ -44,11 +44,14 @@ def parse_name(text: str, revision: str | None = None) -> HubName:
     if match is None or not looks_like_name(text):
         raise HubError(
             NO_REPOSITORY,
-            f"'{text[:120]}' is no name of a repository: it must be user/name or user/name@commit",
+            f"'{text[:120]}' is not the name of a repository: it must be user/name or user/name@commit",
         )
     if match[2] and revision and match[2] != revision:
-        raise HubError(NO_REPOSITORY, f"two revisions were asked for: {match[2]} and {revision}")
+        raise HubError(
+            NO_REPOSITORY,
+            f"the name and --revision differ: {match[2]} and {revision}; give one of them",
+        )
     name = HubName(match[1], match[2] or revision or DEFAULT_REVISION)
     if not looks_like_name(str(name)):
-        raise HubError(NO_REPOSITORY, f"'{name.revision[:120]}' is no name of a revision")
+        raise HubError(NO_REPOSITORY, f"'{name.revision[:120]}' is not the name of a revision")
     return name

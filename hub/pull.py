@@ -55,10 +55,10 @@ def pull(
         OSError: the disk is full or cannot be written.
     """
     if out is not None and out.exists():
-        raise SimsidError(f"{out} exists already: choose another --out")
+        raise SimsidError(f"{out} already exists: choose another --out")
     commit = cached_commit(name) if name.pinned or local_first else None
     folder = cached_folder(name.repository, commit) if commit else None
-    if folder is None:
+    if commit is None or folder is None:
         commit, sizes = _resolve(name)
         folder = cached_folder(name.repository, commit)
         folder = folder or _download(name.repository, commit, sizes, progress)
@@ -81,7 +81,7 @@ def _resolve(name: HubName) -> tuple[str, dict[str, int]]:
     if missing:
         raise HubError(
             NOT_A_MODEL,
-            f"{name.repository} is no model folder of this kit: {missing[0]} is missing",
+            f"{name.repository} is not a model folder of this kit: {missing[0]} is missing",
         )
     for file in FILES:
         most = MOST_BYTES.get(file, MIB)
@@ -102,14 +102,14 @@ def _download(
     """Fetch the known files of a commit into the cache."""
     paths, done, total = [], 0, sum(sizes.values())
 
-    def tell(before: int, come: int) -> None:
+    def tell(progress: Progress, before: int, come: int) -> None:
         progress(min(before + come, total), total)
 
     with plainly(repository, commit):
         api = HfApi()
         try:
             for file in FILES:
-                bar = bar_that_tells(partial(tell, done)) if progress else None
+                bar = bar_that_tells(partial(tell, progress, done)) if progress else None
                 path = api.hf_hub_download(repository, file, revision=commit, tqdm_class=bar)
                 paths.append(Path(path))
                 done += sizes[file]
@@ -117,7 +117,7 @@ def _download(
             if "Consistency check failed" not in str(error):
                 raise
             raise HubError(
-                CORRUPT, f"{repository} came corrupt: a file is shorter or longer than stated"
+                CORRUPT, f"{repository} arrived corrupt: a file is shorter or longer than stated"
             ) from error
     folder = cached_folder(repository, commit)
     if folder is None or any(path.parent != folder for path in paths):

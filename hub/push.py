@@ -67,7 +67,9 @@ def _made(name: str, text: str) -> Item:
 def _measured_card(path: Path, weights: str) -> str:
     """The card's text, if its numbers were measured with these weights."""
     if not path.exists():
-        raise HubError(NOT_A_MODEL, f"{path} is missing, and nothing is shared unmeasured: {_HOW}")
+        raise HubError(
+            NOT_A_MODEL, f"{path} is missing, and only measured models are shared: {_HOW}"
+        )
     check_file(path)
     text = path.read_text(encoding="utf-8", errors="replace")
     if not _numbers(text):
@@ -110,7 +112,7 @@ def push(
         HubError: not permitted, no network, not logged in, or refused by the Hub.
     """
     if name.pinned:
-        raise HubError(FAILED, "a push goes to a branch, not to a commit")
+        raise HubError(FAILED, "a push needs a branch; a commit cannot be changed")
     reason = why_not_open(described, i_may_share)
     with plainly(name.repository, name.revision):
         api = HfApi()
@@ -123,8 +125,8 @@ def push(
         if private and kept_from != "private":
             raise HubError(
                 NOT_PERMITTED,
-                f"{name.repository} exists and is not private: make it so on its page, or choose "
-                "another name",
+                f"{name.repository} exists and is not private: make it private on its page, or "
+                "choose another name",
             )
         if reason and kept_from not in ("private", "gated"):
             raise _forbidden(name, reason, described)

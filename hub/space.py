@@ -28,7 +28,7 @@ def check_hardware(name: str | None) -> None:
     """
     known = [hardware.value for hardware in SpaceHardware]
     if name is not None and name not in known:
-        raise SimsidError(f"no such hardware '{name[:80]}'; there are: {', '.join(known)}")
+        raise SimsidError(f"there is no hardware '{name[:80]}'; there are: {', '.join(known)}")
 
 
 def pin(models: list[str]) -> list[str]:
@@ -121,13 +121,13 @@ def _check(space: str, there: Any, private: bool) -> None:
     if there is not None and there.sdk != SDK:
         raise HubError(
             NOT_PERMITTED,
-            f"{space} exists and is no Gradio Space (sdk: {there.sdk}): choose another name",
+            f"{space} exists and is not a Gradio Space (sdk: {there.sdk}): choose another name",
         )
     if there is not None and private and not there.private:
         raise HubError(
             NOT_PERMITTED,
-            f"{space} exists and is not private: make it so in its settings, or choose another "
-            "name",
+            f"{space} exists and is not private: make it private in its settings, or choose "
+            "another name",
         )
     if private or (there is not None and there.private):
         return

@@ -13,7 +13,7 @@ import yaml
 from hub.cache import FILES
 from hub.names import parse_name
 from hub.push import Item
-from hub.sums import sha256_of
+from hub.sums import SUMS, sha256_of
 from simsid.errors import SimsidError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,7 +22,10 @@ BUNDLED = "bundled:"  # how names of models that come along begin
 FOLDERS = ("demo", "hub", "simsid", "synth")
 DOCS = "docs"  # the Benchmark tab's results, and what the README shows and links to
 _README, _REQUIREMENTS = "README.md", "requirements.txt"
-_FILES = ("app.py", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", _README, _REQUIREMENTS)
+_FILES = (
+    "app.py", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", _README, _REQUIREMENTS,
+    f"hub/bundled/{SUMS}",
+)  # fmt: skip
 _NOT_NEEDED = "demo/bench/"
 # By suffix, so that a film which somebody left in a folder of the kit never goes along.
 _SOURCES = {".py", ".js", ".css"}
@@ -80,11 +83,14 @@ def collect(models: list[str], hardware: str | None = None, root: Path = ROOT) -
 
 def _sort_out(root: Path) -> tuple[list[str], list[str]]:
     """Names in the kit's folders that go along, and those that do not."""
-    sent, left_out = [], []
+    sent: list[str] = []
+    left_out: list[str] = []
     folders = [root / folder for folder in (*FOLDERS, DOCS)]
     for path in sorted(path for folder in folders for path in folder.rglob("*")):
         name = path.relative_to(root).as_posix()
         if "__pycache__" in path.parts or (path.is_dir() and not path.is_symlink()):
+            continue
+        if name in _FILES:
             continue
         kinds = [some for folder, some in _ELSEWHERE.items() if name.startswith(f"{folder}/")]
         known = path.suffix in (kinds[0] if kinds else _SOURCES)

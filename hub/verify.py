@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from hub.errors import NOT_A_MODEL, HubError
-from hub.sums import SUMS, check_sums
+import hub
+from hub.errors import CORRUPT, NOT_A_MODEL, HubError
+from hub.sums import REINSTALL, SUMS, check_sums
 from simsid.detectors import Detector, load_model
 from simsid.detectors.model_folder import CALIBRATION, CARD, CONFIG, WEIGHTS
 from simsid.detectors.untrusted import check_file
@@ -33,7 +34,7 @@ class Verified:
         folder: the model folder itself.
         detector: the model, opened.
         sizes: bytes of each known file that is there.
-        sums: whether every file was compared with ``SHA256SUMS``; False where there is none.
+        sums: whether every file was compared with a ``SHA256SUMS``; False where there is none.
     """
 
     folder: Path
@@ -53,7 +54,7 @@ def check_folder(path: Path, sums_needed: bool = False) -> bool:
     """Names, kinds of files, sizes and sums; cheap, and before anything is parsed.
 
     Args:
-        path: a model folder.
+        path: a model folder. That of a bundled model is compared with ``hub/bundled/SHA256SUMS``.
         sums_needed: refuse a folder without ``SHA256SUMS``, as every pulled one has.
 
     Returns:
@@ -68,17 +69,22 @@ def check_folder(path: Path, sums_needed: bool = False) -> bool:
     with os.scandir(path) as found:
         names = sorted(entry.name for entry in islice(found, _MOST_FILES + 1))
     if len(names) > _MOST_FILES:
-        raise HubError(NOT_A_MODEL, f"{path} holds more than {_MOST_FILES} files: no model folder")
+        raise HubError(
+            NOT_A_MODEL, f"{path} holds more than {_MOST_FILES} files, so it is not a model folder"
+        )
     refuse_runnable(str(path), names)
     for name in names:
         if name in KNOWN or name == SUMS:
             check_file(path / name)
         elif (path / name).is_symlink():
-            raise HubError(NOT_A_MODEL, f"{path} holds a link, {name!r}: it was not followed")
+            raise HubError(NOT_A_MODEL, f"{path} holds a link, {name!r}; the link was not followed")
     for name in NEEDED:
         check_file(path / name)
     present = tuple(name for name in KNOWN if name in names)
-    compared = check_sums(path, KNOWN if sums_needed else present)
+    bundled = path.resolve().parent == hub.BUNDLED_FOLDER.resolve()
+    compared = check_sums(path, KNOWN if sums_needed or bundled else present, bundled)
+    if bundled and not compared:
+        raise HubError(CORRUPT, f"{hub.BUNDLED_FOLDER} has no {SUMS}: {REINSTALL}")
     if sums_needed and not compared:
         raise HubError(
             NOT_A_MODEL, f"{path} has no {SUMS}: it was not shared with python -m hub push"
@@ -96,8 +102,8 @@ def refuse_runnable(where: str, names: list[str]) -> None:
         if Path(name).suffix.lower() in _RUNNABLE:
             raise HubError(
                 NOT_A_MODEL,
-                f"{where} holds {name[:80]!r}, a kind of file that can run code: a model folder of "
-                "this kit has none, so it was not opened",
+                f"{where} holds {name[:80]!r}, a file that can run code: a model folder of this kit "
+                "has no such file, so it was not opened",
             )
 
 

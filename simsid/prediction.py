@@ -6,7 +6,7 @@ Borders are NumPy: images (height, width) float32 in [0, 1]; scores where higher
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -49,11 +49,16 @@ class Prediction:
         """
         if not parts:
             raise ValueError("nothing to concatenate: the list of predictions is empty")
-        joined: dict[str, object] = {}
-        for name in (f.name for f in fields(Prediction)):
-            values = [getattr(part, name) for part in parts]
-            if name == "scores":
-                joined[name] = {key: np.concatenate([v[key] for v in values]) for key in values[0]}
-            else:
-                joined[name] = None if values[0] is None else np.concatenate(values)
-        return Prediction(**joined)
+        rebuilt = [part.reconstruction for part in parts if part.reconstruction is not None]
+        return Prediction(
+            score=np.concatenate([part.score for part in parts]),
+            anomaly_map=np.concatenate([part.anomaly_map for part in parts]),
+            regions=np.concatenate([part.regions for part in parts]),
+            p_value=np.concatenate([part.p_value for part in parts]),
+            percentile=np.concatenate([part.percentile for part in parts]),
+            reconstruction=np.concatenate(rebuilt) if rebuilt else None,
+            scores={
+                name: np.concatenate([part.scores[name] for part in parts])
+                for name in parts[0].scores
+            },
+        )

@@ -151,7 +151,7 @@ def score_files(
 
 def _row(file: Path, result: ScoredFilm | RefusedFilm) -> dict[str, object]:
     """What the table says of a film."""
-    row: dict[str, object] = dict.fromkeys(COLUMNS, "") | {"file": file.as_posix()}
+    row: dict[str, object] = {**dict.fromkeys(COLUMNS, ""), "file": file.as_posix()}
     if isinstance(result, RefusedFilm):
         message = result.message
         if result.out_of_place:

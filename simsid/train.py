@@ -175,8 +175,8 @@ def train(options: Namespace, path: Path) -> int:
             return 130
         if not main_rank:
             return 0
-        seconds, peak = round(time.monotonic() - began, 2), peak_memory_mb()
-        peak_gpu = peak_gpu_mb(training.device)
+        seconds: float | None = round(time.monotonic() - began, 2)
+        peak, peak_gpu = peak_memory_mb(), peak_gpu_mb(training.device)
         if options.resume:  # of a part only
             seconds = peak = peak_gpu = None
         detector = detector.cpu()

@@ -1,4 +1,4 @@
-"""`python -m synth`."""
+"""``python -m synth``."""
 
 import sys
 

@@ -24,8 +24,14 @@ _BATCH = 256
 class Sample:
     """One image with its truth.
 
-    image: (H, W) uint8, 0 background, 255 ink. mask: (H, W) bool, every pixel of ink that should
-    not be there or is missing. label: 0 normal, 1 abnormal. cells: what was done, and where.
+    Attributes:
+        image: (height, width) uint8, 0 background, 255 ink.
+        mask: (height, width) bool, every pixel of ink that should not be there or is missing.
+        label: 0 normal, 1 abnormal.
+        kind: one of ``KINDS``.
+        split: one of ``SPLITS``.
+        index: number of the sample within its split and kind.
+        cells: what was done, and where; empty for a normal image.
     """
 
     image: np.ndarray
@@ -40,12 +46,17 @@ class Sample:
 class DigitAnatomy:
     """The synthetic anatomy of one configuration; opens its glyph source.
 
-    Sample `index` of a split and kind depends on (seed, split, kind, index) and the parameters
-    alone, in whatever order and process it is asked for. Raises SynthError if the source cannot
-    be read.
+    Sample ``index`` of a split and kind depends on (seed, split, kind, index) and the parameters
+    alone, in whatever order and process it is asked for.
+
+    Args:
+        config: the parameters; None takes the defaults.
+
+    Raises:
+        SynthError: the glyph source cannot be read.
     """
 
-    def __init__(self, config: AnatomyConfig | None = None):
+    def __init__(self, config: AnatomyConfig | None = None) -> None:
         self.config = config or AnatomyConfig()
         self.source = open_source(self.config.digits, self.config.digits_root)
         self._sizes = tile_sizes(self.config.cell)
@@ -61,16 +72,28 @@ class DigitAnatomy:
         return OBSTACLES[kind](self.config) if kind in OBSTACLES else None
 
     def sample(self, split: str, kind: str, index: int) -> Sample:
-        """Make one sample; SynthError on an unknown split or kind or a negative index."""
+        """Make one sample.
+
+        Raises:
+            SynthError: the split or kind is unknown or cannot be shown, or the index is negative.
+        """
         return self.samples(split, kind, [index])[0]
 
     def twin(self, split: str, kind: str, index: int) -> Sample:
-        """Make the normal image that the sample is before anything is done to it."""
+        """Make the normal image that the sample is before anything is done to it.
+
+        Raises:
+            SynthError: see :meth:``sample``.
+        """
         image = self._normals(split, kind, self._check(split, kind, [index]))[2][0]
         return Sample(image, np.zeros(image.shape, bool), 0, "normal", split, index, ())
 
     def samples(self, split: str, kind: str, indices: Iterable[int]) -> list[Sample]:
-        """Make several samples, the same as one by one and faster."""
+        """Make several samples, the same as one by one and faster.
+
+        Raises:
+            SynthError: see :meth:``sample``.
+        """
         numbers = self._check(split, kind, indices)
         _, _, images = normals = self._normals(split, kind, numbers)
         changes = self._alter(split, kind, numbers, *normals)
@@ -84,7 +107,14 @@ class DigitAnatomy:
         return out
 
     def images(self, split: str, kind: str, indices: Iterable[int]) -> np.ndarray:
-        """Make images only, (n, H, W) uint8: the pixels of `sample`, composed in batches."""
+        """Make images only: the pixels of :meth:``sample``, composed in batches.
+
+        Returns:
+            (n, height, width) uint8.
+
+        Raises:
+            SynthError: see :meth:``sample``.
+        """
         numbers = self._check(split, kind, indices)
         out = np.empty((len(numbers), *self.config.shape), np.uint8)
         for start in range(0, len(numbers), _BATCH):
@@ -95,10 +125,16 @@ class DigitAnatomy:
         return out
 
     def train(self, n: int) -> tuple[np.ndarray, np.ndarray]:
-        """Make the training set: images (n, H, W) uint8, and bool (n,), True where abnormal.
+        """Make the training set.
 
         The first k images hold floor(k x contamination) abnormal ones for every k, evenly spread
         and taking turns among the kinds, so a longer set extends a shorter one.
+
+        Returns:
+            Images (n, height, width) uint8, and (n,) bool, True where abnormal.
+
+        Raises:
+            SynthError: n is negative, or no kind can contaminate.
         """
         plan = self.train_plan(n)
         images = np.empty((n, *self.config.shape), np.uint8)
@@ -111,7 +147,12 @@ class DigitAnatomy:
     def train_plan(self, n: int, kinds: tuple[str, ...] | None = None) -> list[tuple[str, int]]:
         """Kind and index of each of the first n training images.
 
-        kinds: the abnormal ones that contaminate, by default all that can be shown.
+        Args:
+            n: number of images.
+            kinds: the abnormal ones that contaminate; None takes all that can be shown.
+
+        Raises:
+            SynthError: n is negative, or ``kinds`` is empty and images are to be contaminated.
         """
         if n < 0:
             raise SynthError(f"the number of training images must not be negative, got {n}")
@@ -146,14 +187,24 @@ class DigitAnatomy:
             self._books[key] = GlyphBook(self.source, split, key[1], self._sizes)
         return self._books[key]
 
-    def _normals(self, split, kind, numbers) -> tuple[np.ndarray, Layout, np.ndarray]:
+    def _normals(
+        self, split: str, kind: str, numbers: list[int]
+    ) -> tuple[np.ndarray, Layout, np.ndarray]:
         """Keys (n,), placements and images of the samples before anything is done to them."""
         keys = sample_keys(chain(self.config.seed, split, kind), numbers)
         book = self._book(split, self.config.labels)
         layout = draw_layout(keys, self.config, book)
         return keys, layout, compose(layout, self.config, book)
 
-    def _alter(self, split, kind, numbers, keys, layout, images) -> list[list[Change]]:
+    def _alter(
+        self,
+        split: str,
+        kind: str,
+        numbers: list[int],
+        keys: np.ndarray,
+        layout: Layout,
+        images: np.ndarray,
+    ) -> list[list[Change]]:
         """Apply the anomaly to the images in place; return what was changed in each."""
         if kind == "normal":
             return [[] for _ in numbers]

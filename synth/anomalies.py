@@ -1,6 +1,6 @@
 """The anomalies: each a function from a normal scene to the cells it changes, and a registry.
 
-A new kind is one function under `@register("name")`. It may use nothing random but `draws`, and
+A new kind is one function under ``@register("name")``. It may use nothing random but ``draws``, and
 must draw the same number of times at every difficulty, so that turning the dial makes the same
 sample harder and not another one.
 """
@@ -17,8 +17,9 @@ from synth.flips import ALLOWED, AXES, VISIBLE, differences
 from synth.scene import Change, Scene, either_ink, lost_ink
 
 Alter = Callable[[Scene, Draws], list[Change]]
+Obstacle = Callable[[AnatomyConfig], str | None]
 ANOMALIES: dict[str, Alter] = {}
-OBSTACLES: dict[str, Callable[[AnatomyConfig], str | None]] = {}
+OBSTACLES: dict[str, Obstacle] = {}
 MAX_CELLS = 3
 
 # Sixteen directions, (y, x) in 1/1024: cosine and sine of multiples of 22.5 degrees.
@@ -30,12 +31,22 @@ _DIRECTIONS = tuple(
 )  # fmt: skip
 
 
-def register(kind: str, obstacle: Callable[[AnatomyConfig], str | None] = lambda config: None):
-    """Add an anomaly; `obstacle` says why a given anatomy cannot show it, or returns None."""
+def register(kind: str, obstacle: Obstacle | None = None) -> Callable[[Alter], Alter]:
+    """Add an anomaly to the registry.
+
+    Args:
+        kind: its name.
+        obstacle: says why a given anatomy cannot show it, or None if it can; without it, every
+            anatomy can.
+
+    Returns:
+        A decorator for the function that alters a scene.
+    """
 
     def add(function: Alter) -> Alter:
         ANOMALIES[kind] = function
-        OBSTACLES[kind] = obstacle
+        if obstacle is not None:
+            OBSTACLES[kind] = obstacle
         return function
 
     return add
@@ -61,7 +72,7 @@ def _cells(draws: Draws, scene: Scene) -> list[int]:
 def _nothing_foreign(config: AnatomyConfig) -> str | None:
     if foreign_labels(config):
         return None
-    return "the order holds all ten digits, so none is novel; leave one out or leave the kind out"
+    return "the order holds all ten digits, so no digit is novel; leave out a digit or the kind"
 
 
 @register("novel", _nothing_foreign)
@@ -106,7 +117,7 @@ def missing(scene: Scene, draws: Draws) -> list[Change]:
 
 
 def _erase(cell: np.ndarray, direction: tuple[int, int], share: int) -> np.ndarray:
-    """Blank everything beyond a straight line that leaves `share` thousandths of ink behind it."""
+    """Blank everything beyond a straight line that leaves ``share`` thousandths of ink behind it."""
     y, x = np.indices(cell.shape)
     depth = y * direction[0] + x * direction[1]
     inked = np.sort(depth[cell >= INK])
@@ -117,7 +128,7 @@ def _erase(cell: np.ndarray, direction: tuple[int, int], share: int) -> np.ndarr
 def _all_equal(config: AnatomyConfig) -> str | None:
     if len(set(config.labels)) > 1:
         return None
-    return "all cells hold the same digit, so no exchange shows; use an order of several digits"
+    return "all cells hold the same digit, so an exchange does not show; use an order of several digits"
 
 
 @register("disordered", _all_equal)
@@ -161,7 +172,7 @@ def _neighbours(config: AnatomyConfig) -> list[tuple[int, int]]:
 def _nothing_to_flip(config: AnatomyConfig) -> str | None:
     if any(ALLOWED[label] for label in config.labels):
         return None
-    return "0, 1 and 8 may look the same when flipped; put one of 2-7 or 9 in the order"
+    return "0, 1 and 8 may look the same when flipped; add one of 2-7 or 9 to the order"
 
 
 @register("flipped", _nothing_to_flip)
@@ -193,10 +204,16 @@ def flipped(scene: Scene, draws: Draws) -> list[Change]:
 
 
 def visible_flips(scene: Scene) -> list[tuple[int, int, str]]:
-    """All (difference, cell, axis) that can be seen, the least different first.
+    """All flips that can be seen, the least different first.
 
     Should no glyph of the image pass the threshold, its most different allowed flip is offered if
-    it passes half of it. Raises SynthError when nothing does.
+    it passes half of it.
+
+    Returns:
+        (difference in thousandths, cell, axis) each.
+
+    Raises:
+        SynthError: no flip passes even half of the threshold.
     """
     gaps = differences(scene.book, scene.ids())
     options = sorted(
@@ -207,7 +224,7 @@ def visible_flips(scene: Scene) -> list[tuple[int, int, str]]:
     visible = [option for option in options if option[0] >= VISIBLE] or options[-1:]
     if visible[0][0] < VISIBLE // 2:
         raise SynthError(
-            "kind 'flipped': an image came up in which no digit changes its look when mirrored; "
+            "kind 'flipped': one image has no digit that changes its look when mirrored; "
             "use an order with more different digits, or other glyphs"
         )
     return visible

@@ -1,7 +1,11 @@
 """The command line's options, with their defaults and help."""
 
+from __future__ import annotations
+
 import argparse
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from synth.anatomy import KINDS
 from synth.config import SPLITS, AnatomyConfig
@@ -10,12 +14,23 @@ from synth.layouts import LAYOUTS
 from synth.plan import DatasetConfig
 from synth.version import __version__
 
+if TYPE_CHECKING:
+    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+Run = Callable[[argparse.Namespace], int]
+"""A command: from its parsed options to its exit status."""
+
+_Add = Callable[..., argparse.Action]  # a parser's add_argument
 _ANATOMY = AnatomyConfig()
 _DATASET = DatasetConfig()
 
 
 def anatomy_config(options: argparse.Namespace) -> AnatomyConfig:
-    """Build the anatomy's parameters from parsed options; SynthError on wrong ones."""
+    """Build the anatomy's parameters from parsed options.
+
+    Raises:
+        SynthError: an option has a value that cannot be used.
+    """
     order = options.order
     if order is None:
         cells = max(options.rows, 0) * max(options.cols, 0)
@@ -29,12 +44,22 @@ def anatomy_config(options: argparse.Namespace) -> AnatomyConfig:
 class _HelpFormat(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
     """Shows defaults where there are any, and keeps the examples' line breaks."""
 
-    def _get_help_string(self, action):
+    def _get_help_string(self, action: argparse.Action) -> str | None:
         return action.help if action.default in (None, False) else super()._get_help_string(action)
 
 
-def parse(arguments: list[str] | None, generate, verify, preview, medmix) -> argparse.Namespace:
-    """Parse the command line; the chosen command's function is `run` of the result."""
+def parse(
+    arguments: list[str] | None, generate: Run, verify: Run, preview: Run, medmix: Run
+) -> argparse.Namespace:
+    """Parse the command line.
+
+    Args:
+        arguments: without the program's name; None takes those of the process.
+        generate, verify, preview, medmix: the functions of the four commands.
+
+    Returns:
+        The options; ``run`` is the chosen command's function.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m synth",
         description="DigitAnatomy: a synthetic anomaly-detection benchmark with exact truth.",
@@ -52,7 +77,7 @@ def parse(arguments: list[str] | None, generate, verify, preview, medmix) -> arg
 
 
 # fmt: off
-def _add_generate(commands, run) -> None:
+def _add_generate(commands: _Commands, run: Run) -> None:
     parser = commands.add_parser(
         "generate",
         help="write a data set into a folder",
@@ -65,25 +90,25 @@ def _add_generate(commands, run) -> None:
     add("--out", type=Path, required=True, metavar="DIR", help="folder to write")
     add("--train", type=int, metavar="N", default=_DATASET.train, help="training images")
     add("--val", type=int, metavar="N", default=_DATASET.val,
-        help="normal validation images; as many abnormal ones are shared among the kinds")
+        help="normal validation images; the kinds share as many abnormal ones")
     add("--test-normal", type=int, metavar="N", default=_DATASET.test_normal,
         help="normal test images")
     add("--test-per-kind", type=int, metavar="N", default=_DATASET.test_per_kind,
         help="test images of each abnormal kind")
     add("--kinds", nargs="+", metavar="KIND", default=None,
-        help=f"abnormal kinds among {', '.join(KINDS[1:])}; without it, all that the order allows")
+        help=f"abnormal kinds among {', '.join(KINDS[1:])} (default: all that the order allows)")
     add("--contamination", type=float, metavar="F", default=_ANATOMY.contamination,
         help="fraction of the training images that are abnormal")
     add("--layout", choices=tuple(LAYOUTS), default=_DATASET.layout, help="how files are laid out")
     add("--workers", type=int, metavar="N", default=1,
-        help="processes; worth it from some ten thousand images")
+        help="number of processes; several pay off from ten thousand images")
     add("--overwrite", action="store_true",
         help="replace a data set that this command wrote before")
     _add_anatomy(add)
     parser.set_defaults(run=run)
 
 
-def _add_verify(commands, run) -> None:
+def _add_verify(commands: _Commands, run: Run) -> None:
     parser = commands.add_parser(
         "verify",
         help="check a data set against its manifest",
@@ -96,7 +121,7 @@ def _add_verify(commands, run) -> None:
     parser.set_defaults(run=run)
 
 
-def _add_preview(commands, run) -> None:
+def _add_preview(commands: _Commands, run: Run) -> None:
     parser = commands.add_parser(
         "preview",
         help="draw a contact sheet of every kind",
@@ -107,18 +132,18 @@ def _add_preview(commands, run) -> None:
     add = parser.add_argument
     add("--out", type=Path, required=True, metavar="FILE", help="picture to write")
     add("--columns", type=int, metavar="N", default=6, help="examples of each kind")
-    add("--split", choices=SPLITS, default="test", help="whose glyphs to show")
+    add("--split", choices=SPLITS, default="test", help="part of the set that the glyphs come from")
     _add_anatomy(add)
     parser.set_defaults(run=run)
 
 
-def _add_medmix(commands, run) -> None:
+def _add_medmix(commands: _Commands, run: Run) -> None:
     parser = commands.add_parser(
         "medmix",
         help="paste synthetic lesions into normal films: a labelled test set with masks",
         description="Turn a folder of normal films into a test set: some stay as they are, others "
-        "get one to three lesions cut from other films (MedMix), with exact masks. 8- and 16-bit "
-        "pictures, no DICOM.",
+        "get one to three lesions cut from other films (MedMix), with exact masks. Takes 8- and "
+        "16-bit pictures, not DICOM.",
         epilog="example:\n  python -m synth medmix --films NORMALS --out films-medmix --train 400",
         formatter_class=_HelpFormat,
     )
@@ -128,24 +153,24 @@ def _add_medmix(commands, run) -> None:
     add("--train", type=int, metavar="N", default=0,
         help="films that stay as they are and go to the training part")
     add("--normal-share", type=float, metavar="F", default=0.5,
-        help="of the test films, that stay normal")
-    add("--seed", type=int, metavar="S", default=0, help="seed of all that is random")
+        help="share of the test films that stay normal")
+    add("--seed", type=int, metavar="S", default=0, help="random seed")
     add("--layout", choices=tuple(LAYOUTS), default=_DATASET.layout, help="how files are laid out")
     add("--overwrite", action="store_true",
         help="replace a data set that this package wrote before")
     parser.set_defaults(run=run)
 
 
-def _add_anatomy(add) -> None:
+def _add_anatomy(add: _Add) -> None:
     add("--digits", metavar="SRC", default=_ANATOMY.digits,
         help=f"glyphs: {', '.join(SOURCES)}, or the path of an .npz with images and labels")
     add("--digits-root", metavar="DIR", default=None,
-        help="folder of the idx files of --digits mnist; missing ones are downloaded into it")
-    add("--seed", type=int, metavar="S", default=_ANATOMY.seed, help="seed of all that is random")
+        help="folder of the idx files for --digits mnist; missing files are downloaded into it")
+    add("--seed", type=int, metavar="S", default=_ANATOMY.seed, help="random seed")
     add("--difficulty", type=float, metavar="D", default=_ANATOMY.difficulty,
-        help="of the anomalies, from 0 (blatant) to 1 (subtle)")
+        help="how hard the anomalies are to see, from 0 (blatant) to 1 (subtle)")
     add("--rows", type=int, metavar="N", default=_ANATOMY.rows, help="rows of digits")
     add("--cols", type=int, metavar="N", default=_ANATOMY.cols, help="columns of digits")
     add("--order", metavar="DIGITS", default=None,
-        help="the digits in reading order; without it 1 to 9, over and over")
+        help="the digits in reading order (default: 1 to 9, over and over)")
     add("--cell", type=int, metavar="PX", default=_ANATOMY.cell, help="side of a cell in pixels")

@@ -1,5 +1,7 @@
 """A book of glyphs: the pictures of one split, cut to their ink and scaled on first use."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from synth.glyphs import GlyphSource
@@ -16,9 +18,25 @@ class GlyphBook:
 
     A tile is the smallest square that holds the glyph's ink, resized so that the longer side of
     the ink fills it. Tiles are computed when first asked for, and kept.
+
+    Args:
+        source: where the glyphs come from.
+        split: the part whose glyphs are taken.
+        labels: the digits to hold.
+        sizes: sides of the tiles in pixels.
+
+    Attributes:
+        sizes: sides of the tiles in pixels, by size number.
+        counts: number of glyphs of each digit.
+        starts: id of each digit's first glyph.
+
+    Raises:
+        SynthError: the source has no glyph of a digit.
     """
 
-    def __init__(self, source: GlyphSource, split: str, labels: tuple[int, ...], sizes):
+    def __init__(
+        self, source: GlyphSource, split: str, labels: tuple[int, ...], sizes: Sequence[int]
+    ) -> None:
         parts = {label: source.glyphs(split, label) for label in sorted(set(labels))}
         self.sizes = tuple(sizes)
         self.counts = {label: len(part) for label, part in parts.items()}
@@ -31,7 +49,15 @@ class GlyphBook:
         self._ready = np.zeros((len(self.sizes), total), bool)
 
     def tiles(self, number: int, ids: np.ndarray) -> np.ndarray:
-        """Return (n, s, s) uint8 tiles of the glyphs `ids` (n,) at size number `number`."""
+        """Tiles of one size, from the store.
+
+        Args:
+            number: size number.
+            ids: (n,) glyph ids.
+
+        Returns:
+            (n, size, size) uint8.
+        """
         ready = self._ready[number]
         if not ready[ids].all():
             new = np.unique(ids[~ready[ids]])
@@ -40,7 +66,15 @@ class GlyphBook:
         return self._tiles[number][ids]
 
     def scaled(self, ids: np.ndarray, size: int) -> np.ndarray:
-        """Compute (n, size, size) uint8 tiles of the glyphs `ids` (n,)."""
+        """Tiles of any size, computed anew.
+
+        Args:
+            ids: (n,) glyph ids.
+            size: side in pixels.
+
+        Returns:
+            (n, size, size) uint8.
+        """
         top, left, side = self._boxes[ids].T
         out = np.empty((len(ids), size, size), np.uint8)
         for length in np.unique(side).tolist():
@@ -57,7 +91,7 @@ class GlyphBook:
 def _frame(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Find the ink's square box (top, left, side) of each glyph, padding where it sticks out."""
     ink = images >= INK
-    (top, bottom), (left, right) = _extent(ink.any(axis=2)), _extent(ink.any(axis=1))
+    (top, bottom), (left, right) = _extent(np.any(ink, axis=2)), _extent(np.any(ink, axis=1))
     side = np.maximum(bottom - top, right - left)
     top, left = (top + bottom - side) // 2, (left + right - side) // 2
     height, width = images.shape[1:]

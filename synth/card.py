@@ -13,7 +13,17 @@ _SOURCES = {
 
 
 def write_card(config: DatasetConfig, records: list[dict], version: str, digest: str) -> str:
-    """Compose the card's text."""
+    """Compose the card's text.
+
+    Args:
+        config: the data set's parameters.
+        records: of all samples, as :class:``synth.encode.Encoded`` holds them.
+        version: of the generator.
+        digest: sha256 of all pixels.
+
+    Returns:
+        Markdown with front matter.
+    """
     anatomy = config.anatomy
     counts = Counter((record["split"], record["kind"]) for record in records)
     table = "\n".join(f"| {split} | {kind} | {count} |" for (split, kind), count in counts.items())
@@ -60,7 +70,15 @@ seed {anatomy.seed}, difficulty {anatomy.difficulty}, contamination of train
 
 
 def data_files(layout: str, splits: set[str]) -> str:
-    """Front matter that maps splits to files, for the layouts that a hub reads directly."""
+    """Front matter that maps splits to files, for the layouts that a hub reads directly.
+
+    Args:
+        layout: a name in ``LAYOUTS``.
+        splits: those that the data set has.
+
+    Returns:
+        YAML lines, or an empty text for a layout that a hub does not read.
+    """
     patterns = LAYOUTS[layout].data_files
     lines = [
         f"  - split: {'validation' if split == 'val' else split}\n    path: {pattern}\n"

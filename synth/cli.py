@@ -1,6 +1,9 @@
 """The command line: generate, verify, preview and medmix."""
 
 import sys
+from argparse import Namespace
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 from synth.anatomy import KINDS, DigitAnatomy
 from synth.arguments import anatomy_config, parse
@@ -13,10 +16,18 @@ from synth.preview import contact_sheet
 from synth.verify import verify
 
 _SHOWN = 20
+_Sample = TypeVar("_Sample")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; return its exit status: 0 done, 1 not verified, 2 an error, 130 Ctrl-C."""
+    """Run one command.
+
+    Args:
+        arguments: without the program's name; None takes those of the process.
+
+    Returns:
+        The exit status: 0 done, 1 not verified, 2 an error, 130 Ctrl-C.
+    """
     options = parse(arguments, _generate, _verify, _preview, _medmix)
     try:
         return options.run(options)
@@ -35,7 +46,7 @@ def _fail(message: str) -> int:
     return 2
 
 
-def _generate(options) -> int:
+def _generate(options: Namespace) -> int:
     anatomy = anatomy_config(options)
     kinds = options.kinds
     if kinds is None:
@@ -54,7 +65,7 @@ def _generate(options) -> int:
     return 0
 
 
-def _verify(options) -> int:
+def _verify(options: Namespace) -> int:
     root = options.folder
     if not root.is_dir():
         raise SynthError(f"{root}: no such folder")
@@ -71,7 +82,7 @@ def _verify(options) -> int:
     return 1 if problems else 0
 
 
-def _preview(options) -> int:
+def _preview(options: Namespace) -> int:
     if not 1 <= options.columns <= 50:
         raise SynthError(f"columns must be from 1 to 50, got {options.columns}")
     sheet = contact_sheet(DigitAnatomy(anatomy_config(options)), options.columns, options.split)
@@ -79,12 +90,12 @@ def _preview(options) -> int:
     try:
         sheet.save(options.out)
     except ValueError as error:
-        raise SynthError(f"{options.out}: not the name of a picture; end it in .png") from error
+        raise SynthError(f"{options.out} is not the name of a picture; end it in .png") from error
     print(f"{options.out}: {sheet.width} x {sheet.height} pixels")
     return 0
 
 
-def _medmix(options) -> int:
+def _medmix(options: Namespace) -> int:
     config = MedMixSet(
         options.films, options.train, options.normal_share, options.seed, options.layout
     )
@@ -96,7 +107,7 @@ def _medmix(options) -> int:
     return 0
 
 
-def _progress(samples, total: int):
+def _progress(samples: Iterator[_Sample], total: int) -> Iterable[_Sample]:
     """Show a bar on a terminal, and nothing in a log; without tqdm do without."""
     try:
         from tqdm import tqdm

@@ -1,5 +1,6 @@
 """The normal anatomy: where every digit goes, and many images composed at once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,9 +21,13 @@ def tile_sizes(cell: int) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class Layout:
-    """Placement of n x cells digits: glyph id, size number and top-left corner, int64 (n, cells).
+    """Placement of the digits of n images.
 
-    Corners are relative to the cell and leave at least one empty pixel at each border of it.
+    Attributes:
+        ids: (n, cells) int64, glyph ids.
+        sizes: (n, cells) int64, size numbers.
+        top, left: (n, cells) int64, the tile's corner in pixels, relative to its cell; at least
+            one pixel at each border of the cell stays empty.
     """
 
     ids: np.ndarray
@@ -31,8 +36,15 @@ class Layout:
     left: np.ndarray
 
 
-def place(raw: np.ndarray, labels, book: GlyphBook, cell: int) -> Layout:
-    """Turn raw words (n, cells) into placements of glyphs of `labels` (cells,)."""
+def place(raw: np.ndarray, labels: Sequence[int], book: GlyphBook, cell: int) -> Layout:
+    """Turn random words into placements.
+
+    Args:
+        raw: (n, cells) uint64.
+        labels: the digit of each cell.
+        book: whose glyphs are placed.
+        cell: side of a cell in pixels.
+    """
     count = np.array([book.counts[label] for label in labels])
     start = np.array([book.starts[label] for label in labels])
     ids = start + field(raw, 0, count)
@@ -47,18 +59,36 @@ def place(raw: np.ndarray, labels, book: GlyphBook, cell: int) -> Layout:
 
 
 def draw_layout(keys: np.ndarray, config: AnatomyConfig, book: GlyphBook) -> Layout:
-    """Draw the placements of n normal images from their keys (n,) uint64."""
+    """Draw the placements of normal images.
+
+    Args:
+        keys: (n,) uint64, one of each image.
+        config: the anatomy.
+        book: whose glyphs are placed.
+    """
     cells = np.arange(1, config.num_cells + 1, dtype=np.uint64)
     return place(chain_words(keys[:, None], cells), config.labels, book, config.cell)
 
 
-def sample_keys(stream: int, indices) -> np.ndarray:
-    """Key of every sample of a stream: uint64 (n,)."""
+def sample_keys(stream: int, indices: Sequence[int]) -> np.ndarray:
+    """Key of every sample of a stream.
+
+    Args:
+        stream: key of the stream.
+        indices: numbers of the samples, not negative.
+
+    Returns:
+        (n,) uint64.
+    """
     return chain_array(stream, np.asarray(indices, dtype=np.int64))
 
 
 def compose(layout: Layout, config: AnatomyConfig, book: GlyphBook) -> np.ndarray:
-    """Paint n images: (n, H, W) uint8."""
+    """Paint n images.
+
+    Returns:
+        (n, height, width) uint8, 0 background, 255 ink.
+    """
     height, width = config.shape
     images = np.zeros((len(layout.ids), height, width), np.uint8)
     corner = np.arange(config.num_cells)

@@ -1,6 +1,5 @@
 """What a DigitAnatomy is: the grid, the order of its digits, the glyphs and the dials."""
 
-import math
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -11,15 +10,18 @@ DIAL = 1 << 16
 """Difficulty is used as an integer in [0, DIAL], so that no result depends on rounding."""
 
 
-def require_int(name: str, value, low: int, high: int) -> None:
-    """Raise SynthError unless value is a whole number in [low, high]."""
+def require_int(name: str, value: object, low: int, high: int) -> None:
+    """Refuse what is not a whole number in [low, high].
+
+    Raises:
+        SynthError: ``value`` is not; the message begins with ``name``.
+    """
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise SynthError(f"{name} must be a whole number from {low} to {high}, got {value!r}")
 
 
-def _require_fraction(name: str, value) -> None:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or not 0 <= value <= 1:
+def _require_fraction(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
         raise SynthError(f"{name} must be a number from 0 to 1, got {value!r}")
 
 
@@ -27,11 +29,18 @@ def _require_fraction(name: str, value) -> None:
 class AnatomyConfig:
     """Parameters of one synthetic anatomy.
 
-    rows, cols: the grid; order: its digits in reading order, rows x cols characters of 0-9
-    (a digit may repeat); cell: side of a cell in pixels. digits: 'strokes', 'optdigits', 'mnist'
-    or the path of an .npz file; digits_root: folder of the idx files of 'mnist'. seed: any
-    integer of 64 bits. difficulty: 0 blatant to 1 subtle anomalies. contamination: fraction of
-    the training images that are abnormal. Raises SynthError on values that cannot be used.
+    Attributes:
+        rows, cols: the grid, 1 to 16 each.
+        order: its digits in reading order, rows x cols characters of 0-9; a digit may repeat.
+        cell: side of a cell in pixels, 16 to 256.
+        digits: 'strokes', 'optdigits', 'mnist' or the path of an .npz file.
+        digits_root: folder of the idx files of 'mnist'.
+        seed: 0 to 2**63 - 1.
+        difficulty: of the anomalies, 0 (blatant) to 1 (subtle).
+        contamination: fraction of the training images that are abnormal, 0 to 1.
+
+    Raises:
+        SynthError: a value cannot be used.
     """
 
     rows: int = 3
@@ -44,7 +53,7 @@ class AnatomyConfig:
     difficulty: float = 0.0
     contamination: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         require_int("rows", self.rows, 1, 16)
         require_int("cols", self.cols, 1, 16)
         require_int("cell", self.cell, 16, 256)
@@ -73,7 +82,7 @@ class AnatomyConfig:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(H, W) of an image in pixels."""
+        """(height, width) of an image in pixels."""
         return self.rows * self.cell, self.cols * self.cell
 
     @property

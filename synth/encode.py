@@ -14,7 +14,14 @@ from synth.plan import Entry
 
 @dataclass(frozen=True)
 class Encoded:
-    """One sample ready to be written: PNG bytes of image and mask, and its record (JSON types)."""
+    """One sample ready to be written.
+
+    Attributes:
+        id: its name in the data set, see :class:``synth.plan.Entry``.
+        split: one of ``SPLITS``.
+        image_png, mask_png: grey PNG files.
+        record: what the manifest says of it, as JSON types.
+    """
 
     id: str
     split: str
@@ -25,7 +32,13 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Decoded:
-    """One sample read back: image (H, W) uint8; mask (H, W) uint8 of 0 and 255, or None."""
+    """One sample read back.
+
+    Attributes:
+        id: its name in the data set.
+        image: (height, width) uint8.
+        mask: (height, width) uint8 of 0 and 255, or None.
+    """
 
     id: str
     image: np.ndarray
@@ -33,21 +46,28 @@ class Decoded:
 
 
 def pixel_digest(pixels: np.ndarray) -> str:
-    """sha256 of a (H, W) uint8 picture's size and pixels."""
+    """sha256 of the size and the pixels of a (height, width) uint8 picture, in hexadecimal."""
     sha = hashlib.sha256(f"{pixels.shape[0]}x{pixels.shape[1]}:".encode())
     sha.update(np.ascontiguousarray(pixels).tobytes())
     return sha.hexdigest()
 
 
 def png(pixels: np.ndarray) -> bytes:
-    """Encode (H, W) uint8 as a grey PNG."""
+    """Encode (height, width) uint8 as a grey PNG."""
     out = io.BytesIO()
     Image.fromarray(pixels).save(out, format="PNG")
     return out.getvalue()
 
 
 def pixels(data: bytes) -> np.ndarray:
-    """Decode a grey PNG to (H, W) uint8; ValueError or OSError if it is none."""
+    """Decode a grey PNG.
+
+    Returns:
+        (height, width) uint8.
+
+    Raises:
+        ValueError, OSError: the bytes are not a grey PNG, or it is damaged.
+    """
     try:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
             if image.mode != "L":
@@ -59,7 +79,7 @@ def pixels(data: bytes) -> np.ndarray:
 
 
 def mask_pixels(mask: np.ndarray) -> np.ndarray:
-    """A bool mask as uint8 of 0 and 255."""
+    """A bool mask as uint8 of 0 and 255, of the same shape."""
     return mask.astype(np.uint8) * np.uint8(255)
 
 

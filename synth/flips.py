@@ -24,7 +24,7 @@ most slanted otherwise afterwards; 3 is so from top to bottom. A 6 upside down i
 stands on the other side."""
 
 VISIBLE = 250
-"""Smallest difference, in thousandths, of a flip that counts as visible; see `difference`."""
+"""Smallest difference, in thousandths, of a flip that counts as visible; see ``difference``."""
 
 _SIZE = 16
 _SHEARS = (-8, -6, -4, -2, 0, 2, 4, 6, 8)
@@ -32,27 +32,33 @@ _MARGIN = 1, 5
 
 
 def difference(tiles: np.ndarray, axis: str) -> np.ndarray:
-    """How much of its ink a flipped glyph cannot hide, (n,) int64 in thousandths.
+    """How much of its ink a flipped glyph cannot hide.
 
-    tiles: (n, 16, 16) uint8. The flipped glyph is shifted by up to 1 pixel and slanted by up to
-    8 to match the upright one as well as it can, because a mirrored 0, 8 or plain 1 differs by
-    its slant alone and still looks like itself. 0: the same picture; 1000: no ink in common.
+    The flipped glyph is shifted by up to 1 pixel and slanted by up to 8 to match the upright one
+    as well as it can, because a mirrored 0, 8 or plain 1 differs by its slant alone and still
+    looks like itself.
+
+    Args:
+        tiles: (n, 16, 16) uint8.
+        axis: one of ``AXES``.
+
+    Returns:
+        (n,) int64 in thousandths: 0 the same picture, 1000 no ink in common.
     """
     flipped = tiles[:, :, ::-1] if axis == "horizontal" else tiles[:, ::-1]
     still = _pad(tiles, 0)
     moving = _pad(flipped, 1)
     rows, columns = np.arange(moving.shape[1]), np.arange(moving.shape[2])
-    best = None
+    gaps = []
     for shear in _SHEARS:
         slide = (2 * rows - (len(rows) - 1)) * shear // (2 * _SIZE)
         slanted = moving[:, rows[:, None], (columns[None, :] + slide[:, None]) % len(columns)]
         for down in (0, 1, 2):
             for right in (0, 1, 2):
                 moved = slanted[:, down : down + still.shape[1], right : right + still.shape[2]]
-                total = np.abs(still - moved).sum(axis=(1, 2), dtype=np.int64)
-                best = total if best is None else np.minimum(best, total)
+                gaps.append(np.abs(still - moved).sum(axis=(1, 2), dtype=np.int64))
     ink = still.sum(axis=(1, 2), dtype=np.int64) + moving.sum(axis=(1, 2), dtype=np.int64)
-    return best * 1000 // np.maximum(ink, 1)
+    return np.minimum.reduce(gaps) * 1000 // np.maximum(ink, 1)
 
 
 def _pad(tiles: np.ndarray, more: int) -> np.ndarray:
@@ -62,6 +68,14 @@ def _pad(tiles: np.ndarray, more: int) -> np.ndarray:
 
 
 def differences(book: GlyphBook, ids: np.ndarray) -> np.ndarray:
-    """`difference` of the book's glyphs `ids` (n,) by axis: (n, 2) int64."""
+    """``difference`` of some glyphs of a book along both axes.
+
+    Args:
+        book: holds the glyphs.
+        ids: (n,) glyph ids.
+
+    Returns:
+        (n, 2) int64 in thousandths, in the order of ``AXES``.
+    """
     tiles = book.scaled(ids, _SIZE)
     return np.stack([difference(tiles, axis) for axis in AXES], axis=1)

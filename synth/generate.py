@@ -41,13 +41,25 @@ def generate(
     workers: int = 1,
     progress: Progress = lambda samples, total: samples,
 ) -> dict:
-    """Generate a data set into the folder `out` and return its manifest.
+    """Generate a data set into a folder.
 
-    workers: processes; the pixels do not depend on it. progress: wraps the iterator of samples,
-    given their number.
-    Raises SynthError if the folder holds anything, unless `overwrite` is given and it holds a
-    data set of this package and nothing else. Whatever stops the run, the folder does not verify;
-    on an error or Ctrl-C the unfinished files are removed.
+    Whatever stops the run, the folder does not verify; on an error or Ctrl-C the unfinished files
+    are removed.
+
+    Args:
+        out: a new or empty folder.
+        config: the data set's parameters.
+        overwrite: replace what the folder holds, if that is a data set of this package and
+            nothing else.
+        workers: processes, 1 to 256; the pixels do not depend on it.
+        progress: wraps the iterator of samples, given their number.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        SynthError: a parameter cannot be used, the folder is not empty or cannot be written, or a
+            worker was killed.
     """
     require_int("workers", workers, 1, 256)
     if config.layout not in LAYOUTS:
@@ -66,7 +78,17 @@ def generate(
 def write_splits(
     out: Path, layout: str, splits: list[str], samples: Iterator[Encoded]
 ) -> list[dict]:
-    """Write samples whose splits are these, in order, and return their records."""
+    """Write samples, one split after another.
+
+    Args:
+        out: the data set's folder.
+        layout: a name in ``LAYOUTS``.
+        splits: of each sample, in the order of ``samples``.
+        samples: as many as ``splits``.
+
+    Returns:
+        The samples' records, in order.
+    """
     records: list[dict] = []
     for split, members in groupby(splits):
         count = sum(1 for _ in members)
@@ -75,14 +97,14 @@ def write_splits(
 
 
 def _noting(samples: Iterator[Encoded], count: int, records: list[dict]) -> Iterator[Encoded]:
-    """Pass on the next `count` samples, keeping their records."""
+    """Pass on the next ``count`` samples, keeping their records."""
     for _ in range(count):
         sample = next(samples)
         records.append(sample.record)
         yield sample
 
 
-def _describe(out: Path, config: DatasetConfig, anatomy: DigitAnatomy, records) -> dict:
+def _describe(out: Path, config: DatasetConfig, anatomy: DigitAnatomy, records: list[dict]) -> dict:
     """Write the card, and compose the manifest of what now lies in the folder."""
     digest = whole_digest(records)
     card = write_card(config, records, __version__, digest)
@@ -101,8 +123,12 @@ def _describe(out: Path, config: DatasetConfig, anatomy: DigitAnatomy, records) 
 
 
 @contextmanager
-def unfinished(out: Path, overwrite: bool):
-    """Mark the folder as incomplete inside the block, and clean it up if the block fails."""
+def unfinished(out: Path, overwrite: bool) -> Iterator[None]:
+    """Mark the folder as incomplete inside the block, and clean it up if the block fails.
+
+    Raises:
+        SynthError: the folder cannot be written, or holds what must not be overwritten.
+    """
     created = not out.exists()
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -130,16 +156,16 @@ def _require_usable(out: Path, overwrite: bool) -> None:
     if not present:
         return
     if not overwrite:
-        raise SynthError(f"{out}: is not empty; name another folder, or give --overwrite")
+        raise SynthError(f"{out}: is not empty; name another folder or add --overwrite")
     foreign = [name for name in present if not is_own(name)]
     if (out / MANIFEST).exists():
         listed = read_manifest(out).get("files", ())
         foreign += [name for name in list_files(out) if name not in (*listed, MANIFEST, MARKER)]
     elif not (out / MARKER).exists():
-        raise SynthError(f"{out}: has no {MANIFEST}: not a data set of ours, so not overwritten")
+        raise SynthError(f"{out}: has no {MANIFEST}, so it is not overwritten; name another folder")
     if foreign:
         raise SynthError(
-            f"{out}: also holds {foreign[0]!r}, which is not the data set's; move it away first"
+            f"{out}: also holds {foreign[0]!r}, which is not part of the data set; move it away first"
         )
 
 
@@ -155,7 +181,9 @@ def _clear(out: Path, keep: str) -> None:
 
 
 @contextmanager
-def _encoder(anatomy: DigitAnatomy, workers: int):
+def _encoder(
+    anatomy: DigitAnatomy, workers: int
+) -> Iterator[Callable[[list[Entry]], Iterator[Encoded]]]:
     """Give a function from entries to an iterator of encoded samples, in order."""
     if workers == 1:
         yield lambda entries: (s for chunk in _chunks(entries) for s in encode_all(anatomy, chunk))

@@ -1,4 +1,4 @@
-"""`manifest.json`: what a finished data set holds. Without it, nothing verifies."""
+"""``manifest.json``: what a finished data set holds. Without it, nothing verifies."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ _NOT_OURS = (".git", ".gitattributes", ".gitignore", ".cache")
 
 
 def file_digest(path: Path) -> str:
-    """sha256 of a file's bytes."""
+    """sha256 of a file's bytes, in hexadecimal."""
     sha = hashlib.sha256()
     with open(path, "rb") as file:
         for block in iter(lambda: file.read(1 << 20), b""):
@@ -33,7 +33,11 @@ def file_digest(path: Path) -> str:
 
 
 def whole_digest(records: list[dict]) -> str:
-    """sha256 over all samples' names and pixel digests: equal for equal data in any layout."""
+    """sha256 over all samples' names and pixel digests: equal for equal data in any layout.
+
+    Args:
+        records: each with 'id', 'image_sha256' and 'mask_sha256'.
+    """
     sha = hashlib.sha256()
     for record in records:
         line = " ".join((record["id"], record["image_sha256"], record["mask_sha256"]))
@@ -66,12 +70,16 @@ def write_manifest(root: Path, content: dict) -> None:
 
 
 def read_manifest(root: Path) -> dict:
-    """Read a manifest; SynthError if there is none, or none of ours."""
+    """Read a data set's manifest.
+
+    Raises:
+        SynthError: there is none, it cannot be read, or another program wrote it.
+    """
     path = root / MANIFEST
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise SynthError(f"{root}: has no {MANIFEST}, so it is no finished data set") from None
+        raise SynthError(f"{root}: has no {MANIFEST}, so it is not a finished data set") from None
     except (OSError, ValueError) as error:
         raise SynthError(f"{path}: cannot be read ({error})") from error
     if not isinstance(content, dict) or content.get("generator") not in (GENERATOR, MEDMIX):

@@ -12,15 +12,20 @@ MOST_LESIONS = 3
 
 @dataclass(frozen=True)
 class MedMixConfig:
-    """What lesions may be; each draws its own, uniformly.
+    """What lesions may be; each draws its own, uniformly. Grey levels are in [0, 1].
 
-    size: smallest and largest radius, as shares of the film's shorter side; uniform in the log.
-    stretch: largest change of the log aspect ratio. corners: the outline's power, from 2 (an
-    ellipse) up (nearly a rectangle). edge: share of the radius over which a lesion fades out.
-    contrast: largest change of the patch's contrast, as a share; brightness: and of its mean, in
-    grey levels of [0, 1]; noise: largest standard deviation. curved: share of lesions whose
-    intensities go through a curve; inverted: of those, falling. visible: mean change in grey levels
-    below which a lesion is lifted or darkened to show.
+    Attributes:
+        size: smallest and largest radius, as shares of the film's shorter side; uniform in the
+            log.
+        stretch: largest change of the log aspect ratio.
+        corners: the outline's power, from 2 (an ellipse) up (nearly a rectangle).
+        edge: share of the radius over which a lesion fades out.
+        contrast: largest change of the patch's contrast, as a share.
+        brightness: largest change of the patch's mean, in grey levels.
+        noise: largest standard deviation of the noise, in grey levels.
+        curved: share of lesions whose intensities go through a curve.
+        inverted: share of those whose curve falls.
+        visible: mean change in grey levels below which a lesion is lifted or darkened to show.
     """
 
     size: tuple[float, float] = (0.05, 0.2)
@@ -37,7 +42,12 @@ class MedMixConfig:
 
 @dataclass(frozen=True)
 class Lesion:
-    """What was pasted, and where: its box in pixels, and the number of the film it was cut from."""
+    """What was pasted, and where.
+
+    Attributes:
+        top, left, height, width: its box in pixels.
+        donor: number of the film that it was cut from.
+    """
 
     top: int
     left: int
@@ -53,15 +63,24 @@ def medmix(
     rng: np.random.Generator,
     config: MedMixConfig | None = None,
 ) -> tuple[np.ndarray, np.ndarray, tuple[Lesion, ...]]:
-    """Paste `count` lesions, 0 to 3, into a normal film.
-
-    film: (H, W) uint8. donors: other normal films, (h, w) uint8 of any size; none of them may be
-    the film itself. Returns the new film, the mask (H, W) bool of every pixel that was pasted over
-    (no other pixel differs), and what was pasted. Raises SynthError on another count, or without
-    a donor.
+    """Paste lesions into a normal film.
 
     Relative to the source, which does not say what its patches look like: outlines run from
     ellipses to rounded rectangles and fade out, and a lesion always shows.
+
+    Args:
+        film: (height, width) uint8.
+        donors: other normal films, uint8 of any size; none of them may be the film itself.
+        count: number of lesions, 0 to 3.
+        rng: decides all that is random.
+        config: what lesions may be; None takes the defaults.
+
+    Returns:
+        The new film (height, width) uint8, the mask (height, width) bool of every pixel that was
+        pasted over (no other pixel differs), and what was pasted.
+
+    Raises:
+        SynthError: another count, or no donor.
 
     Source: section 3.2 of 'Self-supervised Multi-class Pre-training for Unsupervised Anomaly
     Detection and Segmentation in Medical Images' (Tian et al.); the curves are those of Models
@@ -71,7 +90,7 @@ def medmix(
     if not 0 <= count <= MOST_LESIONS:
         raise SynthError(f"a film can have 0 to {MOST_LESIONS} lesions, not {count}")
     if count and not donors:
-        raise SynthError("a lesion is cut from another normal film, and there is none")
+        raise SynthError("a lesion needs another normal film to be cut from, and no donor is given")
     image, mask = film / 255.0, np.zeros(film.shape, bool)
     lesions = []
     for _ in range(count):
@@ -83,13 +102,14 @@ def medmix(
         patch = _alter(_cut(donors[donor], share.shape, rng), share, target, rng, config)
         image[box] = target + share * (patch - target)
         mask[box] |= share > 0
-        lesions.append(Lesion(int(rows[0]), int(cols[0]), *share.shape, donor))
+        height, width = share.shape
+        lesions.append(Lesion(int(rows[0]), int(cols[0]), height, width, donor))
     mixed = np.where(mask, np.rint(image * 255), film).astype(np.uint8)
     return mixed, mask, tuple(lesions)
 
 
 def _outline(shape: tuple[int, int], rng: np.random.Generator, config: MedMixConfig) -> np.ndarray:
-    """Share of the lesion in each pixel of the film, (H, W) in [0, 1]; all of it within the film."""
+    """Share of the lesion in each pixel, (height, width) in [0, 1]; all of it within the film."""
     side = min(shape)
     radius = max(2.0, side * np.exp(rng.uniform(*np.log(config.size))))
     stretch = np.exp(rng.uniform(-config.stretch, config.stretch) / 2)
@@ -114,7 +134,13 @@ def _cut(donor: np.ndarray, shape: tuple[int, int], rng: np.random.Generator) ->
     return donor[top : top + shape[0], left : left + shape[1]] / 255.0
 
 
-def _alter(patch, share, target, rng: np.random.Generator, config: MedMixConfig) -> np.ndarray:
+def _alter(
+    patch: np.ndarray,
+    share: np.ndarray,
+    target: np.ndarray,
+    rng: np.random.Generator,
+    config: MedMixConfig,
+) -> np.ndarray:
     """Curve, contrast, brightness and noise; and a lift where all that would hardly show."""
     falls, bend = rng.random() < config.inverted, rng.random(2)
     if rng.random() < config.curved:

@@ -9,7 +9,18 @@ from synth.layouts import LAYOUTS
 def write_medmix_card(
     layout: str, seed: int, records: list[dict], version: str, digest: str
 ) -> str:
-    """Compose the card's text."""
+    """Compose the card's text.
+
+    Args:
+        layout: a name in ``LAYOUTS``.
+        seed: of all that is random.
+        records: of all samples, as :class:``synth.encode.Encoded`` holds them.
+        version: of the generator.
+        digest: sha256 of all pixels.
+
+    Returns:
+        Markdown with front matter.
+    """
     counts = Counter((record["split"], record["kind"]) for record in records)
     table = "\n".join(f"| {split} | {kind} | {count} |" for (split, kind), count in counts.items())
     return f"""---

@@ -28,9 +28,16 @@ _DONORS = 16  # films that are held at a time to cut from
 class MedMixSet:
     """Parameters of a set.
 
-    films: folder of normal films, those below it too. train: films that stay as they are and go to
-    train/good. normal_share: of the others, that stay normal. seed: of which and of all that is
-    random. layout: as of DigitAnatomy. lesions: what is pasted.
+    Attributes:
+        films: folder of normal films; those in folders below it count too.
+        train: number of films that stay as they are and go to train/good.
+        normal_share: share of the other films that stay normal, above 0 and below 1.
+        seed: decides which films, and all else that is random.
+        layout: a name in ``LAYOUTS``.
+        lesions: what is pasted.
+
+    Raises:
+        SynthError: a value cannot be used.
     """
 
     films: Path
@@ -40,7 +47,7 @@ class MedMixSet:
     layout: str = "mvtec"
     lesions: MedMixConfig = field(default_factory=MedMixConfig)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         require_int("train", self.train, 0, 10_000_000)
         require_int("seed", self.seed, 0, (1 << 63) - 1)
         if not 0 < self.normal_share < 1:
@@ -66,11 +73,21 @@ def generate_medmix(
     overwrite: bool = False,
     progress: Progress = lambda samples, total: samples,
 ) -> dict:
-    """Write the set into the folder `out` and return its manifest; see `generate` for the rest.
+    """Write the set into a folder.
 
     Every film is used once: no abnormal one has its normal twin in the set. Lesions are cut from
-    films of the same split. Raises SynthError on a folder without films, with too few of them, or
-    with one that cannot be read.
+    films of the same split.
+
+    Args:
+        out, overwrite, progress: see :func:``synth.generate.generate``.
+        config: the set's parameters.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        SynthError: the folder of films has none or too few, or one cannot be read; or ``out``
+            cannot be used.
     """
     LAYOUTS[config.layout].check()
     entries = _plan(find_films(config.films, skip=out), config)
@@ -94,7 +111,15 @@ def generate_medmix(
 
 
 def find_films(folder: Path, skip: Path | None = None) -> list[Path]:
-    """Pictures in a folder and below it, by suffix, sorted; SynthError if there is none."""
+    """Pictures in a folder and below it, by suffix, sorted.
+
+    Args:
+        folder: where to look.
+        skip: a folder whose pictures do not count.
+
+    Raises:
+        SynthError: there is no such folder, or no picture in it.
+    """
     if not folder.is_dir():
         raise SynthError(f"{folder}: no such folder")
     found = sorted(
@@ -112,9 +137,15 @@ def find_films(folder: Path, skip: Path | None = None) -> list[Path]:
 
 
 def read_film(path: Path) -> np.ndarray:
-    """(H, W) uint8 grey, upright; 16-bit values are divided by 256, or by 16 when all are below 4096.
+    """Read a film, grey and upright.
 
-    Raises SynthError if it is damaged, below 32 px, or above 50 megapixels.
+    Values of 16 bits are divided by 256, or by 16 when all of them are below 4096.
+
+    Returns:
+        (height, width) uint8.
+
+    Raises:
+        SynthError: the film is damaged, has a side below 32 px, or more than 50 megapixels.
     """
     try:
         with warnings.catch_warnings():
@@ -122,7 +153,10 @@ def read_film(path: Path) -> np.ndarray:
             with Image.open(path) as image:
                 height, width = image.height, image.width
                 if min(height, width) < _SMALLEST or height * width > _MOST_PIXELS:
-                    raise SynthError(f"{path}: {width} x {height} pixels are too few or too many")
+                    raise SynthError(
+                        f"{path}: has {width} x {height} pixels; a film has at least {_SMALLEST} "
+                        f"a side and at most {_MOST_PIXELS:,} in all"
+                    )
                 image = ImageOps.exif_transpose(image)
                 if image.mode.startswith("I"):
                     values = np.asarray(image).astype(np.int64).clip(0, 65535)
@@ -139,8 +173,8 @@ def _plan(paths: list[Path], config: MedMixSet) -> list[_Entry]:
     left = len(paths) - config.train
     if left < 2 * len(KINDS):
         raise SynthError(
-            f"{config.films}: {len(paths)} films are too few: {2 * len(KINDS)} are needed "
-            f"beside the {config.train} of --train"
+            f"{config.films}: holds {len(paths)} films and needs {config.train + 2 * len(KINDS)}: "
+            f"{config.train} for --train and {2 * len(KINDS)} to test with"
         )
     order = np.random.default_rng([config.seed, 0]).permutation(len(paths))
     normals = min(max(1, round(left * config.normal_share)), left - MOST_LESIONS)

@@ -13,9 +13,17 @@ _MOST = 10_000_000
 class DatasetConfig:
     """Parameters of a data set on disk.
 
-    train, val: normal images of each split (contamination counts within train; val has also
-    val // number-of-kinds images of each kind). test_normal, test_per_kind: test images.
-    kinds: the abnormal kinds to include, or None for all that the anatomy can show.
+    Attributes:
+        anatomy: what its images show.
+        train: training images; contamination counts among them.
+        val: normal validation images; each kind adds val // number-of-kinds abnormal ones.
+        test_normal: normal test images.
+        test_per_kind: test images of each abnormal kind.
+        kinds: the abnormal kinds to include; None takes all that the anatomy can show.
+        layout: a name in ``LAYOUTS``.
+
+    Raises:
+        SynthError: a number cannot be used, or all of them are 0.
     """
 
     anatomy: AnatomyConfig = field(default_factory=AnatomyConfig)
@@ -26,11 +34,13 @@ class DatasetConfig:
     kinds: tuple[str, ...] | None = None
     layout: str = "mvtec"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("train", "val", "test_normal", "test_per_kind"):
             require_int(name.replace("_", "-"), getattr(self, name), 0, _MOST)
         if self.train + self.val + self.test_normal + self.test_per_kind == 0:
-            raise SynthError("train, val, test-normal and test-per-kind are all 0: nothing to make")
+            raise SynthError(
+                "train, val, test-normal and test-per-kind are all 0; ask for at least one image"
+            )
 
     def parameters(self) -> dict:
         """Everything that decides the pixels, as JSON types; machine paths are left out."""
@@ -44,7 +54,9 @@ class DatasetConfig:
 class Entry:
     """One image of a data set: which sample it is, and what it is called there.
 
-    id: 'split/folder/number', where folder is 'good' or the kind (always 'good' in train).
+    Attributes:
+        id: 'split/folder/number', where folder is 'good' or the kind (always 'good' in train).
+        split, kind, index: the sample, see :meth:``synth.anatomy.DigitAnatomy.sample``.
     """
 
     id: str
@@ -54,7 +66,11 @@ class Entry:
 
 
 def list_entries(config: DatasetConfig, anatomy: DigitAnatomy) -> list[Entry]:
-    """Name every image of the data set, split by split; SynthError on a kind it cannot show."""
+    """Name every image of the data set, split by split.
+
+    Raises:
+        SynthError: a kind is unknown, or the anatomy cannot show it.
+    """
     kinds = anatomy.kinds[1:] if config.kinds is None else config.kinds
     for kind in kinds:
         if kind not in KINDS[1:]:

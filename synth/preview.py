@@ -14,7 +14,15 @@ _GAP, _LEFT, _TOP = 12, 150, 64
 def contact_sheet(anatomy: DigitAnatomy, columns: int = 6, split: str = "test") -> Image.Image:
     """Draw the first samples of every kind that the anatomy can show, with their masks' outlines.
 
-    Returns an RGB picture. The masks' outlines run around the abnormal pixels, not over them.
+    The outlines run around the abnormal pixels, not over them.
+
+    Args:
+        anatomy: what is shown.
+        columns: samples of each kind.
+        split: whose glyphs are shown.
+
+    Returns:
+        An RGB picture.
     """
     zoom = max(1, _ZOOM_TO // max(anatomy.config.shape))
     height, width = (side * zoom for side in anatomy.config.shape)
@@ -42,7 +50,7 @@ def contact_sheet(anatomy: DigitAnatomy, columns: int = 6, split: str = "test") 
 
 
 def _outlined(sample: Sample, zoom: int) -> np.ndarray:
-    """The enlarged image in colour, with a line around its mask: (H zoom, W zoom, 3) uint8."""
+    """The enlarged image in colour, with a line around its mask: (height, width, 3) uint8."""
     image, mask = (
         part.repeat(zoom, axis=0).repeat(zoom, axis=1) for part in (sample.image, sample.mask)
     )

@@ -13,10 +13,16 @@ _UNIT = 1 << 12
 
 @cache
 def weights(source: int, target: int) -> np.ndarray:
-    """Triangle-filter weights, (target, source) float64 whole numbers; every row sums to 4096.
+    """Triangle-filter weights from one side length to another.
 
     The filter spans max(1, source / target) pixels on each side, so it interpolates when it
     enlarges and averages when it reduces.
+
+    Args:
+        source, target: sides in pixels.
+
+    Returns:
+        (target, source) float64 whole numbers; every row sums to 4096.
     """
     span = 2 * max(source, target)
     centre = (2 * np.arange(target) + 1) * source
@@ -28,7 +34,15 @@ def weights(source: int, target: int) -> np.ndarray:
 
 
 def resize(images: np.ndarray, target: int) -> np.ndarray:
-    """Resize (n, side, side) uint8 images to (n, target, target) uint8."""
+    """Resize square images.
+
+    Args:
+        images: (n, side, side) uint8.
+        target: new side in pixels.
+
+    Returns:
+        (n, target, target) uint8.
+    """
     matrix = weights(images.shape[-1], target)
     scaled = matrix @ images.astype(np.float64) @ matrix.T
     return ((scaled.astype(np.int64) + (_UNIT * _UNIT) // 2) // (_UNIT * _UNIT)).astype(np.uint8)

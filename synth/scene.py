@@ -13,7 +13,15 @@ from synth.draws import Draws
 
 @dataclass(frozen=True)
 class CellRecord:
-    """What was done to one cell: action, the digit before, the digit after (None when gone)."""
+    """What was done to one cell.
+
+    Attributes:
+        row, col: the cell.
+        action: 'replaced', 'erased', 'moved' or 'flipped'.
+        before: the digit that belongs there.
+        after: the digit that is there now; None when it is gone.
+        details: what else the kind tells, as JSON types.
+    """
 
     row: int
     col: int
@@ -25,7 +33,14 @@ class CellRecord:
 
 @dataclass(frozen=True)
 class Change:
-    """A cell's new pixels (cell, cell) uint8, its truth (cell, cell) bool, and the record."""
+    """What an anomaly does to one cell.
+
+    Attributes:
+        index: number of the cell in reading order.
+        pixels: (cell, cell) uint8, the new ones.
+        mask: (cell, cell) bool, the truth.
+        action, after, details: see :class:``CellRecord``.
+    """
 
     index: int
     pixels: np.ndarray
@@ -37,7 +52,17 @@ class Change:
 
 @dataclass(frozen=True)
 class Scene:
-    """One normal image to be altered: (H, W) uint8, with the placement of its digits."""
+    """One normal image to be altered, with the placement of its digits.
+
+    Attributes:
+        config: the anatomy.
+        image: (height, width) uint8.
+        book: the glyphs of the order's digits.
+        layout: placements of a batch of images.
+        row: which image of the batch this one is.
+        foreign: glyphs of the digits outside the order, a book each; empty unless the kind needs
+            them.
+    """
 
     config: AnatomyConfig
     image: np.ndarray
@@ -47,7 +72,7 @@ class Scene:
     foreign: dict[int, GlyphBook]
 
     def origin(self, index: int) -> tuple[int, int]:
-        """(y, x) of a cell's corner in the image."""
+        """(y, x) of a cell's corner in the image, in pixels."""
         row, col = divmod(index, self.config.cols)
         return row * self.config.cell, col * self.config.cell
 
@@ -67,7 +92,11 @@ class Scene:
         return self.layout.ids[self.row]
 
     def foreign_cell(self, label: int, draws: Draws) -> np.ndarray:
-        """A cell that shows a digit from outside the order, placed at random: (cell, cell)."""
+        """A cell that shows a digit from outside the order, placed at random.
+
+        Returns:
+            (cell, cell) uint8.
+        """
         book, cell = self.foreign[label], self.config.cell
         raw = np.array([[draws.below(1 << 64)]], np.uint64)
         spot = place(raw, (label,), book, cell)
@@ -79,10 +108,24 @@ class Scene:
 
 
 def either_ink(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Truth where a digit was replaced, moved or flipped: ink of either picture."""
+    """Truth where a digit was replaced, moved or flipped: ink of either picture.
+
+    Args:
+        before, after: uint8 of one shape.
+
+    Returns:
+        bool of that shape.
+    """
     return (before >= INK) | (after >= INK)
 
 
 def lost_ink(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Truth where ink was erased: ink of the first picture that the second lacks."""
+    """Truth where ink was erased: ink of the first picture that the second lacks.
+
+    Args:
+        before, after: uint8 of one shape.
+
+    Returns:
+        bool of that shape.
+    """
     return (before >= INK) & (after < INK)

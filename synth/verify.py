@@ -16,10 +16,17 @@ from synth.manifest import (
 
 
 def verify(root: Path, progress: Progress = lambda samples, total: samples) -> list[str]:
-    """Return what is wrong with a data set, one line each; an empty list if nothing is.
+    """Compare every file and every pixel of a data set with its manifest.
 
-    progress: wraps the iterator of samples, given their number. Raises SynthError if the folder
-    has no manifest of this package.
+    Args:
+        root: the data set's folder.
+        progress: wraps the iterator of samples, given their number.
+
+    Returns:
+        What is wrong, one line each; an empty list if nothing is.
+
+    Raises:
+        SynthError: the folder has no manifest of this package.
     """
     manifest = read_manifest(root)
     try:
@@ -46,7 +53,7 @@ def _check_files(root: Path, expected: dict[str, str]) -> list[str]:
     return problems
 
 
-def _check_pixels(root: Path, manifest: dict, progress) -> list[str]:
+def _check_pixels(root: Path, manifest: dict, progress: Progress) -> list[str]:
     records = {record["id"]: record for record in manifest["samples"]}
     problems = []
     if whole_digest(manifest["samples"]) != manifest["pixels_sha256"]:

@@ -31,12 +31,17 @@ def make_parser() -> ArgumentParser:
     """The options."""
     parser = command_parser(
         "python -m demo.bench latency",
-        "Seconds from upload to picture with nobody else on the page, by component.",
+        "Measure the seconds from upload to picture, by component, with one visitor.",
     )
     add = parser.add_argument
-    add("--url", type=str | None, default=None, help="a page that runs (default: one of its own)")
+    add("--url", type=str | None, default=None, help="running page to measure (default: start one)")
     add("--count", type=int, default=50, help="requests for each kind of film")
-    add("--film", type=str | None, default=None, help="file for the chest model instead of ours")
+    add(
+        "--film",
+        type=str | None,
+        default=None,
+        help="film for the chest model (default: a made one)",
+    )
     return parser
 
 
@@ -55,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
         chest = {"given film": Path(options.film).read_bytes()}
     files |= {(CHEST, kind): [content] for kind, content in chest.items()}
     with nullcontext() if options.url else OwnPage() as page:
-        visitor = Visitor(options.url or page.url)
+        visitor = Visitor(page.url if page else options.url)
         for (model, kind), contents in files.items():
             times = measure(visitor, page, model, contents, options.count)
             print(f"{model}, {kind}, {options.count} requests\n{table(times)}")

@@ -42,10 +42,10 @@ def make_parser() -> ArgumentParser:
     """The options."""
     parser = command_parser(
         "python -m demo.bench leak",
-        "Requests in a row to a page of its own; memory, handles and disk on the way.",
+        "Send many requests in a row to a page, and watch its memory, handles and disk.",
     )
     add = parser.add_argument
-    add("--requests", type=int, default=2000, help=f"requests, more than {2 * WARM_UP}")
+    add("--requests", type=int, default=2000, help=f"number of requests, more than {2 * WARM_UP}")
     return parser
 
 

@@ -42,11 +42,11 @@ def make_parser() -> ArgumentParser:
     """The options."""
     parser = command_parser(
         "python -m demo.bench load",
-        "Clients that each score all images of DigitAnatomy at once, against Python.",
+        "Let many clients score images at once, and compare their scores with Python's.",
     )
     add = parser.add_argument
-    add("--url", type=str | None, default=None, help="a page that runs (default: one of its own)")
-    add("--clients", type=int, default=16, help="clients at once")
+    add("--url", type=str | None, default=None, help="running page to measure (default: start one)")
+    add("--clients", type=int, default=16, help="number of clients")
     add("--images", type=int, default=200, help="different images; each client sends all of them")
     return parser
 
@@ -66,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
     expected = [film.score if isinstance(film, ScoredFilm) else float("nan") for film in films]
     own = nullcontext() if options.url else OwnPage()
     with own as page, tempfile.TemporaryDirectory() as folder:
-        url = options.url or page.url
+        url = page.url if page else options.url
         files = [Path(folder) / f"{number}.png" for number in range(len(images))]
         for file, image in zip(files, images, strict=True):
             file.write_bytes(png_bytes(image))

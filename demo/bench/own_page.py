@@ -14,7 +14,7 @@ import threading
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import IO, Any
 from urllib.request import urlopen
 
 from simsid.errors import SimsidError
@@ -49,8 +49,11 @@ class OwnPage:
             text=True,
         )
         self._log: list[str] = []
-        threading.Thread(target=self._read_times, daemon=True).start()
-        threading.Thread(target=self._read_log, daemon=True).start()
+        for read, pipe in (
+            (self._read_times, self._process.stdout),
+            (self._read_log, self._process.stderr),
+        ):
+            threading.Thread(target=read, args=(pipe,), daemon=True).start()
         self.pid = self._process.pid
 
     def __enter__(self) -> OwnPage:
@@ -91,12 +94,12 @@ class OwnPage:
             self._process.wait()
         self._folder.cleanup()
 
-    def _read_times(self) -> None:
-        for line in self._process.stdout:
+    def _read_times(self, lines: IO[str]) -> None:
+        for line in lines:
             if line.startswith("{"):
                 content: dict[str, Any] = json.loads(line)
                 self._times.put(content)
 
-    def _read_log(self) -> None:
-        for line in self._process.stderr:
+    def _read_log(self, lines: IO[str]) -> None:
+        for line in lines:
             self._log = [*self._log[-20:], line.strip()]

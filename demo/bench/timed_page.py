@@ -70,7 +70,7 @@ def put_watch_on(watch: StopWatch) -> None:
         for step in owners:
             owner = getattr(owner, step)
         setattr(owner, last, watch.timed(part, getattr(owner, last)))
-    components = import_module("demo.components")
+    components: Any = import_module("demo.components")
     guarded = components.guarded
     # Tabs and endpoints take it from there when they are imported, which is later.
     components.guarded = lambda function: watch.timed(ANSWER, guarded(function))
@@ -82,7 +82,7 @@ def _tell(seconds: dict[str, float]) -> None:
 
 def main() -> int:
     """The command line of ``app.py``, with the same options."""
-    launch = import_module("demo.launch")
+    launch: Any = import_module("demo.launch")
     prepare = launch.prepare_gradio
 
     def prepare_and_watch() -> Any:

@@ -33,7 +33,7 @@ class Visitor:
             events = config["dependencies"]
             self._event = next(e for e in events if "upload" in (t[1] for t in e["targets"]))
         except (OSError, HTTPException, ValueError, KeyError, StopIteration):
-            raise SimsidError(f"no page of this kit answers at {url}") from None
+            raise SimsidError(f"no page of this kit answers at {url}; check --url") from None
 
     def upload(self, content: bytes, name: str) -> str:
         """Send a file; returns where the page put it."""
@@ -78,7 +78,7 @@ class Visitor:
         values = self.score(path, model)
         ended = time.perf_counter()
         if not any("map-layer" in str(value) for value in values):
-            raise SimsidError(f"{model} refused the film; give another with --film")
+            raise SimsidError(f"{model} refused the film; name another with --film")
         return uploaded - started, ended - started
 
     def close(self) -> None:

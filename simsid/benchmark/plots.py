@@ -15,14 +15,14 @@ from simsid.evaluation.style import (
     INK,
     KIND_COLOURS,
     KIND_DASHES,
-    NORMAL,
+    NORMAL_COLOUR,
     new_figure,
     save,
     shared_style,
 )
 
 _ROW = 0.36
-_COLOURS = (NORMAL, *KIND_COLOURS)
+_COLOURS = (NORMAL_COLOUR, *KIND_COLOURS)
 
 
 def draw_ablation(summary: Sequence[dict[str, Any]], settings: dict[str, Any], path: Path) -> Path:
@@ -86,7 +86,7 @@ def draw_robustness(rows: Sequence[dict[str, Any]], settings: dict[str, Any], pa
     """AUROC, share of normals flagged and move of normals' scores, under each change."""
     panels_of = (
         ("auroc", "image AUROC", INK),
-        ("false_alarms", "normals flagged", NORMAL),
+        ("false_alarms", "normals flagged", NORMAL_COLOUR),
         ("move", "move of normals (SD)", KIND_COLOURS[0]),
     )
     with shared_style():

@@ -20,7 +20,7 @@ from simsid.evaluation.style import (
     INK,
     KIND_COLOURS,
     KIND_DASHES,
-    NORMAL,
+    NORMAL_COLOUR,
     log_if_wide,
     new_figure,
     save,
@@ -29,7 +29,7 @@ from simsid.evaluation.style import (
 
 Entries = dict[str, list[dict[str, Any]]]
 _STRONG = 6  # models drawn in colour; the others are faint
-_COLOURS = (NORMAL, *KIND_COLOURS)
+_COLOURS = (NORMAL_COLOUR, *KIND_COLOURS)
 _PANEL = 4.0
 _GRID = np.linspace(0, 1, 501)
 
@@ -130,7 +130,7 @@ def _scatter(
         beaten = any(
             ok and other["auroc"]["mean"] > y for ok, other in zip(cheaper, found, strict=True)
         )
-        colour = FAINT if beaten else NORMAL
+        colour = FAINT if beaten else NORMAL_COLOUR
         axes.plot(x, y, "o", color=colour, ms=5)
         if beaten and rank >= _STRONG and entry["model"] != reference:
             continue

@@ -21,13 +21,15 @@ def make_parser() -> ArgumentParser:
         "python -m simsid.data check",
         "Count the films of a data set, find duplicates, and tell shortcuts.",
     )
-    check.add_argument("--dataset", type=Literal[tuple(FILM_SETS)], required=True, help="which set")
+    check.add_argument(
+        "--dataset", type=Literal[tuple(FILM_SETS)], required=True, help="name of the data set"
+    )
     check.add_argument("--data-root", type=str, required=True, help="folder that holds it")
     check.add_argument(
         "--out",
         type=str | None,
         default=None,
-        help=f"folder for {REPORT}.json, {REPORT}.md and {SHEET}; nothing is written without it",
+        help=f"folder for {REPORT}.json, {REPORT}.md and {SHEET}; without it nothing is written",
     )
     add_choice_options(check)
     parser = command_parser(

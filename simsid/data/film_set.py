@@ -161,7 +161,7 @@ def _present(films: list[Film], root: Path, skip: bool) -> tuple[list[Film], int
             for path in absent
         )
         raise DataError(
-            f"{missing} of {len(films)} films that the tables of {root} name have no file there "
+            f"{root} lacks the files of {missing} of {len(films)} films that its tables name "
             f"(first: {names}): complete the set, or add --skip-missing to go on without them"
         )
     return present, missing
@@ -173,7 +173,7 @@ def _of_view(films: list[Film], view: str, name: str) -> list[Film]:
     told = sorted({film.attributes.get("view", "") for film in films} - {""})
     kept = [film for film in films if film.attributes.get("view") == view]
     if not kept:
-        raise DataError(f"'{name}' has no {view} films: it tells {', '.join(told) or 'no views'}")
+        raise DataError(f"'{name}' has no {view} films: it has {', '.join(told) or 'no views'}")
     return kept
 
 

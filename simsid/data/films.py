@@ -18,7 +18,7 @@ from simsid.data.images import read_image
 from simsid.data.preprocess import Preprocessing
 from simsid.errors import DataError, ImageError
 
-NORMAL = "normal"
+NORMAL_KIND = "normal"
 PARTS = ("train", "calibration", "validation", "test", "pool")
 _THREADS = 4
 
@@ -50,7 +50,7 @@ class Film:
     @property
     def label(self) -> int:
         """0 normal, 1 abnormal."""
-        return int(self.kind != NORMAL)
+        return int(self.kind != NORMAL_KIND)
 
 
 def load_films(
@@ -125,8 +125,8 @@ def _contaminate(normals: int, pool: list[Film], share: float, seed: int) -> lis
     wanted = round(share * normals / (1 - share))
     if wanted and not pool:
         raise DataError(
-            "this data set has no abnormal films on its training side, so nothing can be mixed in: "
-            "leave --contamination out"
+            "this data set has no abnormal films on its training side, so none can be mixed in: "
+            "leave out --contamination"
         )
     if wanted > len(pool):
         possible = int(100 * len(pool) / (len(pool) + normals)) / 100
@@ -156,7 +156,7 @@ def _read_all(
             raise DataError(f"{error}; remove or replace it") from error
         return _Prepared(
             np.round(preprocessing.apply(image) * 255).astype(np.uint8),
-            _kept(preprocessing.apply_boxes(film.boxes, image.shape)),
+            preprocessing.apply_boxes(film.boxes, image.shape),
             None if mask is None else preprocessing.apply_mask(mask),
         )
 
@@ -176,18 +176,13 @@ def read_pixels(
     return np.stack([image.pixels for image in _read_all(list(films), preprocessing, progress)])
 
 
-def _kept(boxes: np.ndarray) -> np.ndarray:
-    """Without boxes that were cropped away: no area is left of them."""
-    return boxes[(boxes[:, 2:] > boxes[:, :2]).all(1)]
-
-
 def _read_mask(path: Path) -> np.ndarray:
     """Brighter than half is abnormal. Unlike a film, a mask may be all black or all white."""
     try:
         with Image.open(path) as mask:
             return np.asarray(mask.convert("L")) > 127
     except (OSError, SyntaxError, ValueError) as error:
-        raise DataError(f"{path.name} is not a mask that can be read: {error}") from error
+        raise DataError(f"{path.name} cannot be read as a mask: {error}") from error
 
 
 def short_names(films: Sequence[Film]) -> dict[Path, str]:

@@ -127,7 +127,7 @@ def read_bytes(path: str | Path) -> bytes:
             raise ImageError("not_an_image", f"{path.name} is a folder")
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):
-            raise ImageError("not_an_image", f"{path.name} is no regular file")
+            raise ImageError("not_an_image", f"{path.name} is not a regular file")
         if status.st_size > MAX_BYTES:
             raise ImageError("too_large", f"{path.name} is larger than {MAX_BYTES >> 20} MiB")
         with open(path, "rb") as file:

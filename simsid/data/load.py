@@ -66,7 +66,11 @@ def load_data(
         raise DataError(f"unknown data set '{dataset}'; choose one of: {', '.join(DATASETS)}")
     if dataset == GENERATED and data_root is None:
         return _generate(films, generator)
-    _refuse(generator, AnatomyConfig(), "is for generated data and means nothing with --data-root")
+    _refuse(
+        generator,
+        AnatomyConfig(),
+        "applies to generated data and not to --data-root: leave one of them out",
+    )
     if data_root is None:
         raise DataError(f"--dataset {dataset} needs --data-root: the folder that holds the set")
     if preprocessing is not None:
@@ -79,7 +83,7 @@ def load_data(
 
 def _generate(films: FilmOptions, generator: dict[str, Any]) -> RadiographData:
     chosen = dataclasses.asdict(dataclasses.replace(films, contamination=0.0))
-    _refuse(chosen, FilmOptions(), "is for films and means nothing for generated data")
+    _refuse(chosen, FilmOptions(), "applies to films and not to generated data: leave it out")
     try:
         config = AnatomyConfig(**generator, contamination=films.contamination)
     except SynthError as error:
@@ -92,7 +96,7 @@ def _refuse(given: dict[str, Any], default: Any, why: str) -> None:
     for key, value in given.items():
         if value != getattr(default, key):
             option = {"seed": "data-seed"}.get(key, key.replace("_", "-"))
-            raise DataError(f"--{option} {why}: leave one out")
+            raise DataError(f"--{option} {why}")
 
 
 def _refuse_other_preprocessing(films: FilmOptions, preprocessing: Preprocessing) -> None:
@@ -102,5 +106,5 @@ def _refuse_other_preprocessing(films: FilmOptions, preprocessing: Preprocessing
         if asked is not None and (asked or None) != (own or None):
             raise DataError(
                 f"the model prepares films with {key.replace('_', ' ')} {own}, not {asked}: "
-                f"leave --{key.replace('_', '-')} out"
+                f"leave out --{key.replace('_', '-')}"
             )

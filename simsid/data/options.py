@@ -15,6 +15,7 @@ from simsid.data.preprocess import FITS, Preprocessing
 from simsid.errors import DataError
 
 _SPLITS = tuple(dict.fromkeys(name for item in FILM_SETS.values() for name in item.splits))
+_VIEWS, _FITS = ("auto", *VIEWS), ("auto", *FITS)
 
 PAPER_SIZE = (128, 128)
 
@@ -22,12 +23,12 @@ PAPER_SIZE = (128, 128)
 def add_data_options(parser: ArgumentParser) -> None:
     """Add ``--dataset``, ``--data-root``, what the generator takes, and how films are prepared."""
     add = parser.add_argument
-    add("--dataset", type=Literal[DATASETS], default="digitanatomy", help="which data set")
+    add("--dataset", type=Literal[DATASETS], default="digitanatomy", help="name of the data set")
     add(
         "--data-root",
         type=str | None,
         default=None,
-        help="folder of the data set as its authors distribute it; digitanatomy without one is "
+        help="folder of the data set as its authors distribute it; without it, digitanatomy is "
         "generated in memory",
     )
     add(
@@ -40,10 +41,15 @@ def add_data_options(parser: ArgumentParser) -> None:
         "--digits-root",
         type=str | None,
         default=None,
-        help="folder of mnist's idx files; they are downloaded there when absent",
+        help="folder of mnist's idx files; missing files are downloaded into it",
     )
-    add("--difficulty", type=float, default=0.0, help="of digitanatomy's anomalies, 0 to 1")
-    add("--data-seed", type=int, default=0, help="seed of generated data")
+    add(
+        "--difficulty",
+        type=float,
+        default=0.0,
+        help="how hard digitanatomy's anomalies are to see, 0 to 1",
+    )
+    add("--data-seed", type=int, default=0, help="random seed of generated data")
     add_choice_options(parser)
     _add_preparation_options(parser)
 
@@ -51,33 +57,50 @@ def add_data_options(parser: ArgumentParser) -> None:
 def add_choice_options(parser: ArgumentParser) -> None:
     """Add which films of a set are taken, and which patients go where."""
     add = parser.add_argument
-    add("--view", type=Literal[("auto", *VIEWS)], default="auto", help="of films; auto: by split")
+    add(
+        "--view",
+        type=Literal[_VIEWS],
+        default="auto",
+        help="view of the films; auto: the split decides",
+    )
     add(
         "--split",
         type=str | None,
         default=None,
-        help=f"protocol of films: {', '.join(_SPLITS)}; each data set has its default",
+        help=f"split of the films: {', '.join(_SPLITS)}; each data set has its default",
     )
-    add("--split-seed", type=int, default=0, help="which patients go where")
-    add("--skip-missing", action="store_true", help="go on without films that are not there")
+    add(
+        "--split-seed", type=int, default=0, help="random seed that decides which patients go where"
+    )
+    add("--skip-missing", action="store_true", help="go on without missing films")
 
 
 def _add_preparation_options(parser: ArgumentParser) -> None:
     add = parser.add_argument
-    add("--image-size", type=str | int | None, default=None, help="of films, as 128 or 160x128")
+    add(
+        "--image-size",
+        type=str | int | None,
+        default=None,
+        help="size of the films: 128, or 160x128 (height x width)",
+    )
     add(
         "--fit",
-        type=Literal[("auto", *FITS)],
+        type=Literal[_FITS],
         default="auto",
-        help="how films become that size; auto: by data set",
+        help="how films are brought to that size; auto: the data set decides",
     )
     add(
         "--window",
         type=str | None,
         default=None,
-        help="percentiles of a film that become black and white, as 1,99; none for its own levels",
+        help="percentiles of a film that become black and white, such as 1,99; none keeps its grey levels",
     )
-    add("--clahe", type=float | None, default=None, help="clip limit of equalisation, 0 for none")
+    add(
+        "--clahe",
+        type=float | None,
+        default=None,
+        help="clip limit of local histogram equalisation; 0 turns it off",
+    )
 
 
 def load_from_options(
@@ -137,7 +160,7 @@ def _size(text: str | int | None) -> tuple[int, int] | None:
         return None
     sides = str(text).lower().split("x")
     if not 1 <= len(sides) <= 2 or not all(side.isdigit() for side in sides):
-        raise DataError(f"--image-size must be as 128 or 160x128 (height x width), not {text}")
+        raise DataError(f"--image-size must be 128, or 160x128 (height x width), not {text}")
     return int(sides[0]), int(sides[-1])
 
 
@@ -155,5 +178,7 @@ def _window(text: str | None) -> tuple[float, float] | tuple[()] | None:
     try:
         low, high = (float(part) for part in text.split(","))
     except ValueError as error:
-        raise DataError(f"--window must be as 1,99 or none, not {text}") from error
+        raise DataError(
+            f"--window must be two percentiles such as 1,99, or none, not {text}"
+        ) from error
     return low, high

@@ -42,9 +42,11 @@ class Preprocessing:
         if self.fit not in FITS:
             raise ValueError(f"fit must be one of {', '.join(FITS)}, not '{self.fit}'")
         if self.window is not None and not 0 <= self.window[0] < self.window[1] <= 100:
-            raise ValueError(f"window must be two rising percentiles, not {self.window}")
+            raise ValueError(
+                f"window must be two percentiles from 0 to 100, the lower one first, not {self.window}"
+            )
         if not 0 <= self.clahe <= 1:
-            raise ValueError(f"clahe must lie in [0, 1], not {self.clahe}")
+            raise ValueError(f"clahe must be from 0 to 1, not {self.clahe}")
 
     def apply(self, image: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "h w"]:
         """Bring a film to the model: float32 in [0, 1], in the 256 grey levels that training has.

@@ -144,8 +144,8 @@ class Calibration:
         Over draws of n exchangeable calibration normals, the share of new normals above the
         threshold, which is the k-th largest of them, follows Beta(k, n + 1 - k). (0, 1) where too
         few normals support the rate. Where the highest scores of an archive were removed, the
-        interval reaches from 'all of them were abnormal' to 'none was'. Source: Vovk 2012, conditional validity; Angelopoulos and
-        Bates 2023, section 3.2.
+        interval reaches from 'all of them were abnormal' to 'none was'. Source: Vovk 2012,
+        conditional validity; Angelopoulos and Bates 2023, section 3.2.
         """
         count = self.num_normals_of(population)
         rank = self._rank(count)

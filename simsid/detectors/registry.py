@@ -82,7 +82,7 @@ def load_plugin(path: str | Path) -> None:
         return
     spec = importlib.util.spec_from_file_location(name, path) if path.suffix == ".py" else None
     if spec is None or spec.loader is None or not path.is_file():
-        raise SimsidError(f"--plugin takes a Python file, and {path} is none")
+        raise SimsidError(f"--plugin needs a Python file; {path} is not one")
     before = set(_DETECTORS)
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     try:

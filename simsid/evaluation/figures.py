@@ -13,11 +13,11 @@ from simsid.evaluation import reconstruction
 from simsid.evaluation.bootstrap import curve_bands
 from simsid.evaluation.evaluate import Evaluation
 from simsid.evaluation.style import (
-    CALIBRATION,
+    CALIBRATION_COLOUR,
     FAINT,
     INK,
     KIND_COLOURS,
-    NORMAL,
+    NORMAL_COLOUR,
     colour_of,
     dash_of,
     log_if_wide,
@@ -97,8 +97,8 @@ def draw_score_histograms(
     results, labelled = evaluation.results, evaluation.labelled
     kinds = shown_kinds(results["by_kind"])
     scores = evaluation.prediction.score
-    rows = [("calibration normals", calibration_scores, CALIBRATION)]
-    rows += [(f"{results['part']} normals", scores[labelled.labels == 0], NORMAL)]
+    rows = [("calibration normals", calibration_scores, CALIBRATION_COLOUR)]
+    rows += [(f"{results['part']} normals", scores[labelled.labels == 0], NORMAL_COLOUR)]
     rows += [
         (kind, scores[(labelled.labels == 1) & (labelled.kinds == kind)], colour_of(kind, kinds))
         for kind in kinds
@@ -112,8 +112,8 @@ def draw_score_histograms(
     bent = high - low > _BEND * width
     edges = np.linspace(low, high, _MAX_BINS + 1)
     if bent:
-        ends = np.arcsinh(np.array([low, high]) / width)
-        edges = width * np.sinh(np.linspace(*ends, _MAX_BINS + 1))
+        first, last = np.arcsinh(np.array([low, high]) / width).tolist()
+        edges = width * np.sinh(np.linspace(first, last, _MAX_BINS + 1))
     figure = new_figure(height=0.85 * len(rows) + 1.1)
     axes_of_row = np.atleast_1d(figure.subplots(len(rows), 1, sharex=True))
     threshold = results["image"]["threshold"]
@@ -154,7 +154,10 @@ def draw_reconstruction_histograms(evaluation: Evaluation, path: Path) -> Path:
         values = values.clip(1e-9)
         spaced = np.geomspace if log_if_wide(axes, values, "x") else np.linspace
         edges = spaced(values.min(), max(values.max(), values.min() * 1.01), _MAX_BINS + 1)
-        classes = ((0, "normal", NORMAL, "stepfilled"), (1, "abnormal", KIND_COLOURS[0], "step"))
+        classes = (
+            (0, "normal", NORMAL_COLOUR, "stepfilled"),
+            (1, "abnormal", KIND_COLOURS[0], "step"),
+        )
         for label, text, colour, kind in classes:
             chosen = values[labelled.labels == label]
             if len(chosen):
@@ -180,7 +183,7 @@ def _zoom(roc: Axes) -> None:
     inset.set_yticks([1 - _ZOOM, 1 - _ZOOM / 2, 1])
     inset.tick_params(labelsize=8)
     marked = roc.indicate_inset_zoom(inset, edgecolor=FAINT)
-    for connector in marked.connectors:
+    for connector in marked.connectors or ():
         connector.set_visible(False)
 
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from simsid.evaluation.figures import source_line
-from simsid.evaluation.style import FAINT, INK, KIND_COLOURS, NORMAL, new_figure, save
+from simsid.evaluation.style import FAINT, INK, KIND_COLOURS, NORMAL_COLOUR, new_figure, save
 
 _ROW = 0.3
 _CHANCE = "#DDDDDD"
@@ -58,7 +58,7 @@ def _draw_share(axes: Axes, height: float, measured: dict[str, Any]) -> None:
         low, high = measured["expected"]
         axes.barh(height, high - low, 0.7, low, color=_CHANCE, lw=0)
     if measured["flagged"] is not None:
-        _dot(axes, height, measured["flagged"]["share"], measured["flagged"]["ci"], NORMAL)
+        _dot(axes, height, measured["flagged"]["share"], measured["flagged"]["ci"], NORMAL_COLOUR)
 
 
 def _dot(axes: Axes, height: float, value: float, interval: list[float], colour: str) -> None:

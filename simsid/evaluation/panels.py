@@ -88,7 +88,7 @@ def _draw_example(
             _outline(axes, labelled, index)
             name = _shortened(str(labelled.names[index]))
             axes.set_xlabel(name, fontsize=6.5, labelpad=2, color=FAINT)
-        elif column == "reconstruction":
+        elif column == "reconstruction" and prediction.reconstruction is not None:
             axes.imshow(prediction.reconstruction[index, 0], cmap="gray", vmin=0, vmax=1)
         else:
             axes.imshow(overlay(image, prediction.anomaly_map[index, 0], scale))

@@ -9,6 +9,9 @@ from sklearn.metrics import precision_recall_curve, roc_auc_score, roc_curve
 
 FPR_LIMIT = 0.3
 NORMAL_PIXELS_FLAGGED = 0.01
+_MEASURES = (
+    "auroc", "aupro", "dice", "iou", "oracle_dice", "oracle_iou", "oracle_dice_threshold",
+)  # fmt: skip
 
 
 def pixel_metrics(
@@ -29,9 +32,7 @@ def pixel_metrics(
         that is best on these very masks for both, ``oracle_dice_threshold``. None where a class of
         pixels is missing.
     """
-    names = (*("auroc", "aupro", "dice", "iou"), *("oracle_dice", "oracle_iou"))
-    names += ("oracle_dice_threshold",)
-    result: dict[str, float | None] = dict.fromkeys(names)
+    result: dict[str, float | None] = dict.fromkeys(_MEASURES)
     truth, values = masks.ravel(), maps.ravel()
     if truth.all() or not truth.any():
         return result

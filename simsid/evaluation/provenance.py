@@ -33,7 +33,10 @@ def kit_commit() -> str | None:
 
 def versions() -> dict[str, str | None]:
     """Versions of Python, the kit and what computes its numbers."""
-    found = {"python": platform.python_version(), "simsid": simsid.__version__}
+    found: dict[str, str | None] = {
+        "python": platform.python_version(),
+        "simsid": simsid.__version__,
+    }
     for package in _PACKAGES:
         try:
             found[package] = version(package)

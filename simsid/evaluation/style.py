@@ -10,9 +10,10 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import NullFormatter
 
-NORMAL, CALIBRATION, INK, FAINT = "#0072B2", "#8A8A8A", "#222222", "#6B6B6B"
+NORMAL_COLOUR, CALIBRATION_COLOUR, INK, FAINT = "#0072B2", "#8A8A8A", "#222222", "#6B6B6B"
 KIND_COLOURS = ("#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8B5A2B")
 KIND_DASHES = (
     "-",
@@ -58,9 +59,8 @@ def shared_style() -> Iterator[None]:
 
 def new_figure(width: float = WIDTH, height: float = 3.6) -> Figure:
     """A figure without any window; ``save`` writes it."""
-    figure = Figure(figsize=(width, height), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.08)
-    return figure
+    layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.08)
+    return Figure(figsize=(width, height), layout=layout)
 
 
 def shown_kinds(by_kind: dict[str, dict]) -> list[str]:
@@ -71,7 +71,9 @@ def shown_kinds(by_kind: dict[str, dict]) -> list[str]:
 
 def colour_of(kind: str, kinds: list[str]) -> str:
     """'normal' is blue; anomalies take the other colours in order."""
-    return NORMAL if kind == "normal" else KIND_COLOURS[kinds.index(kind) % len(KIND_COLOURS)]
+    return (
+        NORMAL_COLOUR if kind == "normal" else KIND_COLOURS[kinds.index(kind) % len(KIND_COLOURS)]
+    )
 
 
 def dash_of(kind: str, kinds: list[str]) -> object:

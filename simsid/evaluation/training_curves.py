@@ -6,8 +6,16 @@ import json
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 
-from simsid.evaluation.style import FAINT, KIND_COLOURS, NORMAL, log_if_wide, new_figure, save
+from simsid.evaluation.style import (
+    FAINT,
+    KIND_COLOURS,
+    NORMAL_COLOUR,
+    log_if_wide,
+    new_figure,
+    save,
+)
 
 _POSITION = ("step", "epoch", "stage")
 _PER_ROW = 3
@@ -39,7 +47,7 @@ def draw_training_curves(lines: list[dict], path: Path, source: str) -> Path | N
     figure = new_figure(height=2.1 * rows + 0.5)
     grid = figure.subplots(rows, _PER_ROW, squeeze=False)
     players = list(dict.fromkeys(name.split(".")[0] for name in names))
-    palette = (NORMAL, *KIND_COLOURS)
+    palette = (NORMAL_COLOUR, *KIND_COLOURS)
     for axes, name in zip(grid.flat, names, strict=False):
         steps, values = _series(lines, name)
         colour = palette[players.index(name.split(".")[0]) % len(palette)]
@@ -84,7 +92,7 @@ def _running_mean(steps: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np
     return steps[width - 1 :], np.convolve(values, kernel, mode="valid")
 
 
-def _mark_stages(axes: object, lines: list[dict]) -> None:
+def _mark_stages(axes: Axes, lines: list[dict]) -> None:
     starts: dict[str, float] = {}
     for line in lines:
         starts.setdefault(str(line.get("stage", "")), line["step"])

@@ -49,9 +49,7 @@ def draw_why(
     figure = new_figure(_CELL * len(columns) + 1.6, (_CELL + 0.15) * len(rows) + 0.7)
     grid = figure.subplots(len(rows), len(columns), squeeze=False)
     for cells, (kind, region, why) in zip(grid, rows, strict=True):
-        for axes, (picture, note) in zip(
-            cells, _pictures(why, region, detector, data, own), strict=True
-        ):
+        for axes, (picture, note) in zip(cells, _pictures(why, region, data, own), strict=True):
             plain(axes)
             if picture is not None:
                 axes.imshow(picture, cmap="gray", vmin=0, vmax=1)
@@ -65,7 +63,6 @@ def draw_why(
 def _pictures(
     why: Explanation,
     region: tuple[int, int],
-    detector: Detector,
     data: RadiographData,
     own: bool,
 ) -> list[tuple[np.ndarray | None, str]]:
@@ -77,12 +74,12 @@ def _pictures(
         else:
             row.append((None, ""))
     if own:
-        row.append((_training_patch(why, region, detector, data), ""))
+        row.append((_training_patch(why, region, data), ""))
     return row
 
 
 def _training_patch(
-    why: Explanation, region: tuple[int, int], detector: Detector, data: RadiographData
+    why: Explanation, region: tuple[int, int], data: RadiographData
 ) -> np.ndarray | None:
     if why.nearest_training.size == 0 or why.nearest_training[0, 0] < 0:
         return None

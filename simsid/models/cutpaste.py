@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 from simsid.models.autoencoder import ImageEncoder
 
-NORMAL, CUT_PASTE, SCAR = range(3)
 _AREA = (0.02, 0.15)  # of the patch
 _ASPECT = 3.3  # at most, either way
 _SCAR_LONG, _SCAR_WIDE = (10 / 64, 25 / 64), (2 / 64, 16 / 64)  # px of a patch of 64, as shares

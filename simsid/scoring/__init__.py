@@ -1,12 +1,18 @@
 """The one scoring path: command line, Python, HTTP, MCP and page score through ``score_film``."""
 
 from simsid.scoring.film import RefusedFilm, ScoredFilm, score_film, score_films
-from simsid.scoring.verdicts import ABNORMAL, ANOTHER_POPULATION, NORMAL, UNDECIDED, verdict_of
+from simsid.scoring.verdicts import (
+    ANOTHER_POPULATION,
+    CALLED_ABNORMAL,
+    CALLED_NORMAL,
+    UNDECIDED,
+    verdict_of,
+)
 
 __all__ = [
-    "ABNORMAL",
     "ANOTHER_POPULATION",
-    "NORMAL",
+    "CALLED_ABNORMAL",
+    "CALLED_NORMAL",
     "UNDECIDED",
     "RefusedFilm",
     "ScoredFilm",

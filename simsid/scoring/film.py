@@ -219,6 +219,6 @@ def check_placement(
     """
     if len(images) == 0:
         return []
-    batch = detector.as_batch(np.stack(images)).to(detector.device)
+    batch = detector.as_batch(np.stack(list(images))).to(detector.device)
     checks = (detector.placement.findings(batch), detector.population.findings(batch))
     return [placed or of_another for placed, of_another in zip(*checks, strict=True)]

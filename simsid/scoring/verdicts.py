@@ -6,7 +6,7 @@ import numpy as np
 
 from simsid.detectors.calibration import Calibration
 
-NORMAL, ABNORMAL, UNDECIDED = "normal", "abnormal", "undecided"
+CALLED_NORMAL, CALLED_ABNORMAL, UNDECIDED = "normal", "abnormal", "undecided"
 ANOTHER_POPULATION = "another population"
 
 
@@ -30,4 +30,4 @@ def verdict_of(
     if doubtful or not np.isfinite(calibration.threshold(name, population)):
         return UNDECIDED
     flagged = calibration.is_abnormal(name, np.array([score]), np.array([population]))
-    return ABNORMAL if flagged[0] else NORMAL
+    return CALLED_ABNORMAL if flagged[0] else CALLED_NORMAL

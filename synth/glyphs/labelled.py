@@ -1,6 +1,7 @@
 """Glyphs from arrays of labelled pictures: checks, and the split into disjoint parts."""
 
 import hashlib
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -14,7 +15,16 @@ _MAX_SIDE = 128
 
 
 def check_arrays(images: np.ndarray, labels: np.ndarray, where: str) -> None:
-    """Raise SynthError unless images are (n, h, w) uint8 and labels (n,) digits 0-9."""
+    """Refuse arrays that are not labelled pictures.
+
+    Args:
+        images: must be (n, height, width) uint8, sides from 4 to 128 pixels.
+        labels: must be (n,) whole numbers, 0-9.
+        where: begins the message.
+
+    Raises:
+        SynthError: they are something else.
+    """
     if images.dtype != np.uint8:
         extra = " with NaN in it" if images.dtype.kind == "f" and np.isnan(images).any() else ""
         raise SynthError(
@@ -37,7 +47,7 @@ def check_arrays(images: np.ndarray, labels: np.ndarray, where: str) -> None:
 
 
 def digest(*arrays: np.ndarray) -> str:
-    """sha256 of the arrays' shapes and bytes."""
+    """sha256 of the arrays' shapes and bytes, in hexadecimal."""
     sha = hashlib.sha256()
     for array in arrays:
         sha.update(f"{array.shape}{array.dtype.str}".encode())
@@ -46,21 +56,43 @@ def digest(*arrays: np.ndarray) -> str:
 
 
 class LabelledGlyphs:
-    """Glyphs of labelled pictures, divided by `shares` within every digit.
+    """Glyphs of labelled pictures, divided by ``shares`` within every digit.
 
     The division hashes each glyph's rank within its digit, so it depends on the file alone and
     never on the seed: a model trained with one seed meets no test glyph of another. Glyphs with
     no ink (128 or more) are left out, and so is the second of two equal pictures.
+
+    Args:
+        images: (n, height, width) uint8, 0 background, 255 ink.
+        labels: (n,) whole numbers, 0-9.
+        where: names the source in messages.
+        shares: percent of each digit's glyphs that each part receives.
+
+    Raises:
+        SynthError: the arrays are something else.
     """
 
-    def __init__(self, images: np.ndarray, labels: np.ndarray, where: str, shares=SHARES):
+    def __init__(
+        self,
+        images: np.ndarray,
+        labels: np.ndarray,
+        where: str,
+        shares: Mapping[str, int] = SHARES,
+    ) -> None:
         check_arrays(images, labels, where)
         self.fingerprint = digest(images, labels.astype(np.int64))
         self._where = where
         self._parts = {label: _divide(images[labels == label], shares) for label in range(10)}
 
     def glyphs(self, split: str, label: int) -> np.ndarray:
-        """Return (n, h, w) uint8 glyphs of one digit; SynthError if the part is empty."""
+        """Glyphs of one digit.
+
+        Returns:
+            (n, height, width) uint8.
+
+        Raises:
+            SynthError: the part is empty.
+        """
         part = self._parts[label][split]
         if not len(part):
             raise SynthError(
@@ -70,7 +102,7 @@ class LabelledGlyphs:
         return part
 
 
-def _divide(images: np.ndarray, shares: dict[str, int]) -> dict[str, np.ndarray]:
+def _divide(images: np.ndarray, shares: Mapping[str, int]) -> dict[str, np.ndarray]:
     """Deal out the distinct glyphs of one digit in a hashed order; small parts get at least one."""
     inked = images[(images >= 128).any(axis=(1, 2))]
     first: dict[bytes, int] = {}

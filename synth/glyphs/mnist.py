@@ -19,13 +19,19 @@ _FOLDERS = ("", "MNIST/raw", "raw")
 
 
 class MnistGlyphs:
-    """The idx files that torchvision keeps in `root/MNIST/raw`, plain or gzipped.
+    """The idx files that torchvision keeps in ``root/MNIST/raw``, plain or gzipped.
 
-    `test` is the official test set; the official training set is divided into train (90 %) and
-    val (10 %) as every other source is. Missing files are downloaded into `root`.
+    'test' is the official test set; the official training set is divided into train (90 %) and
+    val (10 %) as every other source is. Missing files are downloaded.
+
+    Args:
+        root: folder of the files, which takes downloaded ones too.
+
+    Raises:
+        SynthError: there is no root, or a file is damaged or cannot be downloaded.
     """
 
-    def __init__(self, root: str | None):
+    def __init__(self, root: str | None) -> None:
         if root is None:
             raise SynthError("digits 'mnist' needs digits_root, the folder of its idx files")
         folder = Path(root)
@@ -40,7 +46,14 @@ class MnistGlyphs:
         )
 
     def glyphs(self, split: str, label: int) -> np.ndarray:
-        """Return (n, h, w) uint8 glyphs of one digit; SynthError if there are none."""
+        """Glyphs of one digit.
+
+        Returns:
+            (n, height, width) uint8.
+
+        Raises:
+            SynthError: there are none.
+        """
         if split != "test":
             return self._train.glyphs(split, label)
         images, labels = self._test

@@ -1,4 +1,4 @@
-"""Glyphs from an .npz file that holds `images` and `labels`."""
+"""Glyphs from an .npz file that holds ``images`` and ``labels``."""
 
 import zipfile
 import zlib
@@ -11,9 +11,16 @@ from synth.glyphs.labelled import LabelledGlyphs
 
 
 class NpzGlyphs(LabelledGlyphs):
-    """An .npz file with `images` (n, h, w) uint8 and `labels` (n,) integers 0-9."""
+    """Glyphs of an .npz file.
 
-    def __init__(self, path: str):
+    Args:
+        path: the file, with ``images`` (n, height, width) uint8 and ``labels`` (n,) 0-9.
+
+    Raises:
+        SynthError: there is no such file, or it holds something else.
+    """
+
+    def __init__(self, path: str) -> None:
         super().__init__(*_load(Path(path)), where=str(path))
 
 
@@ -24,7 +31,7 @@ def _load(path: Path) -> tuple[np.ndarray, np.ndarray]:
             missing = {"images", "labels"} - set(file.files)
             if missing:
                 raise SynthError(
-                    f"{path}: has no {' and no '.join(sorted(missing))}; it must hold arrays "
+                    f"{path}: lacks {' and '.join(sorted(missing))}; it must hold arrays "
                     "`images` and `labels`"
                 )
             return file["images"], file["labels"]

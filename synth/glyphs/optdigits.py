@@ -12,10 +12,13 @@ _SIDE = 40
 class OptDigitGlyphs(LabelledGlyphs):
     """The 1,797 optdigits of scikit-learn, enlarged to 40 x 40 and steepened to crisp strokes.
 
+    Raises:
+        SynthError: scikit-learn is not installed.
+
     Source: Alpaydin and Kaynak, Optical Recognition of Handwritten Digits, UCI, CC BY 4.0.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         try:
             from sklearn.datasets import load_digits
         except ImportError:

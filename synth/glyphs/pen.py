@@ -16,9 +16,17 @@ _HALF = STAMP // 2
 
 @cache
 def curve_weights(knots: int, steps: tuple[int, ...], closed: bool) -> tuple[np.ndarray, int]:
-    """Catmull-Rom weights of the points of one stroke, (points, knots) int64 over one divisor.
+    """Catmull-Rom weights of the points of one stroke.
 
-    steps: points per interval between two knots. Source: Catmull and Rom, 1974.
+    Args:
+        knots: number of knots.
+        steps: points of each interval between two knots.
+        closed: whether the last knot is the first again.
+
+    Returns:
+        (points, knots) int64 weights, and what to divide their sums by.
+
+    Source: Catmull and Rom, 1974.
     """
     divisor = 2 * 840**3
     rows = []
@@ -47,10 +55,14 @@ def curve_weights(knots: int, steps: tuple[int, ...], closed: bool) -> tuple[np.
 
 @cache
 def stamps() -> np.ndarray:
-    """Anti-aliased nibs, (NIBS, RADII, SUB, SUB, STAMP, STAMP) uint8.
+    """Anti-aliased nibs.
 
-    Nib 0 is round, 1 and 2 are chisels that lean right and left and so end flat. The two SUB
-    axes are the y and x position within a pixel. Coverage is counted on 4 x 4 sub-pixels.
+    Nib 0 is round, 1 and 2 are chisels that lean right and left and so end flat. Coverage is
+    counted on 4 x 4 sub-pixels.
+
+    Returns:
+        (nibs, radii, 4, 4, stamp, stamp) uint8; the axes of 4 are the y and x position within a
+        pixel.
     """
     # In 1/32 pixel: centres of sub-pixels, measured from the middle pixel's corner.
     grid = (np.arange(STAMP * _SUB) - _HALF * _SUB) * 8 + 4
@@ -70,8 +82,16 @@ def stamps() -> np.ndarray:
 def draw(points: np.ndarray, radii: np.ndarray, nibs: np.ndarray, side: int) -> np.ndarray:
     """Draw n glyphs of one variant by stamping their pens along their paths.
 
-    points: (n, p, 2) int64 (x, y) in 1/64 pixel; radii: (n, p) radius numbers; nibs: (n,).
-    Returns (n, side, side) uint8. Points are kept so far inside that no stamp is cut.
+    Points are kept so far inside that no stamp is cut.
+
+    Args:
+        points: (n, points, 2) int64, (x, y) in 1/64 pixel.
+        radii: (n, points) radius numbers.
+        nibs: (n,) nib numbers.
+        side: of the picture, in pixels.
+
+    Returns:
+        (n, side, side) uint8.
     """
     canvas = np.zeros((len(points), side, side), np.uint8)
     windows = np.lib.stride_tricks.sliding_window_view(

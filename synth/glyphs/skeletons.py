@@ -5,8 +5,11 @@ through its knots; a corner is where one stroke ends and the next begins; a stro
 and last knots coincide is closed smoothly.
 """
 
+Stroke = tuple[tuple[int, int], ...]
+Variant = tuple[Stroke, ...]
+
 # fmt: off
-SKELETONS: dict[int, tuple] = {
+SKELETONS: dict[int, tuple[Variant, ...]] = {
     0: (
         (((30, 0), (8, 18), (0, 50), (8, 82), (30, 100), (52, 82), (60, 50), (52, 18), (30, 0)),),
         (((40, 4), (16, 8), (1, 46), (12, 90), (34, 99), (56, 70), (57, 34), (44, 8), (24, 2)),),

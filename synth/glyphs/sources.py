@@ -20,7 +20,14 @@ class GlyphSource(Protocol):
     """Names the content: two sources with equal fingerprints hold equal glyphs."""
 
     def glyphs(self, split: str, label: int) -> np.ndarray:
-        """Return (n, h, w) uint8 glyphs of one digit, n >= 1; SynthError if there are none."""
+        """Glyphs of one digit.
+
+        Returns:
+            (n, height, width) uint8, n at least 1.
+
+        Raises:
+            SynthError: there are none.
+        """
 
 
 SOURCES: dict[str, Callable[[str | None], GlyphSource]] = {
@@ -31,7 +38,15 @@ SOURCES: dict[str, Callable[[str | None], GlyphSource]] = {
 
 
 def open_source(digits: str, root: str | None = None) -> GlyphSource:
-    """Open a source by its name, or an .npz file by its path; SynthError if it cannot be."""
+    """Open a source of glyphs.
+
+    Args:
+        digits: a name in ``SOURCES``, or the path of an .npz file.
+        root: folder of the files of a source that has some.
+
+    Raises:
+        SynthError: there is no such source, or it cannot be read.
+    """
     if digits in SOURCES:
         return SOURCES[digits](root)
     if Path(digits).suffix.lower() == ".npz":

@@ -8,7 +8,7 @@ import numpy as np
 from synth.config import SPLITS
 from synth.draws import chain, chain_array, field, words
 from synth.glyphs import pen
-from synth.glyphs.skeletons import SKELETONS
+from synth.glyphs.skeletons import SKELETONS, Stroke, Variant
 
 COUNTS = {"train": 900, "val": 400, "test": 400}
 """Glyphs of each digit in each part."""
@@ -33,12 +33,24 @@ class StrokeGlyphs:
     fingerprint = "strokes-1"
 
     def glyphs(self, split: str, label: int) -> np.ndarray:
-        """Return (n, 64, 64) uint8 glyphs of one digit."""
+        """Glyphs of one digit.
+
+        Returns:
+            (n, 64, 64) uint8.
+        """
         return _part(split, label)
 
 
 def slants(split: str, keys_words: np.ndarray) -> np.ndarray:
-    """Slant of each glyph in 1/1024 (x per y), in the residue class of its part."""
+    """Slant of each glyph, in the residue class of its part.
+
+    Args:
+        split: one of ``SPLITS``.
+        keys_words: (n, words) uint64, the glyphs' random words.
+
+    Returns:
+        (n,) int64 in 1/1024, x per y.
+    """
     return field(keys_words[:, 0], 0, 190) * 3 - 130 + SPLITS.index(split)
 
 
@@ -56,7 +68,7 @@ def _part(split: str, label: int) -> np.ndarray:
     return out
 
 
-def _write(variant, raw: np.ndarray, keys: np.ndarray, slant: np.ndarray) -> np.ndarray:
+def _write(variant: Variant, raw: np.ndarray, keys: np.ndarray, slant: np.ndarray) -> np.ndarray:
     """Draw one variant for n glyphs: (n, side, side) uint8."""
     knots = sum(len(stroke) for stroke in variant)
     jitter = words(keys ^ np.uint64(chain("jitter")), knots)
@@ -77,7 +89,7 @@ def _write(variant, raw: np.ndarray, keys: np.ndarray, slant: np.ndarray) -> np.
     return pen.draw(points, _radii(raw, from_end), field(raw[:, 5], 16, pen.NIBS), _SIDE)
 
 
-def _steps(stroke) -> tuple[int, ...]:
+def _steps(stroke: Stroke) -> tuple[int, ...]:
     """Points per interval: one for every 2 units of the box (0.7 pixel), by the longer side."""
     return tuple(
         max(2, max(abs(x1 - x0), abs(y1 - y0)) // 2) for (x0, y0), (x1, y1) in pairwise(stroke)

@@ -16,10 +16,18 @@ class Layout(Protocol):
     """Split to the pattern of its files, for the Hugging Face front matter; may be empty."""
 
     def check(self) -> None:
-        """Raise SynthError if something that the layout needs is not installed."""
+        """Check that what the layout needs is installed.
+
+        Raises:
+            SynthError: something is not.
+        """
 
     def write(self, root: Path, split: str, samples: Iterable[Encoded]) -> None:
         """Write all samples of one split."""
 
     def read(self, root: Path) -> Iterator[Decoded]:
-        """Yield all samples of all splits; ValueError or OSError where a file is damaged."""
+        """Yield all samples of all splits.
+
+        Raises:
+            ValueError, OSError: a file is damaged.
+        """

@@ -1,4 +1,4 @@
-"""Hugging Face's ImageFolder: one folder a split, described by `metadata.jsonl`."""
+"""Hugging Face's ImageFolder: one folder a split, described by ``metadata.jsonl``."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -10,7 +10,7 @@ from synth.encode import Decoded, Encoded, pixels
 
 
 class ImageFolderLayout:
-    """`split/images/*.png`, `split/masks/*.png` and `split/metadata.jsonl`."""
+    """``split/images/*.png``, ``split/masks/*.png`` and ``split/metadata.jsonl``."""
 
     description: ClassVar[str] = (
         "`<split>/metadata.jsonl` describes `<split>/images/*.png` with columns `file_name`, "

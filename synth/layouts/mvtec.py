@@ -11,7 +11,7 @@ _TRUTH = {"train": "ground_truth_train", "val": "ground_truth_val", "test": "gro
 
 
 class MVTecLayout:
-    """`split/good|kind/NNNN.png`, and masks of abnormal images in `ground_truth*/kind`."""
+    """``split/good|kind/NNNN.png``, and masks of abnormal images in ``ground_truth*/kind``."""
 
     description: ClassVar[str] = (
         "`train/good/NNNN.png`, `val/good` and `val/<kind>`, `test/good` and `test/<kind>`. Masks "

@@ -1,13 +1,19 @@
 """Parquet: one file a split, images inside, as the Hugging Face Hub shows and streams them."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import ClassVar
+from types import ModuleType
+from typing import TYPE_CHECKING, ClassVar
 
 from synth.config import SPLITS
 from synth.encode import Decoded, Encoded, pixels
 from synth.errors import SynthError
+
+if TYPE_CHECKING:
+    import pyarrow
 
 _ROWS = 500
 _FEATURES = {
@@ -21,7 +27,7 @@ _FEATURES = {
 
 
 class ParquetLayout:
-    """`split.parquet` with columns image, mask, label, kind, id and cells (JSON text)."""
+    """``split.parquet`` with columns image, mask, label, kind, id and cells (JSON text)."""
 
     description: ClassVar[str] = (
         "`<split>.parquet` with columns `image` and `mask` (PNG inside; black for normals), "
@@ -30,7 +36,11 @@ class ParquetLayout:
     data_files: ClassVar[dict[str, str]] = {split: f"{split}.parquet" for split in SPLITS}
 
     def check(self) -> None:
-        """Raise SynthError without pyarrow."""
+        """Check that pyarrow is installed.
+
+        Raises:
+            SynthError: it is not.
+        """
         _pyarrow()
 
     def write(self, root: Path, split: str, samples: Iterable[Encoded]) -> None:
@@ -61,7 +71,7 @@ class ParquetLayout:
                         yield Decoded(row["id"], image, mask)
 
 
-def _pyarrow():
+def _pyarrow() -> tuple[ModuleType, ModuleType]:
     try:
         import pyarrow
         import pyarrow.parquet
@@ -72,7 +82,7 @@ def _pyarrow():
     return pyarrow, pyarrow.parquet
 
 
-def _schema(arrow):
+def _schema(arrow: ModuleType) -> pyarrow.Schema:
     picture = arrow.struct([("bytes", arrow.binary()), ("path", arrow.string())])
     text = arrow.string()
     fields = [("image", picture), ("mask", picture), ("label", arrow.int64())]

@@ -15,7 +15,7 @@ _SHARD = 1000
 
 
 class WebDatasetLayout:
-    """`split-NNNNNN.tar` with NNNN.png, NNNN.mask.png and NNNN.json for each sample."""
+    """``split-NNNNNN.tar`` with NNNN.png, NNNN.mask.png and NNNN.json for each sample."""
 
     description: ClassVar[str] = (
         "`<split>-NNNNNN.tar`, 1,000 samples a shard, each as `NNNN.png`, `NNNN.mask.png` (black "

@@ -114,7 +114,7 @@ def test_a_folder_without_a_model_is_told_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "stopped").mkdir()
     (tmp_path / "stopped" / "checkpoint.pt").touch()
     for folder in (tmp_path / "stopped", tmp_path / "nowhere"):
-        assert "no model lies there" in refused(folder)
+        assert "holds no model" in refused(folder)
 
 
 def test_a_folder_is_checked_as_a_download_is(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_a_folder_is_checked_as_a_download_is(tmp_path: Path) -> None:
     assert "can run code" in refused(folder)
     (folder / "optimiser.pkl").unlink()
     (folder / "SHA256SUMS").write_text("no sums")
-    assert "no list of sha256 sums" in refused(folder)
+    assert "not a list of sha256 sums" in refused(folder)
     (folder / "SHA256SUMS").unlink()
     described = json.loads((folder / "config.json").read_text())
     described["config"]["num_slots"] *= 2

@@ -146,7 +146,7 @@ def test_while_waiting_for_the_next_try_the_reason_stands_there() -> None:
     while not shelf.pause:
         time.sleep(0.01)
     assert shelf.lines() == ["me/digits: the Hub cannot be reached; the next try is within 60 s"]
-    with pytest.raises(ModelFolderError, match="not here: me/digits: the Hub cannot"):
+    with pytest.raises(ModelFolderError, match="me/digits is not here: the Hub cannot"):
         shelf.detector("me/digits")
     shelf.close()
 
@@ -233,7 +233,7 @@ def when_it_is_there(client: object, film: dict) -> dict:
         try:
             return client.predict(film, "me/digits", api_name="/score")
         except Exception as error:
-            assert "this model is not here: me/digits: " in str(error)
+            assert "me/digits is not here: " in str(error)
             time.sleep(0.2)
     raise AssertionError("the model did not come")
 

@@ -1,9 +1,14 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import hub
+from hub.__main__ import main
+from hub.errors import HubError
+from hub.sums import SUMS, read_sums, sha256_of
+from simsid.cli import run_command
 from simsid.data.load import load_data
 from simsid.data.sets.digitanatomy import make_digitanatomy
 from simsid.errors import ModelFolderError
@@ -63,3 +68,63 @@ def test_the_bundled_chest_model_tells_pneumonia_from_normal():
 def test_an_unknown_bundled_model_names_those_that_there_are():
     with pytest.raises(ModelFolderError, match="there are: bundled:digitanatomy"):
         hub.load("bundled:knees")
+
+
+@pytest.fixture
+def copied(tmp_path, monkeypatch) -> Path:
+    """The bundled models in a place where they can be spoiled."""
+    folder = Path(shutil.copytree(hub.BUNDLED_FOLDER, tmp_path / "bundled"))
+    monkeypatch.setattr(hub, "BUNDLED_FOLDER", folder)
+    return folder
+
+
+def verify(name: str) -> int:
+    return run_command(lambda: main(["verify", name]))
+
+
+FILES = ("README.md", "calibration.json", "config.json", "model.safetensors")
+
+
+def test_the_committed_sums_are_those_of_the_bundled_files():
+    """To renew: cd hub/bundled && sha256sum */* > SHA256SUMS."""
+    found = [path for path in hub.BUNDLED_FOLDER.glob("*/*") if "__pycache__" not in path.parts]
+    names = {path.relative_to(hub.BUNDLED_FOLDER).as_posix(): sha256_of(path) for path in found}
+    assert read_sums(hub.BUNDLED_FOLDER / SUMS) == names
+    assert {name.partition("/")[2] for name in names} == set(FILES)
+
+
+def test_an_unspoilt_bundled_model_agrees_with_its_sums(copied, capsys):
+    for name in ("bundled:zhanglab", str(copied / "zhanglab")):
+        assert verify(name) == 0
+        assert "sha256 sums agree" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_changed_byte_in_a_bundled_file_is_told_by_name(copied, capsys, file):
+    path = copied / "digitanatomy" / file
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    assert verify("bundled:digitanatomy") == 2
+    told = capsys.readouterr().err
+    assert f"digitanatomy/{file} is corrupt" in told and "install the kit again" in told
+    assert verify("bundled:zhanglab") == 0
+
+
+def test_a_bundled_file_or_list_that_is_missing_is_told(copied, capsys):
+    (copied / "digitanatomy" / "README.md").unlink()
+    assert verify("bundled:digitanatomy") == 2
+    assert "README.md is missing" in capsys.readouterr().err
+    (copied / SUMS).unlink()
+    assert verify("bundled:zhanglab") == 2
+    assert f"has no {SUMS}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../secret.json", "/etc/passwd", "a/../b", "a/b/c", ".hidden", "a/.hidden", "..", "a/.."],
+)
+def test_sums_of_a_name_that_leads_elsewhere_are_no_sums(tmp_path, name):
+    (tmp_path / SUMS).write_text(f"{'0' * 64}  {name}\n")
+    with pytest.raises(HubError, match="not a list of sha256 sums"):
+        read_sums(tmp_path / SUMS)

@@ -75,4 +75,4 @@ def test_every_subcommand_takes_a_plugin(server, plugin, words):
 def test_a_wrong_plugin_is_refused_in_a_sentence(mine, tmp_path, capsys):
     assert run("verify", mine, "--plugin", str(tmp_path / "nowhere.py")) == 2
     error = capsys.readouterr().err
-    assert error.startswith("error: --plugin takes a Python file") and error.count("\n") == 1
+    assert error.startswith("error: --plugin needs a Python file") and error.count("\n") == 1

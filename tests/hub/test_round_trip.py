@@ -113,7 +113,7 @@ def test_a_push_goes_to_the_branch_that_was_named(server, folder):
     commit = _push(folder, "me/digits@trial")
     assert server.repositories["me/digits"].refs["trial"] == commit
     assert hub.load("me/digits@trial").facts["hub"]["commit"] == commit
-    with pytest.raises(HubError, match="is no model folder of this kit"):
+    with pytest.raises(HubError, match="is not a model folder of this kit"):
         hub.load("me/digits")
 
 

@@ -95,7 +95,7 @@ def command(*arguments, folder="."):
         (["--detector.slot_dim", "30"], "do not make a 'simsid'"),
         (["--detector.reduce", "sum"], "reduce"),
         (["--detector.fusion", "3"], "fusion"),
-        (["--data-root", "/nowhere", "--difficulty", "0.5"], "means nothing with --data-root"),
+        (["--data-root", "/nowhere", "--difficulty", "0.5"], "not to --data-root"),
         (["--digits", "mnist"], "digits_root"),
     ],
 )

@@ -43,7 +43,10 @@ def test_generate_then_verify_then_damage(npz, tmp_path):
         (["--kinds", "broken"], "unknown kind 'broken'"),
         (["--workers", "0"], "workers must be"),
         (["--seed", "-3"], "seed must be"),
-        (["--train", "0", "--val", "0", "--test-normal", "0", "--test-per-kind", "0"], "nothing"),
+        (
+            ["--train", "0", "--val", "0", "--test-normal", "0", "--test-per-kind", "0"],
+            "at least one",
+        ),
         (["--train", "many"], "invalid int value"),
         (["--layout", "zip"], "invalid choice"),
     ],
@@ -77,7 +80,7 @@ def test_output_that_is_a_file_or_below_one_is_an_error(tmp_path, capsys):
 def test_verify_of_no_folder_is_wrong_usage_and_of_no_data_set_a_failure(tmp_path, capsys):
     assert main(["verify", str(tmp_path / "nowhere")]) == 2
     assert main(["verify", str(tmp_path)]) == 1
-    assert "no finished data set" in capsys.readouterr().err
+    assert "not a finished data set" in capsys.readouterr().err
     (tmp_path / "manifest.json").write_text("[]")
     assert main(["verify", str(tmp_path)]) == 1
 

@@ -186,7 +186,7 @@ def test_killed_run_does_not_verify_and_may_be_overwritten(config, tmp_path):
     process = start(tmp_path / "out")
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate(timeout=30)
-    with pytest.raises(SynthError, match="no finished data set"):
+    with pytest.raises(SynthError, match="not a finished data set"):
         verify(tmp_path / "out")
     with pytest.raises(SynthError, match="--overwrite"):
         generate(tmp_path / "out", config)

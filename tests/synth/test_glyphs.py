@@ -83,7 +83,7 @@ def test_optdigits_are_smoothly_enlarged():
 
 
 BAD_FILES = {
-    "labels missing": (lambda i, y: {"images": i}, "no labels"),
+    "labels missing": (lambda i, y: {"images": i}, "lacks labels"),
     "float images": (lambda i, y: {"images": i / 255, "labels": y}, "must be uint8"),
     "NaN": (lambda i, y: {"images": np.where(i > 0, np.nan, 0), "labels": y}, "NaN"),
     "flat images": (lambda i, y: {"images": i.reshape(len(i), -1), "labels": y}, r"\(n, h, w\)"),

@@ -145,7 +145,7 @@ def test_the_command_makes_a_set_and_says_what_is_in_it(folder, tmp_path, capsys
     [
         (["--films", "nowhere"], "nowhere: no such folder"),
         (["--films", "EMPTY"], "holds no films"),
-        (["--train", "15"], "20 films are too few"),
+        (["--train", "15"], "holds 20 films and needs 23"),
         (["--train", "-1"], "train must be"),
         (["--normal-share", "1"], "normal-share must lie between"),
         (["--seed", "-3"], "seed must be"),

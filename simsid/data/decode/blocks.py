@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import struct
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 _LENGTH = struct.Struct(">Q")
 _HEAD_LIMIT = 10_000
 
 
-def send(pipe: BinaryIO, head: dict[str, Any], body: bytes | memoryview = b"") -> None:
+def send(pipe: IO[bytes], head: dict[str, Any], body: bytes | memoryview = b"") -> None:
     """Write one message. Raises OSError when the other side is gone."""
     encoded = json.dumps(head).encode()
     pipe.write(_LENGTH.pack(len(encoded)) + encoded + _LENGTH.pack(len(body)))
@@ -18,7 +18,7 @@ def send(pipe: BinaryIO, head: dict[str, Any], body: bytes | memoryview = b"") -
     pipe.flush()
 
 
-def receive(pipe: BinaryIO, limit: int) -> tuple[dict[str, Any], bytes]:
+def receive(pipe: IO[bytes], limit: int) -> tuple[dict[str, Any], bytes]:
     """Read one message whose body has at most ``limit`` bytes.
 
     Raises:
@@ -28,14 +28,14 @@ def receive(pipe: BinaryIO, limit: int) -> tuple[dict[str, Any], bytes]:
     return json.loads(_block(pipe, _HEAD_LIMIT)), _block(pipe, limit)
 
 
-def _block(pipe: BinaryIO, limit: int) -> bytes:
+def _block(pipe: IO[bytes], limit: int) -> bytes:
     (length,) = _LENGTH.unpack(_exactly(pipe, _LENGTH.size))
     if length > limit:
         raise ValueError("block too long")
     return _exactly(pipe, length)
 
 
-def _exactly(pipe: BinaryIO, length: int) -> bytes:
+def _exactly(pipe: IO[bytes], length: int) -> bytes:
     data = pipe.read(length)
     if len(data) < length:
         raise EOFError

@@ -70,7 +70,7 @@ def check_size(height: int, width: int, name: str, max_pixels: int | None = MAX_
     """
     if min(height, width) < MIN_SIDE:
         raise ImageError(
-            "too_small", f"{name} has {height}x{width} px, at least {MIN_SIDE} a side are needed"
+            "too_small", f"{name} has {height}x{width} px; a film needs at least {MIN_SIDE} a side"
         )
     if max_pixels is not None and height * width > max_pixels:
         raise ImageError(
@@ -79,7 +79,7 @@ def check_size(height: int, width: int, name: str, max_pixels: int | None = MAX_
     if max(height, width) > MAX_ASPECT * min(height, width):
         raise ImageError(
             "aspect_ratio",
-            f"{name} has {height}x{width} px: no film has a side more than "
+            f"{name} has {height}x{width} px; a film's longer side is at most "
             f"{MAX_ASPECT:g} times the other",
         )
 

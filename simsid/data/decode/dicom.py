@@ -122,7 +122,9 @@ def _first_elements(head: bytes, encoding: Encoding) -> Header:
 
 def _decode_native(header: Header, layout: Layout, uid: str, name: str) -> Shaped[np.ndarray, ...]:
     if tags.PIXEL_DATA in header.undefined:
-        raise ImageError("inconsistent", f"{name} is compressed, and its header says it is not")
+        raise ImageError(
+            "inconsistent", f"{name} is compressed, but its header says that it is not"
+        )
     start, end = header.found[tags.PIXEL_DATA]
     if layout.photometric == "YBR_FULL_422":
         raise ImageError("unsupported", f"{name} has subsampled colour")
@@ -159,7 +161,9 @@ def _decode_compressed(
             layout.columns,
             layout.samples,
         ) or size.bits > layout.allocated:
-            raise ImageError("inconsistent", f"{name} holds an image of another size than it says")
+            raise ImageError(
+                "inconsistent", f"{name} holds an image of another size than its header says"
+            )
         if codec == "JPEG Extended" and size.bits > 8:
             raise ImageError("unsupported", f"{name} is JPEG Extended with 12 bits")
     return _run_decoder(encapsulate([frame], has_bot=False), layout, uid, plugin, name)
@@ -178,7 +182,7 @@ def _only_frame(header: Header, name: str) -> bytes:
     if len(parts) < 2 or not any(parts[1:]):
         raise damaged(name)
     if len(parts[0]) > 4:
-        raise ImageError("multi_frame", f"{name} has several frames, give a single film")
+        raise ImageError("multi_frame", f"{name} has several frames; give a single film")
     return b"".join(parts[1:])
 
 

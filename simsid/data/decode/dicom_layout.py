@@ -45,13 +45,15 @@ def read_layout(header: Header, name: str, max_pixels: int) -> Layout:
             aspect_ratio.
     """
     if tags.FLOAT_PIXELS in header.found or tags.DOUBLE_PIXELS in header.found:
-        raise ImageError("unsupported", f"{name} has floating-point pixels, not a film's")
+        raise ImageError(
+            "unsupported", f"{name} has floating-point pixels; a film has whole numbers"
+        )
     start, end = header.found.get(tags.PIXEL_DATA, (0, 0))
     if start == end or tags.ROWS not in header.found or tags.COLUMNS not in header.found:
-        raise ImageError("no_pixel_data", f"{name} is a DICOM file without an image in it")
+        raise ImageError("no_pixel_data", f"{name} is a DICOM file without an image")
     frames = header.number(tags.FRAMES)
     if frames is not None and frames > 1:
-        raise ImageError("multi_frame", f"{name} has several frames, give a single film")
+        raise ImageError("multi_frame", f"{name} has several frames; give a single film")
     layout = Layout(
         rows=header.whole(tags.ROWS),
         columns=header.whole(tags.COLUMNS),

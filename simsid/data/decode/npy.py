@@ -52,7 +52,8 @@ def decode_array(values: np.ndarray, name: str, max_pixels: int) -> DecodedFilm:
         ImageError: with ``code`` unsupported, too_small, too_large or aspect_ratio.
     """
     _check_kind(values.shape, values.dtype, name, max_pixels)
-    bits, warnings = values.dtype.itemsize * 8, ()
+    bits = values.dtype.itemsize * 8
+    warnings: tuple[str, ...] = ()
     if values.dtype.kind == "b":
         bits = 1
     elif bits == 16 and values.dtype.kind == "u":

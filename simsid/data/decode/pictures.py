@@ -57,7 +57,7 @@ def decode_picture(data: bytes, name: str, max_pixels: int) -> DecodedFilm:
             check_size(image.height, image.width, name, max_pixels)
             frames = getattr(image, "n_frames", 1)
             if frames > 1:
-                raise ImageError("animated", f"{name} has {frames} frames or pages, give one image")
+                raise ImageError("animated", f"{name} has {frames} frames or pages; give one image")
             if png is not None:
                 check_complete(png, name)
             return _decode_open(image, png, name)
@@ -81,7 +81,8 @@ def _decode_open(image: Image.Image, png: PngFile | None, name: str) -> DecodedF
     if _SIGNED in tags.get(_SAMPLE_FORMAT, ()):  # Pillow takes signed bytes for unsigned ones
         raise ImageError("unsupported", f"{name} must have whole numbers without a sign")
     image.load()
-    photometric, warnings = _PHOTOMETRICS.get(mode, "colour"), ()
+    photometric = _PHOTOMETRICS.get(mode, "colour")
+    warnings: tuple[str, ...] = ()
     if mode.startswith("I;16"):
         values, photometric = np.asarray(image), "grey"
         bits, warnings = find_depth(int(values.max()), declared)

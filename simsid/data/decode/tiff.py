@@ -56,7 +56,7 @@ def _decode_page(data: bytes, name: str, max_pixels: int) -> DecodedFilm:
     try:
         with tifffile.TiffFile(io.BytesIO(data)) as file:
             if len(file.pages) > 1:
-                raise ImageError("animated", f"{name} has {len(file.pages)} pages, give one image")
+                raise ImageError("animated", f"{name} has {len(file.pages)} pages; give one image")
             page = file.pages[0]
             _check_page(page, data, name, max_pixels)
             values, depth = page.asarray(maxworkers=1), page.bitspersample
@@ -66,7 +66,8 @@ def _decode_page(data: bytes, name: str, max_pixels: int) -> DecodedFilm:
         values = np.moveaxis(values, 0, -1)
     if values.ndim not in (2, 3):
         raise ImageError("unsupported", f"{name} has {values.ndim} axes, expected (height, width)")
-    bits, warnings = 32, ()
+    bits = 32
+    warnings: tuple[str, ...] = ()
     if values.dtype.kind == "u":
         bits = depth
         if depth == 16 and values.ndim == 2:

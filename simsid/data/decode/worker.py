@@ -19,7 +19,7 @@ import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -51,7 +51,7 @@ class DecodingWorker:
     def __init__(self, seconds: float = SECONDS, memory_mib: int = MEMORY_MIB) -> None:
         self.seconds, self.memory_mib = seconds, memory_mib
         self._lock = threading.Lock()
-        self._process: subprocess.Popen | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         _workers.add(self)
 
     def __enter__(self) -> DecodingWorker:
@@ -79,14 +79,15 @@ class DecodingWorker:
             process = self._running()
             try:
                 with _deadline(process, _PATIENCE * self.seconds) as out_of_time:
-                    send(process.stdin, {"name": name, "max_pixels": max_pixels}, data)
-                    reply, pixels = receive(process.stdout, 4 * max_pixels)
+                    requests, replies = _pipes(process)
+                    send(requests, {"name": name, "max_pixels": max_pixels}, data)
+                    reply, pixels = receive(replies, 4 * max_pixels)
             except (OSError, EOFError, ValueError):
                 self._stop()
                 if out_of_time.is_set() or process.returncode == _OUT_OF_CPU:
                     raise ImageError("too_slow", f"{name} takes too long to decode") from None
                 raise ImageError(
-                    "decoder_failed", f"{name} made its decoder fail: it is damaged"
+                    "decoder_failed", f"{name} makes its decoder fail: it is damaged"
                 ) from None
             except BaseException:  # an interrupt leaves half a message in the pipe
                 self._stop()
@@ -96,14 +97,14 @@ class DecodingWorker:
         try:
             return _as_film(reply, pixels, name)
         except (KeyError, TypeError, ValueError, AttributeError):
-            raise ImageError("decoder_failed", f"{name} gave no image: it is damaged") from None
+            raise ImageError("decoder_failed", f"{name} gives no image: it is damaged") from None
 
     def close(self) -> None:
         """Stop the worker; the next film would start another."""
         with self._lock:
             self._stop()
 
-    def _running(self) -> subprocess.Popen:
+    def _running(self) -> subprocess.Popen[bytes]:
         if self._process is not None and self._process.poll() is not None:
             self._stop()
         if self._process is None:
@@ -127,7 +128,7 @@ def _leave_to_parent() -> None:
 
 
 _workers: weakref.WeakSet[DecodingWorker] = weakref.WeakSet()
-_inherited: list[subprocess.Popen | None] = []
+_inherited: list[subprocess.Popen[bytes] | None] = []
 if hasattr(os, "register_at_fork"):  # Windows does not fork
     os.register_at_fork(after_in_child=_leave_to_parent)
 _shared = DecodingWorker()
@@ -142,7 +143,7 @@ def read_untrusted(path: str | Path, max_pixels: int = MAX_PIXELS) -> DecodedFil
     return _shared.decode(read_bytes(path), Path(path).name, max_pixels)
 
 
-def _start(memory_mib: int, seconds: float) -> subprocess.Popen:
+def _start(memory_mib: int, seconds: float) -> subprocess.Popen[bytes]:
     limits = [str(memory_mib), str(int(seconds) + 1)]
     environment = {key: os.environ[key] for key in _ENVIRONMENT if key in os.environ}
     process = subprocess.Popen(
@@ -154,7 +155,7 @@ def _start(memory_mib: int, seconds: float) -> subprocess.Popen:
     )
     try:
         with _deadline(process, _START_SECONDS):
-            receive(process.stdout, 0)
+            receive(_pipes(process)[1], 0)
     except BaseException as error:
         _end(process)
         if isinstance(error, EOFError | OSError | ValueError):
@@ -163,22 +164,28 @@ def _start(memory_mib: int, seconds: float) -> subprocess.Popen:
     return process
 
 
+def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
+    """Where requests go, and where replies come from."""
+    assert process.stdin is not None and process.stdout is not None  # ``_start`` asked for both
+    return process.stdin, process.stdout
+
+
 def _search_path() -> list[str]:
     """Where the worker finds modules: where we do, in that order, and this very package."""
     path = [os.path.abspath(entry) for entry in sys.path]
     return path if _ROOT in path else [_ROOT, *path]
 
 
-def _end(process: subprocess.Popen) -> None:
+def _end(process: subprocess.Popen[bytes]) -> None:
     process.kill()
     process.wait()
-    for pipe in (process.stdin, process.stdout):
+    for pipe in _pipes(process):
         with contextlib.suppress(OSError):  # what could not be sent any more
             pipe.close()
 
 
 @contextlib.contextmanager
-def _deadline(process: subprocess.Popen, seconds: float) -> Iterator[threading.Event]:
+def _deadline(process: subprocess.Popen[bytes], seconds: float) -> Iterator[threading.Event]:
     """Kill the process if the block takes longer; the event tells that it did.
 
     A killed process ends whatever waits for its pipes, on every system.

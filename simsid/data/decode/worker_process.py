@@ -58,7 +58,7 @@ def _answer(replies: BinaryIO, data: bytes, name: str, max_pixels: int) -> None:
         "photometric": film.photometric,
         "warnings": film.warnings,
     }
-    send(replies, head, memoryview(film.pixels).cast("B"))
+    send(replies, head, film.pixels.data.cast("B"))
 
 
 def _take_over_stdout() -> BinaryIO:

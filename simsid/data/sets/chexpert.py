@@ -25,7 +25,7 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 from simsid.data.film_set import REPORT, FilmSet
-from simsid.data.films import NORMAL, Film
+from simsid.data.films import NORMAL_KIND, Film
 from simsid.data.sets.layout import find_root, kind_of, read_table
 from simsid.data.sets.splits import Plan
 from simsid.errors import DataError
@@ -66,7 +66,7 @@ def _kind(row: dict[str, str]) -> str | None:
     if certain:
         return kind_of(certain)
     uncertain = any(label == -1 for label in labels.values())
-    return NORMAL if labels[_NO_FINDING] == 1 and not uncertain else None
+    return NORMAL_KIND if labels[_NO_FINDING] == 1 and not uncertain else None
 
 
 def _label(text: str) -> float | None:
@@ -79,7 +79,9 @@ def _label(text: str) -> float | None:
 def _film(row: dict[str, str], kind: str, part: str, folder: Path, batches: list[Path]) -> Film:
     place = PurePosixPath(row["Path"])  # CheXpert-v1.0-small/train/patient00001/study1/…
     if len(place.parts) < _PATH_PARTS:
-        raise DataError(f"Path '{place}' is not as train/patient00001/study1/view1_frontal.jpg")
+        raise DataError(
+            f"Path '{place}' does not look like train/patient00001/study1/view1_frontal.jpg"
+        )
     side, patient, rest = place.parts[-4], place.parts[-3], place.parts[-2:]
     path = folder / side / patient / Path(*rest)
     for batch in batches:

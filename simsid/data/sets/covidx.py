@@ -21,13 +21,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from simsid.data.film_set import REPORT, FilmSet
-from simsid.data.films import NORMAL, Film
+from simsid.data.films import NORMAL_KIND, Film
 from simsid.data.sets.layout import find_root, find_table
 from simsid.data.sets.splits import Plan
 from simsid.errors import DataError
 
 TREE = "train.txt, test.txt (lines: patient file label source), train/*.png, test/*.png"
-_LABELS = {"negative": NORMAL, "normal": NORMAL, "positive": "COVID-19", "covid-19": "COVID-19",
+_LABELS = {"negative": NORMAL_KIND, "normal": NORMAL_KIND, "positive": "COVID-19", "covid-19": "COVID-19",
            "pneumonia": "pneumonia"}  # fmt: skip
 _SIDES = {"train": "train", "val": "validation", "test": "test"}
 

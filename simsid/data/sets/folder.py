@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from simsid.data.film_set import FilmSet
-from simsid.data.films import NORMAL, Film
+from simsid.data.films import NORMAL_KIND, Film
 from simsid.data.sets.layout import films_below
 from simsid.data.sets.splits import MIN_TRAIN, Plan
 from simsid.errors import DataError
@@ -51,7 +51,7 @@ def read_films(root: Path) -> list[Film]:
     normals = sum(film.part == "train" and not film.label for film in films)
     if normals < MIN_TRAIN:
         raise DataError(
-            f"{root / 'train'} holds {normals} normal images, at least {MIN_TRAIN} are needed"
+            f"{root / 'train'} holds {normals} normal images and needs at least {MIN_TRAIN}"
         )
     return films
 
@@ -75,9 +75,9 @@ def _side(root: Path, side: str) -> list[Film]:
     kinds = sorted(p for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
     films = []
     for kind in kinds:
-        name = NORMAL if _is_normal(kind) else kind.name
+        name = NORMAL_KIND if _is_normal(kind) else kind.name
         for path in films_below(kind):
-            mask = None if name == NORMAL else _mask(root, side, name, path)
+            mask = None if name == NORMAL_KIND else _mask(root, side, name, path)
             patient = path.relative_to(root).as_posix()
             films.append(Film(path, name, _SIDES[side], patient, mask=mask))
     return films

@@ -7,8 +7,9 @@ import gzip
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import IO
 
-from simsid.data.films import NORMAL
+from simsid.data.films import NORMAL_KIND
 from simsid.data.images import IMAGE_SUFFIXES
 from simsid.errors import DataError
 
@@ -57,7 +58,7 @@ def find_table(root: Path, patterns: Sequence[str], tree: str) -> Path:
             return found[0]
         if found:
             names = ", ".join(path.name for path in found[:_SHOWN])
-            raise DataError(f"{root} holds several tables where one is expected: {names}")
+            raise DataError(f"{root} holds several tables and needs one: {names}")
     raise wrong_root(root, tree)
 
 
@@ -95,7 +96,7 @@ def read_table(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
         raise DataError(f"{path} has a header and no rows")
 
 
-def _open(path: Path):
+def _open(path: Path) -> IO[str]:
     if path.suffix == ".gz":
         return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
     return open(path, encoding="utf-8-sig", newline="")
@@ -133,5 +134,5 @@ def kind_of(findings: Iterable[str]) -> str:
     """What a film is called: 'normal', its one finding, or 'multiple'."""
     found = sorted({finding.strip() for finding in findings} - {""})
     if not found:
-        return NORMAL
+        return NORMAL_KIND
     return found[0] if len(found) == 1 else MULTIPLE

@@ -21,7 +21,7 @@ import csv
 import re
 from pathlib import Path
 
-from simsid.data.films import NORMAL, Film
+from simsid.data.films import NORMAL_KIND, Film
 from simsid.data.sets.layout import kind_of, read_table
 from simsid.data.sets.splits import Plan
 from simsid.errors import DataError
@@ -67,23 +67,21 @@ def manifest_plan(films: list[Film]) -> Plan:
 
 def _film(root: Path, row: dict[str, str]) -> Film:
     name, label, split = row["file"], row["label"].lower(), row.get("split", "").lower()
-    if label not in (NORMAL, "abnormal"):
+    if label not in (NORMAL_KIND, "abnormal"):
         raise DataError(f"{MANIFEST}: label of {name} is '{label}', expected normal or abnormal")
     if split not in _SPLITS:
         raise DataError(f"{MANIFEST}: split of {name} is '{split}', expected train, val or test")
     findings = row.get("findings") or row.get("subtype") or label
-    attributes = {key: row[key] for key in ("view", "sex", "age") if key in row}
-    if "findings" in row:
-        attributes["findings"] = row["findings"]
+    told = ("view", "sex", "age", "findings")
     kind = kind_of(findings.split("|"))
-    if label == NORMAL or kind == NORMAL:  # the label decides, whatever the findings say
+    if label == NORMAL_KIND or kind == NORMAL_KIND:  # the label decides, whatever the findings say
         kind = label
     return Film(
         path=root / name,
         kind=kind,
         part=_SPLITS[split],
         patient=row.get("patient") or name,
-        attributes=attributes,
+        attributes={key: row[key] for key in told if key in row},
         boxes=_boxes(row.get("boxes_1024", ""), name),
     )
 

@@ -23,7 +23,7 @@ import ast
 from pathlib import Path
 
 from simsid.data.film_set import REPORT, FilmSet
-from simsid.data.films import NORMAL, Film
+from simsid.data.films import NORMAL_KIND, Film
 from simsid.data.sets.layout import films_by_name, find_root, find_table, kind_of, read_table, year
 from simsid.data.sets.splits import Plan
 
@@ -76,20 +76,20 @@ def _kind(labels: set[str]) -> str | None:
     """'normal', a finding, 'multiple', or None for neither."""
     if not labels or labels & _UNFIT:
         return None
-    if NORMAL in labels:
-        return NORMAL if len(labels) == 1 else None
+    if NORMAL_KIND in labels:
+        return NORMAL_KIND if len(labels) == 1 else None
     return kind_of(labels)
 
 
 def _attributes(row: dict[str, str]) -> dict[str, str]:
     born, seen = year(row.get("PatientBirth", "")), year(row.get("StudyDate_DICOM", ""))
     sex = row.get("PatientSex_DICOM", "")
-    known = born is not None and seen is not None and 0 <= seen - born < 130
+    age = seen - born if born is not None and seen is not None else -1
     return {
         "view": _VIEWS[row["Projection"]],
         "projection": row["Projection"],
         "sex": sex if sex in ("M", "F") else "",
-        "age": str(seen - born) if known else "",
+        "age": str(age) if 0 <= age < 130 else "",
         "labelled_by": row.get("MethodLabel", ""),
     }
 

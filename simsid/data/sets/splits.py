@@ -80,7 +80,9 @@ def split_films(
     sides = _separate(films, plan, left_out)
     draw = _Draw(sides["train"], seed)
     placed = sides["test"]
-    wanted = {} if sides["validation"] else {"validation": plan.validation}
+    wanted: dict[str, tuple[float, float]] = {}
+    if plan.validation is not None and not sides["validation"]:
+        wanted["validation"] = plan.validation
     if plan.test is not None and sides["test"]:
         placed = _Draw(sides["test"], seed).part("test", plan.test)
         left_out["test films that the split does not need"] += len(sides["test"]) - len(placed)
@@ -90,8 +92,8 @@ def split_films(
         placed = placed + draw.part(part, counts)
     for patient in held_out:
         placed = placed + _place([draw.normals.pop(patient, [])], "validation", 0)
-    train = draw.take(draw.normals, plan.train)
-    source, validation, train = _calibrate(sides["validation"], train, seed)
+    taken = draw.take(draw.normals, plan.train)
+    source, validation, train = _calibrate(sides["validation"], taken, seed)
     placed = placed + validation + train + _place(draw.abnormals.values(), "pool", 1)
     left_out["normal films of patients with abnormal ones"] += sum(
         not film.label and film.patient in draw.sick for film in sides["train"]
@@ -99,7 +101,9 @@ def split_films(
     left_out["normal films beyond the split"] += sum(map(len, draw.normals.values()))
     found = sum(film.part == "train" for film in placed)
     if found < MIN_TRAIN:
-        raise DataError(f"{found} normal films are left to train on, at least {MIN_TRAIN} needed")
+        raise DataError(
+            f"{found} normal films are left to train on; at least {MIN_TRAIN} are needed"
+        )
     return Split(placed, source, {why: count for why, count in left_out.items() if count})
 
 
@@ -164,26 +168,23 @@ def _separate(films: Iterable[Film], plan: Plan, left_out: Counter[str]) -> dict
     return sides
 
 
-def _fitting(
-    wanted: dict[str, tuple[float, float] | None], draw: _Draw
-) -> dict[str, tuple[float, float]]:
+def _fitting(wanted: dict[str, tuple[float, float]], draw: _Draw) -> dict[str, tuple[float, float]]:
     """Counts that a small set can bear: all parts shrink alike, shares stay."""
-    asked = {part: counts for part, counts in wanted.items() if counts is not None}
     limits = (
         _MOST_NORMALS * sum(map(len, draw.normals.values())),
         _MOST_ABNORMALS * sum(map(len, draw.abnormals.values())),
     )
     fitting = []
     for column, limit in enumerate(limits):
-        total = sum(counts[column] for counts in asked.values() if counts[column] >= 1)
+        total = sum(counts[column] for counts in wanted.values() if counts[column] >= 1)
         scale = min(1.0, limit / total) if total else 1.0
         fitting.append(
             {
                 part: counts[column] if counts[column] < 1 else max(1, int(counts[column] * scale))
-                for part, counts in asked.items()
+                for part, counts in wanted.items()
             }
         )
-    return {part: (fitting[0][part], fitting[1][part]) for part in asked}
+    return {part: (fitting[0][part], fitting[1][part]) for part in wanted}
 
 
 def _calibrate(

@@ -22,7 +22,7 @@ import re
 from pathlib import Path
 
 from simsid.data.film_set import REPORT, FilmSet
-from simsid.data.films import NORMAL, Film
+from simsid.data.films import NORMAL_KIND, Film
 from simsid.data.sets.layout import films_below, find_root
 from simsid.data.sets.splits import Plan
 
@@ -49,7 +49,7 @@ def read_films(root: Path) -> list[Film]:
 
 def _kind(path: Path, folder: str) -> str:
     if folder == "NORMAL":
-        return NORMAL
+        return NORMAL_KIND
     parts = path.stem.split("_")
     return parts[1] if len(parts) > 2 else "pneumonia"  # personN_bacteria_M
 

@@ -96,9 +96,9 @@ def test_views_can_be_chosen_and_are_told_where_there_is_none(tmp_path):
     for view in ("PA", "AP"):
         split, _ = chosen("nih", root, view=view)
         assert {film.attributes["view"] for film in split.films} == {view}
-    with pytest.raises(DataError, match="'zhanglab' has no PA films: it tells no views"):
+    with pytest.raises(DataError, match="'zhanglab' has no PA films: it has no views"):
         chosen("zhanglab", trees.zhanglab(tmp_path / "zhanglab"), view="PA")
-    with pytest.raises(DataError, match="'vindr' has no AP films: it tells PA"):
+    with pytest.raises(DataError, match="'vindr' has no AP films: it has PA"):
         chosen("vindr", trees.vindr(tmp_path / "vindr"), view="AP")
 
 
@@ -236,7 +236,9 @@ def test_a_path_of_chexpert_that_is_too_short_is_named(tmp_path):
     table = next(root.rglob("train.csv"))
     first = table.read_text(encoding="utf-8-sig").splitlines()[1].split(",")[0]
     rewrite(table, first, "view1_frontal.jpg")
-    with pytest.raises(DataError, match=r"Path 'view1_frontal\.jpg' is not as train/patient00001"):
+    with pytest.raises(
+        DataError, match=r"Path 'view1_frontal\.jpg' does not look like train/patient00001"
+    ):
         chosen("chexpert", root)
 
 

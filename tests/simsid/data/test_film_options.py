@@ -37,10 +37,10 @@ def test_options_change_the_sets_own_preparation(tmp_path):
 @pytest.mark.parametrize(
     ("option", "value", "says"),
     [
-        ("--image-size", "big", "--image-size must be as 128 or 160x128"),
-        ("--window", "5", "--window must be as 1,99 or none"),
-        ("--window", "99,1", "window must be two rising percentiles"),
-        ("--clahe", "7", "clahe must lie in"),
+        ("--image-size", "big", "--image-size must be 128, or 160x128"),
+        ("--window", "5", "--window must be two percentiles such as 1,99, or none"),
+        ("--window", "99,1", "window must be two percentiles from 0 to 100, the lower one first"),
+        ("--clahe", "7", "clahe must be from 0 to 1"),
     ],
 )
 def test_settings_that_cannot_be_are_one_plain_sentence(option, value, says, tmp_path):
@@ -56,7 +56,7 @@ def test_a_models_own_preparation_wins_and_contradictions_are_refused(tmp_path):
     assert load_data("nih", str(root), own, FilmOptions(fit="letterbox")).image_size == (64, 64)
     with pytest.raises(DataError, match="prepares films with fit letterbox, not crop"):
         load_data("nih", str(root), own, FilmOptions(fit="crop"))
-    with pytest.raises(DataError, match=r"leave --image-size out"):
+    with pytest.raises(DataError, match=r"leave out --image-size"):
         load_data("nih", str(root), own, FilmOptions(image_size=(32, 32)))
 
 
@@ -91,11 +91,11 @@ def test_a_folder_contaminates_from_its_own_abnormal_training_films(tmp_path):
     ("arguments", "says"),
     [
         (("--dataset", "chexpert"), "--dataset chexpert needs --data-root"),
-        (("--fit", "crop"), "--fit is for films and means nothing for generated data"),
-        (("--view", "PA"), "--view is for films"),
+        (("--fit", "crop"), "--fit applies to films and not to generated data"),
+        (("--view", "PA"), "--view applies to films"),
         (("--dataset", "folder", "--data-root", ".", "--difficulty", "0.5"),
-         "--difficulty is for generated data and means nothing with --data-root"),
-        (("--dataset", "nih", "--data-root", ".", "--data-seed", "1"), "--data-seed is for"),
+         "--difficulty applies to generated data and not to --data-root"),
+        (("--dataset", "nih", "--data-root", ".", "--data-seed", "1"), "--data-seed applies to"),
     ],
 )  # fmt: skip
 def test_options_that_would_change_nothing_are_refused(arguments, says):

@@ -54,7 +54,7 @@ def test_missing_films_are_counted_and_named_and_can_be_skipped(name, tmp_path):
     for film in [film for film in split.films if film.part == "train"][:2]:
         film.path.unlink()
     with pytest.raises(
-        DataError, match=r"2 of \d+ films .* have no file there \(first: .*(png|jpg|dicom)"
+        DataError, match=r"lacks the files of 2 of \d+ films .* \(first: .*(png|jpg|dicom)"
     ):
         chosen(name, root)
     _, facts = chosen(name, root, skip_missing=True)

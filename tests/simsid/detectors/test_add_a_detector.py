@@ -85,7 +85,7 @@ def test_a_plugin_given_twice_is_run_once(own_registry, tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "takes a Python file"),
+        (None, "needs a Python file"),
         ("raise RuntimeError('no such network')", "no such network"),
         ("x = 1", "no class in it has @register"),
         (PLAIN.replace('"mine"', '"ae"'), "registered already"),
