@@ -262,7 +262,7 @@ def _run_path(options: Namespace) -> Path:
 
 
 def _base_name(options: Namespace) -> str:
-    return f"{options.dataset}-{options.model.replace(':', '-')}-{options.seed}"
+    return f"{options.dataset.replace(',', '+')}-{options.model.replace(':', '-')}-{options.seed}"
 
 
 def _resumed_options(options: Namespace, given: Namespace, path: Path) -> Namespace:

@@ -10,7 +10,8 @@ from tqdm import tqdm
 
 from simsid.data.datasets import RadiographData
 from simsid.data.film_set import VIEWS, FilmOptions
-from simsid.data.load import DATASETS, FILM_SETS, GENERATED, load_data
+from simsid.data.joined import split_names
+from simsid.data.load import DATASETS, FILM_SETS, load_data
 from simsid.data.preprocess import FITS, Preprocessing
 from simsid.errors import DataError
 
@@ -23,7 +24,12 @@ PAPER_SIZE = (128, 128)
 def add_data_options(parser: ArgumentParser) -> None:
     """Add ``--dataset``, ``--data-root``, what the generator takes, and how films are prepared."""
     add = parser.add_argument
-    add("--dataset", type=Literal[DATASETS], default="digitanatomy", help="name of the data set")
+    add(
+        "--dataset",
+        type=str,
+        default="digitanatomy",
+        help=f"one of: {', '.join(DATASETS)}; or several sets of films, as zhanglab,nih",
+    )
     add(
         "--data-root",
         type=str | None,
@@ -166,7 +172,8 @@ def _size(text: str | int | None) -> tuple[int, int] | None:
 
 def _paper_size(options: Namespace) -> tuple[int, int] | None:
     """The talk's films have 128 px: so have those of its preset."""
-    keeps_size = options.dataset == GENERATED or FILM_SETS[options.dataset].keeps_size
+    names = split_names(options.dataset)
+    keeps_size = any(name not in FILM_SETS or FILM_SETS[name].keeps_size for name in names)
     return PAPER_SIZE if options.get("preset") == "paper" and not keeps_size else None
 
 
