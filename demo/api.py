@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
+from demo.batch import batch_warning
 from demo.components import guarded
 from demo.digits import ORDER, build
 from demo.inference import Answer, Inference, refusal
@@ -57,11 +58,14 @@ def add_endpoints(inference: Inference, uploads: UploadFolder) -> None:
             model: one of the page's models.
 
         Returns:
-            the answers of ``/score``, in the same order, without maps.
+            the answers of ``/score``, in the same order, without maps, each with batch_warning:
+            what the films say together, where the stated rate does not hold for them.
         """
         if not isinstance(files, list) or len(files) > MAX_FILES:
             raise gr.Error(f"files must be a list of at most {MAX_FILES}", print_exception=False)
-        return [_as_json(read(file, model), None) for file in files]
+        answers = [read(file, model) for file in files]
+        warning = batch_warning(answers, inference)
+        return [_as_json(answer, None) | {"batch_warning": warning} for answer in answers]
 
     def generate(
         kind: str = "normal",

@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
+from html import escape
 
 from demo.inference import Answer, Inference
 from demo.pictures import download_link, png_bytes, thumbnail
 from demo.words import headline
 from simsid.map_scale import overlay
-from simsid.scoring import RefusedFilm, ScoredFilm
+from simsid.scoring import BatchCheck, RefusedFilm, ScoredFilm
 
 COLUMNS = ("film", "picture", "score", "percentile", "p", "verdict", "note")
 TYPES = ("number", "html", "number", "number", "number", "str", "str")
@@ -34,12 +35,26 @@ def table_rows(answers: list[Answer]) -> list[list[object]]:
     return rows
 
 
+def batch_warning(answers: list[Answer], inference: Inference) -> str | None:
+    """What the films of one upload say together, see ``BatchCheck``; None: nothing."""
+    models = {answer.model for answer in answers if isinstance(answer.film, ScoredFilm)}
+    if len(models) != 1:
+        return None
+    check = BatchCheck(inference.detector(models.pop()))
+    for answer in answers:
+        check.add(answer.film)
+    finding = check.finding()
+    return None if finding is None else finding.message
+
+
 def downloads(answers: list[Answer], inference: Inference) -> str:
     """Two links that hold their files."""
     table = download_link(csv_of(answers), "text/csv", "scores.csv", "Scores as CSV")
     maps = download_link(maps_of(answers, inference), "application/zip", "maps.zip", "Maps as ZIP")
+    warning = batch_warning(answers, inference)
+    notice = f'<p class="notice" role="status">Note: {escape(warning)}</p>' if warning else ""
     return (
-        f'<p class="links">{table} {maps}</p><p class="hint">Films are numbered in the order '
+        f'{notice}<p class="links">{table} {maps}</p><p class="hint">Films are numbered in the order '
         "of the upload; their file names are not kept.</p>"
     )
 

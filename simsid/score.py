@@ -25,7 +25,7 @@ from simsid.errors import ImageError, SimsidError
 from simsid.evaluate import pick_device
 from simsid.files import atomic_text
 from simsid.map_scale import MapScale, map_scale, overlay
-from simsid.scoring import UNDECIDED, RefusedFilm, ScoredFilm, score_films
+from simsid.scoring import UNDECIDED, BatchCheck, RefusedFilm, ScoredFilm, score_films
 
 COLUMNS = (
     *("file", "score", "percentile", "p_value", "verdict"),
@@ -106,10 +106,16 @@ def main(arguments: list[str] | None = None) -> int:
         writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
         writer.writeheader()
         accept = options.accept_out_of_place
-        for row in score_files(detector, files, options.batch_size, options.score, maps, accept):
+        check = BatchCheck(detector, options.score)
+        for row in score_files(
+            detector, files, options.batch_size, options.score, maps, accept, check
+        ):
             writer.writerow(row)
             failed += row["status"] != SCORED
     print(_summary(detector, out, len(files), failed))
+    finding = check.finding()
+    if finding is not None:
+        print(f"warning: {finding.message}")
     return 1 if failed else 0
 
 
@@ -120,6 +126,7 @@ def score_files(
     score: str | None = None,
     maps: MapFiles | None = None,
     accept_out_of_place: bool = False,
+    batch_check: BatchCheck | None = None,
 ) -> Iterator[dict[str, object]]:
     """A row of ``COLUMNS`` for each file, in order.
 
@@ -143,6 +150,8 @@ def score_files(
             results |= dict(zip(films, scored, strict=True))
             for file in batch:
                 result = results[file]
+                if batch_check is not None:
+                    batch_check.add(result)
                 if maps is not None and isinstance(result, ScoredFilm):
                     maps.write(file, result.image, result.anomaly_map, scale)
             bar.update(len(batch))

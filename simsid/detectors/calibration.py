@@ -91,6 +91,10 @@ class Calibration:
         """The scores of one population's calibration normals, ascending."""
         return self.scores[name][self.populations == population]
 
+    def looks_of(self, population: int = 0) -> Float[np.ndarray, " n"] | None:
+        """The ``looks`` of one population's calibration normals, ascending."""
+        return None if self.looks is None else self.looks[self.populations == population]
+
     def p_value(
         self,
         name: str,

@@ -1,5 +1,6 @@
 """The one scoring path: command line, Python, HTTP, MCP and page score through ``score_film``."""
 
+from simsid.scoring.batch import BatchCheck, BatchFinding
 from simsid.scoring.film import RefusedFilm, ScoredFilm, score_film, score_films
 from simsid.scoring.verdicts import (
     ANOTHER_POPULATION,
@@ -14,6 +15,8 @@ __all__ = [
     "CALLED_ABNORMAL",
     "CALLED_NORMAL",
     "UNDECIDED",
+    "BatchCheck",
+    "BatchFinding",
     "RefusedFilm",
     "ScoredFilm",
     "score_film",

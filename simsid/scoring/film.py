@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -39,6 +40,8 @@ class ScoredFilm:
         reconstruction: (height, width) float32 in [0, 1], or None when the model makes none.
         scores: every score of the model, by name.
         findings: doubts about the film as a whole; a film with any gets no verdict.
+        look: distance to its population, above 1 for another one; None where the model has no
+            such check.
     """
 
     image: Float[np.ndarray, "height width"]
@@ -57,6 +60,7 @@ class ScoredFilm:
     reconstruction: Float[np.ndarray, "height width"] | None
     scores: dict[str, float]
     findings: tuple[Finding, ...] = ()
+    look: float | None = None
 
     @property
     def doubtful(self) -> bool:
@@ -151,9 +155,19 @@ def _score_batch(
     if images:
         prediction = detector.predict(np.stack(list(images.values())), score, len(images))
         name = score or detector.score_names[0]
+        looks = _looks(detector, np.stack(list(images.values())))
         for row, (index, image) in enumerate(images.items()):
-            results[index] = _scored(detector, name, prediction, row, image, doubts[index])
+            film = _scored(detector, name, prediction, row, image, doubts[index])
+            results[index] = dataclasses.replace(film, look=looks[row])
     return [results[index] for index in range(len(films))]
+
+
+def _looks(detector: Detector, images: np.ndarray) -> list[float | None]:
+    """How far each film lies from the populations that the model knows."""
+    if not detector.population.num_populations:
+        return [None] * len(images)
+    batch = detector.as_batch(images).to(detector.device)
+    return list(detector.population.distances(batch).amin(1).tolist())
 
 
 def _scored(

@@ -70,3 +70,63 @@ def test_json_gives_the_calibration_back_and_is_strict():
     again = Calibration.from_json(json.loads(text))
     assert again.scores["a"].tolist() == [1.0, 3.0]
     assert again.map_quantiles == (0.5, 2.0)
+
+
+def two_populations(rate=0.1, **more):
+    return Calibration(
+        {"fused": np.array([1.0, 2, 3, 4, 5, 6, 7, 8, 9, 101, 102, 103])}, rate,
+        populations=np.array([0] * 9 + [1] * 3), names=("child", "adult"), **more,
+    )  # fmt: skip
+
+
+def test_each_film_is_compared_with_normals_of_its_own_population():
+    ours = two_populations()
+    score, population = np.array([8.5, 8.5, 101.5]), np.array([0, 1, 1])
+    assert ours.p_value("fused", score, population).tolist() == [0.2, 1.0, 0.75]
+    assert ours.percentile("fused", score, population).tolist() == pytest.approx(
+        [800 / 9, 0, 100 / 3]
+    )
+    assert ours.threshold("fused", 0) == 9 and ours.threshold("fused", 1) == float("inf")
+    flagged = ours.is_abnormal("fused", np.array([9.5, 999]), np.array([0, 1]))
+    assert flagged.tolist() == [True, False]
+    assert ours.num_normals == 12 and ours.num_normals_of(1) == 3
+
+
+def test_populations_survive_json_and_must_add_up():
+    ours = two_populations(looks=np.linspace(0, 1, 12), confidence=0.5)
+    content = ours.to_json()
+    again = Calibration.from_json(content)
+    assert again.names == ("child", "adult") and again.confidence == 0.5
+    assert again.reference("fused", 1).tolist() == [101, 102, 103]
+    assert again.looks_of(1).tolist() == ours.looks_of(1).tolist()
+    content["populations"][0]["num_normals"] = 10**12
+    with pytest.raises(ValueError, match="add up"):
+        Calibration.from_json(content)
+
+
+@pytest.mark.parametrize("count", [20, 50, 200])
+def test_the_interval_covers_the_realised_rate_as_often_as_it_says(count):
+    rng = np.random.default_rng(count)
+    covered = 0
+    for _ in range(600):
+        ours = calibration(rng.random(count))
+        low, high = ours.rate_interval()
+        covered += low <= 1 - ours.threshold("fused") <= high  # the realised rate of uniform scores
+    assert 0.86 < covered / 600 < 0.94
+
+
+def test_with_confidence_the_rate_is_seldom_exceeded():
+    rng = np.random.default_rng(1)
+    rates = [
+        1 - Calibration({"fused": rng.random(100)}, 0.05, confidence=0.9).threshold("fused")
+        for _ in range(600)
+    ]
+    assert 0.88 < np.mean(np.array(rates) <= 0.05) <= 1
+    assert calibration(rng.random(18)).rate_interval() == (0.0, 1.0)
+
+
+def test_what_was_removed_from_an_archive_widens_the_interval_upwards():
+    values = np.random.default_rng(0).random(100)
+    plain, trimmed = calibration(values), Calibration({"fused": values}, removed=10)
+    assert plain.rate_interval()[0] == trimmed.rate_interval()[0]
+    assert trimmed.rate_interval()[1] > plain.rate_interval()[1] + 0.08

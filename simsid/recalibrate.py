@@ -1,0 +1,164 @@
+"""``python -m simsid.recalibrate``: a model for another hospital, from some of its normal films."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+from jsonargparse import ArgumentParser
+from tqdm import tqdm
+
+from simsid.cli import command_parser, parse, run_command
+from simsid.data.decode.worker import read_untrusted
+from simsid.data.find import find_images
+from simsid.detectors import Detector, load_model
+from simsid.detectors.model_folder import CARD
+from simsid.detectors.placement import REFUSE
+from simsid.detectors.recalibration import LEAST, recalibrate
+from simsid.errors import ImageError, SimsidError
+from simsid.evaluate import pick_device
+from simsid.files import write_text
+from simsid.scoring.film import prepare_image
+
+_SHARE = 0.1
+
+
+def make_parser() -> ArgumentParser:
+    parser = command_parser(
+        "python -m simsid.recalibrate",
+        "Set the thresholds of a model anew, from normal films of another source. Networks stay as "
+        f"they are, so it takes seconds. At least {LEAST} films; 60 and more make the rate certain.",
+        example="--model bundled:chest --normals films/normal --out models/ours",
+    )
+    add = parser.add_argument
+    add("--model", type=str, required=True, help="run folder or model folder")
+    add("--normals", type=str | None, default=None,
+        help="folder of normal films that training never saw")  # fmt: skip
+    add("--unlabelled", type=str | None, default=None,
+        help="instead: folder of films without labels, most of them normal")  # fmt: skip
+    add("--abnormal-share", type=float, default=_SHARE,
+        help="of --unlabelled: at most how many films are abnormal, 0 to 0.5; so many of the "
+        "highest scores are left out")  # fmt: skip
+    add("--out", type=str, required=True, help="new model folder to write")
+    add("--false-alarm-rate", type=float | None, default=None,
+        help="share of normals that may be called abnormal; default: the model's own")  # fmt: skip
+    add("--rate-confidence", type=float | None, default=None,
+        help="probability that the realised rate keeps below the stated one, as 0.9; by default "
+        "it holds on average")  # fmt: skip
+    add("--device", type=Literal["auto", "cpu", "cuda"], default="auto", help="where to score")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns the exit code.
+
+    Raises:
+        SimsidError, OSError: nothing was written; for ``run_command`` to print.
+    """
+    options = parse(make_parser(), arguments)
+    if (options.normals is None) == (options.unlabelled is None):
+        raise SimsidError("give one of --normals and --unlabelled: a folder of films")
+    for name in ("false_alarm_rate", "rate_confidence"):
+        value = options.get(name)
+        if value is not None and not 0 < value < 1:
+            raise SimsidError(f"--{name.replace('_', '-')} must lie between 0 and 1, not {value}")
+    out = Path(options.out)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise SimsidError(f"--out {out} exists already: choose a new folder")
+    files = find_images([options.normals or options.unlabelled])
+    detector = load_model(options.model, pick_device(options.device))
+    images, left_out = _read(detector, files)
+    if len(images) < LEAST:
+        raise SimsidError(
+            f"{options.normals or options.unlabelled} holds {len(images)} films that this model "
+            f"can score, at least {LEAST} are needed"
+        )
+    own = recalibrate(
+        detector,
+        np.stack(images),
+        options.false_alarm_rate,
+        options.rate_confidence,
+        options.abnormal_share if options.unlabelled else 0.0,
+    )
+    own.save(out)
+    _write_card(_model_card(Path(options.model)), out / CARD, own)
+    print(_summary(own, out, left_out))
+    return 0
+
+
+def _read(
+    detector: Detector, files: Sequence[Path]
+) -> tuple[list[Float[np.ndarray, "height width"]], int]:
+    """Films as the model sees them, and how many are out of place and left out.
+
+    Raises:
+        SimsidError: a film cannot be read.
+    """
+    images = []
+    bar = tqdm(files, desc="reading films", disable=None, leave=False)
+    for file in bar:
+        try:
+            images.append(prepare_image(detector, read_untrusted(file).pixels))
+        except ImageError as error:
+            raise SimsidError(f"{file}: {error}; remove or replace it") from error
+    kept = []
+    for start in range(0, len(images), 64):
+        part = images[start : start + 64]
+        found = detector.placement.findings(detector.as_batch(np.stack(part)).to(detector.device))
+        kept += [
+            image
+            for image, findings in zip(part, found, strict=True)
+            if not any(finding.severity == REFUSE for finding in findings)
+        ]
+    return kept, len(images) - len(kept)
+
+
+def _summary(detector: Detector, out: Path, left_out: int) -> str:
+    calibration = detector.calibration
+    assert calibration is not None
+    low, high = calibration.rate_interval()
+    lines = [
+        f"recalibrated on {calibration.num_normals} films; model folder: {out}",
+        f"false-alarm rate {calibration.false_alarm_rate:.0%}, with 90 % confidence between "
+        f"{low:.1%} and {high:.1%}",
+    ]
+    if calibration.removed:
+        lines.append(
+            f"the {calibration.removed} highest scores were left out as possibly abnormal: the "
+            "upper end holds if none of them was, the lower if all were"
+        )
+    if left_out:
+        lines.append(f"{left_out} films are out of place for this model and were left out")
+    return "\n".join(lines)
+
+
+def _model_card(model: Path) -> Path:
+    return (model / "model" if (model / "model").is_dir() else model) / CARD
+
+
+def _write_card(old: Path, new: Path, detector: Detector) -> None:
+    """The former card, with a note on top of its text on what is no longer as it says."""
+    if not old.exists():
+        return
+    shutil.copy(old, new)
+    facts = detector.facts["recalibrated"]
+    share = f", of which up to {facts['abnormal_share']:.0%} may be abnormal"
+    note = (
+        f"> **Recalibrated** on {facts['films']} films of another source"
+        f"{share if facts['abnormal_share'] else ''} (fingerprint {facts['fingerprint']}). Verdicts "
+        "and p-values stand on these films; the measured numbers below are those of the model that "
+        "it was made from.\n"
+    )
+    lines = new.read_text(encoding="utf-8").splitlines(keepends=True)
+    titles = [index for index, line in enumerate(lines) if line.startswith("# ")]
+    at = titles[0] + 1 if titles else len(lines)
+    write_text(new, "".join([*lines[:at], "\n", note, *lines[at:]]))
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))

@@ -1,0 +1,106 @@
+"""A batch speaks: do these films look like draws from the calibration normals at all?"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from simsid.detectors.base import Detector
+from simsid.detectors.calibration import Calibration
+from simsid.scoring.film import RefusedFilm, ScoredFilm
+
+LEAST = 10  # films: fewer cannot speak
+SURE = 0.01  # p-value below which the batch is said not to be exchangeable
+_NORMAL_SHARE = 0.5  # of a batch, at least, for the test to hold
+
+
+@dataclass(frozen=True)
+class BatchFinding:
+    """The films of a batch are not exchangeable with the model's calibration normals.
+
+    Attributes:
+        p_value: of the test, corrected for the number of tests made.
+        films: how many were tested.
+        message: what follows, for people.
+    """
+
+    p_value: float
+    films: int
+    message: str
+
+
+class BatchCheck:
+    """Collects the films of a batch, keeping three numbers of each, and tests them together.
+
+    Half of a batch may be abnormal. Of exchangeable normals, half score below the median of the
+    calibration normals; so at least a quarter of a batch does that is at least half normal, and at
+    most half of any batch. The count of such films among m normals follows a beta-binomial law
+    (Vovk 2012), and its tails are the p-value: too few mean that normals score higher here than the
+    calibration said, too many that they score lower. The same is tested on how the films look as a
+    whole (``PopulationCheck``), within each population, with Bonferroni's correction. A batch of
+    more than half abnormal films can be called not exchangeable by mistake.
+
+    Args:
+        detector: calibrated.
+        score: one of its score names; None for the default.
+    """
+
+    def __init__(self, detector: Detector, score: str | None = None) -> None:
+        self._detector = detector
+        self._score = score or detector.score_names[0]
+        self._values: dict[int, list[tuple[float, float | None]]] = {}
+
+    def add(self, film: ScoredFilm | RefusedFilm) -> None:
+        """Take in one result; a film without a score says nothing."""
+        if isinstance(film, ScoredFilm):
+            population = self._calibration.names.index(film.population)
+            self._values.setdefault(population, []).append((film.score, film.look))
+
+    def finding(self) -> BatchFinding | None:
+        """What the batch says, or None: it is too small, or nothing speaks against it."""
+        calibration = self._calibration
+        p_values = []
+        tested = 0
+        for population, values in self._values.items():
+            if len(values) < LEAST:
+                continue
+            tested += len(values)
+            scores = np.array([score for score, _ in values])
+            p_values.append(_p_value(scores, calibration.reference(self._score, population)))
+            looks = np.array([look for _, look in values if look is not None])
+            known = calibration.looks_of(population)
+            if known is not None and len(looks) == len(values):
+                p_values.append(_p_value(looks, known))
+        if not p_values:
+            return None
+        p_value = min(1.0, min(p_values) * len(p_values))
+        if p_value >= SURE:
+            return None
+        told = "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
+        return BatchFinding(
+            p_value,
+            tested,
+            f"these {tested} films are not exchangeable with the normals of this model ({told}): "
+            f"the stated false-alarm rate of {calibration.false_alarm_rate:.0%} does not hold for "
+            "them. Recalibrate the model on normal films of the same source: "
+            "python -m simsid.recalibrate --help",
+        )
+
+    @property
+    def _calibration(self) -> Calibration:
+        calibration = self._detector.calibration
+        assert calibration is not None  # films were scored with it
+        return calibration
+
+
+def _p_value(values: np.ndarray, normals: np.ndarray) -> float:
+    """Two-sided, for at least half of ``values`` being exchangeable with ``normals``."""
+    count, films = len(normals), len(values)
+    rank = (count + 1) // 2
+    below = int((values < np.sort(normals)[rank - 1]).sum())
+    fewest = stats.betabinom(math.ceil(_NORMAL_SHARE * films), rank, count + 1 - rank)
+    most = stats.betabinom(films, rank, count + 1 - rank)
+    return float(min(1.0, 2 * min(fewest.cdf(below), most.sf(below - 1))))

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from simsid.detectors.population import ANOTHER, PopulationCheck
+from simsid.models.film_features import film_features, mirror_symmetry
+
+
+def thoraces(count: int, width: float, seed: int, side: float = 1.0) -> torch.Tensor:
+    """Two dark lungs on grey; ``width`` says how wide, ``side`` below 1 makes one of them small."""
+    rng = torch.Generator().manual_seed(seed)
+    rows = torch.linspace(-1, 1, 96)[:, None]
+    cols = torch.linspace(-1, 1, 96)[None]
+    films = []
+    for _ in range(count):
+        wide, tall, shift = (1 + 0.1 * torch.randn(3, generator=rng)).tolist()
+        film = torch.full((96, 96), 0.6)
+        for sign, scale in ((-1, 1.0), (1, side)):
+            x = (cols - 0.1 * (shift - 1) - sign * width) / (0.6 * width * wide * scale)
+            film -= 0.4 * torch.exp(-((x**2 + (rows / (0.6 * tall * scale)) ** 2) ** 2))
+        films.append(film + 0.02 * torch.randn(96, 96, generator=rng))
+    return torch.stack(films)[:, None].clamp(0, 1)
+
+
+@pytest.fixture(scope="module")
+def check() -> PopulationCheck:
+    check = PopulationCheck()
+    films = torch.cat([thoraces(100, 0.35, 0), thoraces(100, 0.6, 1)])
+    check.fit(films, torch.arange(2).repeat_interleave(100))
+    return check
+
+
+def test_each_film_is_compared_with_the_population_that_it_looks_like(check):
+    assert check.num_populations == 2
+    assert (check.nearest(thoraces(50, 0.35, 2)) == 0).all()
+    assert (check.nearest(thoraces(50, 0.6, 3)) == 1).all()
+
+
+def test_own_normals_pass_and_another_population_is_found(check):
+    own = check.findings(torch.cat([thoraces(100, 0.35, 4), thoraces(100, 0.6, 5)]))
+    assert sum(map(bool, own)) <= 10
+    strangers = check.findings(thoraces(50, 0.45, 6).transpose(2, 3))
+    assert all(found for found in strangers)
+    assert {found[0].severity for found in strangers} <= {ANOTHER, "refuse"}
+
+
+def test_exposure_and_contrast_make_no_other_population(check):
+    films = thoraces(100, 0.35, 7)
+    dim = check.findings(0.2 + 0.5 * films)
+    assert sum(map(bool, dim)) <= 10
+    assert torch.allclose(film_features(films), film_features(0.2 + 0.5 * films), atol=1e-4)
+
+
+def test_a_film_without_a_mirror_image_is_refused_as_not_frontal(check):
+    films = torch.linspace(0, 1, 96).expand(3, 1, 96, 96).clone()
+    assert (mirror_symmetry(films) < 0).all() and (mirror_symmetry(thoraces(5, 0.4, 0)) > 0.8).all()
+    assert {(f[0].code, f[0].severity) for f in check.findings(films)} == {
+        ("not_frontal", "refuse")
+    }
+
+
+def test_too_few_normals_of_one_population_leave_it_unfitted():
+    check = PopulationCheck()
+    films = torch.cat([thoraces(70, 0.35, 0), thoraces(20, 0.6, 1)])
+    check.fit(films, torch.tensor([0] * 70 + [1] * 20))
+    assert check.num_populations == 0 and check.findings(films[:2]) == [[], []]
+    assert check.nearest(films[:2]).tolist() == [0, 0]
+
+
+def test_limits_widen_for_normals_of_a_new_source_and_never_shrink(check):
+    import copy
+
+    own = copy.deepcopy(check)
+    films = thoraces(40, 0.45, 8).transpose(2, 3)
+    before = own.limit.clone()
+    assert sum(map(bool, own.findings(films))) > 4
+    own.set_limits(films, own.nearest(films))
+    assert (own.limit >= before).all() and (own.distances(films).amin(1) > 1).sum() <= 2
