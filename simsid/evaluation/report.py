@@ -93,8 +93,8 @@ def draw_figures(
             lines = read_metrics(metrics_file)
             figures["training"] = draw_training_curves(lines, folder / "training.png", source)
         figures["why"] = draw_why(evaluation, detector, data, folder / "why.png")
-        if hasattr(detector, "embedding") and len(data.calibration) >= 2:
-            vectors = detector.embedding(data.calibration[:60])
+        vectors = detector.embedding(data.calibration[:60]) if len(data.calibration) >= 2 else None
+        if vectors is not None:
             figures["embedding"] = draw_embedding(
                 vectors["features"], vectors["slots"], folder / "embedding.png", source
             )

@@ -10,7 +10,6 @@ from jaxtyping import Float
 
 from simsid.data.images import check_image
 from simsid.detectors.base import Detector
-from simsid.detectors.calibration import Calibration
 from simsid.detectors.placement import REFUSE, Finding
 from simsid.errors import ImageError
 from simsid.prediction import Prediction
@@ -148,7 +147,6 @@ def _scored(
     findings: Sequence[Finding],
 ) -> ScoredFilm:
     calibration, rebuilt = detector.calibration, prediction.reconstruction
-    assert isinstance(calibration, Calibration)  # predict has refused a detector without
     value = float(prediction.score[row])
     return ScoredFilm(
         image=image,
