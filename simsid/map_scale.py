@@ -58,5 +58,5 @@ def colour_bar(scale: MapScale, steps: int = 256) -> UInt8[np.ndarray, "steps 3"
 
 def map_scale(detector: Detector) -> MapScale:
     """The model's own scale, from its calibration normals; a plain one if it keeps none."""
-    kept = detector.calibration.map_quantiles if detector.calibration else None
+    kept = detector.calibration.map_quantiles if detector.is_calibrated else None
     return MapScale() if kept is None else MapScale.from_quantiles(*kept)

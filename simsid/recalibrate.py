@@ -17,7 +17,7 @@ from simsid.cli import command_parser, parse, run_command
 from simsid.data.decode.worker import read_untrusted
 from simsid.data.find import find_images
 from simsid.detectors import Detector, load_model
-from simsid.detectors.model_folder import CARD
+from simsid.detectors.model_folder import CARD, save_model
 from simsid.detectors.placement import REFUSE
 from simsid.detectors.recalibration import LEAST, recalibrate
 from simsid.errors import ImageError, SimsidError
@@ -85,7 +85,7 @@ def main(arguments: list[str] | None = None) -> int:
         options.rate_confidence,
         options.abnormal_share if options.unlabelled else 0.0,
     )
-    own.save(out)
+    save_model(own, out)
     _write_card(_model_card(Path(options.model)), out / CARD, own)
     print(_summary(own, out, left_out))
     return 0
@@ -120,7 +120,6 @@ def _read(
 
 def _summary(detector: Detector, out: Path, left_out: int) -> str:
     calibration = detector.calibration
-    assert calibration is not None
     low, high = calibration.rate_interval()
     lines = [
         f"recalibrated on {calibration.num_normals} films; model folder: {out}",

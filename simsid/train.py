@@ -16,7 +16,7 @@ from jsonargparse import ArgumentParser, Namespace
 from simsid.cli import command_parser, parse, run_command
 from simsid.data.datasets import RadiographData
 from simsid.data.options import add_data_options, load_from_options
-from simsid.detectors import Detector, detector_class, detector_names
+from simsid.detectors import Detector, detector_class, detector_names, save_model
 from simsid.detectors.calibration import DEFAULT_FALSE_ALARM_RATE
 from simsid.detectors.model_folder import config_from_dict
 from simsid.detectors.registry import load_plugin
@@ -201,7 +201,7 @@ def train(options: Namespace, path: Path) -> int:
                 "init_from": began_from,
             },
         }
-        detector.save(folder.model)
+        save_model(detector, folder.model)
         say(f"trained in {time.monotonic() - started:.0f} s; model folder: {folder.model}")
         part = part_to_measure(data)
         if options.report and part is not None:

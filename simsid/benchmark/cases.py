@@ -17,6 +17,7 @@ from simsid.evaluation import metrics
 from simsid.evaluation.evaluate import predict_in_batches, strict_json
 from simsid.evaluation.provenance import kit_commit
 from simsid.train import build_detector
+from simsid.training.fit import fit
 
 _DIGITS = 7  # of scores in the journal: enough to rank by
 
@@ -74,7 +75,8 @@ def train_and_measure(
     started = time.perf_counter()
     options = Namespace(preset=budget.preset, detector=case.settings, seed=seed)
     detector = build_detector(detector_class(model), options, data)
-    detector.fit(
+    fit(
+        detector,
         data.train,
         data.calibration,
         false_alarm_rate=budget.false_alarm_rate,

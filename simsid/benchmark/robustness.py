@@ -116,7 +116,7 @@ def weights_digest(detector: Detector) -> str:
     for name, tensor in sorted(detector.state_dict().items()):
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    if detector.calibration is not None:  # verdicts depend on it
+    if detector.is_calibrated:  # verdicts depend on it
         for name, scores in sorted(detector.calibration.scores.items()):
             digest.update(name.encode() + np.asarray(scores).tobytes())
     return digest.hexdigest()[:16]

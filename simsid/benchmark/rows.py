@@ -12,13 +12,8 @@ import dataclasses
 
 from simsid.benchmark.cases import Case
 from simsid.detectors.region_patchcore_config import GLOBAL, REGION
-from simsid.detectors.space_aware import (
-    CONTEXT_DISTANCE,
-    DISCRIMINATOR,
-    FEATURE_DISTANCE,
-    LESION,
-    RECONSTRUCTION,
-)
+from simsid.detectors.simsid_config import CONTEXT_DISTANCE, LESION
+from simsid.detectors.space_aware import DISCRIMINATOR, FEATURE_DISTANCE, RECONSTRUCTION
 from simsid.detectors.space_aware import REGION_POSTERIOR as POSTERIOR
 from simsid.models.variation import VariationRange
 

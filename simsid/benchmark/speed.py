@@ -18,6 +18,7 @@ from torch import Tensor
 from simsid.cli import command_parser, parse
 from simsid.detectors import Detector, detector_class, detector_names
 from simsid.errors import SimsidError
+from simsid.training.fit import fit
 from simsid.training.options import resolve_precision
 
 _STEP, _LEARN = "train step", "learn from the batch"
@@ -55,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
     for name, used in (("reference", "fp32"), ("ours", precision)):
         torch.manual_seed(0)
         detector = cls(config)
-        detector.fit(np.random.default_rng(0).random((12, *size), np.float32), epochs=1,
+        fit(detector, np.random.default_rng(0).random((12, *size), np.float32), epochs=1,
                      batch_size=4, device="cpu", precision=used)  # fmt: skip
         rows[name] = measure(detector, images, used == "bf16", options.repeats)
     size_text = f"{size[0]}x{size[1]} px, batch {options.batch_size}"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -19,6 +19,7 @@ from simsid.detectors.ae import default_grid
 from simsid.detectors.anomalib_library import has_own_epochs, image_model, quiet, train_model
 from simsid.detectors.base import Detector
 from simsid.detectors.contract import Evidence
+from simsid.detectors.method import Batches
 from simsid.errors import SimsidError
 
 ANOMALY = "anomaly"
@@ -87,7 +88,6 @@ class AnomalibDetector(Detector):
 
     def __init__(self, config: AnomalibConfig) -> None:
         super().__init__(config)
-        self.epochs, self.batch_size = self.default_epochs["quick"], 16  # see ``plan``
         # Never pre-trained here: opening a stranger's model folder must download nothing.
         self.model = self._built(pre_trained=False)
 
@@ -111,10 +111,7 @@ class AnomalibDetector(Detector):
     def unused_options(self) -> tuple[str, ...]:
         return ("epochs", "precision") if has_own_epochs(self.model) else ("precision",)
 
-    def plan(self, epochs: int, batch_size: int) -> None:
-        self.epochs, self.batch_size = epochs, batch_size
-
-    def consolidate(self, batches: Callable[[], Iterator[Tensor]]) -> None:
+    def train_by_itself(self, batches: Batches, epochs: int, batch_size: int) -> None:
         """Let the library train its model; then prove that a model folder can hold it.
 
         Random numbers are those of the global generators, which the loop has just seeded.
@@ -129,7 +126,7 @@ class AnomalibDetector(Detector):
                 if self.config.pre_trained:
                     self.model = self._built(pre_trained=True)
                 films = torch.cat([images.cpu() for images in batches()])
-                train_model(self.model, films, self.epochs, self.batch_size, device)
+                train_model(self.model, films, epochs, batch_size, device)
             except Exception as error:  # somebody else's code
                 raise SimsidError(f"'{self.name}' cannot be trained: {error}") from error
         self.to(device).eval()

@@ -1,23 +1,20 @@
-"""One contract for every detector: evidence, standardisation, calibration, prediction, explanation.
+"""The detector around a method: what is the same for all of them, whatever they see in a film.
 
-A detector says what it sees (``evidence``: raw numbers for each region and pixel) and how it is
-trained (``players``, ``training_step``). Everything after that is the same for all and lives here:
-numbers are standardised with the statistics of training normals, reduced to one score an image,
-fused, and compared with calibration normals.
+Raw evidence is standardised with the statistics of training normals, reduced to one score an
+image, fused, and compared with calibration normals. What an author writes is ``Method``; to train,
+see ``simsid.training.fit``; to save and load, ``simsid.detectors.model_folder``.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from typing import Any, ClassVar, Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from simsid.data.preprocess import Preprocessing
 from simsid.detectors.border import as_batch
@@ -26,43 +23,29 @@ from simsid.detectors.calibration import (
     MAP_QUANTILES,
     Calibration,
 )
-from simsid.detectors.contract import Evidence, Explanation, Player, Stage
+from simsid.detectors.contract import Evidence
+from simsid.detectors.method import Batches, Method
 from simsid.detectors.normal_statistics import normal_statistics
 from simsid.detectors.placement import PlacementCheck, shrink
 from simsid.detectors.population import PopulationCheck
-from simsid.errors import SimsidError
 from simsid.prediction import Prediction
 
 FUSED = "fused"
+# Prefixes of the checks' weights: of the data at hand, and a model folder may lack them.
+CHECKS = ("placement.", "population.")
 
 
-class Detector(nn.Module, ABC):
-    """Base of every registered detector.
+class Detector(Method):
+    """Base of every registered detector: a method, with all that is needed to use it.
 
-    Subclasses set ``name``, ``config_class`` and ``components`` and implement ``evidence``, and
-    ``players`` and ``training_step`` where gradients train them; one that only looks at the
-    normals has no ``stages`` and does so in ``consolidate``. The configuration has at least
-    ``image_size`` (height, width) in pixels, ``grid_size`` (rows, columns) of regions, ``fusion``
-    (component, weight), ``reduce`` ('max', 'mean' over regions) and ``map_floor`` (how much of a
-    region's score shows on pixels that look like the mean normal).
-
-    Raises:
-        ValueError: settings out of range, or that do not go together; here and in subclasses.
+    Attributes:
+        region_mean, region_std, pixel_mean, pixel_std: see ``NormalStatistics``; of training
+            normals. A method may read them in ``image_score`` and ``fused_map``.
+        normal_mean, normal_deviation: the mean normal film, and how far films lie from it.
+        placement: says of a film whether it is one of the kind that was trained on.
+        preprocessing: what every door does to a film first.
+        facts: of data and training, saved with the weights.
     """
-
-    name: ClassVar[str]
-    config_class: ClassVar[type]
-    components: tuple[str, ...]
-    default_epochs: ClassVar[dict[str, int]] = {"quick": 10, "paper": 100}
-    training_only: ClassVar[tuple[str, ...]] = ()  # prefixes of weights that scoring never reads
-    # Buffers whose first axis is as long as the data made it.
-    growing: ClassVar[tuple[str, ...]] = ()
-    gives_reconstruction: ClassVar[bool] = True
-    own_maps: ClassVar[bool] = False  # the fused map joins those of the components, see ``_map``
-    # A constructor may take so many, whatever the weights file fills.
-    built_bytes: ClassVar[int] = 8 * 2**20
-
-    begun_elsewhere: bool = False  # training began with the weights of another run
 
     region_mean: Tensor
     region_std: Tensor
@@ -72,95 +55,80 @@ class Detector(nn.Module, ABC):
     normal_deviation: Tensor
 
     def __init__(self, config: Any) -> None:
-        super().__init__()
-        self.config = config
-        self.components = self.components_of(config)
-        self.image_size: tuple[int, int] = tuple(config.image_size)
-        self.grid_size: tuple[int, int] = tuple(config.grid_size)
-        rows, cols = self.grid_size
-        if self.image_size[0] % rows or self.image_size[1] % cols:
-            raise ValueError(
-                f"image_size {self.image_size} is not divisible by grid_size {self.grid_size}"
-            )
-        if config.reduce not in ("max", "mean"):
-            raise ValueError(f"reduce must be 'max' or 'mean', not '{config.reduce}'")
-        if not torch.isfinite(self._fusion_weights()).all():
-            raise ValueError("the weights of fusion must not sum to zero")
-        count = len(self.components)
-        self.register_buffer("region_mean", torch.zeros(count, rows * cols))
-        self.register_buffer("region_std", torch.ones(count, rows * cols))
+        super().__init__(config)
+        count, regions = len(self.components), self.grid_size[0] * self.grid_size[1]
+        self.register_buffer("region_mean", torch.zeros(count, regions))
+        self.register_buffer("region_std", torch.ones(count, regions))
         self.register_buffer("pixel_mean", torch.zeros(count))
         self.register_buffer("pixel_std", torch.ones(count))
         self.register_buffer("normal_mean", torch.zeros(1, 1, *self.image_size))
         self.register_buffer("normal_deviation", torch.ones(()))
         self.placement = PlacementCheck()
         self.population = PopulationCheck()
-        self.calibration: Calibration | None = None
-        self.preprocessing = Preprocessing(self.image_size)  # what every door does to a film first
-        self.facts: dict[str, Any] = {}  # data fingerprint, training facts: saved with the weights
+        self.preprocessing = Preprocessing(self.image_size)
+        self.facts: dict[str, Any] = {}
+        self._calibration: Calibration | None = None
 
-    # --- what a subclass says -------------------------------------------------------------
+    # --- calibration ------------------------------------------------------------------------
 
-    @abstractmethod
-    def evidence(self, images: Float[Tensor, "batch 1 height width"]) -> Evidence:
-        """Raw evidence of every component for these images, in evaluation mode."""
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether there are calibration normals to compare scores with."""
+        return self._calibration is not None
 
-    def players(self, stage: str) -> dict[str, Player]:
-        """The optimisers of a stage, by name."""
-        raise NotImplementedError(f"'{self.name}' says nothing of how to train its stage '{stage}'")
-
-    def training_step(
-        self, images: Float[Tensor, "batch 1 height width"], stage: str
-    ) -> Iterator[tuple[str, dict[str, Tensor]]]:
-        """Yield (player, losses) in turn; ``losses["loss"]`` is minimised before the next yield."""
-        raise NotImplementedError(f"'{self.name}' says nothing of how to train its stage '{stage}'")
-
-    @classmethod
-    def components_of(cls, config: Any) -> tuple[str, ...]:
-        """Names of the components of ``evidence`` under this configuration."""
-        return cls.components
-
-    @classmethod
-    def epochs_for(cls, preset: str, config: Any, steps_per_epoch: int) -> int:
-        """Passes over the training normals that are enough where nobody says how many."""
-        return cls.default_epochs[preset]
-
-    def stages(self) -> Sequence[Stage]:
-        """Parts of training by gradients, in order; none where ``consolidate`` does everything."""
-        return (Stage("joint"),)
-
-    def unused_options(self) -> tuple[str, ...]:
-        """Training options that mean nothing to this method: accepted, and said to be unused."""
-        return () if self.stages() else ("epochs", "batch_size", "precision")
-
-    def begin_stage(self, stage: str) -> None:
-        """Called before the first step of a stage (not again on resume within it)."""
-
-    def study(self, stage: str, batches: Callable[[], Iterator[Tensor]]) -> None:
-        """Called right after ``begin_stage``: what a stage takes from all training normals at once."""
-
-    def plan(self, epochs: int, batch_size: int) -> None:
-        """Called right before ``consolidate``, for a method that trains there by itself."""
-
-    def consolidate(self, batches: Callable[[], Iterator[Tensor]]) -> None:
-        """Called once after training: build what scoring needs from the training normals.
-
-        Global random generators have been seeded from the run's seed.
-        """
-
-    def augment(self, images: Tensor) -> Tensor:
-        """Training-time augmentation of a batch."""
-        return images
-
-    def explain(self, image: np.ndarray, region: tuple[int, int]) -> Explanation:
-        """Why ``region`` (row, column) of a (height, width) image scored as it did.
+    @property
+    def calibration(self) -> Calibration:
+        """The scores of calibration normals.
 
         Raises:
-            SimsidError: this detector has no memory to explain with.
+            ValueError: there are none.
         """
-        raise SimsidError(f"'{self.name}' has no memory to explain its scores with")
+        if self._calibration is None:
+            raise ValueError(f"'{self.name}' is not calibrated: fit it, or load a model folder")
+        return self._calibration
 
-    # --- scores ---------------------------------------------------------------------------
+    @calibration.setter
+    def calibration(self, calibration: Calibration | None) -> None:
+        self._calibration = calibration
+
+    @torch.inference_mode()
+    def calibrate(
+        self,
+        normals: np.ndarray | Tensor,
+        false_alarm_rate: float = DEFAULT_FALSE_ALARM_RATE,
+        names: Sequence[str] = (),
+        confidence: float | None = None,
+    ) -> None:
+        """Score calibration normals and keep their scores: p-values and thresholds come from them.
+
+        Each normal counts for the population that it looks most like, as new films will.
+
+        Args:
+            names: of the populations, where the detector knows several.
+            confidence: see ``Calibration``.
+
+        Raises:
+            ValueError: none of the normals looks like one of the populations.
+        """
+        self.eval()
+        batches = self.as_batch(normals).to(self.device).split(32)
+        prediction = Prediction.concatenate([self._predict_batch(p, FUSED, None) for p in batches])
+        low, high = np.quantile(prediction.anomaly_map, MAP_QUANTILES).tolist()
+        several = self.population.num_populations > 1 and len(names) > 1
+        looks = None
+        if self.population.num_populations:
+            looks = torch.cat([self.population.distances(part).amin(1) for part in batches])
+        self.calibration = Calibration(
+            prediction.scores,
+            false_alarm_rate,
+            (low, high),
+            prediction.population if several else None,
+            tuple(names) if several else ("",),
+            confidence,
+            None if looks is None else looks.cpu().numpy(),
+        )
+
+    # --- scores -----------------------------------------------------------------------------
 
     @property
     def score_names(self) -> tuple[str, ...]:
@@ -174,44 +142,33 @@ class Detector(nn.Module, ABC):
 
     def fuse(self, z: Float[Tensor, "components batch patches"]) -> Float[Tensor, "batch patches"]:
         """Weighted mean of the standardised components of each region."""
-        weights = self._fusion_weights().to(z.device)
-        return torch.einsum("c,cbp->bp", weights, z)
+        return torch.einsum("c,cbp->bp", self.fusion_weights().to(z.device), z)
 
-    def _fusion_weights(self) -> Tensor:
-        wanted = dict(self.config.fusion)
-        unknown = set(wanted) - set(self.components)
-        if unknown:
-            raise ValueError(f"fusion names unknown components: {sorted(unknown)}")
-        weights = torch.tensor([float(wanted.get(name, 0.0)) for name in self.components])
-        return weights / weights.sum()
-
-    def reduce(self, regions: Float[Tensor, "batch patches"]) -> Float[Tensor, " batch"]:
-        """One score an image from the scores of its regions."""
-        if self.config.reduce == "max":
-            return regions.max(1).values
-        return regions.mean(1)
-
-    def image_score(
-        self, name: str, regions: Float[Tensor, "batch patches"]
-    ) -> Float[Tensor, " batch"]:
-        """Standardised regions to the image's score; subclasses follow a paper where they must."""
-        return self.reduce(regions)
+    # --- maps, in standard deviations of normals --------------------------------------------
 
     def _map(
         self, name: str, images: Tensor, evidence: Evidence, regions: Tensor
     ) -> Float[Tensor, "batch 1 h w"]:
-        """Anomaly map of one score, in standard deviations of normals.
+        """Anomaly map of one score, whose ``regions`` are given."""
+        if name != FUSED:
+            return self.component_map(name, images, evidence, regions)
+        drawn = self.fused_map(images, evidence, regions)
+        if drawn is not None:
+            return drawn
+        if not self.own_maps:
+            return self._localise(regions, images)
+        weights = zip(self.fusion_weights().tolist(), self.components, strict=True)
+        maps = [w * self.component_map(c, images, evidence, regions) for w, c in weights if w]
+        return sum(maps[1:], start=maps[0])
 
-        Of the fused score: where ``own_maps``, the components' maps with the weights of fusion; else
-        the regions say where to look.
-        """
-        if name == FUSED and self.own_maps:
-            weights = zip(self._fusion_weights().tolist(), self.components, strict=True)
-            return sum(w * self._map(c, images, evidence, regions) for w, c in weights if w)
-        if name in evidence.pixels:
-            index = self.components.index(name)
-            return (evidence.pixels[name].float() - self.pixel_mean[index]) / self.pixel_std[index]
-        return self._localise(regions, images)
+    def component_map(
+        self, name: str, images: Tensor, evidence: Evidence, regions: Tensor
+    ) -> Float[Tensor, "batch 1 h w"]:
+        """The component's own pixels, standardised; without any, ``regions`` say where to look."""
+        if name not in evidence.pixels:
+            return self._localise(regions, images)
+        index = self.components.index(name)
+        return (evidence.pixels[name].float() - self.pixel_mean[index]) / self.pixel_std[index]
 
     def _localise(
         self, regions: Float[Tensor, "batch patches"], images: Float[Tensor, "batch 1 h w"]
@@ -232,7 +189,7 @@ class Detector(nn.Module, ABC):
         distance = (images - self.normal_mean).abs()
         return F.avg_pool2d(distance, 5, 1, 2, count_include_pad=False)
 
-    # --- prediction -----------------------------------------------------------------------
+    # --- prediction -------------------------------------------------------------------------
 
     @torch.inference_mode()
     def predict(
@@ -260,14 +217,15 @@ class Detector(nn.Module, ABC):
             raise ValueError(
                 f"unknown score '{score}'; '{self.name}' has {', '.join(self.score_names)}"
             )
-        if self.calibration is None:
-            raise ValueError(f"'{self.name}' is not calibrated: call fit, or load a model folder")
-        images = self.as_batch(images)
+        calibration, images = self.calibration, self.as_batch(images)
         was_training = self.training
         self.eval()
         try:
             with torch.autocast(self.device.type, torch.bfloat16, enabled=precision == "bf16"):
-                parts = [self._predict_batch(part, score) for part in images.split(batch_size)]
+                parts = [
+                    self._predict_batch(part, score, calibration)
+                    for part in images.split(batch_size)
+                ]
         finally:
             self.train(was_training)
         return Prediction.concatenate(parts)
@@ -285,7 +243,9 @@ class Detector(nn.Module, ABC):
         """Where the weights are, and images are taken to."""
         return self.region_mean.device
 
-    def _predict_batch(self, images: Tensor, score: str) -> Prediction:
+    def _predict_batch(
+        self, images: Tensor, score: str, calibration: Calibration | None
+    ) -> Prediction:
         images = images.to(self.device)
         evidence = self.evidence(images)
         z = self.standardised(evidence)
@@ -296,10 +256,9 @@ class Detector(nn.Module, ABC):
             for name in self.score_names
         }
         anomaly_map = self._map(score, images, evidence, by_name[score])
-        calibration = self.calibration
         values = scores[score]
         unknown = np.full(len(values), np.nan)
-        population = self._population_of(images)
+        population = self._population_of(images, calibration)
         rebuilt = evidence.reconstruction
         return Prediction(
             score=values,
@@ -314,13 +273,65 @@ class Detector(nn.Module, ABC):
             population=population,
         )
 
-    def _population_of(self, images: Tensor) -> np.ndarray:
+    def _population_of(self, images: Tensor, calibration: Calibration | None) -> np.ndarray:
         """The population whose normals each film is compared with; 0 where one was calibrated on."""
-        if self.calibration is not None and len(self.calibration.names) == 1:
+        if calibration is not None and len(calibration.names) == 1:
             return np.zeros(len(images), np.int64)
         return self.population.nearest(images).cpu().numpy()
 
-    # --- after training -------------------------------------------------------------------
+    # --- after training ---------------------------------------------------------------------
+
+    @torch.no_grad()
+    def round_weights(self) -> None:
+        """Round what was learned to half precision: the model folder takes half the space.
+
+        Called once after training, before anything is measured with the weights, so that every
+        number that is kept belongs to the rounded ones. Arithmetic stays in float32.
+        """
+        largest = torch.finfo(torch.float16).max
+        for weights in self.parameters():
+            if weights.dtype == torch.float32 and weights.abs().amax() < largest:
+                weights.copy_(weights.half().float())
+
+    @torch.inference_mode()
+    def set_reference(self, batches: Batches) -> None:
+        """Statistics of training normals: of all evidence for standardisation, of pixels for maps.
+
+        Args:
+            batches: gives an iterator over (b, 1, height, width) normals, anew at each call.
+        """
+        self.eval()
+        totals = [(images.double().sum(0, keepdim=True), len(images)) for images in batches()]
+        count = sum(number for _, number in totals)
+        zero = torch.zeros_like(self.normal_mean, dtype=torch.float64)
+        self.normal_mean.copy_(sum((total for total, _ in totals), start=zero) / count)
+        deviations = [
+            self._deviation(images.to(self.device)).mean((1, 2, 3)) for images in batches()
+        ]
+        self.normal_deviation.copy_(torch.cat(deviations).mean())
+        films = (images.to(self.device) for images in batches())
+        evidences = ((self.evidence(images), images.numel()) for images in films)
+        for name, values in normal_statistics(evidences, self.components)._asdict().items():
+            getattr(self, name).copy_(values)
+
+    def set_placement(self, batches: Batches) -> None:
+        """Learn from training normals what an image must look like to be scored at all."""
+        self.placement.fit(torch.cat([shrink(images.cpu()) for images in batches()]))
+
+    def set_populations(
+        self, batches: Batches, populations: Int[Tensor, " n"] | None = None
+    ) -> None:
+        """Learn from training normals which populations there are, and what is of none of them.
+
+        Args:
+            populations: of each normal, from 0; None: all are of one.
+        """
+        small = torch.cat([shrink(images.cpu()) for images in batches()])
+        if populations is None:
+            populations = torch.zeros(len(small), dtype=torch.long)
+        self.population.fit(small, populations.cpu())
+
+    # --- weights ----------------------------------------------------------------------------
 
     def make_room(self, shapes: dict[str, tuple[int, ...]]) -> None:
         """Bring the buffers named in ``growing`` to the lengths that saved weights have.
@@ -336,106 +347,22 @@ class Detector(nn.Module, ABC):
                 setattr(self.get_submodule(owner), key, own.new_zeros(shape))
 
     @torch.no_grad()
-    def round_weights(self) -> None:
-        """Round what was learned to half precision: the model folder takes half the space.
+    def take_over(self, weights: Mapping[str, Tensor]) -> None:
+        """Begin with the weights that another run of the same method has learned.
 
-        Called once after training, before anything is measured with the weights, so that every
-        number that is kept belongs to the rounded ones. Arithmetic stays in float32.
-        """
-        largest = torch.finfo(torch.float16).max
-        for weights in self.parameters():
-            if weights.dtype == torch.float32 and weights.abs().amax() < largest:
-                weights.copy_(weights.half().float())
-
-    @torch.inference_mode()
-    def set_reference(self, batches: Callable[[], Iterator[Tensor]]) -> None:
-        """Statistics of training normals: of all evidence for standardisation, of pixels for maps.
-
-        Args:
-            batches: gives an iterator over (b, 1, height, width) normals, anew at each call.
-        """
-        self.eval()
-        totals = [(images.double().sum(0, keepdim=True), len(images)) for images in batches()]
-        self.normal_mean.copy_(sum(total for total, _ in totals) / sum(n for _, n in totals))
-        deviations = [
-            self._deviation(images.to(self.device)).mean((1, 2, 3)) for images in batches()
-        ]
-        self.normal_deviation.copy_(torch.cat(deviations).mean())
-        films = (images.to(self.device) for images in batches())
-        evidences = ((self.evidence(images), images.numel()) for images in films)
-        for name, values in normal_statistics(evidences, self.components)._asdict().items():
-            getattr(self, name).copy_(values)
-
-    def set_placement(self, batches: Callable[[], Iterator[Tensor]]) -> None:
-        """Learn from training normals what an image must look like to be scored at all."""
-        self.placement.fit(torch.cat([shrink(images.cpu()) for images in batches()]))
-
-    def set_populations(
-        self,
-        batches: Callable[[], Iterator[Tensor]],
-        populations: Int[Tensor, " n"] | None = None,
-    ) -> None:
-        """Learn from training normals which populations there are, and what is of none of them.
-
-        Args:
-            populations: of each normal, from 0; None: all are of one.
-        """
-        small = torch.cat([shrink(images.cpu()) for images in batches()])
-        if populations is None:
-            populations = torch.zeros(len(small), dtype=torch.long)
-        self.population.fit(small, populations.cpu())
-
-    @torch.inference_mode()
-    def calibrate(
-        self,
-        normals: np.ndarray | Tensor,
-        false_alarm_rate: float = DEFAULT_FALSE_ALARM_RATE,
-        names: Sequence[str] = (),
-        confidence: float | None = None,
-    ) -> None:
-        """Score calibration normals and keep their scores: p-values and thresholds come from them.
-
-        Each normal counts for the population that it looks most like, as new films will.
-
-        Args:
-            names: of the populations, where the detector knows several.
-            confidence: see ``Calibration``.
+        What scoring compares with (statistics, memory banks, placement, calibration) comes from
+        the new data; networks that only training needs begin as they were drawn.
 
         Raises:
-            ValueError: none of the normals looks like one of the populations.
+            ValueError: one of them does not fit; it is named, with both shapes.
         """
-        self.eval()
-        self.calibration = None
-        batches = self.as_batch(normals).to(self.device).split(32)
-        prediction = Prediction.concatenate([self._predict_batch(part, FUSED) for part in batches])
-        quantiles = np.quantile(prediction.anomaly_map, MAP_QUANTILES).tolist()
-        several = self.population.num_populations > 1 and len(names) > 1
-        looks = None
-        if self.population.num_populations:
-            looks = torch.cat([self.population.distances(part).amin(1) for part in batches])
-        self.calibration = Calibration(
-            prediction.scores,
-            false_alarm_rate,
-            tuple(quantiles),
-            prediction.population if several else None,
-            tuple(names) if several else ("",),
-            confidence,
-            None if looks is None else looks.cpu().numpy(),
-        )
-
-    def fit(
-        self, images: np.ndarray, calibration: np.ndarray | None = None, **options: Any
-    ) -> Detector:
-        """Train on normal images (n, height, width), then calibrate on held-out normals.
-
-        Without ``calibration``, a tenth of the images is held out. Options: see ``TrainOptions``.
-        """
-        from simsid.training.fit import fit_in_memory
-
-        return fit_in_memory(self, images, calibration, **options)
-
-    def save(self, folder: str | Path) -> None:
-        """Write the model folder: weights, config, calibration, card. See ``model_folder``."""
-        from simsid.detectors.model_folder import save_model
-
-        save_model(self, Path(folder))
+        own = self.state_dict()
+        left = (*CHECKS, *self.growing, *self.training_only)
+        for name, value in weights.items():
+            if name.startswith(left):
+                continue
+            if name not in own or own[name].shape != value.shape:
+                here = tuple(own[name].shape) if name in own else "not there"
+                raise ValueError(f"'{name}' has shape {tuple(value.shape)}, here it is {here}")
+            own[name].copy_(value)
+        self.begun_elsewhere = True

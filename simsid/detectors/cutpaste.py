@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -13,6 +13,7 @@ from torch import Tensor
 from simsid.detectors.ae import default_grid
 from simsid.detectors.base import Detector
 from simsid.detectors.contract import Evidence, Player
+from simsid.detectors.method import Batches
 from simsid.detectors.registry import register
 from simsid.models.cutpaste import PatchClassifier, cut_paste, cut_paste_scar, random_patches
 from simsid.models.gaussian import PositionGaussian
@@ -120,7 +121,7 @@ class CutPaste(Detector):
         yield "classifier", {"loss": F.cross_entropy(logits, truth), "correct": correct}
 
     @torch.no_grad()
-    def consolidate(self, batches: Callable[[], Iterator[Tensor]]) -> None:
+    def consolidate(self, batches: Batches) -> None:
         maps = self.classifier.feature_map
         self.gaussian.fit(lambda: (maps(images.to(self.device)) for images in batches()))
 

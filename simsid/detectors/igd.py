@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -13,6 +13,7 @@ from torch import Tensor
 from simsid.detectors.ae import default_grid
 from simsid.detectors.base import Detector
 from simsid.detectors.contract import Evidence, Player, Stage
+from simsid.detectors.method import Batches
 from simsid.detectors.pretrained import load_pretrained
 from simsid.detectors.registry import register
 from simsid.models.autoencoder import small_size
@@ -21,6 +22,7 @@ from simsid.models.igd import Critic, InterpolatedGaussian, corners, random_patc
 
 GLOBAL, LOCAL = "global_reconstruction", "local_reconstruction"
 GLOBAL_UNLIKELY, LOCAL_UNLIKELY = "global_unlikeliness", "local_unlikeliness"
+DESCRIPTORS = "descriptors"  # the stage
 _PATCHES_AT_ONCE = 1024
 
 
@@ -123,11 +125,21 @@ class Igd(Detector):
         self.to(memory_format=torch.channels_last)
 
     def stages(self) -> Sequence[Stage]:
-        return (Stage("descriptors"),)
+        return (Stage(DESCRIPTORS),)
 
-    def begin_stage(self, stage: str) -> None:
+    @property
+    def whole(self) -> InterpolatedGaussian:
+        """The model of whole films."""
+        return cast(InterpolatedGaussian, self.models[0])
+
+    @property
+    def patch(self) -> InterpolatedGaussian:
+        """The model of patches."""
+        return cast(InterpolatedGaussian, self.models[1])
+
+    def begin_stage(self, stage: str, batches: Batches) -> None:
         if stage == self.stages()[0].name and not self.begun_elsewhere:
-            for model in self.models:
+            for model in (self.whole, self.patch):
                 load_pretrained(model.backbone)
 
     def players(self, stage: str) -> dict[str, Player]:
@@ -139,11 +151,12 @@ class Igd(Detector):
 
     def training_step(self, images: Tensor, stage: str) -> Iterator[tuple[str, dict[str, Tensor]]]:
         config = self.config
-        both = (images, random_patches(images, self.side))
+        parts = (images, random_patches(images, self.side))
+        models = (self.whole, self.patch)
         terms, judged = zip(
             *(
                 model.losses(part, critic, config.l1_share, config.fooling)
-                for model, critic, part in zip(self.models, self.critics, both, strict=True)
+                for model, critic, part in zip(models, self.critics, parts, strict=True)
             ),
             strict=True,
         )
@@ -153,11 +166,11 @@ class Igd(Detector):
         yield "critics", {"loss": judged[0] + judged[1]}
 
     def evidence(self, images: Tensor) -> Evidence:
-        whole, patch = self.models
+        whole = self.whole
         latent = whole.encode(images)
         rebuilt = whole.decode(latent)
         unlikely = 1 - whole.descriptor(latent)
-        local, local_unlikely = self._over_patches(images, patch)
+        local, local_unlikely = self._over_patches(images, self.patch)
         pixels = {
             GLOBAL: whole.dissimilarity(images, rebuilt, self.config.l1_share),
             LOCAL: local,
@@ -190,15 +203,15 @@ class Igd(Detector):
                 sums[..., top : top + side, left : left + side] += values[:, number]
         return sums[0] / sums[2], sums[1] / sums[2]
 
-    def consolidate(self, batches: Callable[[], Iterator[Tensor]]) -> None:
+    def consolidate(self, batches: Batches) -> None:
         """Settle the descriptors' variances on all training normals."""
         self.eval()
         starts = [corners(length, self.side)[::2] for length in self.image_size]
-        for number, model in enumerate(self.models):
+        for model in (self.whole, self.patch):
             latents = []
             for images in batches():
                 images = images.to(self.device)
-                if number == 1:
+                if model is self.patch:
                     images = torch.cat(
                         [images[:, :, y : y + self.side, x : x + self.side]
                          for y in starts[0] for x in starts[1]]

@@ -17,7 +17,7 @@ import tempfile
 import types
 import typing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -25,18 +25,14 @@ from safetensors.torch import load_file, save_file
 
 from simsid import __version__
 from simsid.data.preprocess import Preprocessing
+from simsid.detectors.base import CHECKS, Detector
 from simsid.detectors.budget import Budget, check_settings
 from simsid.detectors.calibration import Calibration
 from simsid.detectors.registry import detector_class, is_known
 from simsid.detectors.untrusted import Entry, read_header, read_object
 from simsid.errors import ModelFolderError
 
-if TYPE_CHECKING:
-    from simsid.detectors.base import Detector
-
 FORMAT_VERSION = 2
-# Weights that a folder may lack, from before these checks: then they find nothing.
-_CHECKS = ("placement.", "population.")
 WEIGHTS, CONFIG, CALIBRATION, CARD = (
     "model.safetensors",
     "config.json",
@@ -54,22 +50,21 @@ DTYPES = {
 }
 
 
-def save_model(detector: Detector, folder: Path) -> None:
+def save_model(detector: Detector, folder: str | Path) -> None:
     """Write the model folder; an existing one is replaced whole or not at all.
 
     Raises:
         ValueError: the detector is not calibrated.
         OSError: the folder cannot be written; what was there stays.
     """
-    if detector.calibration is None:
-        raise ValueError("an uncalibrated detector cannot be saved: call calibrate first")
+    folder, calibration = Path(folder), detector.calibration
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         weights = {k: _packed(v.detach().cpu()).contiguous() for k, v in _kept(detector).items()}
         save_file(weights, draft / WEIGHTS, metadata={"format": "pt"})
         _write_json(draft / CONFIG, describe(detector))
-        _write_json(draft / CALIBRATION, detector.calibration.to_json())
+        _write_json(draft / CALIBRATION, calibration.to_json())
         if (folder / CARD).exists():
             shutil.copy(folder / CARD, draft / CARD)
         os.chmod(draft, 0o755)
@@ -238,7 +233,7 @@ def _load_weights(detector: Detector, path: Path, header: dict[str, Entry]) -> N
     """Read the weights, once their header says that they are those of this network."""
     detector.make_room({name: entry.shape for name, entry in header.items()})
     own = _kept(detector)
-    for check in _CHECKS:
+    for check in CHECKS:
         if not any(name.startswith(check) for name in header):
             own = {name: value for name, value in own.items() if not name.startswith(check)}
     for name in sorted(set(own) | set(header)):

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from torch import Tensor
-
-from simsid.detectors.contract import Player, Stage
-from simsid.detectors.igd import Igd, IgdConfig
+from simsid.detectors.contract import Stage
+from simsid.detectors.igd import DESCRIPTORS, Igd, IgdConfig
+from simsid.detectors.method import Batches
+from simsid.detectors.msacl import PRETRAINING, MsaclPretraining
 from simsid.detectors.registry import register
-from simsid.models.msacl import MsaclTraining
-
-_PRETRAINING = "pretraining"
 
 
 @dataclass(frozen=True)
@@ -32,7 +29,7 @@ class MsaclIgdConfig(IgdConfig):
 
 
 @register
-class MsaclIgd(Igd):
+class MsaclIgd(MsaclPretraining, Igd):
     """MSACL pre-training, then IGD; global and local encoder start from the same weights.
 
     Components and maps: see ``Igd``. Source: see ``MsaclTraining``.
@@ -41,33 +38,25 @@ class MsaclIgd(Igd):
     name = "msacl-igd"
     config_class = MsaclIgdConfig
     default_epochs: ClassVar[dict[str, int]] = {"quick": 8, "paper": 200}
-    training_only: ClassVar[tuple[str, ...]] = ("critics.", "pretraining.")
+    training_only: ClassVar[tuple[str, ...]] = (*Igd.training_only, *MsaclPretraining.training_only)
     config: MsaclIgdConfig
 
     def __init__(self, config: MsaclIgdConfig) -> None:
         super().__init__(config)
-        self.pretraining = MsaclTraining(
-            self.models[0].backbone, config.embedding_dim, config.temperature, config.calibration
+        self.pretrain(
+            self.whole.backbone,
+            config.pretraining_rate,
+            dim=config.embedding_dim,
+            temperature=config.temperature,
+            calibration=config.calibration,
         )
 
     def stages(self) -> Sequence[Stage]:
-        return (Stage(_PRETRAINING, 3.0), Stage("descriptors", 5.0))
+        return (Stage(PRETRAINING, 3.0), Stage(DESCRIPTORS, 5.0))
 
-    def begin_stage(self, stage: str) -> None:
-        super().begin_stage(stage)
-        if stage != _PRETRAINING:
-            whole, patch = (model.backbone for model in self.models)
-            patch.load_state_dict(whole.state_dict())
-            for model in self.models:  # the centre of another run belongs to another encoder
+    def begin_stage(self, stage: str, batches: Batches) -> None:
+        super().begin_stage(stage, batches)
+        if stage == DESCRIPTORS:
+            self.patch.backbone.load_state_dict(self.whole.backbone.state_dict())
+            for model in (self.whole, self.patch):  # another run's centre is another encoder's
                 model.descriptor.started.zero_()
-
-    def players(self, stage: str) -> dict[str, Player]:
-        if stage != _PRETRAINING:
-            return super().players(stage)
-        return {"encoder": Player.of(self.pretraining, self.config.pretraining_rate)}
-
-    def training_step(self, images: Tensor, stage: str) -> Iterator[tuple[str, dict[str, Tensor]]]:
-        if stage != _PRETRAINING:
-            yield from super().training_step(images, stage)
-            return
-        yield "encoder", self.pretraining.losses(images)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from torch import Tensor
-
-from simsid.detectors.contract import Player, Stage
+from simsid.detectors.msacl import MsaclPretraining
 from simsid.detectors.padim import Padim, PadimConfig
 from simsid.detectors.registry import register
-from simsid.models.msacl import MsaclTraining
 
 
 @dataclass(frozen=True)
@@ -43,7 +39,7 @@ class MsaclPadimConfig(PadimConfig):
 
 
 @register
-class MsaclPadim(Padim):
+class MsaclPadim(MsaclPretraining, Padim):
     """MSACL pre-training, then PaDiM. Component and maps: see ``Padim``.
 
     Relative to the paper: pre-training goes as deep as the last layer that PaDiM reads, and moves by
@@ -53,21 +49,15 @@ class MsaclPadim(Padim):
     name = "msacl-padim"
     config_class = MsaclPadimConfig
     default_epochs: ClassVar[dict[str, int]] = {"quick": 8, "paper": 100}
-    training_only: ClassVar[tuple[str, ...]] = ("pretraining.",)
     config: MsaclPadimConfig
 
     def __init__(self, config: MsaclPadimConfig) -> None:
         super().__init__(config)
-        self.pretraining = MsaclTraining(
-            self.backbone, config.embedding_dim, config.temperature, config.calibration
+        self.pretrain(
+            self.backbone,
+            config.learning_rate,
+            config.weight_decay,
+            dim=config.embedding_dim,
+            temperature=config.temperature,
+            calibration=config.calibration,
         )
-
-    def stages(self) -> Sequence[Stage]:
-        return (Stage("pretraining"),)
-
-    def players(self, stage: str) -> dict[str, Player]:
-        rate, decay = self.config.learning_rate, self.config.weight_decay
-        return {"encoder": Player.of(self.pretraining, rate, weight_decay=decay)}
-
-    def training_step(self, images: Tensor, stage: str) -> Iterator[tuple[str, dict[str, Tensor]]]:
-        yield "encoder", self.pretraining.losses(images)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -15,6 +15,7 @@ from torch import Tensor
 from simsid.detectors.ae import default_grid
 from simsid.detectors.base import Detector
 from simsid.detectors.contract import Evidence, Stage
+from simsid.detectors.method import Batches
 from simsid.detectors.normal_statistics import largest_distance
 from simsid.detectors.pretrained import load_pretrained
 from simsid.detectors.registry import register
@@ -120,7 +121,7 @@ class Padim(Detector):
     def stages(self) -> Sequence[Stage]:
         return ()
 
-    def consolidate(self, batches: Callable[[], Iterator[Tensor]]) -> None:
+    def consolidate(self, batches: Batches) -> None:
         if self.backbone.pretrained:
             load_pretrained(self.backbone)
             self.round_weights()
@@ -129,7 +130,7 @@ class Padim(Detector):
         self.backbone.eval()
         self.gaussian.fit(lambda: map(self.features, self._on_device(batches)))
 
-    def _on_device(self, batches: Callable[[], Iterator[Tensor]]) -> Iterator[Tensor]:
+    def _on_device(self, batches: Batches) -> Iterator[Tensor]:
         return (images.to(self.device) for images in batches())
 
     @torch.no_grad()

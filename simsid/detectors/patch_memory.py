@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from simsid.detectors.base import Detector
-from simsid.detectors.contract import Player, Stage
+from simsid.detectors.method import Batches
+from simsid.detectors.msacl import MsaclPretraining
 from simsid.detectors.pretrained import load_pretrained
 from simsid.models.backbones import build_backbone
 from simsid.models.coreset import greedy_coreset
-from simsid.models.msacl import MsaclTraining
 from simsid.models.patch_features import PatchFeatures, blur_for
 from simsid.models.statistics import settle_statistics
 
-FEATURES = "features"  # the stage in which MSACL trains the backbone
 _LEAST = 64  # stored vectors, where the share of few films would be next to none
 
 
@@ -29,7 +26,7 @@ def settings_for(films: bool) -> dict[str, Any]:
     return {"layers": (1, 2), "pretraining": False, "reduce": "max"}
 
 
-class PatchMemoryDetector(Detector):
+class PatchMemoryDetector(MsaclPretraining):
     """Base of detectors that compare features of places with stored ones.
 
     The configuration has ``backbone``, ``width``, ``layers``, ``pretraining``, ``learning_rate``,
@@ -38,7 +35,6 @@ class PatchMemoryDetector(Detector):
     """
 
     gives_reconstruction: ClassVar[bool] = False
-    training_only: ClassVar[tuple[str, ...]] = ("pretraining.",)
     own_maps: ClassVar[bool] = True
 
     def __init__(self, config: Any) -> None:
@@ -47,25 +43,14 @@ class PatchMemoryDetector(Detector):
         self.features = PatchFeatures(backbone)
         self.map_size = self.features.size_for(self.image_size)
         self.sigma = blur_for(config.blur, self.image_size)
-        learns = config.pretraining and not backbone.pretrained
-        self.pretraining = MsaclTraining(backbone) if learns else None
+        if config.pretraining and not backbone.pretrained:
+            self.pretrain(backbone, config.learning_rate)
 
-    def stages(self) -> Sequence[Stage]:
-        return () if self.pretraining is None else (Stage(FEATURES),)
-
-    def begin_stage(self, stage: str) -> None:
+    def begin_stage(self, stage: str, batches: Batches) -> None:
         if stage == self.stages()[0].name:
             load_pretrained(self.features.backbone)
 
-    def players(self, stage: str) -> dict[str, Player]:
-        return {"backbone": Player.of(self.pretraining, self.config.learning_rate)}
-
-    def training_step(self, images: Tensor, stage: str) -> Iterator[tuple[str, dict[str, Tensor]]]:
-        yield "backbone", self.pretraining.losses(images)
-
-    def sample(
-        self, batches: Callable[[], Iterator[Tensor]], keep: Tensor | None = None
-    ) -> tuple[Tensor, Tensor, int]:
+    def sample(self, batches: Batches, keep: Tensor | None = None) -> tuple[Tensor, Tensor, int]:
         """Feature vectors of places of the training normals, the same at every call.
 
         Args:
@@ -104,7 +89,7 @@ class PatchMemoryDetector(Detector):
         kept = vectors[greedy_coreset(vectors, count, config.projected_dim)]
         return kept.clamp(-6e4, 6e4).half().float()
 
-    def consolidate(self, batches: Callable[[], Iterator[Tensor]]) -> None:
+    def consolidate(self, batches: Batches) -> None:
         backbone = self.features.backbone
         if not self.stages():
             load_pretrained(backbone)
@@ -116,10 +101,10 @@ class PatchMemoryDetector(Detector):
         with torch.no_grad():
             self.remember(batches)
 
-    def remember(self, batches: Callable[[], Iterator[Tensor]]) -> None:
+    def remember(self, batches: Batches) -> None:
         """Fill the memory banks from the training normals."""
         raise NotImplementedError
 
-    def _regions(self, maps: Tensor) -> Tensor:
+    def regions_of(self, maps: Tensor) -> Tensor:
         """(batch, regions) the largest value in each region of (batch, 1, rows, cols) maps."""
         return F.adaptive_max_pool2d(maps, self.grid_size).flatten(1)

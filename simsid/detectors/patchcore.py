@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from simsid.detectors.ae import default_grid
 from simsid.detectors.contract import Evidence
+from simsid.detectors.method import Batches
 from simsid.detectors.normal_statistics import largest_distance
 from simsid.detectors.patch_memory import PatchMemoryDetector, settings_for
 from simsid.detectors.registry import register
@@ -109,7 +109,7 @@ class PatchCore(PatchMemoryDetector):
         super().__init__(config)
         self.register_buffer("memory_bank", torch.zeros(1, self.features.dim))
 
-    def remember(self, batches: Callable[[], Iterator[Tensor]]) -> None:
+    def remember(self, batches: Batches) -> None:
         vectors, _, total = self.sample(batches)
         self.memory_bank = self.chosen(vectors, total)
 

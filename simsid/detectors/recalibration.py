@@ -64,7 +64,7 @@ def recalibrate(
     own = copy.deepcopy(detector)
     images = own.as_batch(normals)
     _learn_look(own, images)
-    rate = false_alarm_rate or detector.calibration.false_alarm_rate  # type: ignore[union-attr]
+    rate = false_alarm_rate or detector.calibration.false_alarm_rate
     own.calibrate(images, rate, confidence=confidence)
     if kept < len(normals):
         own.calibration = _without_highest(own, len(normals) - kept)
@@ -85,7 +85,6 @@ def _learn_look(detector: Detector, images: torch.Tensor) -> None:
 def _without_highest(detector: Detector, count: int) -> Calibration:
     """Each score without its ``count`` highest values."""
     calibration = detector.calibration
-    assert calibration is not None
     scores = {name: values[: len(values) - count] for name, values in calibration.scores.items()}
     looks = (
         None if calibration.looks is None else calibration.looks[: len(calibration.looks) - count]

@@ -7,7 +7,6 @@ know whether the abnormal is brighter or darker.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -19,6 +18,7 @@ from torch import Tensor
 from simsid.detectors.ae import default_grid
 from simsid.detectors.base import Detector
 from simsid.detectors.contract import Evidence
+from simsid.detectors.method import Batches
 from simsid.detectors.registry import register
 from simsid.models.patches import image_to_patches
 
@@ -84,7 +84,7 @@ class GreyReference(Reference):
         """The number of each film that is looked at."""
         raise NotImplementedError
 
-    def consolidate(self, batches: Callable[[], Iterator[Tensor]]) -> None:
+    def consolidate(self, batches: Batches) -> None:
         numbers = torch.cat([self.number(images.to(self.device)) for images in batches()])
         self.centre.copy_(numbers.double().mean())
 
@@ -131,7 +131,7 @@ class ThumbnailNearestNeighbour(Reference):
         super().__init__(config)
         self.register_buffer("memory_bank", torch.zeros(1, _THUMBNAIL**2))
 
-    def consolidate(self, batches: Callable[[], Iterator[Tensor]]) -> None:
+    def consolidate(self, batches: Batches) -> None:
         bank = torch.cat([_thumbnails(images.to(self.device)) for images in batches()])
         step = -(-len(bank) // _MOST_THUMBNAILS)
         self.memory_bank = bank[::step].half().float()  # kept in half the space
@@ -167,7 +167,7 @@ class PixelGaussian(Reference):
         self.register_buffer("mean", torch.zeros(1, 1, *self.image_size))
         self.register_buffer("variance", torch.ones(1, 1, *self.image_size))
 
-    def consolidate(self, batches: Callable[[], Iterator[Tensor]]) -> None:
+    def consolidate(self, batches: Batches) -> None:
         count = sum(len(images) for images in batches())
         mean = sum(images.double().sum(0, keepdim=True) for images in batches()) / count
         squares = sum((images - mean).square().sum(0, keepdim=True) for images in batches())

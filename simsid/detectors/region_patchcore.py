@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.func import functional_call
 
 from simsid.detectors.contract import Evidence, Player, Stage
+from simsid.detectors.method import Batches
 from simsid.detectors.patch_memory import PatchMemoryDetector
 from simsid.detectors.region_patchcore_config import GLOBAL, REGION, RegionPatchCoreConfig
 from simsid.detectors.registry import register
@@ -80,9 +81,9 @@ class RegionPatchCore(PatchMemoryDetector):
     def components_of(cls, config: RegionPatchCoreConfig) -> tuple[str, ...]:
         return cls.components if config.regions else (GLOBAL,)
 
-    def _fusion_weights(self) -> Tensor:
+    def fusion_weights(self) -> Tensor:
         """Without regions there is nothing to fuse."""
-        return super()._fusion_weights() if self.config.regions else torch.ones(1)
+        return super().fusion_weights() if self.config.regions else torch.ones(1)
 
     @classmethod
     def epochs_for(cls, preset: str, config: RegionPatchCoreConfig, steps_per_epoch: int) -> int:
@@ -98,12 +99,13 @@ class RegionPatchCore(PatchMemoryDetector):
         rounds = range(1, self.config.align_rounds + 1) if self.align_net is not None else ()
         return (*super().stages(), *(Stage(f"{_ALIGN} {n}", _ALIGN_SHARE) for n in rounds))
 
-    def study(self, stage: str, batches: Callable[[], Iterator[Tensor]]) -> None:
+    def begin_stage(self, stage: str, batches: Batches) -> None:
+        super().begin_stage(stage, batches)
         if stage.startswith(_ALIGN):
             self._make_canonical(batches)
 
     @torch.no_grad()
-    def _make_canonical(self, batches: Callable[[], Iterator[Tensor]]) -> None:
+    def _make_canonical(self, batches: Batches) -> None:
         """Median of the first normals, as the network aligns them now but for what it does to all.
 
         A network that moves every film alike, say up, loses sight of something and gains nothing.
@@ -152,7 +154,7 @@ class RegionPatchCore(PatchMemoryDetector):
     def posed(self, images: Tensor) -> Tensor:
         return self.aligned(images)[0]
 
-    def remember(self, batches: Callable[[], Iterator[Tensor]]) -> None:
+    def remember(self, batches: Batches) -> None:
         self._make_canonical(batches)
         if self.config.masking:
             body = alignment.body_mask(self.canonical, self.config.mask_threshold)
@@ -182,7 +184,7 @@ class RegionPatchCore(PatchMemoryDetector):
                 maps[REGION] += self._distances(queries, places, self.region_bank[start:end])
                 start = end
         pixels = {name: self._on_film(maps[name], seen, theta) for name in self.components}
-        return Evidence({name: self._regions(pixels[name]) for name in self.components}, pixels)
+        return Evidence({name: self.regions_of(pixels[name]) for name in self.components}, pixels)
 
     def _on_film(self, distances: Tensor, seen: Tensor, theta: Tensor) -> Tensor:
         """(batch, 1, height, width) distances told on the film as it came.

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from simsid.detectors.base import FUSED
 from simsid.detectors.contract import Evidence, Player
+from simsid.detectors.method import Batches
 from simsid.detectors.registry import register
-from simsid.detectors.simsid_config import SimSIDConfig, check_patches
-from simsid.detectors.space_aware import CONTEXT_DISTANCE, LESION, SpaceAwareDetector
+from simsid.detectors.simsid_config import (
+    CONTEXT_DISTANCE,
+    LESION,
+    SimSIDConfig,
+    check_patches,
+)
+from simsid.detectors.space_aware import SpaceAwareDetector
 from simsid.models.coders import PatchDecoder, PatchEncoder
 from simsid.models.generator import Generator, GeneratorOutput
 from simsid.models.inpainting import InpaintingBlock
@@ -74,6 +79,12 @@ class SimSID(SpaceAwareDetector):
     name = "simsid"
     config_class = SimSIDConfig
     default_epochs = {"quick": 6, "paper": 200}
+    training_only: ClassVar[tuple[str, ...]] = (
+        *SpaceAwareDetector.training_only,
+        "signature_slots",
+        "lesions.learners.",
+    )
+    other_players: ClassVar[tuple[str, ...]] = (*SpaceAwareDetector.other_players, "lesions.")
     config: SimSIDConfig
 
     lesion_levels: Tensor
@@ -133,10 +144,6 @@ class SimSID(SpaceAwareDetector):
     def players(self, stage: str) -> dict[str, Player]:
         players = super().players(stage)
         if self.lesions is not None:
-            own = {id(parameter) for parameter in self.lesions.parameters()}
-            generator = players["generator"]
-            others = [p for p in generator.parameters if id(p) not in own]
-            players["generator"] = dataclasses.replace(generator, parameters=others)
             players["lesions"] = Player(
                 list(self.lesions.learners.parameters()),
                 self.config.lesion_learning_rate,
@@ -153,7 +160,7 @@ class SimSID(SpaceAwareDetector):
             self.lesions.follow()
 
     @torch.no_grad()
-    def consolidate(self, batches: Callable[[], Iterator[Tensor]]) -> None:
+    def consolidate(self, batches: Batches) -> None:
         super().consolidate(batches)
         if self.lesions is None:
             return
@@ -190,12 +197,12 @@ class SimSID(SpaceAwareDetector):
         )
         return evidence
 
-    def _map(self, name: str, images: Tensor, evidence: Evidence, regions: Tensor) -> Tensor:
-        """The fused map shows the lesion networks' cells, finer than regions, and the rest below."""
-        if name != FUSED or self.lesions is None:
-            return super()._map(name, images, evidence, regions)
+    def fused_map(self, images: Tensor, evidence: Evidence, regions: Tensor) -> Tensor | None:
+        """The lesion networks' cells, finer than regions, and what other components say below."""
+        if self.lesions is None:
+            return None
         index = self.components.index(LESION)
-        share = self._fusion_weights()[index].to(regions.device)
+        share = self.fusion_weights()[index].to(regions.device)
         rest = regions - share * self.standardised(evidence)[index]
         smooth = F.interpolate(
             rest.reshape(-1, 1, *self.grid_size),
@@ -203,7 +210,7 @@ class SimSID(SpaceAwareDetector):
             mode="bilinear",
             align_corners=False,
         )
-        return smooth + share * super()._map(LESION, images, evidence, regions)
+        return smooth + share * self.component_map(LESION, images, evidence, regions)
 
 
 def _build(config: SimSIDConfig) -> Generator:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from simsid.detectors.space_aware import CONTEXT_DISTANCE, FEATURE_DISTANCE, LESION, LossWeights
+from simsid.detectors.space_aware import FEATURE_DISTANCE, LossWeights
 from simsid.models.variation import VariationRange
 
+LESION, CONTEXT_DISTANCE = "lesion", "context_distance"  # components of the lesion networks
 # The talk's augmentation of films: moved and scaled as a whole by 5 %, never flipped.
 FILM_JITTER: dict[str, Any] = {
     "jitter_scale": 0.05,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from simsid.detectors.base import Detector
 from simsid.detectors.contract import Evidence, Explanation, Player, Stage
+from simsid.detectors.method import Batches
 from simsid.detectors.registry import register
 from simsid.detectors.residual import RECONSTRUCTION, residual_evidence
 from simsid.models.losses import (
@@ -221,7 +222,7 @@ class SimSIDReport(Detector):
         return {"loss": discriminator_loss(real_logits, fake_logits)}
 
     @torch.no_grad()
-    def consolidate(self, batches: Callable[[], Iterator[Tensor]]) -> None:
+    def consolidate(self, batches: Batches) -> None:
         """For each region and memory block, the training images whose patch is nearest to it."""
         self.eval()
         slots = F.normalize(self.memory.levels[0].memory, dim=-1)

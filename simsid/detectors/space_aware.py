@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from simsid.detectors.base import Detector
 from simsid.detectors.contract import Evidence, Explanation, Player
+from simsid.detectors.method import Batches
 from simsid.models.coders import Discriminator
 from simsid.models.generator import Generator, GeneratorOutput
 from simsid.models.jitter import jitter_patches
@@ -31,7 +32,6 @@ from simsid.models.patches import image_to_patches
 
 DISCRIMINATOR, RECONSTRUCTION = "discriminator", "reconstruction"
 FEATURE_DISTANCE, REGION_POSTERIOR = "feature_distance", "region_posterior"
-LESION, CONTEXT_DISTANCE = "lesion", "context_distance"
 NEAREST_TRAINING = 8
 
 
@@ -60,7 +60,9 @@ class SpaceAwareDetector(Detector):
     - ``region_posterior``: -log p(own region | signature) over every region's scoring slots.
     """
 
-    training_only = ("generator.teacher_decoder.", "signature_slots", "lesions.learners.")
+    training_only: ClassVar[tuple[str, ...]] = ("generator.teacher_decoder.",)
+    # Prefixes of weights that another player than the generator moves.
+    other_players: ClassVar[tuple[str, ...]] = ("discriminator.",)
     components = (DISCRIMINATOR, RECONSTRUCTION, FEATURE_DISTANCE, REGION_POSTERIOR)
 
     scoring_slots: Tensor
@@ -86,7 +88,7 @@ class SpaceAwareDetector(Detector):
         config = self.config
         return {
             "generator": Player(
-                [p for n, p in self.named_parameters() if not n.startswith("discriminator.")],
+                [p for n, p in self.named_parameters() if not n.startswith(self.other_players)],
                 config.learning_rate,
                 weight_decay=config.weight_decay,
             ),
@@ -146,7 +148,7 @@ class SpaceAwareDetector(Detector):
         return self.generator.memory.region_slots
 
     @torch.no_grad()
-    def consolidate(self, batches: Callable[[], Iterator[Tensor]]) -> None:
+    def consolidate(self, batches: Batches) -> None:
         """Scoring slots, and the training patches nearest to each slot, from all training normals."""
         self.eval()
         pairs = [self.generator.encode(images.to(self.device)) for images in batches()]

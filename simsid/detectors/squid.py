@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
+from simsid.detectors.method import Batches
 from simsid.detectors.registry import register
 from simsid.detectors.simsid_config import FILM_JITTER, check_patches, check_preset, default_grid
 from simsid.detectors.space_aware import (
@@ -142,7 +142,7 @@ class SQUID(SpaceAwareDetector):
         for memory in self.generator.decoder_memories or ():
             memory.remember()
 
-    def consolidate(self, batches: Callable[[], Iterator[Tensor]]) -> None:
+    def consolidate(self, batches: Batches) -> None:
         self.eval()
         with torch.no_grad():
             for images in batches():

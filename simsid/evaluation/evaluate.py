@@ -78,7 +78,7 @@ def evaluate(
     if part is None:
         raise DataError(f"'{data.name}' has no labelled test or validation part to evaluate on")
     labelled: LabelledImages = getattr(data, part)
-    if detector.calibration is None:
+    if not detector.is_calibrated:
         raise SimsidError(f"'{detector.name}' is not calibrated: train it, or load a model folder")
     if labelled.images.shape[1:] != detector.image_size:
         raise DataError(

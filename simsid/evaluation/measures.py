@@ -21,7 +21,9 @@ def image_measures(
     """Ranking, verdicts at the calibrated threshold, and what the best threshold would give."""
     calibration, name = detector.calibration, detector.score_names[0]
     threshold = calibration.threshold(name)
-    decisions = metrics.decision_metrics(labels, calibration.is_abnormal(name, prediction.score))
+    decisions = metrics.decision_metrics(
+        labels, calibration.is_abnormal(name, prediction.score, prediction.population)
+    )
     if not np.isfinite(threshold):  # too few calibration normals for this rate: no verdicts
         threshold, decisions = None, dict.fromkeys(decisions)
     return (
@@ -39,7 +41,7 @@ def group_measures(
     calibration, name = detector.calibration, detector.score_names[0]
     flagged = None
     if np.isfinite(calibration.threshold(name)):
-        flagged = calibration.is_abnormal(name, prediction.score)
+        flagged = calibration.is_abnormal(name, prediction.score, prediction.population)
     return calibration_by_group(
         labelled.labels,
         prediction.score,
@@ -55,8 +57,8 @@ def calibration_measures(
 ) -> dict[str, Any]:
     """Does the promised false-alarm rate hold on normals that calibration never saw?"""
     calibration, name = detector.calibration, detector.score_names[0]
-    flagged = calibration.is_abnormal(name, prediction.score[labels == 0])
-    own = calibration.is_abnormal(name, calibration.scores[name])
+    flagged = calibration.is_abnormal(name, prediction.score, prediction.population)[labels == 0]
+    own = calibration.is_abnormal(name, calibration.scores[name], calibration.populations)
     return {
         "false_alarm_rate": calibration.false_alarm_rate,
         "calibration_normals_flagged": metrics.share_interval(int(own.sum()), len(own)),

@@ -10,7 +10,7 @@ from simsid.data.datasets import RadiographData
 from simsid.detectors.base import Detector
 from simsid.evaluation.card import write_card
 from simsid.evaluation.content import DISCLAIMER, sections_of, summary_of, title_of
-from simsid.evaluation.embedding import Embeds, draw_embedding
+from simsid.evaluation.embedding import draw_embedding
 from simsid.evaluation.evaluate import Evaluation, Progress, evaluate
 from simsid.evaluation.figures import (
     draw_curves,
@@ -93,8 +93,8 @@ def draw_figures(
             lines = read_metrics(metrics_file)
             figures["training"] = draw_training_curves(lines, folder / "training.png", source)
         figures["why"] = draw_why(evaluation, detector, data, folder / "why.png")
-        if isinstance(detector, Embeds) and len(data.calibration) >= 2:
-            vectors = detector.embedding(data.calibration[:60])
+        vectors = detector.embedding(data.calibration[:60]) if len(data.calibration) >= 2 else None
+        if vectors is not None:
             figures["embedding"] = draw_embedding(
                 vectors["features"], vectors["slots"], folder / "embedding.png", source
             )

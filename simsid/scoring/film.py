@@ -11,7 +11,6 @@ from jaxtyping import Float
 
 from simsid.data.images import check_image
 from simsid.detectors.base import Detector
-from simsid.detectors.calibration import Calibration
 from simsid.detectors.placement import REFUSE, Finding
 from simsid.detectors.population import ANOTHER
 from simsid.errors import ImageError
@@ -179,7 +178,6 @@ def _scored(
     findings: Sequence[Finding],
 ) -> ScoredFilm:
     calibration, rebuilt = detector.calibration, prediction.reconstruction
-    assert isinstance(calibration, Calibration)  # predict has refused a detector without
     value = float(prediction.score[row])
     population = 0 if prediction.population is None else int(prediction.population[row])
     another = any(finding.severity == ANOTHER for finding in findings)

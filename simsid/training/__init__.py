@@ -1,7 +1,6 @@
 """The training loop: one for all detectors, on CPU, one GPU, or many ranks."""
 
-from simsid.training.fit import fit_in_memory
 from simsid.training.loop import Training, TrainingInterrupted
 from simsid.training.options import TrainOptions
 
-__all__ = ["TrainOptions", "Training", "TrainingInterrupted", "fit_in_memory"]
+__all__ = ["TrainOptions", "Training", "TrainingInterrupted"]

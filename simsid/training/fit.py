@@ -1,8 +1,8 @@
-"""``detector.fit``: train and calibrate on arrays, no files."""
+"""``simsid.fit``: train and calibrate on arrays, no files."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -13,20 +13,25 @@ from simsid.detectors.calibration import DEFAULT_FALSE_ALARM_RATE
 from simsid.training.loop import Training
 from simsid.training.options import TrainOptions
 
+D = TypeVar("D", bound=Detector)
 
-def fit_in_memory(
-    detector: Detector,
+
+def fit(
+    detector: D,
     images: np.ndarray,
     calibration: np.ndarray | None = None,
     false_alarm_rate: float = DEFAULT_FALSE_ALARM_RATE,
     **options: Any,
-) -> Detector:
+) -> D:
     """Train on normals, then calibrate on normals held out from them.
 
     Args:
         images: (n, height, width) normals, uint8 or float in [0, 1].
         calibration: (m, height, width) normals; None holds out a tenth of ``images``.
         options: fields of :class:`TrainOptions`; ``epochs`` defaults to the detector's 'quick'.
+
+    Returns:
+        The detector itself.
     """
     images = as_uint8(detector, images)
     if calibration is None:

@@ -118,8 +118,8 @@ class Training:
             raise TrainingInterrupted
         self.detector.eval()
         self.detector.round_weights()
-        self.detector.plan(self.options.epochs, self.batch_size)
         set_seed(_mix(self.options.seed, self.position.total))
+        self.detector.train_by_itself(self.batches, self.options.epochs, self.batch_size)
         self.detector.consolidate(self.batches)
         self.detector.set_reference(self.batches)
         self.detector.set_placement(self.batches)
@@ -130,8 +130,7 @@ class Training:
         stage = self.detector.stages()[self.position.stage]
         if not self._optimisers:
             if self.position.epoch == self.position.step == 0:
-                self.detector.begin_stage(stage.name)
-                self.detector.study(stage.name, self.batches)
+                self.detector.begin_stage(stage.name, self.batches)
             self._make_optimisers(stage.name)
         while self.position.epoch < self.stage_epochs[self.position.stage]:
             order = self._order()
@@ -299,6 +298,11 @@ class Training:
         self.position = Position(**content["position"])
         if content["optimisers"]:
             self._make_optimisers(self.detector.stages()[self.position.stage].name)
+            if self._optimisers.keys() != content["optimisers"].keys():
+                raise TrainingError(
+                    f"{self.folder.checkpoint} trains {sorted(content['optimisers'])}, this version "
+                    f"of '{self.detector.name}' {sorted(self._optimisers)}: start a new run"
+                )
             for name, optimiser in self._optimisers.items():
                 schedule = self._schedules[name]
                 schedule.last_epoch = content["schedules"][name]

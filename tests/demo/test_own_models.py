@@ -17,9 +17,10 @@ import pytest
 import hub
 from demo.own_models import open_folders
 from demo.shelf import ModelShelf
-from simsid.detectors import Detector, detector_class, registry
+from simsid.detectors import Detector, detector_class, registry, save_model
 from simsid.errors import SimsidError
 from simsid.scoring import score_film
+from simsid.training.fit import fit
 from synth import DigitAnatomy
 from tests.demo.conftest import ROOT, Page, png, start_page, stop_page
 from tests.demo.test_shelf import BUNDLED, digit_model, settled
@@ -67,10 +68,10 @@ def mine(plugin: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
         registry.load_plugin(plugin)
         cls = detector_class("page-test-plugin")
         detector = cls(cls.config_class.preset("quick", (96, 96), (3, 3)))
-        detector.fit(films, epochs=1, batch_size=16, device="cpu")
+        fit(detector, films, epochs=1, batch_size=16, device="cpu")
     del sys.modules["simsid_plugin_page_test_plugin"]
     run = tmp_path_factory.mktemp("ward-7") / "mine-0"
-    detector.save(run / "model")
+    save_model(detector, run / "model")
     return run, detector
 
 

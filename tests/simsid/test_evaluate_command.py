@@ -6,12 +6,13 @@ import pytest
 
 from simsid import evaluate
 from simsid.cli import run_command
+from simsid.detectors import save_model
 from tests.simsid.helpers import make_detector
 
 
 @pytest.fixture
 def model(data, tmp_path, registered, monkeypatch):
-    make_detector(data).save(tmp_path / "model")
+    save_model(make_detector(data), tmp_path / "model")
     monkeypatch.setattr(evaluate, "load_from_options", lambda *args, **options: data)
     return tmp_path / "model"
 

@@ -10,7 +10,7 @@ from PIL import Image
 from simsid import score
 from simsid.cli import run_command
 from simsid.data import images
-from simsid.detectors import load_model
+from simsid.detectors import load_model, save_model
 from simsid.detectors.calibration import Calibration
 from simsid.scoring import score_films
 from tests.simsid.data.make_files import dicom, npy, picture
@@ -21,7 +21,7 @@ FEW = 6
 
 @pytest.fixture
 def model(data, tmp_path, registered):
-    make_detector(data).save(tmp_path / "model")
+    save_model(make_detector(data), tmp_path / "model")
     return tmp_path / "model"
 
 

@@ -10,7 +10,7 @@ from simsid.benchmark.__main__ import main
 from simsid.benchmark.cases import Case
 from simsid.cli import run_command
 from simsid.data.sets.digitanatomy import make_digitanatomy
-from simsid.detectors import detector_class
+from simsid.detectors import detector_class, save_model
 from synth import AnatomyConfig
 from tests.simsid.helpers import make_detector
 
@@ -122,7 +122,7 @@ def test_contamination_draws_the_curve_at_equal_size(tiny_digits, tmp_path):
 def test_robustness_needs_no_training_and_untouched_films_do_not_move(
     data, tmp_path, registered, monkeypatch
 ):
-    make_detector(data).save(tmp_path / "model")
+    save_model(make_detector(data), tmp_path / "model")
     monkeypatch.setattr(robustness, "load_from_options", lambda *_: data)
     out = tmp_path / "out"
     assert run("robustness", "--model", str(tmp_path / "model"), "--out", str(out)) == 0

@@ -17,10 +17,12 @@ from simsid.benchmark.patchcore_figure import draw_region_patchcore
 from simsid.benchmark.patchcore_page import cost_table
 from simsid.benchmark.patchcore_rows import OURS, PEER, measure, ours
 from simsid.data.sets.digitanatomy import make_digitanatomy
+from simsid.detectors import save_model
 from simsid.detectors.region_patchcore import RegionPatchCore
 from simsid.detectors.region_patchcore_config import RegionPatchCoreConfig
 from simsid.errors import SimsidError
 from simsid.peak import forget_peak, peak_memory_mb
+from simsid.training.fit import fit
 from synth import AnatomyConfig
 
 MEASURES = ("stored", "peak", "fill", "score")
@@ -145,7 +147,7 @@ def test_the_figure_shows_every_kind(tmp_path):
     small = {"width": 4, "layers": (1, 2), "pretraining": False, "align_rounds": 1}
     data = make_digitanatomy(AnatomyConfig(), 16, 12, 4, test_normal=4, test_per_kind=2)
     detector = RegionPatchCore(replace(config, **small))
-    detector.fit(data.train, data.calibration, epochs=1, device="cpu")
-    detector.save(tmp_path / "model")
+    fit(detector, data.train, data.calibration, epochs=1, device="cpu")
+    save_model(detector, tmp_path / "model")
     path = draw_region_patchcore(str(tmp_path / "model"), data, tmp_path / "figure.png")
     assert path.stat().st_size > 10_000

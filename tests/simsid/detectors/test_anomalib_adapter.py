@@ -12,11 +12,12 @@ from accelerate.utils import set_seed
 from torch import nn
 
 from simsid.cli import run_command
-from simsid.detectors import anomalib_library, detector_class, load_model
+from simsid.detectors import anomalib_library, detector_class, load_model, save_model
 from simsid.detectors.anomalib_adapter import adapter_class
 from simsid.errors import SimsidError
 from simsid.train import main
 from simsid.training import Training, TrainOptions
+from simsid.training.fit import fit
 from simsid.training.run_folder import RunFolder
 from tests.simsid.training.tiny import blobs
 
@@ -142,7 +143,7 @@ def test_without_the_library_there_is_one_plain_sentence(monkeypatch, capsys):
 def test_a_library_model_scores_by_its_own_score_and_map(library):
     normals, film = blobs(40), blobs(1, seed=1)
     film[0, 4:8, 4:8] = 255
-    detector = build("far_from_mean").fit(normals, calibration=blobs(20, seed=2))
+    detector = fit(build("far_from_mean"), normals, calibration=blobs(20, seed=2))
     prediction = detector.predict(film)
     assert prediction.p_value[0] < 0.06
     assert np.unravel_index(prediction.anomaly_map[0, 0].argmax(), (32, 32)) < (9, 9)
@@ -150,8 +151,8 @@ def test_a_library_model_scores_by_its_own_score_and_map(library):
 
 
 def test_a_library_model_is_saved_and_loaded_to_the_bit(library, tmp_path):
-    detector = build("far_from_mean").fit(blobs(40))
-    detector.save(tmp_path / "model")
+    detector = fit(build("far_from_mean"), blobs(40))
+    save_model(detector, tmp_path / "model")
     again, films = load_model(tmp_path / "model"), blobs(4, seed=3)
     assert again.name == "anomalib:far_from_mean"
     for name in ("score", "anomaly_map", "p_value"):
@@ -161,14 +162,14 @@ def test_a_library_model_is_saved_and_loaded_to_the_bit(library, tmp_path):
 
 def test_what_cannot_be_saved_is_said_at_the_end_of_training(library):
     with pytest.raises(SimsidError, match="outside its weights and buffers"):
-        build("forgetful").fit(blobs(40))
+        fit(build("forgetful"), blobs(40))
 
 
 def test_settings_reach_the_library_and_weights_are_fetched_in_training_only(library):
     detector = build("far_from_mean", settings=(("gain", 3.0),), pre_trained=True)
     assert detector.model.model.weight.item() == 3
     assert detector.model.pre_trained is False
-    assert detector.fit(blobs(40)).model.pre_trained is True
+    assert fit(detector, blobs(40)).model.pre_trained is True
 
 
 def test_epochs_and_batch_size_reach_a_model_that_takes_them(library):
@@ -176,7 +177,7 @@ def test_epochs_and_batch_size_reach_a_model_that_takes_them(library):
     assert learner.unused_options() == ("precision",)
     assert once.unused_options() == ("epochs", "precision")
     for detector, batches in ((learner, 3 * 5), (once, 5)):
-        detector.fit(blobs(40), calibration=blobs(20, seed=2), epochs=3, batch_size=8)
+        fit(detector, blobs(40), calibration=blobs(20, seed=2), epochs=3, batch_size=8)
         assert [len(films) for films in detector.model.seen] == [8] * batches
 
 
@@ -186,7 +187,7 @@ def test_seeds_differ_and_each_repeats_itself(library, pre_trained):
         set_seed(seed)  # as the command line does before it builds
         detector = build("learner", pre_trained=pre_trained)
         torch.rand(3)  # whatever was drawn in between
-        return detector.fit(blobs(40), epochs=1, seed=seed).predict(blobs(4, seed=3)).score
+        return fit(detector, blobs(40), epochs=1, seed=seed).predict(blobs(4, seed=3)).score
 
     assert np.array_equal(scores(0), scores(0))
     assert not np.array_equal(scores(0), scores(1))
@@ -229,10 +230,10 @@ def test_anomalib_itself_under_the_contract(name, tmp_path):
     def trained(seed):
         set_seed(seed)
         detector = cls(cls.config_class.preset("quick", (64, 64), None))
-        return detector.fit(films, device="cpu", epochs=1, seed=seed)
+        return fit(detector, films, device="cpu", epochs=1, seed=seed)
 
     detector = trained(0)
-    detector.save(tmp_path / "model")
+    save_model(detector, tmp_path / "model")
     found, again = detector.predict(films[:4]), load_model(tmp_path / "model").predict(films[:4])
     assert np.array_equal(found.score, again.score)
     assert np.array_equal(found.anomaly_map, again.anomaly_map)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from simsid.detectors import save_model
 from simsid.detectors.ae import AutoencoderConfig, AutoencoderDetector
 from simsid.detectors.memae import MemAE, MemAEConfig
 from simsid.detectors.model_folder import load_model
@@ -45,7 +46,7 @@ def test_the_map_is_brightest_in_the_square(training, data):
 
 
 def test_model_folder_gives_bit_equal_predictions(training, data, tmp_path):
-    training.detector.save(tmp_path / "model")
+    save_model(training.detector, tmp_path / "model")
     ours = training.detector.predict(data.test.images)
     theirs = load_model(tmp_path / "model").predict(data.test.images)
     assert np.array_equal(ours.anomaly_map, theirs.anomaly_map)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from simsid.detectors import save_model
 from simsid.detectors.cutpaste import CutPaste, CutPasteConfig
 from simsid.models.cutpaste import cut_paste
 from tests.simsid.detectors.test_baselines import train
@@ -50,7 +51,7 @@ def test_the_map_is_that_of_the_density_and_there_is_no_reconstruction(training,
 def test_no_head_is_saved(training, tmp_path):
     from safetensors.torch import load_file
 
-    training.detector.save(tmp_path / "model")
+    save_model(training.detector, tmp_path / "model")
     assert not any(".head." in name for name in load_file(tmp_path / "model/model.safetensors"))
 
 

@@ -8,6 +8,7 @@ import torch
 
 from simsid.detectors.gan_localiser import GanLocaliser, GanLocaliserConfig
 from simsid.training import Training, TrainOptions
+from simsid.training.fit import fit
 from tests.simsid.training.tiny import blobs
 
 TINY = GanLocaliserConfig((32, 32), (2, 2), (4, 8), 8, localiser_channels=(8, 16))
@@ -76,7 +77,7 @@ def test_the_restored_film_is_the_film_where_it_is_healthy():
 @pytest.mark.parametrize("shares", [{"lesion": 1.0}, {"gan": 1.0}, {"lesion": 0.75, "gan": 0.25}])
 def test_the_map_joins_those_of_what_makes_the_score(shares):
     fusion = tuple(shares.items())
-    detector = built(fusion=fusion).fit(blobs(24), epochs=3, batch_size=8, device="cpu")
+    detector = fit(built(fusion=fusion), blobs(24), epochs=3, batch_size=8, device="cpu")
     films = detector.as_batch(blobs(3, seed=1))
     with torch.inference_mode():
         pixels = detector.evidence(films).pixels

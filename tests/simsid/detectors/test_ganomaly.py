@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import torch
 
+from simsid.detectors import save_model
 from simsid.detectors.ganomaly import LATENT_DISTANCE, GANomaly, GANomalyConfig
+from simsid.training.fit import fit
 
 CONFIG = GANomalyConfig((32, 32), (2, 2), channels=(4, 8), latent_dim=4)
 
@@ -40,6 +42,6 @@ def test_no_discriminator_is_saved(tmp_path):
 
     from tests.simsid.training.tiny import blobs
 
-    detector = GANomaly(CONFIG).fit(blobs(20), epochs=1, batch_size=8, device="cpu")
-    detector.save(tmp_path / "model")
+    detector = fit(GANomaly(CONFIG), blobs(20), epochs=1, batch_size=8, device="cpu")
+    save_model(detector, tmp_path / "model")
     assert not any("discriminator" in k for k in load_file(tmp_path / "model/model.safetensors"))

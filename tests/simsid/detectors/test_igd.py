@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from simsid.detectors import save_model
 from simsid.detectors.igd import GLOBAL, GLOBAL_UNLIKELY, LOCAL, Igd, IgdConfig
 from simsid.detectors.msacl_igd import MsaclIgd, MsaclIgdConfig
+from simsid.training.fit import fit
 from tests.simsid.training.tiny import blobs
 
 TINY = {
@@ -26,7 +28,7 @@ def msacl(**changes):
 
 @pytest.fixture(scope="module")
 def fitted():
-    return igd().fit(blobs(64), epochs=20, batch_size=8, device="cpu")
+    return fit(igd(), blobs(64), epochs=20, batch_size=8, device="cpu")
 
 
 def test_a_film_without_its_blob_is_found_and_shows_on_the_default_map(fitted):
@@ -58,12 +60,16 @@ def test_descriptors_are_settled_on_training_normals(fitted):
     assert 0.3 < likely.mean() < 0.9
 
 
+def no_films():
+    return iter(())
+
+
 def test_local_and_global_encoder_start_from_the_pretrained_one():
     detector = msacl()
-    detector.begin_stage("pretraining")
+    detector.begin_stage("pretraining", no_films)
     whole, patch = (model.backbone for model in detector.models)
     assert not torch.equal(whole.conv1.weight, patch.conv1.weight)
-    detector.begin_stage("descriptors")
+    detector.begin_stage("descriptors", no_films)
     for name, value in whole.state_dict().items():
         assert torch.equal(value, patch.state_dict()[name])
 
@@ -78,7 +84,7 @@ def test_each_stage_moves_its_own_weights():
 def test_neither_critics_nor_pretraining_are_kept(tmp_path):
     from safetensors import safe_open
 
-    msacl().fit(blobs(24), epochs=2, batch_size=8, device="cpu").save(tmp_path / "model")
+    save_model(fit(msacl(), blobs(24), epochs=2, batch_size=8, device="cpu"), tmp_path / "model")
     with safe_open(tmp_path / "model" / "model.safetensors", "pt") as file:
         names = list(file.keys())
     assert names and not any(name.startswith(("critics.", "pretraining.")) for name in names)

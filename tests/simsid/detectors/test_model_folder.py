@@ -5,15 +5,16 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from simsid.detectors import load_model
+from simsid.detectors import load_model, save_model
 from simsid.errors import ModelFolderError
+from simsid.training.fit import fit
 from tests.simsid.training.tiny import blobs, tiny_simsid
 
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models") / "model"
-    tiny_simsid().fit(blobs(30), epochs=1, batch_size=8, device="cpu").save(folder)
+    save_model(fit(tiny_simsid(), blobs(30), epochs=1, batch_size=8, device="cpu"), folder)
     return folder
 
 
@@ -44,7 +45,7 @@ def test_weights_that_only_training_needs_are_left_out(saved):
 def test_saving_again_replaces_the_folder_whole_and_keeps_the_card(folder):
     (folder / "README.md").write_text("card")
     detector = load_model(folder)
-    detector.save(folder)
+    save_model(detector, folder)
     assert (folder / "README.md").read_text() == "card"
     assert [p.name for p in folder.parent.iterdir()] == ["model"]
 
@@ -164,7 +165,7 @@ def test_a_disk_that_fills_up_keeps_the_old_folder(folder, monkeypatch):
     detector = load_model(folder)
     monkeypatch.setattr(model_folder, "save_file", full)
     with pytest.raises(ModelFolderError, match="what was there is kept"):
-        detector.save(folder)
+        save_model(detector, folder)
     assert load_model(folder).name == "simsid"
     assert [p.name for p in folder.parent.iterdir()] == ["model"]
 

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from simsid.detectors import save_model
 from simsid.detectors.msacl_padim import MsaclPadim, MsaclPadimConfig
 from simsid.detectors.padim import MAHALANOBIS, Padim, PadimConfig
+from simsid.training.fit import fit
 from simsid.training.loop import Training
 from simsid.training.options import TrainOptions
 from tests.simsid.training.tiny import blobs
@@ -27,7 +29,7 @@ def msacl(**changes):
 
 @pytest.fixture(scope="module")
 def fitted():
-    return padim().fit(blobs(80), device="cpu")
+    return fit(padim(), blobs(80), device="cpu")
 
 
 def test_training_is_only_looking_and_the_backbone_stays_as_drawn(fitted):
@@ -78,10 +80,10 @@ def test_sides_that_are_no_multiple_of_the_stride_work():
 
 
 def test_pretraining_changes_the_backbone_and_is_not_kept(tmp_path):
-    detector = msacl().fit(blobs(24), epochs=1, batch_size=8, device="cpu")
+    detector = fit(msacl(), blobs(24), epochs=1, batch_size=8, device="cpu")
     drawn = msacl()
     assert not torch.equal(detector.backbone.conv1.weight, drawn.backbone.conv1.weight)
-    detector.save(tmp_path / "model")
+    save_model(detector, tmp_path / "model")
     from safetensors import safe_open
 
     with safe_open(tmp_path / "model" / "model.safetensors", "pt") as file:
@@ -89,7 +91,9 @@ def test_pretraining_changes_the_backbone_and_is_not_kept(tmp_path):
 
 
 def test_pretraining_is_the_same_for_the_same_seed():
-    first, second = (msacl().fit(blobs(24), epochs=1, batch_size=8, device="cpu") for _ in range(2))
+    first, second = (
+        fit(msacl(), blobs(24), epochs=1, batch_size=8, device="cpu") for _ in range(2)
+    )
     assert torch.equal(first.gaussian.factor, second.gaussian.factor)
 
 
@@ -119,7 +123,7 @@ def test_msacl_padim_scores_like_padim_on_the_same_backbone():
 @pytest.mark.parametrize(("grid", "of_the_paper"), [(None, True), ((2, 2), False)])
 def test_films_are_scored_as_in_the_paper_and_grids_by_their_mean(grid, of_the_paper):
     config = PadimConfig.preset("quick", (64, 64), grid)
-    detector = Padim(config).fit(np.kron(blobs(24), np.ones((1, 2, 2), np.uint8)))
+    detector = fit(Padim(config), np.kron(blobs(24), np.ones((1, 2, 2), np.uint8)))
     scores = detector.predict(np.kron(blobs(4, seed=1), np.ones((1, 2, 2), np.uint8))).scores
     assert np.allclose(scores["fused"], scores["mahalanobis"]) == of_the_paper
     assert MsaclPadimConfig.preset("quick", (64, 64), grid).reduce == "mean"

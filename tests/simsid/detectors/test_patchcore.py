@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from simsid.detectors import detector_class, load_model
+from simsid.detectors import detector_class, load_model, save_model
 from simsid.detectors.patchcore import PatchCore, PatchCoreConfig
 from simsid.detectors.region_patchcore import RegionPatchCore
 from simsid.detectors.region_patchcore_config import RegionPatchCoreConfig
 from simsid.errors import SimsidError
 from simsid.models.alignment import identity
+from simsid.training.fit import fit
 from tests.simsid.training.tiny import blobs
 
 SIZE = (64, 64)
@@ -43,18 +44,18 @@ def region(**changes):
     )
 
 
-def fit(detector, images):
-    return detector.fit(images, epochs=1, batch_size=8, device="cpu")
+def fitted(detector, images):
+    return fit(detector, images, epochs=1, batch_size=8, device="cpu")
 
 
 @pytest.fixture(scope="module")
 def masked():
-    return fit(region(), bodies(24))
+    return fitted(region(), bodies(24))
 
 
 def test_a_stored_film_is_at_no_distance_and_a_strange_one_is():
     detector = patchcore(coreset_share=1.0, coreset_most=4096, places_per_film=256)
-    detector.fit(films(12), films(4, seed=1), device="cpu")
+    fit(detector, films(12), films(4, seed=1), device="cpu")
     normals = torch.as_tensor(films(12)[:, None] / np.float32(255))
     with torch.no_grad():
         known = detector.evidence(normals).regions["nearest"].amin(1)
@@ -63,7 +64,7 @@ def test_a_stored_film_is_at_no_distance_and_a_strange_one_is():
 
 
 def test_the_papers_score_is_the_largest_distance_of_all():
-    detector = fit(patchcore(), films(24))
+    detector = fitted(patchcore(), films(24))
     images = films(8, seed=1)
     with torch.no_grad():
         raw = detector.evidence(torch.as_tensor(images[:, None] / np.float32(255)))
@@ -72,7 +73,7 @@ def test_the_papers_score_is_the_largest_distance_of_all():
 
 
 def test_the_map_peaks_where_something_is_new():
-    detector = fit(patchcore(), films(24))
+    detector = fitted(patchcore(), films(24))
     changed = films(1, seed=2)
     changed[:, 8:24, 40:56] = 255 - changed[:, 8:24, 40:56]
     peak = detector.predict(changed).anomaly_map[0, 0].argmax()
@@ -80,9 +81,11 @@ def test_the_map_peaks_where_something_is_new():
 
 
 def test_the_bank_is_a_share_of_all_places_within_its_limits():
-    assert len(fit(patchcore(coreset_share=0.05), films(24)).memory_bank) == round(0.05 * 22 * 256)
-    assert len(fit(patchcore(coreset_share=1e-6), films(24)).memory_bank) == 64
-    assert len(fit(patchcore(coreset_most=10), films(24)).memory_bank) == 10
+    assert len(fitted(patchcore(coreset_share=0.05), films(24)).memory_bank) == round(
+        0.05 * 22 * 256
+    )
+    assert len(fitted(patchcore(coreset_share=1e-6), films(24)).memory_bank) == 64
+    assert len(fitted(patchcore(coreset_most=10), films(24)).memory_bank) == 10
 
 
 def test_without_pretraining_there_is_nothing_to_train_and_it_is_said():
@@ -93,7 +96,7 @@ def test_without_pretraining_there_is_nothing_to_train_and_it_is_said():
 def test_pretraining_changes_the_backbone_and_leaves_no_heads_in_the_folder(tmp_path):
     detector = patchcore(pretraining=True)
     before = detector.features.backbone.conv1.weight.clone()
-    fit(detector, films(24)).save(tmp_path / "model")
+    save_model(fitted(detector, films(24)), tmp_path / "model")
     assert not torch.equal(before, detector.features.backbone.conv1.weight)
     again = load_model(tmp_path / "model")
     images = films(3, seed=1)
@@ -108,12 +111,12 @@ def test_a_pretrained_backbone_that_cannot_be_had_is_one_sentence(name, monkeypa
     config = cls.config_class.preset("quick", SIZE, None)
     detector = cls(replace(config, backbone="torchvision:resnet18"))
     with pytest.raises(SimsidError, match="cannot be fetched"):
-        fit(detector, films(12))
+        fitted(detector, films(12))
 
 
 def test_a_cell_remembers_its_own_place():
     """The same four blobs elsewhere: every one is known somewhere, none in its cell."""
-    detector = fit(region(align=False, cells=(2, 2), coreset_share=0.2), films(30))
+    detector = fitted(region(align=False, cells=(2, 2), coreset_share=0.2), films(30))
     swapped = np.roll(films(20, seed=1), 32, axis=2)
     normal = films(20, seed=2)
     apart = {}
@@ -134,11 +137,11 @@ def test_margins_are_masked_and_not_stored(masked):
 
 
 def test_without_masking_everything_is_looked_at():
-    assert fit(region(masking=False), bodies(24)).mask.all()
+    assert fitted(region(masking=False), bodies(24)).mask.all()
 
 
 def test_scattered_digits_are_not_masked():
-    assert fit(region(), films(24)).mask.all()
+    assert fitted(region(), films(24)).mask.all()
 
 
 def test_alignment_can_be_switched_off():
@@ -149,7 +152,7 @@ def test_alignment_can_be_switched_off():
 
 
 def test_regions_can_be_switched_off_and_nothing_is_stored_for_them():
-    detector = fit(region(regions=False), films(24))
+    detector = fitted(region(regions=False), films(24))
     assert detector.score_names == ("fused", "global")
     assert len(detector.region_bank) == 1
     prediction = detector.predict(films(3, seed=1))
@@ -158,7 +161,7 @@ def test_regions_can_be_switched_off_and_nothing_is_stored_for_them():
 
 def test_what_is_found_is_told_on_the_film_as_it_came(masked):
     """With a network that moves every film, the map still peaks at the mark."""
-    detector = fit(region(align=False, masking=False), films(30))
+    detector = fitted(region(align=False, masking=False), films(30))
     detector.align_net = torch.nn.Identity()
     theta = torch.tensor([[[1.0, 0.0, 0.25], [0.0, 1.0, 0.0]]])
     detector.align_net.forward = lambda images: theta.expand(len(images), 2, 3)
@@ -175,12 +178,12 @@ def test_the_canonical_film_is_the_median_at_first_and_made_anew_in_rounds():
     images = films(20)
     detector = region(align_rounds=2)
     batches = lambda: iter([torch.as_tensor(images)[:, None] / 255])  # noqa: E731
-    detector.study("align 1", batches)
+    detector.begin_stage("align 1", batches)
     median = torch.as_tensor(images / np.float32(255)).median(0).values
     assert torch.allclose(detector.canonical[0, 0], median, atol=1e-3)
     assert [stage.name for stage in detector.stages()] == ["align 1", "align 2"]
     torch.nn.init.normal_(detector.align_net.head.weight, std=1.0)  # films are moved apart
-    detector.study("align 2", batches)
+    detector.begin_stage("align 2", batches)
     assert not torch.allclose(detector.canonical[0, 0], median, atol=0.02)
 
 
@@ -188,7 +191,7 @@ def test_what_alignment_does_to_every_film_is_undone():
     detector, images = region(), torch.as_tensor(films(20))[:, None] / 255
     with torch.no_grad():
         detector.align_net.head.bias.fill_(0.5)
-    detector.study("align 1", lambda: iter([images]))
+    detector.begin_stage("align 1", lambda: iter([images]))
     mean = detector.aligned(images)[1].mean(0)
     assert torch.allclose(mean, torch.eye(2, 3), atol=1e-5)
 
@@ -197,7 +200,7 @@ def test_learning_alignment_leaves_the_backbone_as_it_is():
     detector = region()
     before = {k: v.clone() for k, v in detector.features.state_dict().items()}
     images = torch.as_tensor(films(8))[:, None] / 255.0
-    detector.study("align 1", lambda: iter([images]))
+    detector.begin_stage("align 1", lambda: iter([images]))
     _, losses = next(detector.train().training_step(images, "align 1"))
     losses["loss"].backward()
     assert detector.align_net.head.weight.grad is not None
@@ -233,5 +236,5 @@ def test_stages_that_are_left_out_leave_the_others_as_long_as_they_were():
         names = [stage.name for stage in detector.stages()]
         epochs[str(changes)] = dict(zip(names, share_epochs(detector.stages(), total), strict=True))
     whole, unaligned, untaught = epochs.values()
-    assert unaligned["features"] == whole["features"]
+    assert unaligned["pretraining"] == whole["pretraining"]
     assert untaught["align 3"] == whole["align 3"]

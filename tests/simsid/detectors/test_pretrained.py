@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from simsid.detectors import load_model, patch_memory
+from simsid.detectors import load_model, patch_memory, save_model
 from simsid.detectors.patchcore import PatchCore, PatchCoreConfig
 from simsid.detectors.pretrained import load_pretrained
 from simsid.errors import ModelFolderError, SimsidError
 from simsid.models.backbones import build_backbone
+from simsid.training.fit import fit
 from tests.simsid.training.tiny import blobs
 
 SIZE = (32, 32)
@@ -61,7 +62,7 @@ def test_a_folder_of_a_known_backbone_needs_no_network(offline, name, monkeypatc
     monkeypatch.setattr(patch_memory, "load_pretrained", lambda backbone: None)
     config = PatchCoreConfig.preset("quick", SIZE, (2, 2))
     detector = PatchCore(replace(config, backbone=name, layers=(1, 2)))
-    detector.fit(blobs(12), device="cpu").save(tmp_path / "model")
+    save_model(fit(detector, blobs(12), device="cpu"), tmp_path / "model")
     again = load_model(tmp_path / "model")
     images = blobs(3, seed=1)
     assert np.array_equal(again.predict(images).score, detector.predict(images).score)
@@ -71,7 +72,7 @@ def test_a_folder_of_a_known_backbone_needs_no_network(offline, name, monkeypatc
 def test_a_folder_cannot_name_a_backbone_elsewhere(offline, tmp_path, backbone):
     config = PatchCoreConfig.preset("quick", SIZE, (2, 2))
     detector = PatchCore(replace(config, width=4, layers=(1,), pretraining=False))
-    detector.fit(blobs(12), device="cpu").save(tmp_path / "model")
+    save_model(fit(detector, blobs(12), device="cpu"), tmp_path / "model")
     path = tmp_path / "model" / "config.json"
     described = json.loads(path.read_text())
     described["config"]["backbone"] = backbone

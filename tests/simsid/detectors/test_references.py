@@ -5,13 +5,14 @@ import pytest
 import torch
 
 from simsid.detectors import detector_class
+from simsid.training.fit import fit
 from tests.simsid.training.tiny import blobs
 
 
 def fitted(name, images):
     cls = detector_class(name)
     detector = cls(cls.config_class.preset("quick", (32, 32), (2, 2)))
-    return detector.fit(images, calibration=blobs(20, seed=9), progress=False)
+    return fit(detector, images, calibration=blobs(20, seed=9), progress=False)
 
 
 @pytest.mark.parametrize(("name", "number"), [("mean-grey", np.mean), ("contrast", np.std)])

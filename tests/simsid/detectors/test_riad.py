@@ -8,6 +8,7 @@ import torch
 
 from simsid.detectors.riad import GRADIENT, RIAD, RIADConfig
 from simsid.models.riad import gradient_dissimilarity, inpaint
+from simsid.training.fit import fit
 
 CONFIG = RIADConfig((32, 32), (2, 2), channels=(4, 8), cell_sizes=(2, 4), num_scales=2)
 
@@ -47,7 +48,7 @@ def test_loss_is_the_sum_of_three_parts():
 
 
 def test_fused_map_is_that_of_the_gradients(data):
-    detector = RIAD(CONFIG).fit(data.train[:24], epochs=1, batch_size=8, device="cpu")
+    detector = fit(RIAD(CONFIG), data.train[:24], epochs=1, batch_size=8, device="cpu")
     fused, named = (detector.predict(data.test.images[:2], s) for s in (None, GRADIENT))
     assert np.array_equal(fused.anomaly_map, named.anomaly_map)
 

@@ -9,6 +9,7 @@ import torch
 from simsid.detectors.simsid import SimSID
 from simsid.detectors.simsid_config import SimSIDConfig
 from simsid.detectors.squid import SQUID, SQUIDConfig
+from simsid.training.fit import fit
 from tests.simsid.training.tiny import blobs
 
 SMALL = dataclasses.replace(
@@ -60,7 +61,7 @@ def test_an_ablation_of_the_generator_leaves_the_lesion_networks_as_they_are(cha
     for settings in ({}, changed):
         torch.manual_seed(0)
         config = dataclasses.replace(SMALL, grid_size=(2, 2), **settings)
-        detector = SimSID(config).fit(blobs(24, 0), epochs=1, batch_size=8, device="cpu")
+        detector = fit(SimSID(config), blobs(24, 0), epochs=1, batch_size=8, device="cpu")
         scores.append(detector.predict(blobs(4, 1)).scores)
     assert np.array_equal(scores[0]["lesion"], scores[1]["lesion"])
     assert not np.array_equal(scores[0]["reconstruction"], scores[1]["reconstruction"])

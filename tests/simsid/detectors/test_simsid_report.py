@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from simsid.detectors import save_model
 from simsid.detectors.model_folder import load_model
 from simsid.detectors.simsid_report import SimSIDReport, SimSIDReportConfig
 from simsid.training.loop import Training
@@ -118,7 +119,7 @@ def test_memory_has_the_size_of_the_grid_and_is_filled(training):
 
 
 def test_model_folder_gives_bit_equal_predictions(training, data, tmp_path):
-    training.detector.save(tmp_path / "model")
+    save_model(training.detector, tmp_path / "model")
     ours = training.detector.predict(data.test.images)
     theirs = load_model(tmp_path / "model").predict(data.test.images)
     for field in ("score", "anomaly_map", "reconstruction"):

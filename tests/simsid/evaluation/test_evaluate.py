@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import yaml
 
+from simsid.detectors import save_model
 from simsid.detectors.calibration import Calibration
 from simsid.errors import DataError, SimsidError
 from simsid.evaluation.evaluate import evaluate, strict_json
@@ -115,7 +116,7 @@ def test_what_cannot_be_evaluated_is_refused_in_one_line(data):
 
 def test_the_validation_part_is_measured_where_there_is_no_test_part_and_named(data, tmp_path):
     detector = make_detector(data)
-    detector.save(tmp_path / "model")
+    save_model(detector, tmp_path / "model")
     only_validation = dataclasses.replace(data, validation=data.test, test=None)
     summary = report_on(detector, only_validation, tmp_path, model_folder=tmp_path / "model")
     results = json.loads((tmp_path / "report.json").read_text())
@@ -175,7 +176,7 @@ def test_strict_json_turns_what_is_not_finite_into_none():
 
 def test_report_stands_alone_and_the_card_holds_measured_numbers(data, tmp_path):
     detector = make_detector(data)
-    detector.save(tmp_path / "model")
+    save_model(detector, tmp_path / "model")
     metrics = tmp_path / "metrics.jsonl"
     lines = [
         {"step": s, "epoch": 0, "stage": "a" if s < 5 else "b", "g.loss": 1 / s}
