@@ -135,8 +135,10 @@ def add_endpoints(inference: Inference, uploads: UploadFolder) -> None:
         gr.api(guarded(endpoint), api_name=endpoint.__name__, **_LIMIT)
 
 
-_NUMBERS = ("score", "percentile", "p_value", "verdict", "false_alarm_rate", "num_normals")
-_NUMBERS += ("rate_interval", "population")
+_NUMBERS = (
+    *("score", "percentile", "p_value", "verdict"),
+    *("false_alarm_rate", "num_normals", "rate_interval", "population"),
+)
 
 
 def _as_json(answer: Answer, inference: Inference | None) -> dict[str, Any]:

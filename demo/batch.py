@@ -16,8 +16,10 @@ from simsid.scoring import BatchCheck, RefusedFilm, ScoredFilm
 COLUMNS = ("film", "picture", "score", "percentile", "p", "verdict", "note")
 TYPES = ("number", "html", "number", "number", "number", "str", "str")
 _NUMBERS = ("score", "percentile", "p_value", "verdict", "false_alarm_rate")
-_CSV = ("film", *_NUMBERS, "rate_low", "rate_high", "num_normals", "population")
-_CSV += ("status", "message", "model", "commit")
+_CSV = (
+    *("film", *_NUMBERS, "rate_low", "rate_high", "num_normals", "population"),
+    *("status", "message", "model", "commit"),
+)
 
 
 def table_rows(answers: list[Answer]) -> list[list[object]]:

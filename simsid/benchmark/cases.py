@@ -101,7 +101,7 @@ def measure(detector: Detector, images: np.ndarray, labelled: LabelledImages) ->
     prediction = predict_in_batches(detector, images)
     labels = labelled.labels.astype(np.int64)
     calibration, default = detector.calibration, detector.score_names[0]
-    flagged = calibration.is_abnormal(default, prediction.score)
+    flagged = calibration.is_abnormal(default, prediction.score, prediction.population)
     has_threshold = bool(np.isfinite(calibration.threshold(default)))
     normals = labels == 0
     share = metrics.share_interval(int(flagged[normals].sum()), int(normals.sum()))

@@ -157,7 +157,7 @@ def _is_own(detector: Detector, data: RadiographData) -> bool:
     if len(data.calibration) == 0:
         return False
     again = np.sort(predict_in_batches(detector, data.calibration).score)
-    kept = detector.calibration.scores[detector.score_names[0]]
+    kept = np.sort(detector.calibration.scores[detector.score_names[0]])
     return len(kept) == len(again) and np.allclose(kept, again, _SAME_SCORE, _SAME_SCORE)
 
 

@@ -21,9 +21,8 @@ def image_measures(
     """Ranking, verdicts at the calibrated threshold, and what the best threshold would give."""
     calibration, name = detector.calibration, detector.score_names[0]
     threshold = calibration.threshold(name)
-    decisions = metrics.decision_metrics(
-        labels, calibration.is_abnormal(name, prediction.score, prediction.population)
-    )
+    flagged = calibration.is_abnormal(name, prediction.score, prediction.population)
+    decisions = metrics.decision_metrics(labels, flagged)
     if not np.isfinite(threshold):  # too few calibration normals for this rate: no verdicts
         threshold, decisions = None, dict.fromkeys(decisions)
     return (
