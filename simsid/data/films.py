@@ -91,19 +91,17 @@ def load_films(
     train = np.stack([next(images).pixels for _ in parts["train"] + mixed])
     calibration = np.stack([next(images).pixels for _ in parts["calibration"]])
     names = short_names(films)
-    labelled = {}
-    for part in ("validation", "test"):
-        prepared = [next(images) for _ in parts[part]]
-        labelled[part] = _labelled(parts[part], prepared, names)
+    validation, test = (
+        _labelled(parts[part], [next(images) for _ in parts[part]], names)
+        for part in ("validation", "test")
+    )
     counts = {
         "name": name,
         "train": len(train),
         "contaminated": len(mixed),
         "calibration": len(calibration),
     }
-    return RadiographData(
-        name, train, calibration, **labelled, facts=facts | counts, preprocessing=preprocessing
-    )
+    return RadiographData(name, train, calibration, validation, test, facts | counts, preprocessing)
 
 
 def check_patients(films: Iterable[Film]) -> None:

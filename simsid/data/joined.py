@@ -59,8 +59,8 @@ def join(sets: Sequence[RadiographData]) -> RadiographData:
         "name": SEPARATOR.join(names),
     }
     for key in ("split", "view"):
-        told = {data.facts.get(key) for data in sets}
-        facts[key] = told.pop() if len(told) == 1 else None
+        values = {data.facts.get(key) for data in sets}
+        facts[key] = values.pop() if len(values) == 1 else None
     for key in ("train", "calibration", "contaminated"):
         facts[key] = sum(data.facts.get(key, 0) for data in sets)
     return RadiographData(

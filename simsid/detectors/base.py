@@ -7,7 +7,7 @@ see ``simsid.training.fit``; to save and load, ``simsid.detectors.model_folder``
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np

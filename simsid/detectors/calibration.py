@@ -85,15 +85,15 @@ class Calibration:
 
     def num_normals_of(self, population: int = 0) -> int:
         """Calibration normals of one population."""
-        return int((self.populations == population).sum())
+        return int(self._own(population).sum())
 
     def reference(self, name: str, population: int = 0) -> Float[np.ndarray, " n"]:
         """The scores of one population's calibration normals, ascending."""
-        return self.scores[name][self.populations == population]
+        return self.scores[name][self._own(population)]
 
     def looks_of(self, population: int = 0) -> Float[np.ndarray, " n"] | None:
         """The ``looks`` of one population's calibration normals, ascending."""
-        return None if self.looks is None else self.looks[self.populations == population]
+        return None if self.looks is None else self.looks[self._own(population)]
 
     def p_value(
         self,
@@ -158,6 +158,9 @@ class Calibration:
         low, _ = stats.beta(rank, count + 1 - rank).interval(INTERVAL)
         _, high = stats.beta(rank + self.removed, count + 1 - rank).interval(INTERVAL)
         return float(low), float(high)
+
+    def _own(self, population: int) -> np.ndarray:
+        return np.asarray(self.populations) == population
 
     def _rank(self, count: int) -> int:
         """Which of ``count`` normals, from the largest down, is the threshold; 0: none is."""

@@ -3,7 +3,7 @@
 Another hospital's films move scores of normals and abnormals alike. What has to be found anew is
 where the normals of this place lie: threshold, p-values, the scale of maps, and which films are of
 its population. Statistics of regions stay those of training; taking them from local normals too
-was measured and gained nothing (docs/decisions/0016).
+was measured and gained nothing (docs/decisions/0015).
 """
 
 from __future__ import annotations

@@ -56,6 +56,13 @@ def summary_of(results: dict[str, Any], report: Path) -> str:
         f"{results['part']} part: image AUROC {with_interval(image['auroc'], image['auroc_ci'])}"
         + (f"  ({kinds})" if kinds and len(results["by_kind"]) <= _KINDS_IN_SUMMARY else "")
     ]
+    shifted = results.get("shifted")
+    if shifted is not None:
+        lines.append(
+            f"against the {shifted['normals']} normals that look least like training: image AUROC "
+            f"{with_interval(shifted['auroc'], shifted['auroc_ci'])}, "
+            f"{percent(shifted['flagged']['share'])} of them called abnormal"
+        )
     if pixel is not None:
         lines.append(f"pixel AUROC {number(pixel['auroc'])}, AUPRO {number(pixel['aupro'])}")
     if boxes is not None:

@@ -97,6 +97,7 @@ def evaluate(
         "part": part,
         "n": _counts(data, labelled),
         "image": measures.image_measures(detector, labels, prediction),
+        "shifted": measures.shifted_measures(detector, labelled, prediction),
         "by_kind": metrics.auroc_by_kind(labels, prediction.score, labelled.kinds),
         "by_score": {
             name: metrics.ranking_metrics(labels, prediction.scores[name])

@@ -14,6 +14,8 @@ from simsid.evaluation.groups import calibration_by_group
 from simsid.evaluation.pixels import NORMAL_PIXELS_FLAGGED, pixel_metrics
 from simsid.prediction import Prediction
 
+_LEAST_TO_SHIFT, _FARTHEST = 50, 0.2
+
 
 def image_measures(
     detector: Detector, labels: np.ndarray, prediction: Prediction
@@ -31,6 +33,30 @@ def image_measures(
         | {"threshold": threshold, "false_alarm_rate": calibration.false_alarm_rate}
         | metrics.oracle_metrics(labels, prediction.score)
     )
+
+
+def shifted_measures(
+    detector: Detector, labelled: LabelledImages, prediction: Prediction
+) -> dict[str, Any] | None:
+    """The same ranking against the normals alone that look least like the training normals.
+
+    A fifth of the normals, by ``PopulationCheck``; a first look at what another hospital's normals
+    would do. ``--split shifted`` holds such normals out of training, too. None where the model has
+    no such check, or fewer than 50 normals were measured.
+    """
+    normals = np.flatnonzero(labelled.labels == 0)
+    if not detector.population.num_populations or len(normals) < _LEAST_TO_SHIFT:
+        return None
+    batch = detector.as_batch(labelled.images[normals]).to(detector.device)
+    distance = detector.population.distances(batch).amin(1).cpu().numpy()
+    far = normals[np.argsort(-distance, kind="stable")[: round(_FARTHEST * len(normals))]]
+    kept = np.sort(np.concatenate([far, np.flatnonzero(labelled.labels == 1)]))
+    calibration, name = detector.calibration, detector.score_names[0]
+    flagged = calibration.is_abnormal(name, prediction.score, prediction.population)
+    return {
+        "normals": len(far),
+        "flagged": metrics.share_interval(int(flagged[far].sum()), len(far)),
+    } | metrics.ranking_metrics(labelled.labels[kept].astype(np.int64), prediction.score[kept])
 
 
 def group_measures(

@@ -14,6 +14,7 @@ def headline_table(results: dict[str, Any]) -> Table:
     image = results["image"]
     rows = (
         ("AUROC", with_interval(image["auroc"], image["auroc_ci"]), "n/a"),
+        *shifted_row(results),
         ("AUPR", number(image["aupr"]), "n/a"),
         ("accuracy", number(image["accuracy"]), number(image["oracle_accuracy"])),
         ("F1", number(image["f1"]), number(image["oracle_f1"])),
@@ -22,6 +23,15 @@ def headline_table(results: dict[str, Any]) -> Table:
         ("threshold", number(image["threshold"]), number(image["oracle_f1_threshold"])),
     )
     return Table(("image metric", "calibrated threshold", "oracle (best on these labels)"), rows)
+
+
+def shifted_row(results: dict[str, Any]) -> tuple[tuple[str, str, str], ...]:
+    """The second line of every report: what normals of another hospital might do."""
+    shifted = results.get("shifted")
+    if shifted is None:
+        return ()
+    told = with_interval(shifted["auroc"], shifted["auroc_ci"])
+    return ((f"AUROC, the {shifted['normals']} normals least like training", told, "n/a"),)
 
 
 def kind_table(results: dict[str, Any]) -> Table:
