@@ -15,10 +15,11 @@ from jsonargparse import ArgumentParser, Namespace
 
 from simsid.cli import command_parser, parse, run_command
 from simsid.data.datasets import RadiographData
+from simsid.data.image_kind import kind_of
 from simsid.data.options import add_data_options, load_from_options
 from simsid.detectors import Detector, detector_class, detector_names, save_model
 from simsid.detectors.calibration import DEFAULT_FALSE_ALARM_RATE
-from simsid.detectors.model_folder import config_from_dict
+from simsid.detectors.config import config_from_dict, present_names
 from simsid.detectors.registry import load_plugin
 from simsid.errors import SimsidError
 from simsid.evaluation.evaluate import part_to_measure
@@ -224,13 +225,10 @@ def build_detector(cls: type[Detector], options: Namespace, data: RadiographData
     Raises:
         SimsidError: a setting is unknown or cannot work.
     """
-    grid = data.facts.get("grid_size")
     try:
-        config = cls.config_class.preset(
-            options.preset, data.image_size, tuple(grid) if grid else None
-        )
+        config = cls.config_class.preset(options.preset, data.image_size, kind_of(data.facts))
         changed = dataclasses.asdict(config)
-        for key, value in dict(options.detector).items():
+        for key, value in present_names(cls.config_class, dict(options.detector)).items():
             if key not in changed:
                 raise ValueError(f"unknown setting '{key}'; there are: {', '.join(changed)}")
             inner = isinstance(changed[key], dict) and isinstance(value, dict)

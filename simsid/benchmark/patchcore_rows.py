@@ -35,11 +35,12 @@ def ours(name: str, side: int, share: float) -> Row:
     """Fill, score, and the bytes of all stored vectors, of a detector with random weights."""
     from dataclasses import replace
 
+    from simsid.data.image_kind import FILMS
     from simsid.detectors import detector_class
 
     model, changes = OURS[name]
     cls = detector_class(model)
-    config = cls.config_class.preset("quick", (side, side), None)
+    config = cls.config_class.preset("quick", (side, side), FILMS)
     rows = -(-side // 8)
     config = replace(config, width=64, pretraining=False, coreset_share=share, coreset_most=65536,
                      places_per_film=rows * rows, **changes)  # fmt: skip

@@ -16,6 +16,7 @@ from jsonargparse import ArgumentParser
 from torch import Tensor
 
 from simsid.cli import command_parser, parse
+from simsid.data.image_kind import FILMS
 from simsid.detectors import Detector, detector_class, detector_names
 from simsid.errors import SimsidError
 from simsid.training.fit import fit
@@ -49,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
         torch.set_num_threads(options.threads)
     cls = detector_class(options.model)
     size = (options.image_size, options.image_size)
-    config = cls.config_class.preset(options.preset, size, None)
+    config = cls.config_class.preset(options.preset, size, FILMS)
     images = torch.rand(options.batch_size, 1, *size, generator=torch.Generator().manual_seed(0))
     precision = resolve_precision("auto", "cpu")
     rows = {}

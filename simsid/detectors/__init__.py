@@ -2,7 +2,9 @@
 
 from simsid.detectors.base import Detector
 from simsid.detectors.calibration import Calibration
+from simsid.detectors.config import DetectorConfig
 from simsid.detectors.contract import Evidence, Explanation, Player, Stage
+from simsid.detectors.method import Batches
 from simsid.detectors.model_folder import load_model, save_model
 from simsid.detectors.registry import detector_class, detector_names, register
 
@@ -15,8 +17,10 @@ from simsid.detectors import memae, ae, vae, mnad, ganomaly, f_anogan, riad, cut
 from simsid.detectors import references  # noqa: F401
 
 __all__ = [
+    "Batches",
     "Calibration",
     "Detector",
+    "DetectorConfig",
     "Evidence",
     "Explanation",
     "Player",

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from simsid.data.image_kind import ImageKind
 from simsid.detectors.base import Detector
+from simsid.detectors.config import DetectorConfig
 from simsid.detectors.contract import Evidence, Player
 from simsid.detectors.registry import register
 from simsid.detectors.residual import RECONSTRUCTION, residual_evidence
@@ -19,66 +21,40 @@ from simsid.models.autoencoder import Autoencoder, small_size
 _CHANNELS = {"quick": (16, 32, 64, 128), "paper": (32, 64, 128, 256)}
 
 
-@dataclass(frozen=True)
-class AutoencoderConfig:
+@dataclass(frozen=True, kw_only=True)
+class AutoencoderConfig(DetectorConfig):
     """All numbers of ``ae``; saved with the weights.
 
     Attributes:
-        grid_size: regions in which scores are told; the network does not know them.
         channels: encoder widths; each halves the size.
         latent_dim: size of the bottleneck vector.
-        fusion, reduce, map_floor: see ``Detector``.
     """
 
-    image_size: tuple[int, int] = (96, 96)
-    grid_size: tuple[int, int] = (3, 3)
     channels: tuple[int, ...] = (16, 32, 64, 128)
     latent_dim: int = 64
     learning_rate: float = 2e-3
     weight_decay: float = 0.0
     fusion: tuple[tuple[str, float], ...] = ((RECONSTRUCTION, 1.0),)
-    reduce: str = "max"
-    map_floor: float = 0.2
 
     @classmethod
-    def preset(
-        cls, preset: str, image_size: tuple[int, int], grid_size: tuple[int, int] | None
-    ) -> AutoencoderConfig:
-        """Numbers for 'quick' (a minute on two cores) or 'paper' (twice as wide).
+    def numbers(cls, preset: str, image_size: tuple[int, int], kind: ImageKind) -> dict[str, Any]:
+        """'paper' is twice as wide.
 
         Raises:
-            ValueError: an unknown preset, or an image that is not a multiple of 16 px.
+            ValueError: an image that is not a multiple of 16 px.
         """
         channels = preset_channels(preset, image_size)
-        grid = grid_size or default_grid(image_size)
-        return cls(image_size, grid, channels, 64 if preset == "quick" else 128)
+        return {"channels": channels, "latent_dim": 64 if preset == "quick" else 128}
 
 
 def preset_channels(preset: str, image_size: tuple[int, int]) -> tuple[int, ...]:
     """Widths of the encoder, checked against the image size.
 
     Raises:
-        ValueError: an unknown preset, or an image that is not a multiple of 16 px.
+        ValueError: an image that is not a multiple of 16 px.
     """
-    if preset not in _CHANNELS:
-        raise ValueError(f"preset must be 'quick' or 'paper', not '{preset}'")
     small_size(image_size, _CHANNELS[preset])
     return _CHANNELS[preset]
-
-
-def default_grid(image_size: tuple[int, int]) -> tuple[int, int]:
-    """Regions of 32 px, or of 16 px along a side of which 32 is no divisor.
-
-    Raises:
-        ValueError: neither divides a side.
-    """
-    if any(size % 16 or size < 16 for size in image_size):
-        raise ValueError(
-            f"an image of {image_size[0]}x{image_size[1]} px has no regions of 16 px: choose a "
-            "multiple of 16 px"
-        )
-    rows, cols = (size // 32 if size % 32 == 0 else size // 16 for size in image_size)
-    return rows, cols
 
 
 @register

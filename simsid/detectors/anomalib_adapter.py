@@ -15,9 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from simsid.detectors.ae import default_grid
+from simsid.data.image_kind import ImageKind
 from simsid.detectors.anomalib_library import has_own_epochs, image_model, quiet, train_model
 from simsid.detectors.base import Detector
+from simsid.detectors.config import DetectorConfig
 from simsid.detectors.contract import Evidence
 from simsid.detectors.method import Batches
 from simsid.errors import SimsidError
@@ -27,8 +28,8 @@ _QUICK = {"backbone": "resnet18"}  # for models that take one
 _OURS = ("pre_processor", "post_processor", "evaluator", "visualizer", "pre_trained")
 
 
-@dataclass(frozen=True)
-class AnomalibConfig:
+@dataclass(frozen=True, kw_only=True)
+class AnomalibConfig(DetectorConfig):
     """All numbers of an ``anomalib:`` model; saved with the weights.
 
     Attributes:
@@ -36,32 +37,16 @@ class AnomalibConfig:
         settings: arguments of the library's own class, as (("num_neighbors", 5),); its defaults
             for all others.
         pre_trained: begin with a backbone's published weights, which the library downloads.
-        fusion, reduce, map_floor: see ``Detector``.
     """
 
-    image_size: tuple[int, int] = (96, 96)
-    grid_size: tuple[int, int] = (3, 3)
     settings: tuple[tuple[str, str | int | float | bool], ...] = ()
     pre_trained: bool = False
     fusion: tuple[tuple[str, float], ...] = ((ANOMALY, 1.0),)
-    reduce: str = "max"
-    map_floor: float = 0.2
 
     @classmethod
-    def preset(
-        cls, preset: str, image_size: tuple[int, int], grid_size: tuple[int, int] | None
-    ) -> AnomalibConfig:
-        """'quick' takes a ResNet-18 where there is a choice; 'paper' the library's defaults.
-
-        Raises:
-            ValueError: an unknown preset.
-        """
-        if preset not in ("quick", "paper"):
-            raise ValueError(f"preset must be 'quick' or 'paper', not '{preset}'")
-        grid = grid_size or default_grid(image_size)
-        if preset == "quick":
-            return cls(image_size, grid, tuple(_QUICK.items()))
-        return cls(image_size, grid)
+    def numbers(cls, preset: str, image_size: tuple[int, int], kind: ImageKind) -> dict[str, Any]:
+        """'quick' takes a ResNet-18 where there is a choice; 'paper' the library's defaults."""
+        return {"settings": tuple(_QUICK.items())} if preset == "quick" else {}
 
 
 class AnomalibDetector(Detector):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from simsid.detectors.ae import default_grid
+from simsid.data.image_kind import ImageKind
 from simsid.detectors.base import Detector
+from simsid.detectors.config import DetectorConfig
 from simsid.detectors.contract import Evidence, Player
 from simsid.detectors.method import Batches
 from simsid.detectors.registry import register
@@ -23,8 +24,8 @@ _STEP = 16
 _CHANNELS = {"quick": (16, 32, 64, 64), "paper": (64, 128, 256, 512)}
 
 
-@dataclass(frozen=True)
-class CutPasteConfig:
+@dataclass(frozen=True, kw_only=True)
+class CutPasteConfig(DetectorConfig):
     """All numbers of ``cutpaste``; saved with the weights.
 
     Attributes:
@@ -34,11 +35,8 @@ class CutPasteConfig:
         patch_side, stride: of the patches, in pixels.
         patches_per_image: at a training step; each is seen normal, cut and scarred.
         learning_rate, weight_decay: of AdamW, for encoder and head.
-        fusion, reduce, map_floor: see ``Detector``.
     """
 
-    image_size: tuple[int, int] = (96, 96)
-    grid_size: tuple[int, int] = (3, 3)
     channels: tuple[int, ...] = (16, 32, 64, 64)
     hidden: int = 64
     patch_side: int = 32
@@ -47,22 +45,16 @@ class CutPasteConfig:
     learning_rate: float = 2e-3
     weight_decay: float = 3e-5
     fusion: tuple[tuple[str, float], ...] = ((DENSITY, 1.0),)
-    reduce: str = "max"
-    map_floor: float = 0.2
 
     @classmethod
-    def preset(
-        cls, preset: str, image_size: tuple[int, int], grid_size: tuple[int, int] | None
-    ) -> CutPasteConfig:
+    def numbers(cls, preset: str, image_size: tuple[int, int], kind: ImageKind) -> dict[str, Any]:
         """Patches of 32 px, 64 px in images of 128 px and more; 'paper' is four times as wide.
 
         Images of 32 px have patches of 16 px: of one patch there would be no map.
 
         Raises:
-            ValueError: an unknown preset, or an image that is no multiple of 16 px of at least 32.
+            ValueError: an image that is no multiple of 16 px of at least 32.
         """
-        if preset not in _CHANNELS:
-            raise ValueError(f"preset must be 'quick' or 'paper', not '{preset}'")
         if any(side % _STEP or side < 2 * _STEP for side in image_size):
             raise ValueError(
                 f"an image of {image_size[0]}x{image_size[1]} px cannot be cut into patches: choose "
@@ -70,9 +62,12 @@ class CutPasteConfig:
             )
         smallest = min(image_size)
         side = 64 if smallest >= 128 else 32 if smallest > 2 * _STEP else 16
-        grid = grid_size or default_grid(image_size)
-        hidden = 64 if preset == "quick" else 512
-        return cls(image_size, grid, _CHANNELS[preset], hidden, side, min(_STEP, side // 2))
+        return {
+            "channels": _CHANNELS[preset],
+            "hidden": 64 if preset == "quick" else 512,
+            "patch_side": side,
+            "stride": min(_STEP, side // 2),
+        }
 
 
 @register

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from simsid.detectors.ae import default_grid, preset_channels
+from simsid.data.image_kind import ImageKind
+from simsid.detectors.ae import preset_channels
 from simsid.detectors.base import Detector
+from simsid.detectors.config import DetectorConfig
 from simsid.detectors.contract import Evidence, Player, Stage
 from simsid.detectors.registry import register
 from simsid.detectors.residual import RECONSTRUCTION, residual_evidence
@@ -28,24 +30,20 @@ FEATURES = "features"
 GAN, ENCODER = "gan", "encoder"
 
 
-@dataclass(frozen=True)
-class FAnoGANConfig:
+@dataclass(frozen=True, kw_only=True)
+class FAnoGANConfig(DetectorConfig):
     """All numbers of ``f-anogan``; saved with the weights.
 
     Attributes:
-        grid_size: regions in which scores are told; the networks do not know them.
         channels: widths of generator, critic and encoder; each halves the size.
         latent_dim: size of the noise.
         critic_steps: of the critic for each of the generator, at least 1.
         penalty: weight of the critic's gradient penalty.
         kappa: weight of the feature residual beside the pixels', in the encoder's loss.
         gan_share: of the epochs, between 0 and 1, for generator and critic; the rest is the encoder's.
-        learning_rate: of generator and critic. encoder_rate: of the encoder.
-        fusion, reduce, map_floor: see ``Detector``.
+        learning_rate: of generator and critic. encoder_learning_rate: of the encoder.
     """
 
-    image_size: tuple[int, int] = (96, 96)
-    grid_size: tuple[int, int] = (3, 3)
     channels: tuple[int, ...] = (16, 32, 64, 128)
     latent_dim: int = 64
     critic_steps: int = 1
@@ -53,26 +51,21 @@ class FAnoGANConfig:
     kappa: float = 1.0
     gan_share: float = 0.5
     learning_rate: float = 5e-3
-    encoder_rate: float = 5e-3
+    encoder_learning_rate: float = 5e-3
     fusion: tuple[tuple[str, float], ...] = ((RECONSTRUCTION, 1.0), (FEATURES, 1.0))
-    reduce: str = "max"
-    map_floor: float = 0.2
 
     @classmethod
-    def preset(
-        cls, preset: str, image_size: tuple[int, int], grid_size: tuple[int, int] | None
-    ) -> FAnoGANConfig:
-        """Numbers for 'quick' (a minute on two cores) or 'paper' (noise of 128, 5 critic steps).
+    def numbers(cls, preset: str, image_size: tuple[int, int], kind: ImageKind) -> dict[str, Any]:
+        """'paper' has noise of 128 and 5 critic steps.
 
         Raises:
-            ValueError: an unknown preset, or an image that is not a multiple of 16 px.
+            ValueError: an image that is not a multiple of 16 px.
         """
-        channels = preset_channels(preset, image_size)
-        grid = grid_size or default_grid(image_size)
+        numbers: dict[str, Any] = {"channels": preset_channels(preset, image_size)}
         if preset == "paper":
-            return cls(image_size, grid, channels, 128, 5, gan_share=0.7, learning_rate=1e-4,
-                       encoder_rate=5e-5)  # fmt: skip
-        return cls(image_size, grid, channels)
+            numbers |= {"latent_dim": 128, "critic_steps": 5, "gan_share": 0.7,
+                        "learning_rate": 1e-4, "encoder_learning_rate": 5e-5}  # fmt: skip
+        return numbers
 
 
 @register
@@ -115,7 +108,7 @@ class FAnoGAN(Detector):
     def players(self, stage: str) -> dict[str, Player]:
         config = self.config
         if stage == ENCODER:
-            return {"encoder": Player.of(self.encoder, config.encoder_rate)}
+            return {"encoder": Player.of(self.encoder, config.encoder_learning_rate)}
         betas = (0.0, 0.9)
         return {
             "critic": Player.of(self.critic, config.learning_rate, betas),

@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from simsid.detectors.ae import default_grid, preset_channels
+from simsid.data.image_kind import Cells, ImageKind
+from simsid.detectors.ae import preset_channels
 from simsid.detectors.base import Detector
+from simsid.detectors.config import DetectorConfig
 from simsid.detectors.contract import Evidence, Player, Stage
 from simsid.detectors.registry import register
 from simsid.models.gan import (
@@ -33,12 +35,11 @@ _QUICK_STEPS, _MOST_EPOCHS = 1200, 40  # on 96 x 96 px; fewer on larger films: a
 _DRAWN = VariationRange(0.03, 0.02, 0.02, 0.02, 0.1, 0.1, 0.03, 0.3, 0.02)
 
 
-@dataclass(frozen=True)
-class GanLocaliserConfig:
+@dataclass(frozen=True, kw_only=True)
+class GanLocaliserConfig(DetectorConfig):
     """All numbers of ``gan-localiser``; saved with the weights.
 
     Attributes:
-        grid_size: regions in which scores are told; the networks do not know them.
         channels: widths of generator, critic and encoder; each halves the size.
         latent_dim: size of the noise.
         critic_steps: turns of the critic for each of the generator.
@@ -47,13 +48,10 @@ class GanLocaliserConfig:
         localiser_channels: widths of the U-Net; each halves the size.
         painted_share: of the synthetic lesions, how many are painted; the rest are transplants.
         variation: exposure and position that the localiser must see through.
-        shares: of the epochs, for the stages 'gan', 'encoder' and 'localiser'.
-        gan_rate, encoder_rate, localiser_rate: learning rates in these stages.
-        fusion, reduce, map_floor: see ``Detector``.
+        stage_shares: of the epochs, for the stages 'gan', 'encoder' and 'localiser'.
+        gan_learning_rate, encoder_learning_rate, localiser_learning_rate: learning rates in these stages.
     """
 
-    image_size: tuple[int, int] = (96, 96)
-    grid_size: tuple[int, int] = (3, 3)
     channels: tuple[int, ...] = (16, 32, 64, 128)
     latent_dim: int = 64
     critic_steps: int = 1
@@ -63,43 +61,34 @@ class GanLocaliserConfig:
     localiser_channels: tuple[int, ...] = (16, 32, 64, 96)
     painted_share: float = 0.5
     variation: VariationRange = field(default_factory=VariationRange)
-    shares: tuple[float, float, float] = (0.1, 0.3, 0.6)
-    gan_rate: float = 1e-3
-    encoder_rate: float = 2e-3
-    localiser_rate: float = 4e-3
+    stage_shares: tuple[float, float, float] = (0.1, 0.3, 0.6)
+    gan_learning_rate: float = 1e-3
+    encoder_learning_rate: float = 2e-3
+    localiser_learning_rate: float = 4e-3
     fusion: tuple[tuple[str, float], ...] = ((LESION, 1.0),)
-    reduce: str = "max"
-    map_floor: float = 0.2
 
     @classmethod
-    def preset(
-        cls, preset: str, image_size: tuple[int, int], grid_size: tuple[int, int] | None
-    ) -> GanLocaliserConfig:
-        """Numbers for 'quick' (a minute or two on two cores) or 'paper' (as f-AnoGAN trains).
+    def numbers(cls, preset: str, image_size: tuple[int, int], kind: ImageKind) -> dict[str, Any]:
+        """'paper' as f-AnoGAN trains.
 
         Raises:
-            ValueError: an unknown preset, or an image that is not a multiple of 16 px.
+            ValueError: an image that is not a multiple of 16 px.
         """
-        channels = preset_channels(preset, image_size)
-        drawn = grid_size is not None  # a set whose regions are exact has no foreign scanners
-        kind = {"painted_share": 0.1, "variation": _DRAWN} if drawn else {}
-        grid = grid_size or default_grid(image_size)
-        if preset == "quick":
-            return cls(image_size, grid, channels, **kind)
-        return cls(
-            image_size,
-            grid,
-            channels,
-            **kind,
-            latent_dim=128,
-            critic_steps=5,
-            tune_generator=False,
-            localiser_channels=(32, 64, 128, 192),
-            shares=(0.5, 0.2, 0.3),
-            gan_rate=1e-4,
-            encoder_rate=1e-4,
-            localiser_rate=1e-3,
-        )
+        numbers: dict[str, Any] = {"channels": preset_channels(preset, image_size)}
+        if isinstance(kind, Cells):  # drawn pictures come from no foreign scanner
+            numbers |= {"painted_share": 0.1, "variation": _DRAWN}
+        if preset == "paper":
+            numbers |= {
+                "latent_dim": 128,
+                "critic_steps": 5,
+                "tune_generator": False,
+                "localiser_channels": (32, 64, 128, 192),
+                "stage_shares": (0.5, 0.2, 0.3),
+                "gan_learning_rate": 1e-4,
+                "encoder_learning_rate": 1e-4,
+                "localiser_learning_rate": 1e-3,
+            }
+        return numbers
 
 
 @register
@@ -145,20 +134,22 @@ class GanLocaliser(Detector):
 
     def stages(self) -> Sequence[Stage]:
         names = ("gan", "encoder", "localiser")
-        return [Stage(name, share) for name, share in zip(names, self.config.shares, strict=True)]
+        return [
+            Stage(name, share) for name, share in zip(names, self.config.stage_shares, strict=True)
+        ]
 
     def players(self, stage: str) -> dict[str, Player]:
         config = self.config
         if stage == "gan":
             return {
-                "critic": Player.of(self.critic, config.gan_rate, _BETAS),
-                "generator": Player.of(self.generator, config.gan_rate, _BETAS),
+                "critic": Player.of(self.critic, config.gan_learning_rate, _BETAS),
+                "generator": Player.of(self.generator, config.gan_learning_rate, _BETAS),
             }
         if stage == "encoder":
             moved = list(self.encoder.parameters())
             moved += list(self.generator.parameters()) if config.tune_generator else []
-            return {"encoder": Player(moved, config.encoder_rate)}
-        return {"localiser": Player.of(self.localiser, config.localiser_rate)}
+            return {"encoder": Player(moved, config.encoder_learning_rate)}
+        return {"localiser": Player.of(self.localiser, config.localiser_learning_rate)}
 
     def training_step(self, images: Tensor, stage: str) -> Iterator[tuple[str, dict[str, Tensor]]]:
         config = self.config

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from simsid.detectors.ae import default_grid, preset_channels
+from simsid.data.image_kind import ImageKind
+from simsid.detectors.ae import preset_channels
 from simsid.detectors.base import Detector
+from simsid.detectors.config import DetectorConfig
 from simsid.detectors.contract import Evidence, Player
 from simsid.detectors.registry import register
 from simsid.detectors.residual import RECONSTRUCTION, residual_evidence
@@ -22,46 +24,37 @@ from simsid.models.losses import discriminator_loss
 LATENT_DISTANCE = "latent_distance"
 
 
-@dataclass(frozen=True)
-class GANomalyConfig:
+@dataclass(frozen=True, kw_only=True)
+class GANomalyConfig(DetectorConfig):
     """All numbers of ``ganomaly``; saved with the weights.
 
     Attributes:
-        grid_size: regions in which scores are told; the networks do not know them.
         channels: widths of encoders, decoder and discriminator; each halves the size.
         latent_dim: size of the code z (nz).
         adversarial, contextual, encoding: weights of the generator's losses (w_adv, w_con, w_enc).
-        learning_rate: of the generator. discriminator_rate: of the discriminator.
-        fusion, reduce, map_floor: see ``Detector``.
+        learning_rate: of the generator. discriminator_learning_rate: of the discriminator.
     """
 
-    image_size: tuple[int, int] = (96, 96)
-    grid_size: tuple[int, int] = (3, 3)
     channels: tuple[int, ...] = (16, 32, 64, 128)
     latent_dim: int = 64
     adversarial: float = 1.0
     contextual: float = 50.0
     encoding: float = 1.0
     learning_rate: float = 2e-3
-    discriminator_rate: float = 2e-4
+    discriminator_learning_rate: float = 2e-4
     fusion: tuple[tuple[str, float], ...] = ((LATENT_DISTANCE, 0.5), (RECONSTRUCTION, 0.5))
-    reduce: str = "max"
-    map_floor: float = 0.2
 
     @classmethod
-    def preset(
-        cls, preset: str, image_size: tuple[int, int], grid_size: tuple[int, int] | None
-    ) -> GANomalyConfig:
-        """Numbers for 'quick' (a minute on two cores) or 'paper' (code of 100, twice as wide).
+    def numbers(cls, preset: str, image_size: tuple[int, int], kind: ImageKind) -> dict[str, Any]:
+        """'paper' has a code of 100 and is twice as wide.
 
         Raises:
-            ValueError: an unknown preset, or an image that is not a multiple of 16 px.
+            ValueError: an image that is not a multiple of 16 px.
         """
         channels = preset_channels(preset, image_size)
-        grid = grid_size or default_grid(image_size)
         if preset == "paper":
-            return cls(image_size, grid, channels, latent_dim=100, learning_rate=2e-4)
-        return cls(image_size, grid, channels)
+            return {"channels": channels, "latent_dim": 100, "learning_rate": 2e-4}
+        return {"channels": channels}
 
 
 @register
@@ -97,7 +90,9 @@ class GANomaly(Detector):
         config, betas = self.config, (0.5, 0.999)
         return {
             "generator": Player.of(self.generator, config.learning_rate, betas),
-            "discriminator": Player.of(self.discriminator, config.discriminator_rate, betas),
+            "discriminator": Player.of(
+                self.discriminator, config.discriminator_learning_rate, betas
+            ),
         }
 
     def training_step(self, images: Tensor, stage: str) -> Iterator[tuple[str, dict[str, Tensor]]]:

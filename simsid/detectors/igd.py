@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from simsid.detectors.ae import default_grid
+from simsid.data.image_kind import ImageKind
 from simsid.detectors.base import Detector
+from simsid.detectors.config import DetectorConfig
 from simsid.detectors.contract import Evidence, Player, Stage
 from simsid.detectors.method import Batches
 from simsid.detectors.pretrained import load_pretrained
@@ -26,12 +27,11 @@ DESCRIPTORS = "descriptors"  # the stage
 _PATCHES_AT_ONCE = 1024
 
 
-@dataclass(frozen=True)
-class IgdConfig:
+@dataclass(frozen=True, kw_only=True)
+class IgdConfig(DetectorConfig):
     """All numbers of ``igd``; saved with the weights.
 
     Attributes:
-        grid_size: regions in which scores are told; the networks do not know them.
         backbone, layers, width: of both encoders, see ``build_backbone``; the last map is used.
         patch_size: side of the local model's patches, in pixels.
         channels: of the global decoder, finest first; patch_channels: of the local one.
@@ -39,11 +39,8 @@ class IgdConfig:
         l1_share: rho, of the absolute difference in the reconstruction's loss.
         fooling: weight of the interpolation's loss.
         learning_rate, weight_decay: of AdamW, for models and critics alike.
-        fusion, reduce, map_floor: see ``Detector``.
     """
 
-    image_size: tuple[int, int] = (96, 96)
-    grid_size: tuple[int, int] = (3, 3)
     backbone: str = OWN
     layers: tuple[int, ...] = (4,)
     width: int = 16
@@ -63,25 +60,19 @@ class IgdConfig:
         (LOCAL_UNLIKELY, 1.0),
     )
     reduce: str = "mean"
-    map_floor: float = 0.2
 
     @classmethod
-    def preset(
-        cls, preset: str, image_size: tuple[int, int], grid_size: tuple[int, int] | None
-    ) -> IgdConfig:
-        """Numbers for 'quick' (a quarter of a ResNet-18's width) or 'paper' (the whole).
+    def numbers(cls, preset: str, image_size: tuple[int, int], kind: ImageKind) -> dict[str, Any]:
+        """'quick' has a quarter of a ResNet-18's width, 'paper' the whole.
 
         Raises:
-            ValueError: an unknown preset, or an image that is not a multiple of 16 px.
+            ValueError: an image that is not a multiple of 16 px.
         """
-        if preset not in ("quick", "paper"):
-            raise ValueError(f"preset must be 'quick' or 'paper', not '{preset}'")
         small_size(image_size, cls.channels)
-        grid = grid_size or default_grid(image_size)
         if preset == "paper":
             wide, narrow = (32, 64, 128, 256), (32, 64, 128)
-            return cls(image_size, grid, width=64, channels=wide, patch_channels=narrow)
-        return cls(image_size, grid)
+            return {"width": 64, "channels": wide, "patch_channels": narrow}
+        return {}
 
 
 @register

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from simsid.detectors.ae import default_grid, preset_channels
+from simsid.data.image_kind import ImageKind
+from simsid.detectors.ae import preset_channels
 from simsid.detectors.base import Detector
+from simsid.detectors.config import DetectorConfig
 from simsid.detectors.contract import Evidence, Player
 from simsid.detectors.registry import register
 from simsid.detectors.residual import RECONSTRUCTION, residual_evidence
@@ -21,22 +23,18 @@ from simsid.models.memory import ReadConfig
 FEATURE_DISTANCE = "feature_distance"
 
 
-@dataclass(frozen=True)
-class MemAEConfig:
+@dataclass(frozen=True, kw_only=True)
+class MemAEConfig(DetectorConfig):
     """All numbers of ``memae``; saved with the weights.
 
     Attributes:
-        grid_size: regions in which scores are told; the network does not know them.
         channels: encoder widths; each halves the size.
         slot_dim, num_slots: the one memory that every position reads.
         read_scale: factor on the cosine before the softmax (1 in the paper).
         shrinkage: hard shrinkage threshold (lambda) times num_slots (1 to 3 in the paper).
         entropy: weight (alpha) of the addressing entropy.
-        fusion, reduce, map_floor: see ``Detector``.
     """
 
-    image_size: tuple[int, int] = (96, 96)
-    grid_size: tuple[int, int] = (3, 3)
     channels: tuple[int, ...] = (16, 32, 64, 128, 128)
     slot_dim: int = 64
     num_slots: int = 500
@@ -46,25 +44,20 @@ class MemAEConfig:
     learning_rate: float = 2e-3
     weight_decay: float = 0.0
     fusion: tuple[tuple[str, float], ...] = ((RECONSTRUCTION, 1.0),)
-    reduce: str = "max"
-    map_floor: float = 0.2
 
     @classmethod
-    def preset(
-        cls, preset: str, image_size: tuple[int, int], grid_size: tuple[int, int] | None
-    ) -> MemAEConfig:
-        """Numbers for 'quick' (a minute on two cores) or 'paper' (2000 slots, twice as wide).
+    def numbers(cls, preset: str, image_size: tuple[int, int], kind: ImageKind) -> dict[str, Any]:
+        """'paper' has 2000 slots and is twice as wide.
 
         Raises:
-            ValueError: an unknown preset, or an image that is not a multiple of 16 px.
+            ValueError: an image that is not a multiple of 16 px.
         """
         channels = preset_channels(preset, image_size)
         if not any(size % 32 for size in image_size):
             channels = (*channels, channels[-1])  # a position for each 32 px: a tight bottleneck
-        grid = grid_size or default_grid(image_size)
         if preset == "paper":
-            return cls(image_size, grid, channels, slot_dim=256, num_slots=2000)
-        return cls(image_size, grid, channels)
+            return {"channels": channels, "slot_dim": 256, "num_slots": 2000}
+        return {"channels": channels}
 
 
 @register

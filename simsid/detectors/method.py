@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from simsid.detectors.config import DetectorConfig
 from simsid.detectors.contract import Evidence, Explanation, Player, Stage
 from simsid.errors import SimsidError
 
@@ -43,7 +44,7 @@ class Method(nn.Module, ABC):
     """
 
     name: ClassVar[str]
-    config_class: ClassVar[type]
+    config_class: ClassVar[type[DetectorConfig]]
     components: tuple[str, ...]
     default_epochs: ClassVar[dict[str, int]] = {"quick": 10, "paper": 100}
     training_only: ClassVar[tuple[str, ...]] = ()

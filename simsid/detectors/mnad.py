@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from simsid.detectors.ae import default_grid, preset_channels
+from simsid.data.image_kind import ImageKind
+from simsid.detectors.ae import preset_channels
 from simsid.detectors.base import Detector
+from simsid.detectors.config import DetectorConfig
 from simsid.detectors.contract import Evidence, Player
 from simsid.detectors.registry import register
 from simsid.detectors.residual import RECONSTRUCTION, residual_evidence
@@ -21,23 +23,20 @@ from simsid.models.mnad import MemoryGuidedAutoencoder, compactness_loss, separa
 SLOT_DISTANCE = "slot_distance"
 
 
-@dataclass(frozen=True)
-class MNADConfig:
+@dataclass(frozen=True, kw_only=True)
+class MNADConfig(DetectorConfig):
     """All numbers of ``mnad``; saved with the weights.
 
     Attributes:
-        grid_size: regions in which scores are told; the network does not know them.
         channels: encoder widths; each halves the size.
         slot_dim, num_slots: of the one memory that every position reads.
         read_scale: factor on the cosine before the softmax (1 in the paper).
         compactness, separateness: weights of these losses (lambda_c, lambda_s).
         margin: by which the second nearest slot shall be farther (alpha).
         learning_rate, weight_decay: of AdamW; the slots move by themselves.
-        fusion, reduce, map_floor: see ``Detector``; the paper's lambda is 0.6 or 0.7.
+        fusion: the paper's lambda is 0.6 or 0.7.
     """
 
-    image_size: tuple[int, int] = (96, 96)
-    grid_size: tuple[int, int] = (3, 3)
     channels: tuple[int, ...] = (16, 32, 64, 128)
     slot_dim: int = 64
     num_slots: int = 10
@@ -48,21 +47,16 @@ class MNADConfig:
     learning_rate: float = 2e-3
     weight_decay: float = 0.0
     fusion: tuple[tuple[str, float], ...] = ((RECONSTRUCTION, 0.6), (SLOT_DISTANCE, 0.4))
-    reduce: str = "max"
-    map_floor: float = 0.2
 
     @classmethod
-    def preset(
-        cls, preset: str, image_size: tuple[int, int], grid_size: tuple[int, int] | None
-    ) -> MNADConfig:
-        """Numbers for 'quick' (a minute on two cores) or 'paper' (slots of 512, twice as wide).
+    def numbers(cls, preset: str, image_size: tuple[int, int], kind: ImageKind) -> dict[str, Any]:
+        """'paper' is twice as wide, with slots of 512.
 
         Raises:
-            ValueError: an unknown preset, or an image that is not a multiple of 16 px.
+            ValueError: an image that is not a multiple of 16 px.
         """
         channels = preset_channels(preset, image_size)
-        grid = grid_size or default_grid(image_size)
-        return cls(image_size, grid, channels, slot_dim=64 if preset == "quick" else 512)
+        return {"channels": channels, "slot_dim": 64 if preset == "quick" else 512}
 
 
 @register

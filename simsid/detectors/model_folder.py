@@ -10,12 +10,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import os
 import shutil
 import tempfile
-import types
-import typing
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +25,7 @@ from simsid.data.preprocess import Preprocessing
 from simsid.detectors.base import CHECKS, Detector
 from simsid.detectors.budget import Budget, check_settings
 from simsid.detectors.calibration import Calibration
+from simsid.detectors.config import config_from_dict
 from simsid.detectors.registry import detector_class, is_known
 from simsid.detectors.untrusted import Entry, read_header, read_object
 from simsid.errors import ModelFolderError
@@ -182,51 +180,6 @@ def _preprocessing(detector: Detector, described: dict[str, Any], path: Path) ->
             f"its detector takes {detector.image_size}"
         )
     return preprocessing
-
-
-def config_from_dict(config_class: type, values: dict[str, Any]) -> Any:
-    """A frozen configuration from JSON: lists become tuples, unknown keys are errors."""
-    known = {f.name for f in dataclasses.fields(config_class)}
-    unknown = set(values) - known
-    if unknown:
-        raise ValueError(f"unknown settings {sorted(unknown)}")
-    hints = typing.get_type_hints(config_class)
-    return config_class(**{key: _typed(key, hints[key], value) for key, value in values.items()})
-
-
-def _typed(name: str, hint: Any, value: Any) -> Any:
-    if dataclasses.is_dataclass(hint):
-        if isinstance(value, hint):
-            return value
-        if isinstance(value, dict):
-            return config_from_dict(hint, value)
-    value = _tuples(value)
-    if not _fits(hint, value):
-        raise ValueError(f"'{name}' must be {getattr(hint, '__name__', hint)}, not {value!r}")
-    return value
-
-
-def _fits(hint: Any, value: Any) -> bool:
-    """Whether a plain value is of the annotated type; a whole number passes for a float."""
-    origin, inner = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (typing.Union, types.UnionType):
-        return any(_fits(choice, value) for choice in inner)
-    if origin is tuple:
-        if not isinstance(value, tuple):
-            return False
-        if inner[-1] is Ellipsis:
-            return all(_fits(inner[0], item) for item in value)
-        return len(inner) == len(value) and all(map(_fits, inner, value))
-    if hint is float:
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        return number and math.isfinite(value)
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, hint)
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(_tuples(v) for v in value) if isinstance(value, list | tuple) else value
 
 
 def _load_weights(detector: Detector, path: Path, header: dict[str, Entry]) -> None:

@@ -13,19 +13,19 @@ from simsid.detectors.msacl import PRETRAINING, MsaclPretraining
 from simsid.detectors.registry import register
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MsaclIgdConfig(IgdConfig):
     """All numbers of ``msacl-igd``: those of ``igd``, and those of pre-training.
 
     Attributes:
         embedding_dim: of the projection. temperature, calibration: of the contrastive loss.
-        pretraining_rate: learning rate of pre-training.
+        pretraining_learning_rate: learning rate of pre-training.
     """
 
     embedding_dim: int = 128
     temperature: float = 0.2
     calibration: float = 2.0
-    pretraining_rate: float = 1e-3
+    pretraining_learning_rate: float = 1e-3
 
 
 @register
@@ -45,7 +45,7 @@ class MsaclIgd(MsaclPretraining, Igd):
         super().__init__(config)
         self.pretrain(
             self.whole.backbone,
-            config.pretraining_rate,
+            config.pretraining_learning_rate,
             dim=config.embedding_dim,
             temperature=config.temperature,
             calibration=config.calibration,

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
+from simsid.data.image_kind import ImageKind
 from simsid.detectors.msacl import MsaclPretraining
 from simsid.detectors.padim import Padim, PadimConfig
 from simsid.detectors.registry import register
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MsaclPadimConfig(PadimConfig):
     """All numbers of ``msacl-padim``: those of ``padim``, and those of pre-training.
 
@@ -26,16 +27,9 @@ class MsaclPadimConfig(PadimConfig):
     weight_decay: float = 1e-4
 
     @classmethod
-    def preset(
-        cls, preset: str, image_size: tuple[int, int], grid_size: tuple[int, int] | None
-    ) -> MsaclPadimConfig:
-        """Numbers of ``padim``, scored by the mean of all regions on films too.
-
-        Raises:
-            ValueError: an unknown preset, an image below 32 px, or, without a grid, one that is not
-                a multiple of 16 px.
-        """
-        return replace(super().preset(preset, image_size, grid_size), reduce="mean")
+    def numbers(cls, preset: str, image_size: tuple[int, int], kind: ImageKind) -> dict[str, Any]:
+        """Those of ``padim``, scored by the mean of all regions on films too."""
+        return super().numbers(preset, image_size, kind) | {"reduce": "mean"}
 
 
 @register

@@ -5,15 +5,16 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from simsid.detectors.ae import default_grid
+from simsid.data.image_kind import Films, ImageKind
 from simsid.detectors.base import Detector
+from simsid.detectors.config import DetectorConfig
 from simsid.detectors.contract import Evidence, Stage
 from simsid.detectors.method import Batches
 from simsid.detectors.normal_statistics import largest_distance
@@ -28,8 +29,8 @@ MAHALANOBIS = "mahalanobis"
 _SMALLEST = 32
 
 
-@dataclass(frozen=True)
-class PadimConfig:
+@dataclass(frozen=True, kw_only=True)
+class PadimConfig(DetectorConfig):
     """All numbers of ``padim``; saved with the weights.
 
     Attributes:
@@ -37,11 +38,9 @@ class PadimConfig:
         backbone, layers, width: see ``build_backbone``; the maps of ``layers`` are joined.
         dimensions: channels kept of the joined maps, drawn once; at most as many as they have.
         blur: standard deviation of the map's Gaussian, in pixels of an image of 224.
-        fusion, reduce, map_floor: see ``Detector``; 'max' is the paper's image score.
+        reduce: 'max' is the paper's image score.
     """
 
-    image_size: tuple[int, int] = (96, 96)
-    grid_size: tuple[int, int] = (3, 3)
     backbone: str = OWN
     layers: tuple[int, ...] = (1, 2, 3)
     width: int = 32
@@ -49,31 +48,24 @@ class PadimConfig:
     blur: float = 4.0
     fusion: tuple[tuple[str, float], ...] = ((MAHALANOBIS, 1.0),)
     reduce: str = "mean"
-    map_floor: float = 0.2
 
     @classmethod
-    def preset(
-        cls, preset: str, image_size: tuple[int, int], grid_size: tuple[int, int] | None
-    ) -> PadimConfig:
-        """Numbers for 'quick' (50 channels of a narrow ResNet-18) or 'paper' (100 of a whole one).
+    def numbers(cls, preset: str, image_size: tuple[int, int], kind: ImageKind) -> dict[str, Any]:
+        """50 channels of a narrow ResNet-18 for 'quick', 100 of a whole one for 'paper'.
 
         Films are scored as in the paper. Data with a grid of their own are scored by the mean of
         all regions: blank paper is ordinary to an untrained network, and no distance is large where
         a digit is missing.
 
         Raises:
-            ValueError: an unknown preset, an image below 32 px, or, without a grid, one that is not
-                a multiple of 16 px.
+            ValueError: an image below 32 px.
         """
-        if preset not in ("quick", "paper"):
-            raise ValueError(f"preset must be 'quick' or 'paper', not '{preset}'")
         if min(image_size) < _SMALLEST:
             raise ValueError(f"images must be at least {_SMALLEST} px, not {image_size}")
-        grid = grid_size or default_grid(image_size)
-        reduce = "max" if grid_size is None else "mean"
+        reduce = "max" if isinstance(kind, Films) else "mean"
         if preset == "paper":
-            return cls(image_size, grid, width=64, dimensions=100, reduce=reduce)
-        return cls(image_size, grid, reduce=reduce)
+            return {"width": 64, "dimensions": 100, "reduce": reduce}
+        return {"reduce": reduce}
 
 
 @register

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from simsid.data.image_kind import Films, ImageKind
 from simsid.detectors.method import Batches
 from simsid.detectors.msacl import MsaclPretraining
 from simsid.detectors.pretrained import load_pretrained
@@ -19,9 +20,9 @@ from simsid.models.statistics import settle_statistics
 _LEAST = 64  # stored vectors, where the share of few films would be next to none
 
 
-def settings_for(films: bool) -> dict[str, Any]:
+def settings_for(kind: ImageKind) -> dict[str, Any]:
     """What suits films, and what suits data with a grid of their own; see ``PatchCoreConfig``."""
-    if films:
+    if isinstance(kind, Films):
         return {"layers": (2, 3), "pretraining": True, "reduce": "mean"}
     return {"layers": (1, 2), "pretraining": False, "reduce": "max"}
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from simsid.detectors.ae import default_grid
+from simsid.data.image_kind import ImageKind
+from simsid.detectors.config import DetectorConfig
 from simsid.detectors.contract import Evidence
 from simsid.detectors.method import Batches
 from simsid.detectors.normal_statistics import largest_distance
@@ -22,8 +23,8 @@ from simsid.models.patch_features import smooth
 NEAREST = "nearest"
 
 
-@dataclass(frozen=True)
-class PatchCoreConfig:
+@dataclass(frozen=True, kw_only=True)
+class PatchCoreConfig(DetectorConfig):
     """All numbers of ``patchcore``; saved with the weights.
 
     Attributes:
@@ -37,11 +38,8 @@ class PatchCoreConfig:
         projected_dim: dimensions in which the coreset is chosen.
         neighbours: of a stored vector, that tell whether it is a rare one; 1: scores as they are.
         blur: standard deviation of the map's Gaussian, in pixels of an image of 224.
-        fusion, reduce, map_floor: see ``Detector``.
     """
 
-    image_size: tuple[int, int] = (96, 96)
-    grid_size: tuple[int, int] = (3, 3)
     backbone: str = OWN
     width: int = 32
     layers: tuple[int, ...] = (2, 3)
@@ -54,32 +52,25 @@ class PatchCoreConfig:
     neighbours: int = 9
     blur: float = 4.0
     fusion: tuple[tuple[str, float], ...] = ((NEAREST, 1.0),)
-    reduce: str = "max"
-    map_floor: float = 0.2
 
     @classmethod
-    def preset(
-        cls, preset: str, image_size: tuple[int, int], grid_size: tuple[int, int] | None
-    ) -> PatchCoreConfig:
-        """Numbers for 'quick' (a minute on two cores) or 'paper' (a full ResNet, 10 % stored).
+    def numbers(cls, preset: str, image_size: tuple[int, int], kind: ImageKind) -> dict[str, Any]:
+        """'paper' is a full ResNet with 10 % stored.
 
         Films have a backbone that MSACL trains and are scored by the mean of all regions: what
         disease does to a film is seldom in one place. Data with a grid of their own are scored by
         the worst region, on finer features of random weights: MSACL is for lesions, and on digits
         it lowers the score.
-
-        Raises:
-            ValueError: an unknown preset, or, without a grid, an image that is not a multiple of
-                16 px.
         """
-        if preset not in ("quick", "paper"):
-            raise ValueError(f"preset must be 'quick' or 'paper', not '{preset}'")
-        fitting = settings_for(films=grid_size is None)
-        grid = grid_size or default_grid(image_size)
         if preset == "quick":
-            return cls(image_size, grid, **fitting)
-        return cls(image_size, grid, width=64, coreset_share=0.1, coreset_most=20000,
-                   places_per_film=256, projected_dim=128, **fitting)  # fmt: skip
+            return settings_for(kind)
+        return settings_for(kind) | {
+            "width": 64,
+            "coreset_share": 0.1,
+            "coreset_most": 20000,
+            "places_per_film": 256,
+            "projected_dim": 128,
+        }
 
 
 @register

@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from simsid.detectors.ae import default_grid
 from simsid.detectors.base import Detector
+from simsid.detectors.config import DetectorConfig
 from simsid.detectors.contract import Evidence
 from simsid.detectors.method import Batches
 from simsid.detectors.registry import register
@@ -30,29 +30,15 @@ _LEAST_STD = 0.02  # grey levels of [0, 1]: a border that is black in every norm
 _BLUR = 5
 
 
-@dataclass(frozen=True)
-class ReferenceConfig:
-    """Numbers of every reference; saved with its statistics. See ``Detector``."""
+@dataclass(frozen=True, kw_only=True)
+class ReferenceConfig(DetectorConfig):
+    """Numbers of every reference; saved with its statistics.
 
-    image_size: tuple[int, int] = (96, 96)
-    grid_size: tuple[int, int] = (3, 3)
+    The same for 'quick' and 'paper': there is nothing to make larger.
+    """
+
     fusion: tuple[tuple[str, float], ...] = ((DISTANCE, 1.0),)
     reduce: str = "mean"
-    map_floor: float = 0.2
-
-    @classmethod
-    def preset(
-        cls, preset: str, image_size: tuple[int, int], grid_size: tuple[int, int] | None
-    ) -> ReferenceConfig:
-        """The same numbers for 'quick' and 'paper': there is nothing to make larger.
-
-        Raises:
-            ValueError: an unknown preset, or, without a grid, an image that is not a multiple of
-                16 px.
-        """
-        if preset not in ("quick", "paper"):
-            raise ValueError(f"preset must be 'quick' or 'paper', not '{preset}'")
-        return cls(tuple(image_size), grid_size or default_grid(image_size))
 
 
 class Reference(Detector):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from simsid.detectors.ae import default_grid
+from simsid.data.image_kind import Cells, ImageKind
+from simsid.detectors.config import DetectorConfig
 from simsid.detectors.patch_memory import settings_for
 from simsid.models.backbones import OWN
 from simsid.models.variation import VariationRange
@@ -16,8 +18,8 @@ _JITTER = VariationRange(
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class RegionPatchCoreConfig:
+@dataclass(frozen=True, kw_only=True)
+class RegionPatchCoreConfig(DetectorConfig):
     """All numbers of ``region-patchcore``; saved with the weights.
 
     Attributes:
@@ -34,8 +36,6 @@ class RegionPatchCoreConfig:
         fusion: region to global, 6 : 4 in the paper.
     """
 
-    image_size: tuple[int, int] = (96, 96)
-    grid_size: tuple[int, int] = (3, 3)
     cells: tuple[int, int] = (4, 4)
     align: bool = True
     masking: bool = True
@@ -58,27 +58,22 @@ class RegionPatchCoreConfig:
     neighbours: int = 3
     blur: float = 4.0
     fusion: tuple[tuple[str, float], ...] = ((REGION, 0.6), (GLOBAL, 0.4))
-    reduce: str = "max"
-    map_floor: float = 0.2
 
     @classmethod
-    def preset(
-        cls, preset: str, image_size: tuple[int, int], grid_size: tuple[int, int] | None
-    ) -> RegionPatchCoreConfig:
-        """Numbers for 'quick' (a minute on two cores) or 'paper' (a full ResNet, 1 % stored).
+    def numbers(cls, preset: str, image_size: tuple[int, int], kind: ImageKind) -> dict[str, Any]:
+        """'paper' is a full ResNet with 1 % stored.
 
         Data with a grid of their own have a memory for each of its regions; films have 4 x 4.
-        What else differs between them: see ``PatchCoreConfig.preset``.
-
-        Raises:
-            ValueError: an unknown preset, or, without a grid, an image that is not a multiple of
-                16 px.
+        What else differs between them: see ``PatchCoreConfig.numbers``.
         """
-        if preset not in ("quick", "paper"):
-            raise ValueError(f"preset must be 'quick' or 'paper', not '{preset}'")
-        grid, cells = grid_size or default_grid(image_size), grid_size or (4, 4)
-        fitting = settings_for(films=grid_size is None)
+        cells = kind.grid_size if isinstance(kind, Cells) else (4, 4)
+        numbers = settings_for(kind) | {"cells": cells}
         if preset == "quick":
-            return cls(image_size, grid, cells, **fitting)
-        return cls(image_size, grid, cells, align_width=32, width=64, coreset_most=20000,
-                   places_per_film=256, projected_dim=128, **fitting)  # fmt: skip
+            return numbers
+        return numbers | {
+            "align_width": 32,
+            "width": 64,
+            "coreset_most": 20000,
+            "places_per_film": 256,
+            "projected_dim": 128,
+        }

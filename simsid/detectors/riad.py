@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from simsid.detectors.ae import default_grid, preset_channels
+from simsid.data.image_kind import ImageKind
+from simsid.detectors.ae import preset_channels
 from simsid.detectors.base import Detector
+from simsid.detectors.config import DetectorConfig
 from simsid.detectors.contract import Evidence, Player
 from simsid.detectors.registry import register
 from simsid.models.patch_features import blur_for, smooth
@@ -23,12 +25,11 @@ GRADIENT = "gradient"
 _PAPER_SIDE, _PAPER_BLUR = 256, 6.0  # a mean of 21 px spreads as far as a Gaussian of 6
 
 
-@dataclass(frozen=True)
-class RIADConfig:
+@dataclass(frozen=True, kw_only=True)
+class RIADConfig(DetectorConfig):
     """All numbers of ``riad``; saved with the weights.
 
     Attributes:
-        grid_size: regions in which scores are told; the network does not know them.
         channels: of the U-Net; every entry but the first halves the size.
         block_size: 2 joins blocks of pixels into channels first, 1 does not.
         cell_sizes: sides of the cells that are cut out, in pixels (K).
@@ -36,11 +37,8 @@ class RIADConfig:
         num_scales: of the gradient similarity, 1 to 4.
         gradient, similarity: weights of these losses beside the squared error (lambda_G, lambda_S).
         learning_rate, weight_decay: of AdamW, for the network.
-        fusion, reduce, map_floor: see ``Detector``.
     """
 
-    image_size: tuple[int, int] = (96, 96)
-    grid_size: tuple[int, int] = (3, 3)
     channels: tuple[int, ...] = (16, 32, 64, 96)
     block_size: int = 2
     cell_sizes: tuple[int, ...] = (4, 8)
@@ -51,31 +49,23 @@ class RIADConfig:
     learning_rate: float = 2e-3
     weight_decay: float = 0.0
     fusion: tuple[tuple[str, float], ...] = ((GRADIENT, 1.0),)
-    reduce: str = "max"
-    map_floor: float = 0.2
 
     @classmethod
-    def preset(
-        cls, preset: str, image_size: tuple[int, int], grid_size: tuple[int, int] | None
-    ) -> RIADConfig:
-        """Numbers for 'quick' (two cell sizes, at half size) or 'paper' (four, 64 to 512 channels).
+    def numbers(cls, preset: str, image_size: tuple[int, int], kind: ImageKind) -> dict[str, Any]:
+        """'quick' has two cell sizes, at half size; 'paper' four, and 64 to 512 channels.
 
         Raises:
-            ValueError: an unknown preset, or an image that is not a multiple of 16 px.
+            ValueError: an image that is not a multiple of 16 px.
         """
-        preset_channels(preset, image_size)
-        grid = grid_size or default_grid(image_size)
+        preset_channels(preset, image_size)  # checks the size
         if preset == "paper":
-            return cls(
-                image_size,
-                grid,
-                (64, 128, 256, 512),
-                block_size=1,
-                cell_sizes=(2, 4, 8, 16),
-                learning_rate=1e-4,
-            )
-        coarse = min(image_size) >= 128
-        return cls(image_size, grid, cell_sizes=(8, 16) if coarse else (4, 8))
+            return {
+                "channels": (64, 128, 256, 512),
+                "block_size": 1,
+                "cell_sizes": (2, 4, 8, 16),
+                "learning_rate": 1e-4,
+            }
+        return {"cell_sizes": (8, 16) if min(image_size) >= 128 else (4, 8)}
 
 
 @register

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -12,7 +12,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from simsid.data.image_kind import ImageKind
 from simsid.detectors.base import Detector
+from simsid.detectors.config import DetectorConfig
 from simsid.detectors.contract import Evidence, Explanation, Player, Stage
 from simsid.detectors.method import Batches
 from simsid.detectors.registry import register
@@ -40,8 +42,8 @@ TEACHER, STUDENT = "teacher", "student"
 NEAREST_TRAINING = 8
 
 
-@dataclass(frozen=True)
-class SimSIDReportConfig:
+@dataclass(frozen=True, kw_only=True)
+class SimSIDReportConfig(DetectorConfig):
     """All numbers of ``simsid-report``; the defaults are the report's where it gives any.
 
     Attributes:
@@ -54,11 +56,10 @@ class SimSIDReportConfig:
         distillation: weight of L_dist, eq. 5.5, beside L_s, eq. 5.4.
         stage_shares: shares of the epochs for teacher, student and discriminator.
         posterior_scale: factor on the cosine in the region posterior.
-        fusion, reduce, map_floor: see ``Detector``.
     """
 
-    image_size: tuple[int, int] = (128, 128)
-    grid_size: tuple[int, int] = (8, 8)
+    image_size: tuple[int, int] = field(default=(128, 128), kw_only=False)
+    grid_size: tuple[int, int] = field(default=(8, 8), kw_only=False)
     cnn_channels: tuple[int, ...] = (32, 64, 128, 256)
     feature_dim: int = 64
     generator_channels: tuple[int, ...] = (256, 128, 64, 32)
@@ -80,36 +81,32 @@ class SimSIDReportConfig:
         (FEATURE_DISTANCE, 1.0),
         (REGION_POSTERIOR, 1.0),
     )
-    reduce: str = "max"
-    map_floor: float = 0.2
 
     @classmethod
-    def preset(
-        cls, preset: str, image_size: tuple[int, int], grid_size: tuple[int, int] | None
-    ) -> SimSIDReportConfig:
-        """Numbers for 'quick' (a minute on two cores, narrower networks) or 'paper' (the report's).
+    def numbers(cls, preset: str, image_size: tuple[int, int], kind: ImageKind) -> dict[str, Any]:
+        """'paper' is the report's; 'quick' has narrower networks.
 
         Raises:
-            ValueError: an unknown preset, or an image that is not a multiple of 16 px.
+            ValueError: an image that is not a multiple of 16 px.
         """
-        if preset not in ("quick", "paper"):
-            raise ValueError(f"preset must be 'quick' or 'paper', not '{preset}'")
         if image_size[0] % UPSAMPLING or image_size[1] % UPSAMPLING:
             raise ValueError(
                 f"simsid-report takes images of a multiple of {UPSAMPLING} px, not "
                 f"{image_size[0]}x{image_size[1]}: choose, for example, 96 or 128"
             )
-        grid = grid_size or (image_size[0] // UPSAMPLING, image_size[1] // UPSAMPLING)
         if preset == "paper":
-            return cls(image_size, grid)
-        return cls(
-            image_size,
-            grid,
-            cnn_channels=(16, 32, 64, 128),
-            generator_channels=(64, 32, 16, 8),
-            discriminator_channels=(16, 32, 64, 128),
-            num_layers=1,
-        )
+            return {}
+        return {
+            "cnn_channels": (16, 32, 64, 128),
+            "generator_channels": (64, 32, 16, 8),
+            "discriminator_channels": (16, 32, 64, 128),
+            "num_layers": 1,
+        }
+
+    @classmethod
+    def default_grid(cls, preset: str, image_size: tuple[int, int]) -> tuple[int, int]:
+        """Patches of 16 px, as the generators give them."""
+        return image_size[0] // UPSAMPLING, image_size[1] // UPSAMPLING
 
 
 @register

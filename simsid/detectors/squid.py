@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from simsid.data.image_kind import Films, ImageKind
+from simsid.detectors.config import DetectorConfig
 from simsid.detectors.method import Batches
 from simsid.detectors.registry import register
-from simsid.detectors.simsid_config import FILM_JITTER, check_patches, check_preset, default_grid
+from simsid.detectors.simsid_config import FILM_JITTER, check_patches, patch_grid
 from simsid.detectors.space_aware import (
     FEATURE_DISTANCE,
     RECONSTRUCTION,
@@ -32,8 +35,8 @@ _PAPER_WEIGHTS = LossWeights(
 )
 
 
-@dataclass(frozen=True)
-class SQUIDConfig:
+@dataclass(frozen=True, kw_only=True)
+class SQUIDConfig(DetectorConfig):
     """All numbers of ``squid``; defaults are the talk's for digits (96 px, 3x3 patches, 3 levels).
 
     Attributes:
@@ -45,8 +48,6 @@ class SQUIDConfig:
         inpaint_prob: share of patches in-painted in training (masked shortcut).
     """
 
-    image_size: tuple[int, int] = (96, 96)
-    grid_size: tuple[int, int] = (3, 3)
     base_channels: int = 32
     num_levels: int = 3
     convs_per_level: int = 2
@@ -78,8 +79,6 @@ class SQUIDConfig:
         (RECONSTRUCTION, 1.0),
         (REGION_POSTERIOR, 1.0),
     )
-    reduce: str = "max"
-    map_floor: float = 0.2
 
     @property
     def signature_dim(self) -> None:
@@ -92,32 +91,31 @@ class SQUIDConfig:
         return max(1, self.num_slots // 4)
 
     @classmethod
-    def preset(
-        cls, preset: str, image_size: tuple[int, int], grid_size: tuple[int, int] | None
-    ) -> SQUIDConfig:
-        """'paper' is the talk's setting; 'quick' halves the widths, keeps 50 slots and learns faster.
+    def numbers(cls, preset: str, image_size: tuple[int, int], kind: ImageKind) -> dict[str, Any]:
+        """'quick' halves the talk's widths, keeps 50 slots and learns faster.
 
         Raises:
             ValueError: the image cannot be cut into patches of a multiple of 8 px.
         """
-        check_preset(preset)
-        films = grid_size is None
-        grid_size = grid_size or default_grid(preset, image_size)
+        films, grid_size = isinstance(kind, Films), cls.grid_for(preset, image_size, kind)
         check_patches(image_size, grid_size, 16 if films and preset == "paper" else 8)
         moved = FILM_JITTER if films else {}
         if preset == "paper":
-            return cls(image_size, grid_size, num_levels=4 if films else 3, **moved)
-        return cls(
-            image_size,
-            grid_size,
-            base_channels=16,
-            num_slots=50,
-            convs_per_level=1,
-            slot_dim=256,
-            learning_rate=1e-3,
-            discriminator_learning_rate=2e-4,
+            return {"num_levels": 4 if films else 3, **moved}
+        return {
+            "base_channels": 16,
+            "num_slots": 50,
+            "convs_per_level": 1,
+            "slot_dim": 256,
+            "learning_rate": 1e-3,
+            "discriminator_learning_rate": 2e-4,
             **moved,
-        )
+        }
+
+    @classmethod
+    def default_grid(cls, preset: str, image_size: tuple[int, int]) -> tuple[int, int]:
+        """See :func:`patch_grid`."""
+        return patch_grid(preset, image_size)
 
 
 @register

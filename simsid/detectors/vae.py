@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from simsid.detectors.ae import default_grid, preset_channels
+from simsid.data.image_kind import ImageKind
+from simsid.detectors.ae import preset_channels
 from simsid.detectors.base import Detector
+from simsid.detectors.config import DetectorConfig
 from simsid.detectors.contract import Evidence, Player
 from simsid.detectors.registry import register
 from simsid.detectors.residual import RECONSTRUCTION, residual_evidence
@@ -20,43 +22,35 @@ from simsid.models.variational import VariationalAutoencoder
 KL = "kl"
 
 
-@dataclass(frozen=True)
-class VAEConfig:
+@dataclass(frozen=True, kw_only=True)
+class VAEConfig(DetectorConfig):
     """All numbers of ``vae``; saved with the weights.
 
     Attributes:
-        grid_size: regions in which scores are told; the network does not know them.
         channels: encoder widths; each halves the size.
         latent_dim: size of the bottleneck vector.
         noise_std: grey levels, above 0, by which the decoder's distribution spreads around its mean.
         learning_rate, weight_decay: of AdamW, for all of the network.
-        fusion, reduce, map_floor: see ``Detector``; the weight of 'kl' in ``fusion`` is how much
+        fusion: the weight of 'kl' in ``fusion`` is how much
             of the divergence joins the residual.
     """
 
-    image_size: tuple[int, int] = (96, 96)
-    grid_size: tuple[int, int] = (3, 3)
     channels: tuple[int, ...] = (16, 32, 64, 128)
     latent_dim: int = 64
     noise_std: float = 0.1
     learning_rate: float = 2e-3
     weight_decay: float = 0.0
     fusion: tuple[tuple[str, float], ...] = ((RECONSTRUCTION, 1.0), (KL, 0.0))
-    reduce: str = "max"
-    map_floor: float = 0.2
 
     @classmethod
-    def preset(
-        cls, preset: str, image_size: tuple[int, int], grid_size: tuple[int, int] | None
-    ) -> VAEConfig:
-        """Numbers for 'quick' (a minute on two cores) or 'paper' (twice as wide).
+    def numbers(cls, preset: str, image_size: tuple[int, int], kind: ImageKind) -> dict[str, Any]:
+        """'paper' is twice as wide.
 
         Raises:
-            ValueError: an unknown preset, or an image that is not a multiple of 16 px.
+            ValueError: an image that is not a multiple of 16 px.
         """
         channels = preset_channels(preset, image_size)
-        grid = grid_size or default_grid(image_size)
-        return cls(image_size, grid, channels, 64 if preset == "quick" else 128)
+        return {"channels": channels, "latent_dim": 64 if preset == "quick" else 128}
 
 
 @register

@@ -8,7 +8,9 @@ import re
 import shlex
 from typing import Any
 
+from simsid.data.image_kind import kind_of
 from simsid.data.terms import TERMS
+from simsid.detectors.config import present_names
 from simsid.detectors.registry import detector_class
 
 _INTENDED = (
@@ -133,11 +135,12 @@ def _command(described: dict[str, Any], rate: float) -> str:
 
 def _changed(described: dict[str, Any]) -> dict[str, Any]:
     """Settings of the detector that are not the preset's."""
-    config, grid = described["config"], _facts(described, "data").get("grid_size")
-    preset = detector_class(described["detector"]).config_class.preset(
+    config_class = detector_class(described["detector"]).config_class
+    config = present_names(config_class, described["config"])
+    preset = config_class.preset(
         _facts(described, "training")["preset"],
         tuple(config["image_size"]),
-        tuple(grid) if grid else None,
+        kind_of(_facts(described, "data")),
     )
     plain = json.loads(json.dumps(dataclasses.asdict(preset)))
     return {key: value for key, value in config.items() if plain.get(key) != value}

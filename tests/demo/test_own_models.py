@@ -17,6 +17,7 @@ import pytest
 import hub
 from demo.own_models import open_folders
 from demo.shelf import ModelShelf
+from simsid.data.image_kind import Cells
 from simsid.detectors import Detector, detector_class, registry, save_model
 from simsid.errors import SimsidError
 from simsid.scoring import score_film
@@ -67,7 +68,7 @@ def mine(plugin: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
         patch.setattr(registry, "_DETECTORS", dict(registry._DETECTORS))
         registry.load_plugin(plugin)
         cls = detector_class("page-test-plugin")
-        detector = cls(cls.config_class.preset("quick", (96, 96), (3, 3)))
+        detector = cls(cls.config_class.preset("quick", (96, 96), Cells((3, 3))))
         fit(detector, films, epochs=1, batch_size=16, device="cpu")
     del sys.modules["simsid_plugin_page_test_plugin"]
     run = tmp_path_factory.mktemp("ward-7") / "mine-0"

@@ -12,16 +12,13 @@ from torch import Tensor
 
 from simsid.data.datasets import LabelledImages, RadiographData
 from simsid.detectors import Detector, Evidence, Player
+from simsid.detectors.config import DetectorConfig
 from simsid.models.patches import image_to_patches
 
 
-@dataclass(frozen=True)
-class MeanImageConfig:
-    image_size: tuple[int, int] = (32, 32)
-    grid_size: tuple[int, int] = (2, 2)
+@dataclass(frozen=True, kw_only=True)
+class MeanImageConfig(DetectorConfig):
     fusion: tuple[tuple[str, float], ...] = (("residual", 1.0),)
-    reduce: str = "max"
-    map_floor: float = 0.2
 
 
 class MeanImageDetector(Detector):

@@ -9,6 +9,7 @@ from simsid.benchmark import ablation, contamination, options, robustness, rows
 from simsid.benchmark.__main__ import main
 from simsid.benchmark.cases import Case
 from simsid.cli import run_command
+from simsid.data.image_kind import FILMS, Cells
 from simsid.data.sets.digitanatomy import make_digitanatomy
 from simsid.detectors import detector_class, save_model
 from synth import AnatomyConfig
@@ -153,8 +154,8 @@ def test_speed_of_a_method_without_steps_is_that_of_its_look_at_the_normals(caps
 @pytest.mark.parametrize("model", list(rows.ROWS))
 def test_every_declared_row_changes_a_setting_that_exists(model):
     cls = detector_class(model)
-    base = cls.config_class.preset("quick", (96, 96), (3, 3))
-    films = cls.components_of(cls.config_class.preset("quick", (128, 128), None))
+    base = cls.config_class.preset("quick", (96, 96), Cells((3, 3)))
+    films = cls.components_of(cls.config_class.preset("quick", (128, 128), FILMS))
     for case in rows.ROWS[model]:
         for key, value in case.settings.items():
             assert hasattr(base, key), f"{case.name}: {key}"

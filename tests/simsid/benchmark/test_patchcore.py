@@ -16,6 +16,7 @@ from simsid.benchmark.__main__ import main
 from simsid.benchmark.patchcore_figure import draw_region_patchcore
 from simsid.benchmark.patchcore_page import cost_table
 from simsid.benchmark.patchcore_rows import OURS, PEER, measure, ours
+from simsid.data.image_kind import Cells
 from simsid.data.sets.digitanatomy import make_digitanatomy
 from simsid.detectors import save_model
 from simsid.detectors.region_patchcore import RegionPatchCore
@@ -143,7 +144,7 @@ def test_a_figure_needs_a_model(monkeypatch):
 
 
 def test_the_figure_shows_every_kind(tmp_path):
-    config = RegionPatchCoreConfig.preset("quick", (96, 96), (3, 3))
+    config = RegionPatchCoreConfig.preset("quick", (96, 96), Cells((3, 3)))
     small = {"width": 4, "layers": (1, 2), "pretraining": False, "align_rounds": 1}
     data = make_digitanatomy(AnatomyConfig(), 16, 12, 4, test_normal=4, test_per_kind=2)
     detector = RegionPatchCore(replace(config, **small))

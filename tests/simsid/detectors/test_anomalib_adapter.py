@@ -12,6 +12,7 @@ from accelerate.utils import set_seed
 from torch import nn
 
 from simsid.cli import run_command
+from simsid.data.image_kind import FILMS, Cells
 from simsid.detectors import anomalib_library, detector_class, load_model, save_model
 from simsid.detectors.anomalib_adapter import adapter_class
 from simsid.errors import SimsidError
@@ -127,7 +128,7 @@ def library(monkeypatch):
 
 def build(name, **changes):
     cls = detector_class(f"anomalib:{name}")
-    config = cls.config_class.preset("quick", (32, 32), (2, 2))
+    config = cls.config_class.preset("quick", (32, 32), Cells((2, 2)))
     return cls(dataclasses.replace(config, **changes))
 
 
@@ -229,7 +230,7 @@ def test_anomalib_itself_under_the_contract(name, tmp_path):
 
     def trained(seed):
         set_seed(seed)
-        detector = cls(cls.config_class.preset("quick", (64, 64), None))
+        detector = cls(cls.config_class.preset("quick", (64, 64), FILMS))
         return fit(detector, films, device="cpu", epochs=1, seed=seed)
 
     detector = trained(0)

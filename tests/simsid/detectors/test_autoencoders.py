@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from simsid.data.image_kind import FILMS, Cells
 from simsid.detectors import save_model
 from simsid.detectors.ae import AutoencoderConfig, AutoencoderDetector
 from simsid.detectors.memae import MemAE, MemAEConfig
@@ -55,13 +56,13 @@ def test_model_folder_gives_bit_equal_predictions(training, data, tmp_path):
 
 @pytest.mark.parametrize("config", [AutoencoderConfig, MemAEConfig])
 def test_preset_derives_regions_of_32_px_and_refuses_odd_sizes(config):
-    assert config.preset("quick", (96, 128), None).grid_size == (3, 4)
-    assert config.preset("paper", (112, 96), None).grid_size == (7, 3)
-    assert config.preset("quick", (96, 96), (6, 6)).grid_size == (6, 6)
+    assert config.preset("quick", (96, 128), FILMS).grid_size == (3, 4)
+    assert config.preset("paper", (112, 96), FILMS).grid_size == (7, 3)
+    assert config.preset("quick", (96, 96), Cells((6, 6))).grid_size == (6, 6)
     with pytest.raises(ValueError, match="multiple of 16 px"):
-        config.preset("quick", (100, 100), None)
+        config.preset("quick", (100, 100), FILMS)
     with pytest.raises(ValueError, match="'quick' or 'paper'"):
-        config.preset("best", (96, 96), None)
+        config.preset("best", (96, 96), FILMS)
 
 
 def test_memae_reports_the_entropy_of_its_addressing(data):

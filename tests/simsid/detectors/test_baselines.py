@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from simsid.data.image_kind import FILMS, Cells
 from simsid.detectors.f_anogan import FAnoGAN, FAnoGANConfig
 from simsid.detectors.ganomaly import GANomaly, GANomalyConfig
 from simsid.detectors.mnad import MNAD, MNADConfig
@@ -20,7 +21,11 @@ SMALL = {
     "riad": lambda: RIAD(RIADConfig(**SIZE, channels=(8, 8, 16), num_scales=2)),
     "f-anogan": lambda: FAnoGAN(
         FAnoGANConfig(
-            **SIZE, channels=(8, 8, 16), latent_dim=8, learning_rate=5e-3, encoder_rate=5e-3
+            **SIZE,
+            channels=(8, 8, 16),
+            latent_dim=8,
+            learning_rate=5e-3,
+            encoder_learning_rate=5e-3,
         )
     ),
 }
@@ -78,11 +83,11 @@ def test_training_from_one_seed_gives_one_model(name, data):
 @pytest.mark.parametrize("name", list(SMALL))
 def test_presets_take_films_and_digits_and_refuse_odd_sizes(name):
     config = type(SMALL[name]().config)
-    assert config.preset("quick", (96, 128), None).grid_size == (3, 4)
-    assert config.preset("paper", (192, 192), None).grid_size == (6, 6)
-    assert config.preset("quick", (96, 96), (6, 6)).grid_size == (6, 6)
+    assert config.preset("quick", (96, 128), FILMS).grid_size == (3, 4)
+    assert config.preset("paper", (192, 192), FILMS).grid_size == (6, 6)
+    assert config.preset("quick", (96, 96), Cells((6, 6))).grid_size == (6, 6)
     with pytest.raises(ValueError, match="multiple of 16 px"):
-        config.preset("quick", (100, 100), None)
+        config.preset("quick", (100, 100), FILMS)
 
 
 def test_reconstruction_is_in_the_range_of_films(training, data):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from simsid.data.image_kind import FILMS, Cells
 from simsid.detectors import detector_class, detector_names, load_model, save_model
 from simsid.errors import SimsidError
 from simsid.prediction import Prediction
@@ -17,7 +18,7 @@ VISIBLE = 1e-2  # standard deviations of normals
 def build(name, size=SIZE, grid=None):
     torch.manual_seed(0)
     cls = detector_class(name)
-    return cls(cls.config_class.preset("quick", size, grid))
+    return cls(cls.config_class.preset("quick", size, Cells(grid) if grid else FILMS))
 
 
 def films(count, seed=0):
@@ -162,7 +163,7 @@ def test_an_uncalibrated_detector_neither_predicts_nor_saves(name, tmp_path, ima
 @pytest.mark.parametrize("preset", ["fast", ""])
 def test_an_unknown_preset_is_refused(name, preset):
     with pytest.raises(ValueError, match="preset"):
-        detector_class(name).config_class.preset(preset, SIZE, None)
+        detector_class(name).config_class.preset(preset, SIZE, FILMS)
 
 
 def test_an_explanation_names_slots_or_says_there_is_no_memory(fitted, images):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from simsid.data.image_kind import FILMS
 from simsid.detectors import save_model
 from simsid.detectors.cutpaste import CutPaste, CutPasteConfig
 from simsid.models.cutpaste import cut_paste
@@ -56,11 +57,11 @@ def test_no_head_is_saved(training, tmp_path):
 
 
 def test_preset_takes_larger_patches_in_larger_films_and_refuses_odd_sizes():
-    assert CutPasteConfig.preset("quick", (96, 96), None).patch_side == 32
-    assert CutPasteConfig.preset("paper", (192, 192), None).patch_side == 64
-    smallest = CutPasteConfig.preset("quick", (32, 32), None)
+    assert CutPasteConfig.preset("quick", (96, 96), FILMS).patch_side == 32
+    assert CutPasteConfig.preset("paper", (192, 192), FILMS).patch_side == 64
+    smallest = CutPasteConfig.preset("quick", (32, 32), FILMS)
     assert CutPaste(smallest).gaussian.size == (3, 3)
     with pytest.raises(ValueError, match="multiple of 16 px"):
-        CutPasteConfig.preset("quick", (100, 96), None)
+        CutPasteConfig.preset("quick", (100, 96), FILMS)
     with pytest.raises(ValueError, match="at least 32"):
-        CutPasteConfig.preset("quick", (16, 16), None)
+        CutPasteConfig.preset("quick", (16, 16), FILMS)

@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 import torch
 
+from simsid.data.image_kind import FILMS
 from simsid.detectors.gan_localiser import GanLocaliser, GanLocaliserConfig
 from simsid.training import Training, TrainOptions
 from simsid.training.fit import fit
 from tests.simsid.training.tiny import blobs
 
-TINY = GanLocaliserConfig((32, 32), (2, 2), (4, 8), 8, localiser_channels=(8, 16))
+TINY = GanLocaliserConfig(
+    (32, 32), (2, 2), channels=(4, 8), latent_dim=8, localiser_channels=(8, 16)
+)
 
 
 def built(**changes):
@@ -90,7 +93,7 @@ def test_the_map_joins_those_of_what_makes_the_score(shares):
 
 def test_quick_training_is_as_many_steps_however_many_films_and_less_on_large_ones():
     def steps(side, each):
-        config = GanLocaliserConfig.preset("quick", (side, side), None)
+        config = GanLocaliserConfig.preset("quick", (side, side), FILMS)
         return GanLocaliser.epochs_for("quick", config, each) * each
 
     assert steps(96, 100) == steps(96, 50) == 1200

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from simsid.data.image_kind import FILMS
 from simsid.detectors import save_model
 from simsid.detectors.igd import GLOBAL, GLOBAL_UNLIKELY, LOCAL, Igd, IgdConfig
 from simsid.detectors.msacl_igd import MsaclIgd, MsaclIgdConfig
@@ -92,4 +93,4 @@ def test_neither_critics_nor_pretraining_are_kept(tmp_path):
 
 def test_images_that_cannot_be_halved_are_refused():
     with pytest.raises(ValueError, match="multiple of 16"):
-        IgdConfig.preset("quick", (90, 90), None)
+        IgdConfig.preset("quick", (90, 90), FILMS)

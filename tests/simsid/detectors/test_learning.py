@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from simsid.data.image_kind import Cells
 from simsid.detectors import detector_class, detector_names
 from simsid.evaluation.bootstrap import auroc_resamples, interval_of
 from simsid.evaluation.metrics import auroc
@@ -37,7 +38,7 @@ def anatomies():
 def build(name, size):
     torch.manual_seed(0)
     cls = detector_class(name)
-    return cls(cls.config_class.preset("quick", size, (3, 3)))
+    return cls(cls.config_class.preset("quick", size, Cells((3, 3))))
 
 
 def scores_of(detector, calibration, test):

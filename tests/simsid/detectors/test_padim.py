@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from simsid.data.image_kind import FILMS, Cells
 from simsid.detectors import save_model
 from simsid.detectors.msacl_padim import MsaclPadim, MsaclPadimConfig
 from simsid.detectors.padim import MAHALANOBIS, Padim, PadimConfig
@@ -70,7 +71,7 @@ def test_more_dimensions_than_channels_are_refused(dimensions):
 
 def test_small_images_are_refused():
     with pytest.raises(ValueError, match="32 px"):
-        PadimConfig.preset("quick", (16, 16), None)
+        PadimConfig.preset("quick", (16, 16), FILMS)
 
 
 def test_sides_that_are_no_multiple_of_the_stride_work():
@@ -120,10 +121,10 @@ def test_msacl_padim_scores_like_padim_on_the_same_backbone():
     assert torch.equal(ours.regions[MAHALANOBIS], theirs.regions[MAHALANOBIS])
 
 
-@pytest.mark.parametrize(("grid", "of_the_paper"), [(None, True), ((2, 2), False)])
-def test_films_are_scored_as_in_the_paper_and_grids_by_their_mean(grid, of_the_paper):
-    config = PadimConfig.preset("quick", (64, 64), grid)
+@pytest.mark.parametrize(("kind", "of_the_paper"), [(FILMS, True), (Cells((2, 2)), False)])
+def test_films_are_scored_as_in_the_paper_and_grids_by_their_mean(kind, of_the_paper):
+    config = PadimConfig.preset("quick", (64, 64), kind)
     detector = fit(Padim(config), np.kron(blobs(24), np.ones((1, 2, 2), np.uint8)))
     scores = detector.predict(np.kron(blobs(4, seed=1), np.ones((1, 2, 2), np.uint8))).scores
     assert np.allclose(scores["fused"], scores["mahalanobis"]) == of_the_paper
-    assert MsaclPadimConfig.preset("quick", (64, 64), grid).reduce == "mean"
+    assert MsaclPadimConfig.preset("quick", (64, 64), kind).reduce == "mean"

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from simsid.data.image_kind import FILMS, Cells
 from simsid.detectors import detector_class, load_model, save_model
 from simsid.detectors.patchcore import PatchCore, PatchCoreConfig
 from simsid.detectors.region_patchcore import RegionPatchCore
@@ -32,13 +33,13 @@ def bodies(count, seed=0):
 
 def patchcore(**changes):
     torch.manual_seed(0)
-    config = PatchCoreConfig.preset("quick", SIZE, (2, 2))
+    config = PatchCoreConfig.preset("quick", SIZE, Cells((2, 2)))
     return PatchCore(replace(config, **SMALL | changes))
 
 
 def region(**changes):
     torch.manual_seed(0)
-    config = RegionPatchCoreConfig.preset("quick", SIZE, (2, 2))
+    config = RegionPatchCoreConfig.preset("quick", SIZE, Cells((2, 2)))
     return RegionPatchCore(
         replace(config, **SMALL | {"align_rounds": 1, "align_width": 4} | changes)
     )
@@ -108,7 +109,7 @@ def test_a_pretrained_backbone_that_cannot_be_had_is_one_sentence(name, monkeypa
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     cls = detector_class(name)
-    config = cls.config_class.preset("quick", SIZE, None)
+    config = cls.config_class.preset("quick", SIZE, FILMS)
     detector = cls(replace(config, backbone="torchvision:resnet18"))
     with pytest.raises(SimsidError, match="cannot be fetched"):
         fitted(detector, films(12))
@@ -221,7 +222,7 @@ def test_cells_that_cannot_be_are_refused():
 
 @pytest.mark.parametrize("config", [PatchCoreConfig, RegionPatchCoreConfig])
 def test_films_and_data_with_a_grid_have_settings_of_their_own(config):
-    film, grid = config.preset("quick", SIZE, None), config.preset("quick", SIZE, (2, 2))
+    film, grid = config.preset("quick", SIZE, FILMS), config.preset("quick", SIZE, Cells((2, 2)))
     assert (film.pretraining, film.reduce) == (True, "mean")
     assert (grid.pretraining, grid.reduce) == (False, "max")
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from simsid.data.image_kind import Cells
 from simsid.detectors import load_model, patch_memory, save_model
 from simsid.detectors.patchcore import PatchCore, PatchCoreConfig
 from simsid.detectors.pretrained import load_pretrained
@@ -60,7 +61,7 @@ def test_weights_in_the_cache_need_no_network(offline, tmp_path):
 
 def test_a_folder_of_a_known_backbone_needs_no_network(offline, name, monkeypatch, tmp_path):
     monkeypatch.setattr(patch_memory, "load_pretrained", lambda backbone: None)
-    config = PatchCoreConfig.preset("quick", SIZE, (2, 2))
+    config = PatchCoreConfig.preset("quick", SIZE, Cells((2, 2)))
     detector = PatchCore(replace(config, backbone=name, layers=(1, 2)))
     save_model(fit(detector, blobs(12), device="cpu"), tmp_path / "model")
     again = load_model(tmp_path / "model")
@@ -70,7 +71,7 @@ def test_a_folder_of_a_known_backbone_needs_no_network(offline, name, monkeypatc
 
 @pytest.mark.parametrize("backbone", ["timm:hf-hub:someone/model", "timm:local-dir:/etc"])
 def test_a_folder_cannot_name_a_backbone_elsewhere(offline, tmp_path, backbone):
-    config = PatchCoreConfig.preset("quick", SIZE, (2, 2))
+    config = PatchCoreConfig.preset("quick", SIZE, Cells((2, 2)))
     detector = PatchCore(replace(config, width=4, layers=(1,), pretraining=False))
     save_model(fit(detector, blobs(12), device="cpu"), tmp_path / "model")
     path = tmp_path / "model" / "config.json"

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from simsid.data.image_kind import FILMS, Cells
 from simsid.detectors import detector_class
 from simsid.training.fit import fit
 from tests.simsid.training.tiny import blobs
@@ -11,7 +12,7 @@ from tests.simsid.training.tiny import blobs
 
 def fitted(name, images):
     cls = detector_class(name)
-    detector = cls(cls.config_class.preset("quick", (32, 32), (2, 2)))
+    detector = cls(cls.config_class.preset("quick", (32, 32), Cells((2, 2))))
     return fit(detector, images, calibration=blobs(20, seed=9), progress=False)
 
 
@@ -52,7 +53,7 @@ def test_the_nearest_thumbnail_is_shown_and_a_film_is_not_its_own_neighbour():
 @pytest.mark.parametrize("size", [(8, 8), (100, 100), (96, 104)])
 def test_sizes_without_regions_are_refused_with_the_size(size):
     with pytest.raises(ValueError, match=f"{size[0]}x{size[1]} px has no regions"):
-        detector_class("mean-grey").config_class.preset("quick", size, None)
+        detector_class("mean-grey").config_class.preset("quick", size, FILMS)
 
 
 def test_a_long_list_of_normals_is_thinned_evenly(monkeypatch):
@@ -82,5 +83,5 @@ def test_the_map_of_the_pixel_gaussian_peaks_where_a_film_differs():
 @pytest.mark.parametrize("name", ["mean-grey", "contrast", "thumbnail-nn", "pixel-gaussian"])
 def test_a_reference_says_which_options_it_has_no_use_for(name):
     cls = detector_class(name)
-    detector = cls(cls.config_class.preset("paper", (64, 64), None))
+    detector = cls(cls.config_class.preset("paper", (64, 64), FILMS))
     assert detector.unused_options() == ("epochs", "batch_size", "precision")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from simsid.data.image_kind import FILMS
 from simsid.detectors.simsid import SimSID
 from simsid.detectors.simsid_config import SimSIDConfig
 from simsid.detectors.squid import SQUID, SQUIDConfig
@@ -13,7 +14,7 @@ from simsid.training.fit import fit
 from tests.simsid.training.tiny import blobs
 
 SMALL = dataclasses.replace(
-    SimSIDConfig.preset("quick", (32, 32), None),
+    SimSIDConfig.preset("quick", (32, 32), FILMS),
     channels=(4, 8),
     decoder_channels=(4, 8),
     lesion_channels=4,
@@ -29,7 +30,7 @@ def test_every_weight_has_one_player_and_running_means_have_none():
 
 @pytest.mark.parametrize("config", [SimSIDConfig, SQUIDConfig])
 def test_the_papers_preset_for_films_is_the_talks(config):
-    paper = config.preset("paper", (128, 128), None)
+    paper = config.preset("paper", (128, 128), FILMS)
     levels = len(paper.channels) - 1 if config is SimSIDConfig else paper.num_levels
     assert (paper.grid_size, levels) == ((2, 2), 4)
 

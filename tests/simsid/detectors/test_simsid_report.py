@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from simsid.data.image_kind import FILMS, Cells
 from simsid.detectors import save_model
 from simsid.detectors.model_folder import load_model
 from simsid.detectors.simsid_report import SimSIDReport, SimSIDReportConfig
@@ -176,16 +177,16 @@ def test_region_outside_the_grid_is_refused(training, data):
 
 @pytest.mark.parametrize("preset", ["quick", "paper"])
 def test_preset_derives_the_grid_from_16_px_patches(preset):
-    assert SimSIDReportConfig.preset(preset, (96, 128), None).grid_size == (6, 8)
-    assert SimSIDReportConfig.preset(preset, (96, 96), (3, 3)).grid_size == (3, 3)
+    assert SimSIDReportConfig.preset(preset, (96, 128), FILMS).grid_size == (6, 8)
+    assert SimSIDReportConfig.preset(preset, (96, 96), Cells((3, 3))).grid_size == (3, 3)
 
 
 def test_paper_preset_at_128_px_is_the_reports_size():
-    assert SimSIDReportConfig.preset("paper", (128, 128), None) == SimSIDReportConfig()
+    assert SimSIDReportConfig.preset("paper", (128, 128), FILMS) == SimSIDReportConfig()
 
 
 def test_preset_refuses_what_cannot_work_and_says_what_can():
     with pytest.raises(ValueError, match="multiple of 16 px"):
-        SimSIDReportConfig.preset("quick", (100, 100), None)
+        SimSIDReportConfig.preset("quick", (100, 100), FILMS)
     with pytest.raises(ValueError, match="'quick' or 'paper'"):
-        SimSIDReportConfig.preset("best", (96, 96), None)
+        SimSIDReportConfig.preset("best", (96, 96), FILMS)

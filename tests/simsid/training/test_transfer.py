@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from simsid.data.image_kind import FILMS
 from simsid.detectors import detector_class, save_model
 from simsid.detectors.ae import AutoencoderConfig, AutoencoderDetector
 from simsid.errors import TrainingError
@@ -12,7 +13,7 @@ from simsid.training.transfer import begin_from
 from synth.__main__ import main as synth
 from tests.simsid.training.tiny import blobs
 
-CONFIG = AutoencoderConfig((32, 32), (2, 2), (4, 8), 8)
+CONFIG = AutoencoderConfig((32, 32), (2, 2), channels=(4, 8), latent_dim=8)
 
 
 def built(config=CONFIG, seed=0):
@@ -53,7 +54,9 @@ def test_fine_tuning_begins_with_a_smaller_loss(pretrained):
 
 def test_all_networks_of_the_gan_localiser_go_along(tmp_path):
     cls = detector_class("gan-localiser")
-    config = cls.config_class((32, 32), (2, 2), (4, 8), 8, localiser_channels=(4, 8))
+    config = cls.config_class(
+        (32, 32), (2, 2), channels=(4, 8), latent_dim=8, localiser_channels=(4, 8)
+    )
     first = fit(cls(config), blobs(12), epochs=3, batch_size=6, device="cpu")
     save_model(first, tmp_path / "model")
     second = cls(config)
@@ -66,11 +69,11 @@ def test_all_networks_of_the_gan_localiser_go_along(tmp_path):
 
 def test_another_method_or_another_size_is_refused_with_both_named(pretrained):
     _, folder = pretrained
-    wider = built(AutoencoderConfig((32, 32), (2, 2), (8, 16), 8))
+    wider = built(AutoencoderConfig((32, 32), (2, 2), channels=(8, 16), latent_dim=8))
     with pytest.raises(TrainingError, match=r"has shape \(4, .*\), here it is \(8, "):
         begin_from(wider, folder)
     memae = detector_class("memae")
-    other = memae(memae.config_class.preset("quick", (64, 64), None))
+    other = memae(memae.config_class.preset("quick", (64, 64), FILMS))
     with pytest.raises(TrainingError, match="holds a 'ae', and a 'memae' is to be trained"):
         begin_from(other, folder)
 
