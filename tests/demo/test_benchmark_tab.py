@@ -62,9 +62,34 @@ def test_committed_results_are_of_the_present_format_and_name_their_commit() -> 
         assert set(entry["cost"]) == set(entry["cost_seeds"]) == set(COST)
 
 
-def test_the_readme_shows_the_overview_of_the_committed_results() -> None:
-    readme = (RESULTS.parents[1] / "README.md").read_text("utf-8")
-    table = readme.partition("<!-- ranking -->")[2].partition("<!-- end of ranking -->")[0]
+def overview() -> list[str]:
     page = (RESULTS / "benchmark.md").read_text("utf-8")
-    overview = page.partition("## Overview")[2].partition("\n## ")[0]
-    assert table.strip().count("\n") > 20 and table.strip() in overview
+    found = page.partition("## Overview")[2].partition("\n## ")[0]
+    return [line for line in found.splitlines() if line.startswith("|")]
+
+
+def marked_table(name: str) -> list[str]:
+    """The lines between the marks of the ranking, in a page of the repository."""
+    text = (RESULTS.parents[1] / name).read_text("utf-8")
+    return (
+        text.partition("<!-- ranking -->")[2]
+        .partition("<!-- end of ranking -->")[0]
+        .split("\n")[1:-1]
+    )
+
+
+def test_the_documentation_shows_the_overview_of_the_committed_results() -> None:
+    assert len(overview()) > 20 and marked_table("docs/results.md") == overview()
+
+
+def test_the_readme_shows_rows_of_the_overview_in_its_order() -> None:
+    shown = marked_table("README.md")
+    assert len(shown) > 5 and shown == [line for line in overview() if line in shown]
+
+
+def test_the_readme_shows_the_best_method_besides_simsid_on_each_set() -> None:
+    rows = [line.strip("| ").split(" | ") for line in overview()[2:]]
+    shown = {line.strip("| ").split(" | ")[0] for line in marked_table("README.md")}
+    others = [row for row in rows if row[0] != "`simsid`"]
+    best = {max(others, key=lambda row: float(row[column].split()[0]))[0] for column in (1, 2, 3)}
+    assert best <= shown
