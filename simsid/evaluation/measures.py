@@ -22,10 +22,12 @@ def image_measures(
 ) -> dict[str, Any]:
     """Ranking, verdicts at the calibrated threshold, and what the best threshold would give."""
     calibration, name = detector.calibration, detector.score_names[0]
-    threshold = calibration.threshold(name)
+    threshold: float | None = calibration.threshold(name)
     flagged = calibration.is_abnormal(name, prediction.score, prediction.population)
     decisions = metrics.decision_metrics(labels, flagged)
-    if not np.isfinite(threshold):  # too few calibration normals for this rate: no verdicts
+    if not np.isfinite(
+        calibration.threshold(name)
+    ):  # too few calibration normals for this rate: no verdicts
         threshold, decisions = None, dict.fromkeys(decisions)
     return (
         metrics.ranking_metrics(labels, prediction.score)
