@@ -9,6 +9,7 @@ from torch import Tensor
 
 SIDE = 12
 NUM_FEATURES = SIDE**2
+_FIRST_SIDE = 64
 _FLAT = 0.02  # grey-level deviation below which contrast is not stretched any further
 _SYMMETRY_SIDE, _REACH = 24, 4
 
@@ -21,9 +22,13 @@ def film_features(
     Args:
         images: float in [0, 1], any size.
     """
-    small = F.interpolate(
-        images.float(), (SIDE, SIDE), mode="bilinear", antialias=True, align_corners=False
-    ).flatten(1)
+    small = images.float()
+    for side in (_FIRST_SIDE, SIDE):  # through one size, so that a film and its small copy agree
+        if tuple(small.shape[2:]) != (side, side):
+            small = F.interpolate(
+                small, (side, side), mode="bilinear", antialias=True, align_corners=False
+            )
+    small = small.flatten(1)
     contrast = small.std(1, keepdim=True).clamp_min(_FLAT)
     return (small - small.mean(1, keepdim=True)) / contrast
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from simsid.detectors.placement import shrink
 from simsid.detectors.population import ANOTHER, PopulationCheck
 from simsid.models.film_features import film_features, mirror_symmetry
 
@@ -58,6 +59,11 @@ def test_a_film_without_a_mirror_image_is_refused_as_not_frontal(check):
     assert {(f[0].code, f[0].severity) for f in check.findings(films)} == {
         ("not_frontal", "refuse")
     }
+
+
+def test_a_film_and_its_small_copy_look_the_same():
+    films = torch.nn.functional.interpolate(thoraces(4, 0.4, 9), (192, 192), mode="bilinear")
+    assert torch.allclose(film_features(films), film_features(shrink(films)), atol=1e-5)
 
 
 def test_too_few_normals_of_one_population_leave_it_unfitted():
