@@ -49,6 +49,7 @@ class Prediction:
         """
         if not parts:
             raise ValueError("nothing to concatenate: the list of predictions is empty")
+        populations = [part.population for part in parts if part.population is not None]
         rebuilt = [part.reconstruction for part in parts if part.reconstruction is not None]
         return Prediction(
             score=np.concatenate([part.score for part in parts]),
@@ -61,4 +62,5 @@ class Prediction:
                 name: np.concatenate([part.scores[name] for part in parts])
                 for name in parts[0].scores
             },
+            population=np.concatenate(populations) if populations else None,
         )
