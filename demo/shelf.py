@@ -16,7 +16,7 @@ import hub
 from demo.model_list import may_pass, reason
 from demo.own_models import try_out
 from hub.verify import Verified
-from simsid.data.terms import TERMS
+from simsid.data.terms import terms_of
 from simsid.detectors import Detector
 from simsid.detectors.model_folder import CARD
 from simsid.errors import ModelFolderError, SimsidError
@@ -119,7 +119,7 @@ class ModelShelf:
         data: object = {"name": name.rpartition(":")[2]}  # a bundled model is named after its data
         if model is not None:
             data = model.detector.facts.get("data")
-        terms = TERMS.get(str(data.get("name"))) if isinstance(data, dict) else None
+        terms = terms_of(str(data.get("name"))) if isinstance(data, dict) else None
         return f"{self.label(name)} ({terms.subject})" if terms else self.label(name)
 
     def lines(self) -> list[str]:

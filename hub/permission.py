@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from simsid.data.terms import TERMS
+from simsid.data.terms import terms_of
 from simsid.evaluation.card_sections import trained_on
 
 _OWN_GLYPHS = ("strokes", "optdigits", "mnist")
@@ -19,7 +19,7 @@ def why_not_open(described: dict[str, Any], i_may_share: bool = False) -> str | 
             nothing where it knows them.
     """
     name = trained_on(described)
-    terms = TERMS.get(name or "")
+    terms = terms_of(name)
     if terms is not None and not terms.open_weights:
         return f"they were trained on {name}, whose terms say: {terms.licence}"
     if i_may_share or (terms is not None and not _foreign_glyphs(described)):
@@ -30,7 +30,7 @@ def why_not_open(described: dict[str, Any], i_may_share: bool = False) -> str | 
 
 def remedy(described: dict[str, Any]) -> str:
     """What the user can do about it."""
-    terms = TERMS.get(trained_on(described) or "")
+    terms = terms_of(trained_on(described))
     if terms is not None and not terms.open_weights:
         return "push them to a private repository (--private) or to one that is gated already"
     return "push with --private, or with --i-may-share if you may publish what was learned from it"

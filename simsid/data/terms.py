@@ -84,3 +84,23 @@ TERMS: dict[str, Terms] = {
         "chest films, adults",
     ),
 }
+
+
+def terms_of(name: str | None) -> Terms | None:
+    """Terms of a data set, or of all that were joined ('zhanglab,nih').
+
+    None where one of them is unknown, unless another one forbids to publish: then those.
+    """
+    known = [TERMS.get(part) for part in (name or "").split(",")]
+    found = [terms for terms in known if terms is not None]
+    if len(found) < len(known):
+        return next((terms for terms in found if not terms.open_weights), None)
+    if len(found) == 1:
+        return found[0]
+    return Terms(
+        source="; ".join(terms.source for terms in found),
+        licence="; ".join(terms.licence for terms in found),
+        open_weights=all(terms.open_weights for terms in found),
+        limits=" ".join(terms.limits for terms in found),
+        subject=" and ".join(terms.subject for terms in found),
+    )

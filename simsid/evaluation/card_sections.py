@@ -9,7 +9,7 @@ import shlex
 from typing import Any
 
 from simsid.data.image_kind import kind_of
-from simsid.data.terms import TERMS
+from simsid.data.terms import terms_of
 from simsid.detectors.config import present_names
 from simsid.detectors.registry import detector_class
 
@@ -67,7 +67,7 @@ def trained_on(described: dict[str, Any]) -> str | None:
 
 def _training_data(described: dict[str, Any]) -> str:
     data = _facts(described, "data")
-    terms = TERMS.get(trained_on(described) or "")
+    terms = terms_of(trained_on(described))
     source = (
         f"{terms.source}. Licence: {terms.licence}. {terms.limits}"
         if terms

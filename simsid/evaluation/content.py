@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from simsid.data.terms import TERMS
+from simsid.data.terms import terms_of
 from simsid.evaluation import tables
 from simsid.evaluation.blocks import (
     Picture,
@@ -173,7 +173,7 @@ def limits_of(results: dict[str, Any]) -> list[str]:
         )
     if results["reconstruction"] is None:
         limits.append("This detector gives no reconstruction.")
-    terms = TERMS.get(results["data"]["name"])
+    terms = terms_of(results["data"]["name"])
     if terms is not None:
         limits.append(f"The data: {terms.limits}")
     return limits

@@ -23,7 +23,7 @@ from simsid.scoring import score_film
 from tests.demo.conftest import ROOT, png
 
 COMMIT = "abcdef1" + "0" * 33
-BUNDLED = ["bundled:digitanatomy", "bundled:zhanglab"]
+BUNDLED = ["bundled:chest", "bundled:digitanatomy", "bundled:zhanglab"]
 
 
 def digit_model(name: str, progress: Callable | None = None) -> hub.verify.Verified:

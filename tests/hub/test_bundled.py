@@ -18,7 +18,11 @@ FILMS = Path(__file__).parents[3] / "shared" / "data" / "cxr" / "zhanglab"
 
 
 def test_every_bundled_model_opens_twice_to_the_same_bit():
-    assert hub.bundled_models() == ["bundled:digitanatomy", "bundled:zhanglab"]
+    assert hub.bundled_models() == [
+        "bundled:chest",
+        "bundled:digitanatomy",
+        "bundled:zhanglab",
+    ]
     for name in hub.bundled_models():
         one, two = hub.load(name), hub.load(name)
         images = np.random.default_rng(0).random((3, *one.image_size), np.float32)
@@ -34,7 +38,7 @@ def test_the_bundled_digits_model_tells_abnormal_from_normal():
     assert (abnormal[:, None] > normal[None]).mean() > 0.95
 
 
-@pytest.mark.parametrize("name", ["digitanatomy", "zhanglab"])
+@pytest.mark.parametrize("name", ["chest", "digitanatomy", "zhanglab"])
 def test_a_bundled_model_is_small_and_has_its_card(name):
     folder = hub.BUNDLED_FOLDER / name
     assert sum(p.stat().st_size for p in folder.iterdir()) <= 8e6
