@@ -116,7 +116,7 @@ class ModelShelf:
     def description(self, name: str) -> str:
         """The label, and what kind of images the model is for, where that is known."""
         model = self._places[name].model
-        data: object = {"name": name.rpartition(":")[2]}  # a bundled model is named after its data
+        data: object = hub.bundled_data(name)
         if model is not None:
             data = model.detector.facts.get("data")
         terms = terms_of(str(data.get("name"))) if isinstance(data, dict) else None

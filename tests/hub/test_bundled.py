@@ -19,8 +19,8 @@ FILMS = Path(__file__).parents[3] / "shared" / "data" / "cxr" / "zhanglab"
 
 def test_every_bundled_model_opens_twice_to_the_same_bit():
     assert hub.bundled_models() == [
-        "bundled:chest",
         "bundled:digitanatomy",
+        "bundled:chest",
         "bundled:zhanglab",
     ]
     for name in hub.bundled_models():

@@ -14,6 +14,7 @@ from simsid import score
 from simsid.cli import run_command
 from simsid.data.sets.digitanatomy import make_digitanatomy
 from simsid.detectors import load_model
+from simsid.detectors.model_folder import save_model
 from simsid.detectors.placement import PlacementCheck
 from simsid.scoring.film import check_placement
 from synth import AnatomyConfig
@@ -137,7 +138,7 @@ def placed(discs):
 
 @pytest.fixture
 def folder(placed, registered, tmp_path):
-    placed.save(tmp_path / "model")
+    save_model(placed, tmp_path / "model")
     return tmp_path / "model"
 
 
