@@ -36,10 +36,11 @@ class BatchCheck:
     """Collects the films of a batch, keeping three numbers of each, and tests them together.
 
     Half of a batch may be abnormal. Of exchangeable normals, half score below the median of the
-    calibration normals; so at least a quarter of a batch does that is at least half normal, and at
-    most half of any batch. The count of such films among m normals follows a beta-binomial law
-    (Vovk 2012), and its tails are the p-value: too few mean that normals score higher here than the
-    calibration said, too many that they score lower. The same is tested on how the films look as a
+    calibration normals; so at least a quarter of a batch does that is at least half normal. The
+    count of such films among m normals follows a beta-binomial law (Vovk 2012), and its lower tail
+    is the p-value: too few mean that normals score higher here than the calibration said, and are
+    called abnormal more often than stated. Too many do no harm: the stated rate is kept, and films of
+    few patients often do so, since they are not independent. The same is tested on how the films look as a
     whole (``PopulationCheck``), within each population, with Bonferroni's correction. A batch of
     more than half abnormal films can be called not exchangeable by mistake.
 
@@ -95,10 +96,9 @@ class BatchCheck:
 
 
 def _p_value(values: np.ndarray, normals: np.ndarray) -> float:
-    """Two-sided, for at least half of ``values`` being exchangeable with ``normals``."""
+    """For at least half of ``values`` being exchangeable with ``normals`` or lower."""
     count, films = len(normals), len(values)
     rank = (count + 1) // 2
     below = int((values < np.sort(normals)[rank - 1]).sum())
     fewest = stats.betabinom(math.ceil(_NORMAL_SHARE * films), rank, count + 1 - rank)
-    most = stats.betabinom(films, rank, count + 1 - rank)
-    return float(min(1.0, 2 * min(fewest.cdf(below), most.sf(below - 1))))
+    return float(fewest.cdf(below))
