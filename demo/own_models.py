@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from demo.model_list import VARIABLE
-from hub.verify import Verified, model_folder, verify
+from hub.verify import Verified, verify
 from simsid.detectors import Detector, detector_names
-from simsid.detectors.model_folder import CONFIG
+from simsid.detectors.model_folder import CONFIG, model_folder_of
 from simsid.detectors.registry import ANOMALIB
 from simsid.detectors.untrusted import read_object
 from simsid.errors import ModelFolderError, SimsidError
@@ -62,7 +62,7 @@ def _free_name(path: Path, taken: dict[str, Verified]) -> str:
 
 
 def _open(path: Path) -> Verified:
-    folder = model_folder(path)
+    folder = model_folder_of(path)
     if not (folder / CONFIG).is_file():
         raise SimsidError(
             f"{OPTION} {path}: the folder holds no model (neither {CONFIG} nor model/): name a "

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from simsid.detectors.placement import Finding
-from simsid.detectors.population import ANOTHER
+from simsid.detectors.findings import ANOTHER, Finding
 from simsid.scoring import CALLED_ABNORMAL, CALLED_NORMAL, RefusedFilm, ScoredFilm
 
 SCORED = "ok"

@@ -11,7 +11,7 @@ import hub
 from hub.errors import CORRUPT, NOT_A_MODEL, HubError
 from hub.sums import REINSTALL, SUMS, check_sums
 from simsid.detectors import Detector, load_model
-from simsid.detectors.model_folder import CALIBRATION, CARD, CONFIG, WEIGHTS
+from simsid.detectors.model_folder import CALIBRATION, CARD, CONFIG, WEIGHTS, model_folder_of
 from simsid.detectors.untrusted import check_file
 from simsid.errors import ModelFolderError
 
@@ -41,13 +41,6 @@ class Verified:
     detector: Detector
     sizes: dict[str, int]
     sums: bool
-
-
-def model_folder(path: Path) -> Path:
-    """The model folder that ``path`` names: itself, or ``model/`` in a run folder."""
-    if (path / "model").is_dir() and not (path / CONFIG).exists():
-        return path / "model"
-    return path
 
 
 def check_folder(path: Path, sums_needed: bool = False) -> bool:
@@ -118,7 +111,7 @@ def verify(path: Path, sums_needed: bool = False, device: str = "cpu") -> Verifi
     Raises:
         HubError, ModelFolderError: it failed; one sentence says where.
     """
-    folder = model_folder(path)
+    folder = model_folder_of(path)
     sums = check_folder(folder, sums_needed)
     detector = load_model(folder, device)
     present = [name for name in (*KNOWN, SUMS) if (folder / name).exists()]

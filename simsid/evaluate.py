@@ -14,6 +14,7 @@ from tqdm import tqdm
 from simsid.cli import command_parser, parse, run_command
 from simsid.data.options import add_data_options, load_from_options
 from simsid.detectors import load_model
+from simsid.detectors.model_folder import model_folder_of
 from simsid.errors import SimsidError
 from simsid.evaluation.evaluate import PARTS
 from simsid.evaluation.report import report_on
@@ -54,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
         data,
         out.parent,
         metrics_file=_metrics_of(Path(options.model)),
-        model_folder=_model_folder(Path(options.model)) if options.card else None,
+        model_folder=model_folder_of(options.model) if options.card else None,
         command=shlex.join(["python", "-m", "simsid.evaluate", *typed]),
         progress=_progress,
         name=out.stem,
@@ -85,10 +86,6 @@ def _json_path(text: str) -> Path:
         raise SimsidError(f"--out must name a .json file, not {text}")
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
-
-
-def _model_folder(model: Path) -> Path:
-    return model / "model" if (model / "model").is_dir() else model
 
 
 def _metrics_of(model: Path) -> Path | None:

@@ -17,8 +17,8 @@ from simsid.cli import command_parser, parse, run_command
 from simsid.data.decode.worker import read_untrusted
 from simsid.data.find import find_images
 from simsid.detectors import Detector, load_model
-from simsid.detectors.model_folder import CARD, save_model
-from simsid.detectors.placement import REFUSE
+from simsid.detectors.findings import REFUSE
+from simsid.detectors.model_folder import CARD, model_folder_of, save_model
 from simsid.detectors.recalibration import LEAST, recalibrate
 from simsid.errors import ImageError, SimsidError
 from simsid.evaluate import pick_device
@@ -33,7 +33,7 @@ def make_parser() -> ArgumentParser:
         "python -m simsid.recalibrate",
         "Set the thresholds of a model anew, from normal films of another source. Networks stay as "
         f"they are, so it takes seconds. At least {LEAST} films; 60 and more make the rate certain.",
-        example="--model bundled:chest --normals films/normal --out models/ours",
+        example="--model hub/bundled/chest --normals films/normal --out models/ours",
     )
     add = parser.add_argument
     add("--model", type=str, required=True, help="run folder or model folder")
@@ -86,7 +86,7 @@ def main(arguments: list[str] | None = None) -> int:
         options.abnormal_share if options.unlabelled else 0.0,
     )
     save_model(own, out)
-    _write_card(_model_card(Path(options.model)), out / CARD, own)
+    _write_card(model_folder_of(options.model) / CARD, out / CARD, own)
     print(_summary(own, out, left_out))
     return 0
 
@@ -134,10 +134,6 @@ def _summary(detector: Detector, out: Path, left_out: int) -> str:
     if left_out:
         lines.append(f"{left_out} films are out of place for this model and were left out")
     return "\n".join(lines)
-
-
-def _model_card(model: Path) -> Path:
-    return (model / "model" if (model / "model").is_dir() else model) / CARD
 
 
 def _write_card(old: Path, new: Path, detector: Detector) -> None:

@@ -19,8 +19,7 @@ from simsid.cli import command_parser, parse, run_command
 from simsid.data.decode.worker import read_untrusted
 from simsid.data.find import common_folder, find_images
 from simsid.detectors import Detector, load_model
-from simsid.detectors.placement import Finding
-from simsid.detectors.population import ANOTHER
+from simsid.detectors.findings import ANOTHER, Finding
 from simsid.errors import ImageError, SimsidError
 from simsid.evaluate import pick_device
 from simsid.files import atomic_text

@@ -109,6 +109,14 @@ def describe(detector: Detector) -> dict[str, Any]:
     }
 
 
+def model_folder_of(path: str | Path) -> Path:
+    """The model folder that ``path`` names: itself, or ``model/`` in a run folder."""
+    path = Path(path)
+    if (path / "model").is_dir() and not (path / CONFIG).exists():
+        return path / "model"
+    return path
+
+
 def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Detector:
     """Open a model folder.
 
@@ -116,9 +124,7 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Detect
         ModelFolderError: a file is missing or corrupt, the format is newer, or the weights do not
             fit the configuration; the message says which and what to do.
     """
-    folder = Path(folder)
-    if (folder / "model").is_dir() and not (folder / CONFIG).exists():
-        folder = folder / "model"  # a run folder was given
+    folder = model_folder_of(folder)
     if not folder.is_dir():
         raise ModelFolderError(
             f"no model folder at {folder}: train one, or check the path; "
@@ -157,9 +163,21 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Detect
     missing = set(detector.score_names) - set(detector.calibration.scores)
     if missing:
         raise ModelFolderError(f"{folder / CALIBRATION} lacks the scores {sorted(missing)}")
+    _check_populations(detector, folder)
     facts = described.get("facts")
     detector.facts = facts if isinstance(facts, dict) else {}
     return detector.to(device).eval()
+
+
+def _check_populations(detector: Detector, folder: Path) -> None:
+    """Each population has all of its rows, and calibration normals where several are told."""
+    check = detector.population
+    rows = {len(check.get_buffer(name)) for name in check.growing}
+    told = len(detector.calibration.names)
+    if len(rows) > 1 or told not in (1, check.num_populations):
+        raise ModelFolderError(
+            f"{folder}: {WEIGHTS} and {CALIBRATION} do not tell of the same populations"
+        )
 
 
 def _check_image(detector: Detector, image: Any, path: Path) -> None:

@@ -83,7 +83,7 @@ def _learn_look(detector: Detector, images: torch.Tensor) -> None:
 
 
 def _without_highest(detector: Detector, count: int) -> Calibration:
-    """Each score without its ``count`` highest values."""
+    """Each score, and the look, without its ``count`` highest values."""
     calibration = detector.calibration
     scores = {name: values[: len(values) - count] for name, values in calibration.scores.items()}
     looks = (

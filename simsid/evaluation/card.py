@@ -115,9 +115,17 @@ def _body(described: dict[str, Any], results: dict[str, Any]) -> list[str]:
         f"{results['commit'] or 'none'}), one training run. Measured on the {READ[results['part']]}.",
         table,
         "## Threshold",
-        f"{number(image['threshold'])}, from {calibration['calibration_normals_flagged']['n']} "
+        f"{_thresholds(image)}, from {calibration['calibration_normals_flagged']['n']} "
         f"normals kept out of training, for a false-alarm rate of {image['false_alarm_rate']:.0%}; "
         f"of the {results['part']} normals {percent(flagged['share'])} were flagged.",
         "## Use",
         "```\npython -m simsid.score IMAGES --model THIS_FOLDER --out scores.csv\n```",
     ]
+
+
+def _thresholds(image: dict[str, Any]) -> str:
+    """The threshold, or that of each population."""
+    several = image.get("thresholds") or {}
+    if len(several) < 2:
+        return number(image["threshold"])
+    return ", ".join(f"{number(value)} ({name})" for name, value in several.items())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -15,14 +14,6 @@ from simsid.evaluation.style import KIND_COLOURS, new_figure, plain, save
 _IMAGES_SHOWN = 60
 _SLOTS_SHOWN = 40
 _PALETTE = "tab20"
-
-
-@runtime_checkable
-class Embeds(Protocol):
-    """A detector that can show its features and what its memory holds."""
-
-    def embedding(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        """'features' (n, patches, dim) of images, and 'slots' (patches, slots, dim)."""
 
 
 def draw_embedding(

@@ -75,7 +75,9 @@ def draw_curves(evaluation: Evaluation, path: Path) -> Path:
         roc.plot(
             1 - image["specificity"], image["sensitivity"], label="calibrated threshold", **point
         )
-        flagged = scores > image["threshold"]
+        thresholds = np.array(list(image["thresholds"].values()))
+        own = evaluation.prediction.population
+        flagged = scores > (thresholds[0] if own is None else thresholds[own])
         if flagged.any():
             pr.plot(image["sensitivity"], labels[flagged].mean(), **point)
     roc.set(title="ROC: area under the curve", xlabel="false-alarm rate (1 - specificity)",
@@ -116,7 +118,9 @@ def draw_score_histograms(
         edges = width * np.sinh(np.linspace(first, last, _MAX_BINS + 1))
     figure = new_figure(height=0.85 * len(rows) + 1.1)
     axes_of_row = np.atleast_1d(figure.subplots(len(rows), 1, sharex=True))
-    threshold = results["image"]["threshold"]
+    thresholds: list[float] = []
+    if results["image"]["threshold"] is not None:
+        thresholds = list(results["image"]["thresholds"].values())
     for axes, (name, values, colour) in zip(axes_of_row, rows, strict=True):
         if bent:
             axes.set_xscale("asinh", linear_width=width)
@@ -125,17 +129,19 @@ def draw_score_histograms(
             axes.xaxis.set_minor_locator(NullLocator())
         axes.hist(values.clip(low, high), edges, color=colour, alpha=0.85)
         note = f"{name}  (n = {len(values)}"
-        if threshold is not None:
+        for threshold in thresholds:
             axes.axvline(threshold, color=INK, lw=1.4, ls="--")
-            note += f", {(values > threshold).mean():.0%} above the threshold"
+        if len(thresholds) == 1:
+            note += f", {(values > thresholds[0]).mean():.0%} above the threshold"
         axes.set_title(note + ")", fontsize=9, fontweight="normal", color=INK, pad=2)
         axes.set_yticks([])
         axes.grid(False)
         axes.spines["left"].set_visible(False)
     rate = results["image"]["false_alarm_rate"]
     note = f"score ({results['score']}), higher = more abnormal"
-    if threshold is not None:
-        note += f"; dashed: threshold at a false-alarm rate of {rate:.0%}"
+    if thresholds:
+        each = "threshold" if len(thresholds) == 1 else "thresholds of the populations"
+        note += f"; dashed: {each} at a false-alarm rate of {rate:.0%}"
     axes_of_row[-1].set_xlabel(note)
     return save(figure, path, source_line(results))
 

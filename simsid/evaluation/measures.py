@@ -22,17 +22,19 @@ def image_measures(
 ) -> dict[str, Any]:
     """Ranking, verdicts at the calibrated threshold, and what the best threshold would give."""
     calibration, name = detector.calibration, detector.score_names[0]
-    threshold: float | None = calibration.threshold(name)
+    thresholds = {
+        told: calibration.threshold(name, index) for index, told in enumerate(calibration.names)
+    }
     flagged = calibration.is_abnormal(name, prediction.score, prediction.population)
-    decisions = metrics.decision_metrics(labels, flagged)
-    if not np.isfinite(
-        calibration.threshold(name)
-    ):  # too few calibration normals for this rate: no verdicts
+    decisions: dict[str, Any] = metrics.decision_metrics(labels, flagged)
+    threshold: float | None = next(iter(thresholds.values()))
+    if not np.isfinite(list(thresholds.values())).all():  # too few normals: no verdicts
         threshold, decisions = None, dict.fromkeys(decisions)
     return (
         metrics.ranking_metrics(labels, prediction.score)
         | decisions
-        | {"threshold": threshold, "false_alarm_rate": calibration.false_alarm_rate}
+        | {"threshold": threshold, "thresholds": thresholds}
+        | {"false_alarm_rate": calibration.false_alarm_rate}
         | metrics.oracle_metrics(labels, prediction.score)
     )
 

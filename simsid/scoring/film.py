@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,8 +10,7 @@ from jaxtyping import Float
 
 from simsid.data.images import check_image
 from simsid.detectors.base import Detector
-from simsid.detectors.placement import REFUSE, Finding
-from simsid.detectors.population import ANOTHER
+from simsid.detectors.findings import ANOTHER, REFUSE, Finding
 from simsid.errors import ImageError
 from simsid.prediction import Prediction
 from simsid.scoring.verdicts import ANOTHER_POPULATION, verdict_of
@@ -156,8 +154,9 @@ def _score_batch(
         name = score or detector.score_names[0]
         looks = _looks(detector, np.stack(list(images.values())))
         for row, (index, image) in enumerate(images.items()):
-            film = _scored(detector, name, prediction, row, image, doubts[index])
-            results[index] = dataclasses.replace(film, look=looks[row])
+            results[index] = _scored(
+                detector, name, prediction, row, image, doubts[index], looks[row]
+            )
     return [results[index] for index in range(len(films))]
 
 
@@ -176,6 +175,7 @@ def _scored(
     row: int,
     image: np.ndarray,
     findings: Sequence[Finding],
+    look: float | None,
 ) -> ScoredFilm:
     calibration, rebuilt = detector.calibration, prediction.reconstruction
     value = float(prediction.score[row])
@@ -199,6 +199,7 @@ def _scored(
         reconstruction=None if rebuilt is None else rebuilt[row, 0],
         scores={key: float(values[row]) for key, values in prediction.scores.items()},
         findings=tuple(findings),
+        look=look,
     )
 
 

@@ -13,7 +13,7 @@ from demo.histogram import histogram
 from demo.inference import Inference
 from demo.pictures import map_figure, region_at, regions_picture
 from demo.words import basis, headline
-from simsid.detectors.placement import WARN, Finding
+from simsid.detectors.findings import WARN, Finding
 from simsid.errors import ModelFolderError
 from simsid.scoring import RefusedFilm, score_film
 from tests.demo.conftest import png

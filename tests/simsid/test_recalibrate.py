@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,8 @@ from PIL import Image
 import hub
 from simsid.detectors import load_model
 from simsid.detectors.recalibration import recalibrate
-from simsid.errors import SimsidError
+from simsid.errors import ModelFolderError, SimsidError
+from simsid.evaluation.measures import image_measures
 from simsid.recalibrate import main
 from simsid.scoring import BatchCheck, ScoredFilm, score_films
 from synth import KINDS, AnatomyConfig, DigitAnatomy
@@ -129,3 +132,33 @@ def test_nothing_of_the_users_is_replaced(tmp_path, strangers):
     (tmp_path / "ours" / "kept.txt").write_text("mine")
     with pytest.raises(SimsidError, match="exists already"):
         main(["--model", str(MODEL), "--normals", str(films), "--out", str(tmp_path / "ours")])
+
+
+def test_populations_that_weights_and_calibration_tell_differently_are_refused(tmp_path):
+    folder = Path(shutil.copytree(MODEL, tmp_path / "model"))
+    content = json.loads((folder / "calibration.json").read_text(encoding="utf-8"))
+    count = content["num_normals"]
+    content["populations"] = [
+        {"name": "a", "num_normals": 1},
+        {"name": "b", "num_normals": count - 1},
+    ]
+    (folder / "calibration.json").write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(ModelFolderError, match="same populations"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("name", ["chest", "zhanglab"])
+def test_each_population_of_a_chest_model_has_its_own_threshold(name):
+    detector = load_model(MODEL.parent / name)
+    names = {"chest": ("zhanglab", "nih"), "zhanglab": ("",)}[name]
+    calibration = detector.calibration
+    assert calibration.names == names
+    thresholds = [calibration.threshold("fused", index) for index in range(len(names))]
+    assert len(set(thresholds)) == len(names)
+    noise = np.random.default_rng(0).random((40, *detector.image_size), np.float32)
+    prediction = detector.predict(noise)
+    expected = [calibration.p_value("fused", prediction.score[i : i + 1], prediction.population[i : i + 1])
+                for i in range(40)]  # fmt: skip
+    assert np.array_equal(prediction.p_value, np.concatenate(expected))
+    measured = image_measures(detector, np.arange(40) % 2, prediction)
+    assert list(measured["thresholds"].values()) == thresholds

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
+from simsid.detectors.findings import REFUSE, WARN, FilmCheck, Finding
 from simsid.detectors.placement.features import (
     CLIP,
     NUM_FEATURES,
@@ -17,7 +15,6 @@ from simsid.detectors.placement.features import (
     smoothness,
 )
 
-WARN, REFUSE = "warn", "refuse"
 _HIDDEN, _BASIS = 48, 24
 _MIN_RESIDUAL = 1e-3
 _NOISE = 0.5  # correlation of neighbouring pixels; radiographs and photos lie above 0.9
@@ -30,23 +27,7 @@ _REMEDIES = {
 }
 
 
-@dataclass(frozen=True)
-class Finding:
-    """Why an image should not be scored, or only with care.
-
-    Attributes:
-        code: 'blank', 'noise', 'inverted', 'turned_left', 'turned_right', 'upside_down' or
-            'not_like_training'; stable, for programs.
-        severity: 'refuse' or 'warn'.
-        message: reason and remedy, for people.
-    """
-
-    code: str
-    severity: str
-    message: str
-
-
-class PlacementCheck(nn.Module):
+class PlacementCheck(FilmCheck):
     """Tells images of the training normals' kind from all others; knows nothing of anomalies.
 
     A small network tells normals from examples made out of them (``examples``), and a linear
@@ -135,10 +116,3 @@ class PlacementCheck(nn.Module):
             "it does not look like the images that the model was trained on: "
             "use a model for this kind of image",
         )
-
-    def _load_from_state_dict(
-        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
-    ) -> None:
-        """States from before this check have none of it: then it stays unfitted."""
-        if any(key.startswith(prefix) for key in state_dict):
-            super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)

@@ -1,6 +1,5 @@
 """Populations: which normals is this film to be compared with, and is it like any of them?"""
 
-from simsid.detectors.population.check import ANOTHER, PopulationCheck
-from simsid.models.film_features import film_features
+from simsid.detectors.population.check import PopulationCheck
 
-__all__ = ["ANOTHER", "PopulationCheck", "film_features"]
+__all__ = ["PopulationCheck"]

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from jaxtyping import Float, Int
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
 
+from simsid.detectors.findings import ANOTHER, REFUSE, FilmCheck, Finding
 from simsid.detectors.placement.changes import hurt
-from simsid.detectors.placement.check import REFUSE, Finding
 from simsid.detectors.placement.features import shrink
 from simsid.models.film_features import NUM_FEATURES, film_features, mirror_symmetry
 
-ANOTHER = "another"  # severity: the film may be fine, its verdict would not be
 MIN_NORMALS = 60  # fewer do not say what normals have in common
 _DIRECTIONS = 40
 _FOLDS = 5
@@ -23,7 +20,7 @@ _MIN_SPREAD = 1e-3
 _LATERAL = 0.35  # mirror symmetry of a film that is no frontal view
 
 
-class PopulationCheck(nn.Module):
+class PopulationCheck(FilmCheck):
     """One subspace for each population, and how far from it a film may lie.
 
     Each population has the mean of its normals' features (:func:`film_features`), their 40 main
@@ -36,14 +33,7 @@ class PopulationCheck(nn.Module):
     Every buffer has a row for each population. With none, nothing is ever found.
     """
 
-    growing = (
-        "centre",
-        "spread",
-        "basis",
-        "variance",
-        "residual",
-        "limit",
-    )  # first axis: populations
+    growing = ("centre", "spread", "basis", "variance", "residual", "limit")
 
     centre: Tensor
     spread: Tensor
@@ -142,13 +132,6 @@ class PopulationCheck(nn.Module):
                 found.append([Finding("another_population", ANOTHER, _ANOTHER)])
         return found
 
-    def _load_from_state_dict(
-        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
-    ) -> None:
-        """States from before this check have none of it: then it stays unfitted."""
-        if any(key.startswith(prefix) for key in state_dict):
-            super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
-
 
 _ANOTHER = (
     "it does not look like the populations that this model's verdicts were calibrated on: "
@@ -174,8 +157,8 @@ def _fit_one(images: Tensor, rng: Generator) -> dict[str, Tensor]:
             torch.stack([_distance(part[held_out], *model) for part in (features, wrong)], 1)
         )
     names = ("centre", "spread", "basis", "variance", "residual")
-    plain, hurt_ = torch.cat(distances).unbind(1)
-    limit = torch.maximum(plain.quantile(_KEPT), hurt_.quantile(_KEPT_WRONG))
+    as_they_are, with_defects = torch.cat(distances).unbind(1)
+    limit = torch.maximum(as_they_are.quantile(_KEPT), with_defects.quantile(_KEPT_WRONG))
     return dict(zip(names, _subspace(features), strict=True)) | {"limit": limit}
 
 

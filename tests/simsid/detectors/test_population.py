@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from simsid.detectors.findings import ANOTHER
 from simsid.detectors.placement import shrink
-from simsid.detectors.population import ANOTHER, PopulationCheck
+from simsid.detectors.population import PopulationCheck
 from simsid.models.film_features import film_features, mirror_symmetry
 
 

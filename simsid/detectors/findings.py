@@ -1,0 +1,37 @@
+"""What a check of the film as a whole says, and what such checks have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+WARN, REFUSE, ANOTHER = "warn", "refuse", "another"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Why an image should not be scored, or only with care.
+
+    Attributes:
+        code: 'blank', 'noise', 'inverted', 'turned_left', 'turned_right', 'upside_down',
+            'not_like_training', 'not_frontal' or 'another_population'; stable, for programs.
+        severity: 'refuse', 'warn' or 'another': the film may be fine, its verdict would not be.
+        message: reason and remedy, for people.
+    """
+
+    code: str
+    severity: str
+    message: str
+
+
+class FilmCheck(nn.Module):
+    """Base of the checks: learned from training normals, and absent from older model folders."""
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        """States from before a check have none of it: then it stays unfitted."""
+        if any(key.startswith(prefix) for key in state_dict):
+            super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
