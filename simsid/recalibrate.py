@@ -44,6 +44,8 @@ def make_parser() -> ArgumentParser:
     add("--abnormal-share", type=float, default=_SHARE,
         help="of --unlabelled: at most how many films are abnormal, 0 to 0.5; so many of the "
         "highest scores are left out")  # fmt: skip
+    add("--same-populations", action="store_true",
+        help="the films are of the populations that the model knows: keep thresholds by population")  # fmt: skip
     add("--out", type=str, required=True, help="new model folder to write")
     add("--false-alarm-rate", type=float | None, default=None,
         help="share of normals that may be called abnormal; default: the model's own")  # fmt: skip
@@ -84,6 +86,7 @@ def main(arguments: list[str] | None = None) -> int:
         options.false_alarm_rate,
         options.rate_confidence,
         options.abnormal_share if options.unlabelled else 0.0,
+        options.same_populations,
     )
     save_model(own, out)
     _write_card(model_folder_of(options.model) / CARD, out / CARD, own)
