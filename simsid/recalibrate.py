@@ -45,7 +45,7 @@ def make_parser() -> ArgumentParser:
         help="of --unlabelled: at most how many films are abnormal, 0 to 0.5; so many of the "
         "highest scores are left out")  # fmt: skip
     add("--same-populations", action="store_true",
-        help="the films are of the populations that the model knows: keep thresholds by population")  # fmt: skip
+        help="the films are of the model's own populations: keep thresholds by population")  # fmt: skip
     add("--out", type=str, required=True, help="new model folder to write")
     add("--false-alarm-rate", type=float | None, default=None,
         help="share of normals that may be called abnormal; default: the model's own")  # fmt: skip

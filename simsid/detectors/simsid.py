@@ -29,9 +29,9 @@ from simsid.models.lesions import (
     LesionNetwork,
     cells_to_regions,
     check_cells,
+    excess_probability,
     normal_levels,
     normal_scores,
-    robust_deviations,
 )
 from simsid.models.losses import coverage_loss
 from simsid.models.memory import (
@@ -190,7 +190,7 @@ class SimSID(SpaceAwareDetector):
         evidence.regions[LESION] = cells_to_regions(rarity, self.grid_size)[..., 0]
         evidence.regions[CONTEXT_DISTANCE] = nearest_slot_euclidean(context, self.context_slots)
         evidence.pixels[LESION] = F.interpolate(
-            robust_deviations(logits[:, 0], self.lesion_levels)[:, None],
+            excess_probability(logits[:, 0], self.lesion_levels)[:, None],
             size=self.image_size,
             mode="bilinear",
             align_corners=False,

@@ -244,16 +244,15 @@ def normal_scores(
     return torch.special.ndtri(share.clamp(_RAREST, 1 - _RAREST))
 
 
-def robust_deviations(
+def excess_probability(
     logits: Float[Tensor, "batch rows cols"], levels: Float[Tensor, "levels rows cols"]
 ) -> Float[Tensor, "batch rows cols"]:
-    """Distance from the median normal at the same place, in robust standard deviations.
+    """How much likelier a lesion is than in the median normal film at the same place.
 
-    Unlike :func:`normal_scores` it has no ceiling: for maps, where the worst cell must stand out.
+    Unlike :func:`normal_scores` it knows how sure the network is: for maps, where the place that
+    most looks like a lesion must stand out, not one that hardly varies among normals.
     """
-    last = len(levels) - 1
-    low, median, high = (levels[round(share * last)] for share in (0.16, 0.5, 0.84))
-    return (logits - median) / ((high - low) / 2).clamp_min(1e-3)
+    return logits.sigmoid() - levels[len(levels) // 2].sigmoid()
 
 
 def cells_to_regions(
