@@ -36,6 +36,17 @@ class PlacementCheck(FilmCheck):
     when a model folder has none of it, nothing is ever found.
     """
 
+    fitted: Tensor
+    centre: Tensor
+    spread: Tensor
+    basis: Tensor
+    hidden_weight: Tensor
+    hidden_bias: Tensor
+    out_weight: Tensor
+    out_bias: Tensor
+    least_contrast: Tensor
+    limits: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("fitted", torch.tensor(False))
