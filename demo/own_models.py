@@ -15,7 +15,8 @@ import numpy as np
 from demo.model_list import VARIABLE
 from hub.verify import Verified, verify
 from simsid.detectors import Detector, detector_names
-from simsid.detectors.model_folder import CONFIG, model_folder_of
+from simsid.detectors.model_files import CONFIG
+from simsid.detectors.model_folder import model_folder_of
 from simsid.detectors.registry import ANOMALIB
 from simsid.detectors.untrusted import read_object
 from simsid.errors import ModelFolderError, SimsidError

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
-from simsid.cli import command_parser, parse, run_command
+from simsid.cli import add_plugin_option, command_parser, parse, run_command
 
 
 def make_parser() -> ArgumentParser:
@@ -55,13 +55,7 @@ def make_parser() -> ArgumentParser:
 
 def _command(name: str, description: str) -> ArgumentParser:
     parser = command_parser(f"python -m hub {name}", description)
-    # Beside the one that ``parse`` adds before the subcommand.
-    parser.add_argument(
-        "--plugin",
-        type=str | None,
-        default=None,
-        help="Python file with your own detectors; see docs/add-a-detector.md",
-    )
+    add_plugin_option(parser)  # beside the one that ``parse`` adds before the subcommand
     return parser
 
 
@@ -74,12 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(make_parser(), arguments)
     commands = {"push": _push, "pull": _pull, "list": _list, "verify": _verify}
     commands |= {"deploy-space": _deploy_space}
-    chosen = options[options.command]
-    if chosen.plugin:
-        from simsid.detectors.registry import load_plugin  # torch comes with it
-
-        load_plugin(chosen.plugin)
-    return commands[options.command](chosen)
+    return commands[options.command](options[options.command])
 
 
 def _push(options: Namespace) -> int:

@@ -91,7 +91,7 @@ class Training:
         self._optimisers: dict[str, torch.optim.Optimizer] = {}
         self._schedules: dict[str, torch.optim.lr_scheduler.LRScheduler] = {}
         self._last_save = time.monotonic()
-        self._stop = False
+        self.stop = StopSignals()
 
     @property
     def run_folder(self) -> RunFolder:
@@ -121,7 +121,7 @@ class Training:
             TrainingInterrupted: Ctrl-C or SIGTERM, after saving.
             TrainingError: a loss is not finite, or a checkpoint cannot be written.
         """
-        with self._listening(), self._progress() as bar:
+        with self.stop, self._progress() as bar:
             while not self.finished:
                 self._run_stage(bar)
         self.save()
@@ -216,7 +216,7 @@ class Training:
             self._save_if_due()
 
     def _asked_to_stop(self) -> bool:
-        return self._on_any_rank(self._stop)
+        return self._on_any_rank(self.stop.asked)
 
     def _on_any_rank(self, flag: bool) -> bool:
         """Ranks must leave the loop at the same step, or the others wait for ever."""
@@ -348,9 +348,6 @@ class Training:
             mininterval=0.5,
             dynamic_ncols=True,
         )
-
-    def _listening(self) -> StopSignals:
-        return StopSignals(self)
 
 
 def balanced_order(populations: Int[Tensor, " n"], rng: torch.Generator) -> Int[Tensor, " n"]:

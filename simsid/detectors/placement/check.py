@@ -32,7 +32,7 @@ class PlacementCheck(FilmCheck):
 
     A small network tells normals from examples made out of them (``examples``), and a linear
     subspace says how far an image lies from all normals; both read ``features``. An anomaly score
-    takes no part. Everything is a buffer of fixed shape, 250 KB in all; until ``fit`` has run, or
+    takes no part. Everything is a buffer of fixed shape, 250 KB in all; until ``fit_placement`` has run, or
     when a model folder has none of it, nothing is ever found.
     """
 
@@ -59,12 +59,6 @@ class PlacementCheck(FilmCheck):
         self.register_buffer("out_bias", torch.zeros(()))
         self.register_buffer("least_contrast", torch.zeros(()))
         self.register_buffer("limits", torch.full((2,), float("1e9")))  # to warn, to refuse
-
-    def fit(self, images: Float[Tensor, "n 1 height width"], seed: int = 0) -> None:
-        """Learn from training normals, float in [0, 1]; too few of them leave it unfitted."""
-        from simsid.detectors.placement.fit import fit_placement
-
-        fit_placement(self, images, seed)
 
     @torch.no_grad()
     def strangeness(self, images: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, " batch"]:
