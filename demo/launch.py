@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from demo.doors import Doorkeeper, Doors, open_doors
 from demo.privacy import MAX_FILE_BYTES, UploadFolder
 from simsid.errors import SimsidError
+from simsid.plugins import load_plugin
 
 if TYPE_CHECKING:  # Gradio reads its settings on import, and torch is slow to come
     import gradio as gr
@@ -197,8 +198,6 @@ def main(arguments: list[str] | None = None) -> int:
         raise SimsidError("--queue must be at least 1")
     if options.plugin:
         os.environ.update(_SETTINGS)  # it may import anything
-        from simsid.detectors.registry import load_plugin  # torch comes with it
-
         load_plugin(options.plugin)
     server = start(doors, options.port, password, options.queue, options.model)
     print(f"The page is at {server.url} (Ctrl-C stops it)", flush=True)

@@ -18,7 +18,7 @@ from demo.own_models import try_out
 from hub.verify import Verified
 from simsid.data.terms import terms_of
 from simsid.detectors import Detector
-from simsid.detectors.model_folder import CARD
+from simsid.detectors.model_files import CARD
 from simsid.errors import ModelFolderError, SimsidError
 
 _PAUSES = (30.0, 60.0, 120.0, 300.0, 600.0)  # seconds before the next try; the last one repeats

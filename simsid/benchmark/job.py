@@ -70,8 +70,9 @@ def run_job(
         SimsidError: training failed; the message is the last line it printed.
         TrainingInterrupted: it was stopped, after saving a checkpoint.
     """
-    if not (job.folder / "model" / "config.json").exists():
-        _train(job, (job.folder / "checkpoint.pt").exists())
+    run = RunFolder(job.folder)
+    if not run.holds_model:
+        _train(job, run.checkpoint.exists())
     detector = load_model(job.folder, device)
     _check_data(detector, data, job)
     evaluation = evaluate(detector, data, part=part)

@@ -47,7 +47,9 @@ def main(arguments: list[str] | None = None) -> int:
         SimsidError, OSError: for ``run_command`` to print.
     """
     options = parse(make_parser(), arguments).check
-    check = check_data(options.dataset, Path(options.data_root), film_options(options), progress)
+    check = check_data(
+        options.dataset, Path(options.data_root), film_options(options.as_dict()), progress
+    )
     print(to_markdown(check.content))
     if options.out is not None:
         folder = Path(options.out)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from jsonargparse import ArgumentParser, Namespace
 from tqdm import tqdm
 
+from simsid.data.choice import DataChoice
 from simsid.data.datasets import RadiographData
 from simsid.data.film_set import VIEWS, FilmOptions
 from simsid.data.joined import split_names
-from simsid.data.load import DATASETS, FILM_SETS, load_data
+from simsid.data.load import DATASETS, FILM_SETS
 from simsid.data.preprocess import FITS, Preprocessing
 from simsid.errors import DataError
 
@@ -109,31 +110,35 @@ def _add_preparation_options(parser: ArgumentParser) -> None:
     )
 
 
+def data_choice(options: Mapping[str, Any]) -> DataChoice:
+    """The data that these options name; ``contamination`` and ``preset`` count where there are any.
+
+    Raises:
+        DataError: an option that cannot be understood.
+    """
+    return DataChoice(
+        dataset=options["dataset"],
+        data_root=options["data_root"],
+        digits=options["digits"],
+        digits_root=options["digits_root"],
+        difficulty=options["difficulty"],
+        seed=options["data_seed"],
+        films=film_options(options),
+    )
+
+
 def load_from_options(
     options: Namespace, preprocessing: Preprocessing | None = None
 ) -> RadiographData:
-    """The data set that these options name; ``contamination`` counts where a command has it.
-
-    Args:
-        preprocessing: of the model that will look at it, if there is one.
+    """Load what ``data_choice`` says, with a bar on a terminal.
 
     Raises:
         DataError: it cannot be had; the message says why.
     """
-    return load_data(
-        options.dataset,
-        options.data_root,
-        preprocessing,
-        film_options(options),
-        progress,
-        digits=options.digits,
-        digits_root=options.digits_root,
-        difficulty=options.difficulty,
-        seed=options.data_seed,
-    )
+    return data_choice(options).load(preprocessing, progress)
 
 
-def film_options(options: Namespace) -> FilmOptions:
+def film_options(options: Mapping[str, Any]) -> FilmOptions:
     """What the command line says of films.
 
     Raises:
@@ -170,9 +175,9 @@ def _size(text: str | int | None) -> tuple[int, int] | None:
     return int(sides[0]), int(sides[-1])
 
 
-def _paper_size(options: Namespace) -> tuple[int, int] | None:
+def _paper_size(options: Mapping[str, Any]) -> tuple[int, int] | None:
     """The talk's films have 128 px: so have those of its preset."""
-    names = split_names(options.dataset)
+    names = split_names(options["dataset"])
     keeps_size = any(name not in FILM_SETS or FILM_SETS[name].keeps_size for name in names)
     return PAPER_SIZE if options.get("preset") == "paper" and not keeps_size else None
 

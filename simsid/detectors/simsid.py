@@ -170,13 +170,13 @@ class SimSID(SpaceAwareDetector):
             logits.append(cells[:, 0])
             context.append(cells_to_regions(features, self.grid_size))
         self.lesion_levels.copy_(normal_levels(torch.cat(logits), _LEVELS))
-        context = torch.cat(context)
-        self.context_mean.copy_(context.mean(0))
-        self.context_std.copy_(context.std(0).clamp_min(_MIN_CONTEXT_STD))
-        context = (context - self.context_mean) / self.context_std
+        joined = torch.cat(context)
+        self.context_mean.copy_(joined.mean(0))
+        self.context_std.copy_(joined.std(0).clamp_min(_MIN_CONTEXT_STD))
+        joined = (joined - self.context_mean) / self.context_std
         if not self.config.space_aware:
-            context = context.flatten(0, 1)[:, None]
-        slots = consolidate_slots(context, self.config.context_slots, spherical=False)
+            joined = joined.flatten(0, 1)[:, None]
+        slots = consolidate_slots(joined, self.config.context_slots, spherical=False)
         self.context_slots.copy_(slots)
 
     def evidence(self, images: Tensor) -> Evidence:

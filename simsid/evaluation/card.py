@@ -10,12 +10,12 @@ from typing import Any
 
 import yaml
 
+from simsid.detectors.model_files import ModelFolder
 from simsid.evaluation.blocks import number, percent, valued, with_interval
 from simsid.evaluation.card_sections import complete_card
 from simsid.evaluation.content import DISCLAIMER, READ
 from simsid.files import write_text
 
-CARD = "README.md"
 _LICENSE = "apache-2.0"
 _WEIGHTS = "Measured with weights of sha256"
 
@@ -26,10 +26,11 @@ def write_card(model_folder: Path, results: dict[str, Any]) -> None:
     Raises:
         OSError: the folder lacks ``config.json`` or weights, or cannot be written.
     """
-    described = json.loads((model_folder / "config.json").read_text(encoding="utf-8"))
-    digest = hashlib.sha256((model_folder / "model.safetensors").read_bytes()).hexdigest()
+    files = ModelFolder(model_folder)
+    described = json.loads(files.config.read_text(encoding="utf-8"))
+    digest = hashlib.sha256(files.weights.read_bytes()).hexdigest()
     text = card_text(described, results) + f"\n{_WEIGHTS} {digest}.\n"
-    write_text(model_folder / CARD, text)
+    write_text(files.card, text)
 
 
 def measured_weights(card: str) -> str | None:

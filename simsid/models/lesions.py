@@ -19,6 +19,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from simsid.models.layers import BatchNorm2d, conv_block, standardise
+from simsid.models.members import Members
 from simsid.models.variation import VariationRange, blur, draw_variation
 
 _VISIBLE = (0.01, 0.06)  # change in grey levels that begins to count, and counts in full
@@ -161,6 +162,8 @@ class LesionBranch(nn.Module):
         ValueError: no networks, or a decay outside [0, 1).
     """
 
+    steps: Tensor
+
     def __init__(
         self, channels: int, members: int, graft_share: float = 0.5, decay: float = 0.995
     ) -> None:
@@ -168,7 +171,7 @@ class LesionBranch(nn.Module):
         if members < 1 or not 0 <= decay < 1:
             raise ValueError(f"lesion networks need members >= 1 and a decay in [0, 1), "
                              f"not {members} and {decay}")  # fmt: skip
-        self.learners = nn.ModuleList(LesionNetwork(channels) for _ in range(members))
+        self.learners = Members[LesionNetwork](LesionNetwork(channels) for _ in range(members))
         self.averages = copy.deepcopy(self.learners).requires_grad_(False)
         self.graft_share, self.decay = graft_share, decay
         self.feature_dim = sum(network.feature_dim for network in self.learners)

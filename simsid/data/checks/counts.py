@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from simsid.data.ages import UNKNOWN, age_group
 from simsid.data.films import PARTS, Film
-from simsid.evaluation.groups import UNKNOWN, age_group
 
 
 def count_films(films: Sequence[Film]) -> dict[str, dict[str, dict[str, int]]]:
