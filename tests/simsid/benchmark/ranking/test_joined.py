@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from simsid.benchmark.__main__ import main
-from simsid.benchmark.joined import join
+from simsid.benchmark.ranking.joined import join
 from simsid.cli import run_command
 from simsid.errors import SimsidError
-from tests.simsid.benchmark.test_ranking import LABELS, line
+from tests.simsid.benchmark.ranking.test_rank import LABELS, line
 
 DATA = {
     "fingerprint": "f00d", "part": "test", "labels": LABELS, "shown": [0, 60], "train": 80,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from simsid.benchmark.image_intervals import (
+from simsid.benchmark.ranking.image_intervals import (
     _average_precision,
     flags,
     image_intervals,

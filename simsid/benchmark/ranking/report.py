@@ -8,8 +8,8 @@ from typing import Any
 
 from jsonargparse import ArgumentParser
 
-from simsid.benchmark import job
-from simsid.benchmark.export import (
+from simsid.benchmark.journal import Journal
+from simsid.benchmark.public import (
     copy_plots,
     panels_file,
     public_lines,
@@ -17,15 +17,15 @@ from simsid.benchmark.export import (
     public_settings,
     without_pictures,
 )
-from simsid.benchmark.joined import SETTINGS, TYPED, join
-from simsid.benchmark.journal import Journal
-from simsid.benchmark.output import spread
-from simsid.benchmark.ranking import mean_scores, rank
-from simsid.benchmark.ranking_page import ranking_page
-from simsid.benchmark.ranking_plots import draw_cost, draw_kinds, draw_roc
-from simsid.benchmark.ranking_tables import write_csv
-from simsid.benchmark.side_by_side import draw_side_by_side
+from simsid.benchmark.ranking import job
+from simsid.benchmark.ranking.joined import SETTINGS, TYPED, join
+from simsid.benchmark.ranking.page import ranking_page
+from simsid.benchmark.ranking.plots import draw_cost, draw_kinds, draw_roc
+from simsid.benchmark.ranking.rank import mean_scores, rank
+from simsid.benchmark.ranking.side_by_side import draw_side_by_side
+from simsid.benchmark.ranking.tables import write_csv
 from simsid.benchmark.summary import Lines
+from simsid.benchmark.sweeps.output import spread
 from simsid.cli import command_parser, parse
 from simsid.errors import SimsidError
 from simsid.evaluation.evaluate import strict_json

@@ -12,7 +12,6 @@ from jsonargparse import ArgumentParser, Namespace
 
 from simsid.benchmark.cases import Case, merged, same_detector, train_and_measure
 from simsid.benchmark.difference import what_differences_cover
-from simsid.benchmark.export import public_summary
 from simsid.benchmark.journal import Journal
 from simsid.benchmark.options import (
     add_budget_options,
@@ -25,7 +24,11 @@ from simsid.benchmark.options import (
     sweep_settings,
     typed_command,
 )
-from simsid.benchmark.output import (
+from simsid.benchmark.public import public_summary
+from simsid.benchmark.resumable import run_sweep
+from simsid.benchmark.summary import summarise
+from simsid.benchmark.sweeps.ablation_rows import FULL, ROWS
+from simsid.benchmark.sweeps.output import (
     Result,
     as_text,
     export_result,
@@ -33,10 +36,7 @@ from simsid.benchmark.output import (
     spread,
     write_result,
 )
-from simsid.benchmark.plots import draw_ablation
-from simsid.benchmark.rows import FULL, ROWS
-from simsid.benchmark.summary import summarise
-from simsid.benchmark.sweep import run_sweep
+from simsid.benchmark.sweeps.plots import draw_ablation
 from simsid.cli import parse
 from simsid.data.datasets import RadiographData
 from simsid.data.options import load_from_options

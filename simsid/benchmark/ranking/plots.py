@@ -12,8 +12,8 @@ from matplotlib.colors import ListedColormap
 from matplotlib.text import Annotation
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from simsid.benchmark.point_labels import place
-from simsid.benchmark.ranking_tables import kind_columns
+from simsid.benchmark.ranking.point_labels import place
+from simsid.benchmark.ranking.tables import kind_columns
 from simsid.evaluation.provenance import kit_commit
 from simsid.evaluation.style import (
     FAINT,

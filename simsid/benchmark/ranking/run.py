@@ -15,12 +15,12 @@ import numpy as np
 from jsonargparse import ArgumentParser, Namespace
 
 from simsid.benchmark.cases import Case
-from simsid.benchmark.job import FORMAT_VERSION, Job, run_job, shown_images
-from simsid.benchmark.joined import TYPED
 from simsid.benchmark.journal import Journal
 from simsid.benchmark.options import check_rate, labelled_part, out_folder, typed_command
-from simsid.benchmark.report import write_report
-from simsid.benchmark.sweep import run_sweep
+from simsid.benchmark.ranking.job import FORMAT_VERSION, Job, run_job, shown_images
+from simsid.benchmark.ranking.joined import TYPED
+from simsid.benchmark.ranking.report import write_report
+from simsid.benchmark.resumable import run_sweep
 from simsid.cli import command_parser, parse
 from simsid.data.datasets import LabelledImages, RadiographData
 from simsid.data.load import DATASETS, GENERATED

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from simsid import peak
-from simsid.benchmark import patchcore
 from simsid.benchmark.__main__ import main
-from simsid.benchmark.patchcore_figure import draw_region_patchcore
-from simsid.benchmark.patchcore_page import cost_table
-from simsid.benchmark.patchcore_rows import OURS, PEER, measure, ours
+from simsid.benchmark.cost import patchcore
+from simsid.benchmark.cost.patchcore_figure import draw_region_patchcore
+from simsid.benchmark.cost.patchcore_page import cost_table
+from simsid.benchmark.cost.patchcore_rows import OURS, PEER, measure, ours
 from simsid.data.image_kind import Cells
 from simsid.data.sets.digitanatomy import make_digitanatomy
 from simsid.detectors import save_model
@@ -51,11 +51,11 @@ def test_a_child_sees_its_own_growth_under_a_parent_with_a_larger_peak():
     np.ones(50_000_000)  # 400 MB, gone at once; the peak stays
     code = """if True:
         import json, numpy as np
-        from simsid.benchmark.patchcore_rows import measure
+        from simsid.benchmark.cost.patchcore_rows import measure
         def fill(batches): np.ones(25_000_000)
         print(json.dumps(measure((fill, len, int), np.zeros((2, 8, 8), np.uint8), 1)))
     """
-    paths = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
+    paths = os.environ | {"PYTHONPATH": str(Path(__file__).parents[4])}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=paths)
     grown = json.loads(done.stdout)["peak"]
     if grown is None:

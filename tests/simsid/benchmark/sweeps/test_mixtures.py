@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from simsid.benchmark.contamination import parse_rates
-from simsid.benchmark.mixtures import FilmMixtures, GeneratedMixtures
+from simsid.benchmark.sweeps.contamination import parse_rates
+from simsid.benchmark.sweeps.mixtures import FilmMixtures, GeneratedMixtures
 from simsid.errors import DataError, SimsidError
 from tests.simsid.helpers import make_data
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from simsid.benchmark.export import panels_file
-from simsid.benchmark.ranking_tables import (
+from simsid.benchmark.public import panels_file
+from simsid.benchmark.ranking.tables import (
     cost_table,
     overview_table,
     parts_table,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from simsid.benchmark.point_labels import place
+from simsid.benchmark.ranking.point_labels import place
 
 
 def _crowd(count: int, spread: float):

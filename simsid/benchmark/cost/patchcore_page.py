@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from simsid.benchmark.export import public_sweep
+from simsid.benchmark.public import public_sweep
 from simsid.evaluation.blocks import Section, Table
 from simsid.evaluation.provenance import kit_commit, versions
 from simsid.evaluation.render import to_markdown

@@ -11,9 +11,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from simsid.benchmark.cases import Case, train_and_measure
 from simsid.benchmark.difference import what_differences_cover
-from simsid.benchmark.export import public_summary
 from simsid.benchmark.journal import Journal
-from simsid.benchmark.mixtures import FilmMixtures, GeneratedMixtures
 from simsid.benchmark.options import (
     add_budget_options,
     budget_of,
@@ -25,7 +23,11 @@ from simsid.benchmark.options import (
     sweep_settings,
     typed_command,
 )
-from simsid.benchmark.output import (
+from simsid.benchmark.public import public_summary
+from simsid.benchmark.resumable import run_sweep
+from simsid.benchmark.summary import summarise
+from simsid.benchmark.sweeps.mixtures import FilmMixtures, GeneratedMixtures
+from simsid.benchmark.sweeps.output import (
     Result,
     as_text,
     export_result,
@@ -33,9 +35,7 @@ from simsid.benchmark.output import (
     spread,
     write_result,
 )
-from simsid.benchmark.plots import draw_contamination
-from simsid.benchmark.summary import summarise
-from simsid.benchmark.sweep import run_sweep
+from simsid.benchmark.sweeps.plots import draw_contamination
 from simsid.cli import parse
 from simsid.data.datasets import RadiographData
 from simsid.data.load import GENERATED

@@ -6,7 +6,7 @@ import pytest
 
 from simsid.benchmark.cases import Case, merged
 from simsid.benchmark.journal import Journal
-from simsid.benchmark.sweep import run_sweep
+from simsid.benchmark.resumable import run_sweep
 from simsid.errors import SimsidError
 from simsid.training import TrainingInterrupted
 

@@ -5,9 +5,11 @@ import json
 
 import pytest
 
-from simsid.benchmark import ablation, contamination, options, robustness, rows
+from simsid.benchmark import options
 from simsid.benchmark.__main__ import main
 from simsid.benchmark.cases import Case
+from simsid.benchmark.sweeps import ablation, contamination, robustness
+from simsid.benchmark.sweeps import ablation_rows as rows
 from simsid.cli import run_command
 from simsid.data.image_kind import FILMS, Cells
 from simsid.data.sets.digitanatomy import make_digitanatomy

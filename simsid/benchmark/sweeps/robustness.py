@@ -18,11 +18,11 @@ from simsid.benchmark.options import (
     sweep_parser,
     typed_command,
 )
-from simsid.benchmark.output import Result, as_text, export_result, write_result
-from simsid.benchmark.perturbations import PERTURBATIONS, perturb
-from simsid.benchmark.plots import draw_robustness
+from simsid.benchmark.resumable import run_sweep
 from simsid.benchmark.summary import summarise
-from simsid.benchmark.sweep import run_sweep
+from simsid.benchmark.sweeps.output import Result, as_text, export_result, write_result
+from simsid.benchmark.sweeps.perturbations import PERTURBATIONS, perturb
+from simsid.benchmark.sweeps.plots import draw_robustness
 from simsid.cli import parse
 from simsid.data.options import load_from_options
 from simsid.detectors import Detector, load_model

@@ -1,7 +1,7 @@
 """One row of ``patchcore``: fill a memory from films, score films, in a process of its own.
 
 Run by the interpreter that has the peer, so it imports nothing of the kit but what its row needs:
-``PYTHON -m simsid.benchmark.patchcore_rows ROW FILMS.npy SIDE SHARE REPEATS``; prints JSON.
+``PYTHON -m simsid.benchmark.cost.patchcore_rows ROW FILMS.npy SIDE SHARE REPEATS``; prints JSON.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from skimage.draw import disk
 
-from simsid.benchmark.perturbations import PERTURBATIONS, perturb
+from simsid.benchmark.sweeps.perturbations import PERTURBATIONS, perturb
 
 KINDS = list(PERTURBATIONS)
 

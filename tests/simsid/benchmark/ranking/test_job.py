@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from simsid.benchmark.job import Job, _cost
+from simsid.benchmark.ranking.job import Job, _cost
 
 RESULTS = {"n": {"train": 40}, "images_per_second": 9.0, "model": {"parameters": 1}}
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from simsid.benchmark import run as ranking
 from simsid.benchmark.__main__ import main
-from simsid.benchmark.export import public_command, public_run
-from simsid.benchmark.job import Job, run_job
-from simsid.benchmark.report import FORMAT_VERSION, export
+from simsid.benchmark.public import public_command, public_run
+from simsid.benchmark.ranking import run as ranking
+from simsid.benchmark.ranking.job import Job, run_job
+from simsid.benchmark.ranking.report import FORMAT_VERSION, export
 from simsid.cli import run_command
 from simsid.detectors import registry
 from simsid.errors import SimsidError
@@ -242,7 +242,7 @@ def test_a_training_that_was_killed_is_not_told_as_its_progress_bar(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code = "import os, sys; print(' 40%|####', file=sys.stderr); os.kill(os.getpid(), 9)"
-    monkeypatch.setattr("simsid.benchmark.job.sys.executable", _script(tmp_path, code))
+    monkeypatch.setattr("simsid.benchmark.ranking.job.sys.executable", _script(tmp_path, code))
     job = Job("digits", "ae", 0, (), tmp_path / "run", tmp_path / "logs" / "ae")
     with pytest.raises(SimsidError, match="signal 9"):
         run_job(job, None, "test", "cpu")

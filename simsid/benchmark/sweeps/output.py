@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from simsid.benchmark.export import public_sweep
+from simsid.benchmark.public import public_sweep
 from simsid.evaluation.blocks import Picture, Section, Table
 from simsid.evaluation.evaluate import strict_json
 from simsid.evaluation.provenance import kit_commit, versions

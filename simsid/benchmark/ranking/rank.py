@@ -9,8 +9,8 @@ import numpy as np
 
 from simsid.benchmark.cases import Case
 from simsid.benchmark.difference import paired_difference
-from simsid.benchmark.image_intervals import flags, image_intervals, sensitivity_at
-from simsid.benchmark.job import SCORE
+from simsid.benchmark.ranking.image_intervals import flags, image_intervals, sensitivity_at
+from simsid.benchmark.ranking.job import SCORE
 from simsid.benchmark.summary import Lines, spread_of_seeds, summarise
 from simsid.detectors.calibration import DEFAULT_FALSE_ALARM_RATE
 from simsid.evaluation.bootstrap import auroc_resamples

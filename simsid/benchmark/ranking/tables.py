@@ -7,8 +7,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from simsid.benchmark.output import spread
-from simsid.benchmark.ranking import COST, QUALITY
+from simsid.benchmark.ranking.rank import COST, QUALITY
+from simsid.benchmark.sweeps.output import spread
 from simsid.evaluation.blocks import Table, number
 from simsid.files import atomic_text
 

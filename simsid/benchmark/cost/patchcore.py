@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 from jsonargparse import ArgumentParser, Namespace
 
-from simsid.benchmark import patchcore_rows
+from simsid.benchmark.cost import patchcore_rows
+from simsid.benchmark.cost.patchcore_figure import draw_region_patchcore
+from simsid.benchmark.cost.patchcore_page import Runs, cost_table, write_page
+from simsid.benchmark.cost.patchcore_rows import OURS, PEER
 from simsid.benchmark.options import typed_command
-from simsid.benchmark.output import as_text
-from simsid.benchmark.patchcore_figure import draw_region_patchcore
-from simsid.benchmark.patchcore_page import Runs, cost_table, write_page
-from simsid.benchmark.patchcore_rows import OURS, PEER
+from simsid.benchmark.sweeps.output import as_text
 from simsid.cli import command_parser, parse
 from simsid.data.datasets import RadiographData
 from simsid.data.options import add_data_options, load_from_options
@@ -150,7 +150,7 @@ def run_row(python: str, name: str, numbers: tuple[str, ...]) -> dict[str, Any]:
         SimsidError: it failed; the message holds its last line.
     """
     command = [python, "-W", "ignore", "-m", patchcore_rows.__name__, name, *numbers]
-    root = str(Path(__file__).parents[2])
+    root = str(Path(__file__).parents[3])
     done = subprocess.run(
         command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": root}
     )

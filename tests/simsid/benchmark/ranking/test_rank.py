@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from simsid.benchmark import ranking
-from simsid.benchmark.ranking import compare, holm, mean_scores, rank
-from simsid.benchmark.ranking_tables import cost_table
+from simsid.benchmark.ranking import rank as ranking
+from simsid.benchmark.ranking.rank import compare, holm, mean_scores, rank
+from simsid.benchmark.ranking.tables import cost_table
 from simsid.evaluation.bootstrap import auroc_resamples
 
 LABELS = [0] * 60 + [1] * 40
