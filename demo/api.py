@@ -62,6 +62,7 @@ def add_endpoints(inference: Inference, uploads: UploadFolder) -> None:
             what the films say together, where the stated rate does not hold for them.
         """
         if not isinstance(files, list) or len(files) > MAX_FILES:
+            uploads.free(upload_paths(files))
             raise gr.Error(f"files must be a list of at most {MAX_FILES}", print_exception=False)
         answers = [read(file, model) for file in files]
         warning = batch_warning(answers, inference)
@@ -152,6 +153,12 @@ def _as_json(answer: Answer, inference: Inference | None) -> dict[str, Any]:
         picture = overlay(film.image, film.anomaly_map, inference.scale(answer.model))
         said["map_png"] = _base64(picture)
     return said
+
+
+def upload_paths(files: object) -> list[object]:
+    """What may be paths of uploads in a list of films; nothing where it is none."""
+    films = files if isinstance(files, list) else [files]
+    return [film.get("path") if isinstance(film, dict) else film for film in films]
 
 
 def film_bytes(file: Any, uploads: UploadFolder) -> bytes:

@@ -62,6 +62,11 @@ def headline(film: ScoredFilm) -> str:
     return "Nothing unusual found" if film.verdict == CALLED_NORMAL else "No verdict"
 
 
+def css_class(film: ScoredFilm | RefusedFilm) -> str:
+    """The verdict as a class of the page's style: 'another-population' and so on."""
+    return "refused" if isinstance(film, RefusedFilm) else film.verdict.replace(" ", "-")
+
+
 def rate_in_words(film: ScoredFilm) -> str:
     """The stated false-alarm rate and how sure it is, as '5 % (1 to 12 %)'."""
     low, high = (f"{100 * end:.0f}" for end in film.rate_interval)
