@@ -8,6 +8,7 @@ import zipfile
 from collections import Counter
 from html import escape
 
+from demo.doubt import is_borderline
 from demo.inference import Answer, Inference
 from demo.own_normals import OwnNormals, with_own
 from demo.pictures import download_link, png_bytes, thumbnail
@@ -20,7 +21,7 @@ _COLUMNS = ("film", "name", "score", "percentile", "p", "verdict", "note")
 _NUMBERS = ("score", "percentile", "p_value", "verdict", "false_alarm_rate")
 _CSV = (
     *("film", *_NUMBERS, "rate_low", "rate_high", "num_normals", "population"),
-    *("status", "message", "model", "commit", "own_normals"),
+    *("status", "message", "model", "commit", "own_normals", "borderline"),
 )
 
 
@@ -139,14 +140,15 @@ def csv_of(answers: list[Answer]) -> bytes:
     writer.writerow(_CSV)
     for number, answer in enumerate(answers, 1):
         film = answer.film
-        said = [""] * (len(_CSV) - 6)
+        said = [""] * (len(_CSV) - 7)
         if isinstance(film, ScoredFilm):
             values = (getattr(film, name) for name in _NUMBERS)
             said = ["" if value is None else str(value) for value in values]
             said += [f"{end:.4f}" for end in film.rate_interval]
             said += [str(film.num_normals), film.population]
         made_by = (answer.model, answer.commit or "", answer.own_normals or "")
-        writer.writerow([number, *said, answer.status, answer.message, *made_by])
+        firm = str(is_borderline(film)) if isinstance(film, ScoredFilm) else ""
+        writer.writerow([number, *said, answer.status, answer.message, *made_by, firm])
     return out.getvalue().encode()
 
 
@@ -157,6 +159,10 @@ def maps_of(answers: list[Answer], inference: Inference) -> bytes:
         for number, answer in enumerate(answers, 1):
             film = answer.film
             if isinstance(film, ScoredFilm):
-                picture = overlay(film.image, film.anomaly_map, inference.scale(answer.model))
+                picture = overlay(
+                    film.image,
+                    inference.shown_map(film, answer.model),
+                    inference.scale(answer.model),
+                )
                 archive.writestr(f"film-{number:03d}.map.png", png_bytes(picture))
     return out.getvalue()

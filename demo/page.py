@@ -20,7 +20,7 @@ from demo.words import NOTICE
 TITLE = "SimSID: how unusual is this film?"
 _HERE = Path(__file__).parent
 _STYLE = _HERE / "page.css"
-_SCRIPTS = ("page.js", "films.js")
+_SCRIPTS = ("page.js", "films.js", "viewer.js")
 
 
 def build_page(inference: Inference, uploads: UploadFolder) -> tuple[gr.Blocks, str, str]:

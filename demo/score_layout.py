@@ -16,6 +16,10 @@ _ROW_CLICKED = """element.addEventListener('click', (event) => {
   const row = event.target.closest('tr[data-film]');
   if (row) trigger('select', {film: Number(row.dataset.film)});
 })"""
+_OPEN_FULL = (
+    '<button type="button" class="take-away full-open">Open at full size</button> <span class="hint">'
+    "zoom, window and level, map over it</span>"
+)
 _OWN_NORMALS = (
     f"Drop {LEAST} or more **normal** films of your own source: the verdicts of this visit then "
     "stand on them. Networks stay as they are. The films are deleted as they are read, and what was "
@@ -92,6 +96,10 @@ class ScoreLayout:
         with gr.Row(equal_height=False):
             with gr.Column(min_width=260):
                 self.map = gr.HTML(elem_id="map")
+                gr.HTML(_OPEN_FULL)
+                self.full_data = gr.HTML(elem_id="full-data")
+                with gr.Column(elem_id="full-upload", elem_classes="unseen"):
+                    self.full_upload = gr.File(label="Film at full size", file_count="multiple")
             with gr.Column(min_width=260):
                 self.slider = gr.HTML(elem_id="slider")
         with gr.Row(equal_height=False):

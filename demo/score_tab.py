@@ -11,6 +11,7 @@ import numpy as np
 from demo.batch import batch_line, downloads, table_html
 from demo.components import guarded
 from demo.digits import examples
+from demo.full_size import full_figure
 from demo.inference import Answer, Inference
 from demo.kept import KeptFilm, majority
 from demo.model_picker import ModelPicker
@@ -73,6 +74,12 @@ class ScoreTab:
             guarded(self.change_model), [model, auto, *kept, parts.own], [*shown, *every], **hidden
         ).success(**reason)
         auto.change(guarded(self.show_examples), [model, auto], shown, **hidden)
+        parts.full_upload.upload(
+            guarded(self.full_size),
+            [parts.full_upload, *kept],
+            [parts.full_data, parts.full_upload],
+            **hidden,
+        )
         self._connect_own_normals(every, picked, reason)
 
     def _connect_own_normals(self, every: list, picked: list, reason: dict) -> None:
@@ -226,12 +233,15 @@ class ScoreTab:
             (f"row {row + 1}, column {col + 1}: {film.regions[row, col]:.1f}", f"{row},{col}")
             for row, col in order
         ]
-        figure = map_figure(film.image, film.anomaly_map, self.inference.scale(answer.model))
+        shape = answer.kept.shape if answer.kept else None
+        drawn = self.inference.shown_map(film, answer.model)
+        figure = map_figure(film.image, drawn, self.inference.scale(answer.model), shape)
         rebuilt = ""
         if film.reconstruction is not None:
-            rebuilt = rebuilt_figure(film.image, film.reconstruction)
+            rebuilt = rebuilt_figure(film.image, film.reconstruction, shape)
+        where = self.inference.where(film, answer.model)
         return [
-            verdict_section(film, answer.message, shown),
+            verdict_section(film, answer.message, shown, where),
             gr.update(visible=True),
             figure,
             rebuilt,
@@ -242,6 +252,18 @@ class ScoreTab:
         """Show the film of a row of the table, or why it got no score."""
         number = int(event._data["film"])
         return [*self.view(films or {}, number), number]
+
+    def full_size(self, files: list, films: dict[int, Answer], chosen: int) -> list:
+        """The film at full size for the viewer; the browser sends it again, and it is deleted."""
+        paths = [getattr(file, "path", None) or file.get("path") for file in _as_list(files)]
+        answer, film = _kept(films, chosen), _scored(films, chosen)
+        try:
+            pixels = self.inference.full_size(self.uploads.take(paths[0]))
+        except ImageError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+        drawn = self.inference.shown_map(film, answer.model)
+        settings = self.inference.detector(answer.model).preprocessing
+        return [full_figure(pixels, drawn, self.inference.scale(answer.model), settings), None]
 
     def point_at(self, films: dict[int, Answer], chosen: int, event: gr.SelectData) -> str:
         """The region under a click."""
@@ -260,7 +282,7 @@ class ScoreTab:
             why = self.inference.explain(film.image, films[chosen].model, row, col)
         except SimsidError as error:
             return picture, f"<p>{error}</p>"
-        return picture, why_figure(why, row, col, float(film.regions[row, col]))
+        return picture, why_figure(why, row, col, float(film.regions[row, col]), film.score)
 
 
 def _kept(films: dict[int, Answer], number: int) -> Answer:

@@ -38,18 +38,21 @@ class Shown:
         return f'<p class="hint film-name" data-name="{self.number}"></p>'
 
 
-def verdict_section(film: ScoredFilm, message: str, shown: Shown) -> str:
+def verdict_section(film: ScoredFilm, message: str, shown: Shown, where: str = "") -> str:
     """A scored film among the normals of its model.
 
     Args:
         message: notes on the film and its file; may be empty.
+        where: a sentence where no single place explains the score.
     """
+    where = f'<p class="where">{where}</p>' if where else ""
     plot = histogram(film.normals, film.score, film.threshold, film.p_value)
     note = f'<p class="note">Note: {message}.</p>' if message else ""
     return (
-        f'<section class="verdict {css_class(film)}" aria-live="polite" data-drop="{shown.drop}">'
+        f'<section class="verdict {css_class(film)}" aria-live="polite" data-drop="{shown.drop}" '
+        f'data-film="{shown.number}">'
         f"<h2>{shown.which}{headline(film)}</h2>{shown.name}"
-        f"{signature(shown.label, shown.why_model)}<p>{basis(film)}</p>{note}{plot}</section>"
+        f"{signature(shown.label, shown.why_model)}<p>{basis(film)}</p>{where}{note}{plot}</section>"
     )
 
 
