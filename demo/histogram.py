@@ -45,9 +45,27 @@ def histogram(
     rank = "" if p_value is None else f", p = {p_value:.3f}"
     own = f"{'← ' if score < low else ''}this film {score:.2f}{rank}{arrow}"
     parts.append(_mark(x(score), 14, floor, "own", own))
-    return (
+    drawn = (
         f'<svg class="histogram" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
         f'aria-label="{words}">{"".join(parts)}</svg>'
+    )
+    if not np.isfinite(threshold):
+        return drawn
+    values = ",".join(f"{value:.4g}" for value in normals)
+    return (
+        f'<div class="normals" data-normals="[{values}]" data-score="{score:.6g}" '
+        f'data-low="{low:.6g}" data-high="{high:.6g}" data-left="{_LEFT}" '
+        f'data-width="{_WIDTH - _LEFT - _RIGHT}">{drawn}{_try(low, high, threshold)}</div>'
+    )
+
+
+def _try(low: float, high: float, threshold: float) -> str:
+    """A control that moves the threshold, in the browser alone: the verdict stays as it is."""
+    return (
+        '<label class="try-threshold">Try another threshold <input type="range" '
+        f'min="{low:.4g}" max="{high:.4g}" step="{(high - low) / 200:.3g}" value="{threshold:.6g}" '
+        'aria-label="Try another threshold"></label><output class="hint">Move it to see how many '
+        "calibration normals would be called unusual by mistake. The verdict stays.</output>"
     )
 
 

@@ -87,6 +87,10 @@ class ModelShelf:
         places = self._places.values()
         return [place.name for place in places if place.model or not place.of_hub]
 
+    def bundled(self) -> list[str]:
+        """Names of those that come with the kit."""
+        return [name for name in self._places if name in hub.bundled_models()]
+
     def detector(self, name: str) -> Detector:
         """The model of this name, calibrated and in evaluation mode.
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from demo.doubt import is_borderline, threshold_interval
 from simsid.detectors.findings import ANOTHER, Finding
 from simsid.scoring import CALLED_ABNORMAL, CALLED_NORMAL, RefusedFilm, ScoredFilm
 
 SCORED = "ok"
+BORDERLINE = "Borderline"
 NOTICE = (
     "Research only. This is not a medical device and must not be used to diagnose, treat or "
     "triage patients. Do not upload films that you are not allowed to show."
@@ -55,11 +57,20 @@ def note_in_words(code: str) -> str:
 
 def headline(film: ScoredFilm) -> str:
     """The verdict in two or three words."""
+    if is_borderline(film):
+        return BORDERLINE
     if film.verdict == CALLED_ABNORMAL:
         return "Unusual"
     if film.of_another_population:
         return "Another population: no verdict"
     return "Nothing unusual found" if film.verdict == CALLED_NORMAL else "No verdict"
+
+
+def css_class(film: ScoredFilm | RefusedFilm) -> str:
+    """The verdict as a class of the page's style: 'another-population' and so on."""
+    if isinstance(film, RefusedFilm):
+        return "refused"
+    return "borderline" if is_borderline(film) else film.verdict.replace(" ", "-")
 
 
 def rate_in_words(film: ScoredFilm) -> str:
@@ -90,8 +101,15 @@ def basis(film: ScoredFilm) -> str:
         )
     if film.verdict not in (CALLED_ABNORMAL, CALLED_NORMAL):
         return f"{rank} {n} normals are too few for a verdict at a false-alarm rate of {rate}."
+    doubt = ""
+    if is_borderline(film):
+        low, high = threshold_interval(film)
+        doubt = (
+            f" With {n} normals the threshold of {film.threshold:.2f} is itself uncertain: it may lie "
+            f"anywhere from {low:.2f} to {high:.2f}, and this score lies between."
+        )
     return (
-        f"{rank} The threshold is set so that {rate} of such normal films are called unusual by "
+        f"{rank}{doubt} The threshold is set so that {rate} of such normal films are called unusual by "
         "mistake; in brackets, where the true rate lies with 90 % confidence. A film can be abnormal "
         "and still look usual to this model."
     )
