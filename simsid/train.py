@@ -16,7 +16,7 @@ from jsonargparse import ArgumentParser, Namespace
 from simsid.cli import command_parser, parse, run_command
 from simsid.data.datasets import RadiographData
 from simsid.data.image_kind import kind_of
-from simsid.data.options import add_data_options, load_from_options
+from simsid.data.options import add_data_options, load_from_options, tell_films
 from simsid.detectors import Detector, detector_class, detector_names, save_model
 from simsid.detectors.calibration import DEFAULT_FALSE_ALARM_RATE
 from simsid.detectors.config import config_from_dict, present_names
@@ -163,6 +163,7 @@ def train(options: Namespace, path: Path) -> int:
         elif main_rank:
             _write_config(folder, options, detector.config)
         say(_opening(options, data, training, path))
+        tell_films(data, say)
         if began_from:
             say(f"beginning with the weights of {earlier}, trained on {began_from['data']}")
         unused = detector.unused_options()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from simsid.data.films import PARTS, Film
+from simsid.data.film import Film
+from simsid.data.films import PARTS
 from simsid.evaluation.groups import UNKNOWN, age_group
 
 
