@@ -137,7 +137,7 @@ class _Walk:
                 if is_left_behind(entry.name):
                     continue
                 path = folder / entry.name
-                if not entry.is_dir():
+                if not os.path.isdir(path):  # unlike the entry's own, it bears circles
                     (self.linked if entry.is_symlink() else files).append(path)
                 elif entry.is_symlink():
                     self._links.append(path)

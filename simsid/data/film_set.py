@@ -135,7 +135,9 @@ def choose_films(
     named = named_films(root) if table else film_set.read(root)
     films = of_parts_here(named) if table else named
     absent = len(named) - len(films)
-    films, missing = _present(films, root, options.skip_missing)
+    missing = 0
+    if table or not film_set.told_by_folders:  # a table names them
+        films, missing = _present(films, root, options.skip_missing)
     films, again = films_once(films, root)
     files = files_below(root)
     masked = Masked(films, set(), [])

@@ -71,7 +71,9 @@ def load_films(
     groups = {"train": parts["train"] + mixed} | {part: parts[part] for part in PARTS[1:4]}
     wanted = [film for own in groups.values() for film in own]
     read = _read_all(wanted, preprocessing, progress)
-    failed = [film for film in read if isinstance(film, UnreadableFilm)]
+    failed = sorted(
+        (film for film in read if isinstance(film, UnreadableFilm)), key=lambda film: film.path
+    )
     refuse_unreadable(wanted, failed, skip_unreadable)
     ready = iter(read)
     kept = {

@@ -51,7 +51,7 @@ class UnreadableFilmsError(DataError):
     """Films that cannot be read, too many or of too much weight; ``films`` has all of them."""
 
     def __init__(self, films: Sequence[UnreadableFilm], total: int, why: str) -> None:
-        self.films = list(films)
+        self.films = sorted(films, key=lambda film: film.path)
         shown = "; ".join(str(film) for film in self.films[:_NAMED])
         more = len(self.films) - _NAMED
         also = f"; and {more} more" if more > 0 else ""

@@ -21,10 +21,10 @@ Place = tuple[str, ...]
 _WORDS = "masks?|seg|segmentation|gt|ground[ _-]?truth|truth"
 _MORE_WORDS = "labels?|lesions?|roi|annotations?"  # other images are called so, too
 _SEPARATOR = r"[ _.\-]"
-_BESIDE = re.compile(rf"(.+){_SEPARATOR}(?:{_WORDS})(?:{_SEPARATOR}?(\d+))?")
-_AFTER = re.compile(rf"(.+){_SEPARATOR}(?:{_WORDS}|{_MORE_WORDS})(?:{_SEPARATOR}?(\d+))?")
+_BESIDE = re.compile(rf"(.+?){_SEPARATOR}(?:{_WORDS})(?:{_SEPARATOR}?(\d+))?")
+_AFTER = re.compile(rf"(.+?){_SEPARATOR}(?:{_WORDS}|{_MORE_WORDS})(?:{_SEPARATOR}?(\d+))?")
 _BEFORE = re.compile(rf"(?:{_WORDS}){_SEPARATOR}(.+)")
-_SUFFIX = re.compile(r"\.(?:nii\.gz|[a-z][a-z0-9]{1,5})")
+_SUFFIX = re.compile(r"(?<=.)\.(?:nii\.gz|[a-z][a-z0-9]{1,5})$")
 _PICTURES = IMAGE_SUFFIXES | {".gif", ".jfif", ".jpe"}
 
 
@@ -76,9 +76,7 @@ def place_of(folders: Sequence[str], beside: Collection[str] = ()) -> tuple[Plac
 
 def stem_of(name: str) -> str:
     """A file's name without its ending, folded; the numbers of a DICOM name are no ending."""
-    name = fold(name)
-    match = _SUFFIX.search(name, max(name.rfind(".nii.gz"), name.rfind("."), 0))
-    return name[: match.start()] if match and match.end() == len(name) and match.start() else name
+    return _SUFFIX.sub("", fold(name))
 
 
 def masks_beside(films: Iterable[Path]) -> set[Path]:

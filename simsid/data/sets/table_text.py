@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ _MARKS = (  # longer marks first: UTF-32's begins as UTF-16's does
     (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
 )  # fmt: skip
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x19]")  # in no text
 _LOOKED_AT = 400
 _LONGEST_FIELD = 10_000_000
 
@@ -34,7 +36,7 @@ def read_text(path: Path) -> str:
             text = data.decode(encoding)
         except UnicodeDecodeError:
             continue
-        if "\0" not in text:
+        if not _CONTROL.search(text):
             return text
     raise DataError(f"{path} is not a readable csv file: save it as CSV in UTF-8")
 

@@ -9,6 +9,7 @@ from PIL import Image
 from simsid.data.film_set import FilmOptions, choose_films
 from simsid.data.find import find_images, images_below
 from simsid.data.load import FILM_SETS, load_data
+from simsid.data.unreadable import UnreadableFilmsError
 from simsid.errors import DataError
 from synth.__main__ import main as synth
 from synth.verify import verify
@@ -135,8 +136,8 @@ def test_one_file_called_normal_and_abnormal_is_refused(tmp_path):
 def test_a_link_that_leads_nowhere_is_told(tmp_path):
     root = small_set(tmp_path)
     (root / "test/blob/gone.png").symlink_to("nowhere.png")
-    with pytest.raises(DataError, match=r"lacks the files of 1 of 19 films .*blob/gone.png"):
-        films_of(root)
+    with pytest.raises(UnreadableFilmsError, match=r"1 of 19 films .*blob/gone.png: missing"):
+        load_data("folder", str(root))
     assert [path.name for path in find_images([str(root / "test/blob")])] == [
         "b0.png", "b1.png", "b2.png", "gone.png",
     ]  # fmt: skip
