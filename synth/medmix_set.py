@@ -17,6 +17,7 @@ from synth.manifest import MARKER, MEDMIX, file_digest, list_files, whole_digest
 from synth.medmix import MOST_LESIONS, MedMixConfig, medmix
 from synth.medmix_card import write_medmix_card
 from synth.version import __version__
+from synth.walk import files_below
 
 KINDS = ("good", *(f"lesions-{count}" for count in range(1, MOST_LESIONS + 1)))
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
@@ -122,14 +123,13 @@ def find_films(folder: Path, skip: Path | None = None) -> list[Path]:
     """
     if not folder.is_dir():
         raise SynthError(f"{folder}: no such folder")
-    found = sorted(
+    found = [
         path
-        for path in folder.rglob("*")
+        for path in files_below(folder)
         if path.suffix.lower() in _SUFFIXES
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
         and (skip is None or skip.resolve() not in path.resolve().parents)
         and path.is_file()
-    )
+    ]
     if not found:
         raise SynthError(f"{folder}: holds no films; expected {', '.join(_SUFFIXES)} "
                          "(convert DICOM first)")  # fmt: skip

@@ -9,10 +9,10 @@ from synth.manifest import (
     MANIFEST,
     MARKER,
     file_digest,
-    list_files,
     read_manifest,
     whole_digest,
 )
+from synth.walk import files_below, identities
 
 
 def verify(root: Path, progress: Progress = lambda samples, total: samples) -> list[str]:
@@ -38,18 +38,23 @@ def verify(root: Path, progress: Progress = lambda samples, total: samples) -> l
 
 
 def _check_files(root: Path, expected: dict[str, str]) -> list[str]:
-    present = list_files(root)
-    problems = [f"{MARKER}: the data set is still being written, or its run was killed"]
-    if MARKER not in present:
-        problems = []
-    problems += [f"{name}: missing" for name in expected if name not in set(present)]
-    for name in present:
-        if name in (MANIFEST, MARKER):
+    present = {path.relative_to(root).as_posix(): path for path in files_below(root, True)}
+    problems = []
+    if MARKER in present:
+        problems = [f"{MARKER}: the data set is still being written, or its run was killed"]
+    own = {name: root / name for name in expected if (root / name).is_file()}
+    problems += [f"{name}: missing" for name in expected if name not in own]
+    problems += [
+        f"{name}: changed" for name, path in own.items() if file_digest(path) != expected[name]
+    ]
+    counted = {identity for identity, _ in identities(own.values(), True)}
+    for name, path in present.items():
+        if name in (MANIFEST, MARKER) or name in own:
             continue
-        if name not in expected:
+        if (
+            next(identities([path], True))[0] not in counted
+        ):  # another path to a file counts with it
             problems.append(f"{name}: extra file, not in {MANIFEST}")
-        elif file_digest(root / name) != expected[name]:
-            problems.append(f"{name}: changed")
     return problems
 
 

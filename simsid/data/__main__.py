@@ -12,7 +12,7 @@ from simsid.cli import command_parser, parse, run_command
 from simsid.data.checks.check import REPORT, SHEET, check_data, write_check
 from simsid.data.checks.render import to_markdown
 from simsid.data.load import FILM_SETS
-from simsid.data.options import add_choice_options, film_options, progress
+from simsid.data.options import add_choice_options, film_options, naming_unreadable, progress
 
 
 def make_parser() -> ArgumentParser:
@@ -47,9 +47,9 @@ def main(arguments: list[str] | None = None) -> int:
         SimsidError, OSError: for ``run_command`` to print.
     """
     options = parse(make_parser(), arguments).check
-    check = check_data(
-        options.dataset, Path(options.data_root), film_options(options.as_dict()), progress
-    )
+    root = Path(options.data_root)
+    with naming_unreadable():
+        check = check_data(options.dataset, root, film_options(options.as_dict()), progress)
     print(to_markdown(check.content))
     if options.out is not None:
         folder = Path(options.out)

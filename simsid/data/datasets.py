@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool
 
 from simsid.data.preprocess import Preprocessing
 
@@ -19,12 +20,14 @@ class LabelledImages:
         images: (n, height, width) uint8.
         labels: (n,) 0 normal, 1 abnormal.
         kinds: (n,) 'normal' or the kind of anomaly.
-        masks: (n, height, width) bool, or None where there is no pixel truth.
+        masks: (n, height, width) bool, or None where the data set has no pixel truth.
         names: (n,) a name for each image, for tables.
         attributes: for each attribute that the data set tells (view, sex, age, ...), (n,) text,
             '' where unknown.
         boxes: for each image, (k, 4) left, top, right, bottom of its findings in pixels of
             ``images``; None where the data set has no boxes.
+        masks_known: (n,) bool, whose pixel truth is known; the masks of all others say nothing.
+            None: that of normals, and of abnormal images whose mask marks something.
     """
 
     images: np.ndarray
@@ -34,9 +37,19 @@ class LabelledImages:
     names: np.ndarray
     attributes: dict[str, np.ndarray] = field(default_factory=dict)
     boxes: tuple[np.ndarray, ...] | None = None
+    masks_known: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @property
+    def has_pixel_truth(self) -> Bool[np.ndarray, " n"]:
+        """Which images' masks are the truth; unknown truth is not 'all normal'."""
+        if self.masks is None:
+            return np.zeros(len(self), bool)
+        if self.masks_known is not None:
+            return self.masks_known
+        return (self.labels == 0) | self.masks.any((1, 2))
 
 
 @dataclass(frozen=True)
@@ -53,6 +66,8 @@ class RadiographData:
         populations: names of the sets that were joined; one name where nothing was.
         train_populations, calibration_populations: which of them each normal is of, (n,) from 0;
             None: all are of one.
+        notes: what a user should know of how the films were chosen, a sentence each; names files.
+        unreadable: films that were left out because they cannot be read: path, code and remedy.
     """
 
     name: str
@@ -65,6 +80,8 @@ class RadiographData:
     populations: tuple[str, ...] = ()
     train_populations: np.ndarray | None = None
     calibration_populations: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
 
     @property
     def image_size(self) -> tuple[int, int]:

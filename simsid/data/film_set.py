@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import dataclasses
+import os
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,18 +13,31 @@ from typing import Any
 from PIL import Image
 
 from simsid.data.datasets import RadiographData
-from simsid.data.films import PARTS, Film, Progress, load_films
+from simsid.data.film import Film
+from simsid.data.films import PARTS, Progress, load_films
 from simsid.data.preprocess import Preprocessing
-from simsid.data.sets.manifest import has_manifest, manifest_plan, read_manifest
+from simsid.data.sets.manifest import (
+    find_manifest,
+    manifest_plan,
+    named_films,
+    of_parts_here,
+    own_name,
+)
+from simsid.data.sets.masks import Masked, attach_masks
 from simsid.data.sets.shifted import SHIFTED, farthest_patients, shifted_plan
 from simsid.data.sets.splits import Plan, Split, split_films
+from simsid.data.signature import is_image_by_content
+from simsid.data.told import tell_folders, tell_left_out, tell_patients, tell_unused_masks
 from simsid.errors import DataError
+from synth.walk import Identity, files_below, identities
 
 VIEWS = ("any", "PA", "AP")
 DEFAULT_SIZE = (192, 192)  # opacities of adult films are lost below, see docs/decisions/0007
 REPORT = Plan(train=1024, validation=(50, 50), test=(100, 100))  # the report's, section 3.1
 _PATCH = 32
 _NAMED = 3
+_SIDES = ("test", "validation", "train")
+_NOT_PILLOWS = (".dcm", ".dicom", ".npy")
 
 
 @dataclass(frozen=True)
@@ -35,12 +50,14 @@ class FilmSet:
         splits: protocols by name; the first is the default.
         fit: how films become as high and wide as the model takes, see ``Preprocessing``.
         keeps_size: whether films keep a size that all of them share, if a network can take it.
+        told_by_folders: whether folders alone tell labels, masks and, by a side's name, parts.
     """
 
     read: Callable[[Path], list[Film]]
     splits: Mapping[str, Plan]
     fit: str = "squash"
     keeps_size: bool = False
+    told_by_folders: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,6 +72,7 @@ class FilmOptions:
         split_seed: of which patients go where; another thing than the seed of training.
         contamination: share of abnormal films in training.
         skip_missing: go on without films that a table names and that are not there.
+        skip_unreadable: go on without films that cannot be read, if they are at most 2 %.
     """
 
     image_size: tuple[int, int] | None = None
@@ -66,6 +84,7 @@ class FilmOptions:
     split_seed: int = 0
     contamination: float = 0.0
     skip_missing: bool = False
+    skip_unreadable: bool = True
 
 
 def load_film_set(
@@ -87,7 +106,15 @@ def load_film_set(
     split, facts = choose_films(name, film_set, root, options, progress)
     preprocessing = preprocessing or preprocessing_for(film_set, options, split.films)
     return load_films(
-        split.films, preprocessing, name, facts, options.contamination, options.split_seed, progress
+        split.films,
+        preprocessing,
+        name,
+        facts,
+        options.contamination,
+        options.split_seed,
+        progress,
+        options.skip_unreadable,
+        split.notes,
     )
 
 
@@ -104,21 +131,36 @@ def choose_films(
         DataError: a wrong root, a table that is missing or empty or names missing films, a view
             or split that this set does not have, too few films.
     """
-    reduced = has_manifest(root)
-    films = read_manifest(root) if reduced else film_set.read(root)
-    films, missing = _present(films, root, options.skip_missing)
-    splits = {"manifest": manifest_plan(films)} if reduced else dict(film_set.splits)
+    table = find_manifest(root)
+    named = named_films(root) if table else film_set.read(root)
+    films = of_parts_here(named) if table else named
+    absent = len(named) - len(films)
+    missing = 0
+    if table or not film_set.told_by_folders:  # a table names them
+        films, missing = _present(films, root, options.skip_missing)
+    films, again = films_once(films, root)
+    files = files_below(root)
+    masked = Masked(films, set(), [])
+    if table or film_set.told_by_folders:
+        masked = attach_masks(root, films, files, open_to_all=table is not None)
+    films = masked.films
+    splits = {"manifest": manifest_plan(films)} if table else dict(film_set.splits)
     splits[SHIFTED] = shifted_plan(next(iter(splits.values())))
     chosen = options.split or next(iter(splits))
     if chosen not in splits:
-        form = " in its reduced form, with a manifest.csv," if reduced else ""
+        form = " in its reduced form, with a manifest.csv," if table else ""
         raise DataError(f"'{name}'{form} has no split '{chosen}'; choose: {', '.join(splits)}")
     plan = splits[chosen]
     view = options.view or plan.view
     kept = _of_view(films, view, name)
     far = farthest_patients(kept, progress) if chosen == SHIFTED else []
     split = split_films(kept, plan, options.split_seed, far)
-    left_out = {"films of other views": len(films) - len(kept), "missing films": missing}
+    left_out = {
+        "films of other views": len(films) - len(kept),
+        "missing films": missing,
+        "films of parts that are not here": absent,
+        "further paths to a film": again,
+    }
     facts: dict[str, Any] = {
         "split": chosen,
         "split_seed": options.split_seed,
@@ -127,7 +169,47 @@ def choose_films(
         "left_out": split.left_out | {why: count for why, count in left_out.items() if count},
         "films": _counts(split.films),
     }
-    return split, facts
+    notes = [
+        tell_folders(root, split.films, files, masked.files),
+        *tell_left_out(facts["left_out"]),
+    ]
+    if table or film_set.told_by_folders:
+        untold = tell_patients(films, {film.path: own_name(film.path, root) for film in films})
+        notes += [untold] if untold else []
+    notes += [tell_unused_masks(masked.unused)] if masked.unused else []
+    return dataclasses.replace(split, notes=tuple(notes)), facts
+
+
+def films_once(films: list[Film], root: Path) -> tuple[list[Film], int]:
+    """Of several paths to one file one film, on the side of the first of test, validation, train.
+
+    Returns:
+        the films, and how many further paths to one of them there were.
+
+    Raises:
+        DataError: one file is called normal and abnormal.
+    """
+    groups: dict[Identity, list[Film]] = defaultdict(list)
+    for film, (identity, _) in zip(films, identities(f.path for f in films), strict=True):
+        groups[identity].append(film)
+    kept = []
+    for group in groups.values():
+        real = [film for film in group if len(group) == 1 or _is_real(film.path, root)] or group
+        odd = next((film for film in real if film.label != real[0].label), None)
+        if odd is not None:
+            raise DataError(
+                f"{real[0].path} and {odd.path} are one file, called {real[0].kind} and {odd.kind}: "
+                "remove one of them"
+            )
+        kept.append(min(real, key=lambda film: _SIDES.index(film.part)))
+    return kept, len(films) - len(kept)
+
+
+def _is_real(path: Path, root: Path) -> bool:
+    """Whether no link below the root leads to it."""
+    if not path.is_relative_to(root):
+        return not path.is_symlink()
+    return os.path.realpath(path) == os.path.join(os.path.realpath(root), path.relative_to(root))
 
 
 def preprocessing_for(film_set: FilmSet, options: FilmOptions, films: list[Film]) -> Preprocessing:
@@ -193,10 +275,13 @@ def _native_size(files: list[Path]) -> tuple[int, int] | None:
         try:
             with Image.open(path) as image:
                 sizes.add((image.height, image.width))
-        except Exception:  # the reader will say what is wrong with it
-            return None
+        except Exception:  # the kit reads more than Pillow; what is no image will be told later
+            if path.suffix.lower() in _NOT_PILLOWS or is_image_by_content(path):
+                return None
         if len(sizes) > 1:
             return None
+    if not sizes:
+        return None
     height, width = sizes.pop()
     fits = max(height, width) <= max(DEFAULT_SIZE) and height % _PATCH == width % _PATCH == 0
     return (height, width) if fits else None

@@ -1,56 +1,32 @@
-"""A film of a data set before it is decoded, and how films become the four parts."""
+"""How films become the four parts: decoded, prepared, each with what is known of its pixels."""
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image
 
 from simsid.data.datasets import LabelledImages, RadiographData
+from simsid.data.film import Film
 from simsid.data.images import read_image
+from simsid.data.pixel_truth import PixelTruth, count_truth, pixel_truth, prepare_truth
 from simsid.data.preprocess import Preprocessing
+from simsid.data.told import tell_truth
+from simsid.data.unreadable import UnreadableFilm, UnreadableFilmsError, refuse_many
 from simsid.errors import DataError, ImageError
 
-NORMAL_KIND = "normal"
 PARTS = ("train", "calibration", "validation", "test", "pool")
+MIN_TRAIN = 10
 _THREADS = 4
 
 Progress = Callable[[Iterable[Any], int], Iterable[Any]]
-
-
-@dataclass(frozen=True)
-class Film:
-    """One film and what its data set says of it.
-
-    Attributes:
-        path: the image file.
-        kind: 'normal', or what its authors call what is wrong with it.
-        part: one of ``PARTS``; 'pool' holds abnormal films that only contamination draws from.
-        patient: who; films of one patient never lie in two parts. Unique where nothing is known.
-        attributes: 'view', 'sex', 'age' and whatever else the data set tells.
-        boxes: (left, top, right, bottom) of findings, as shares of the film's width and height.
-        mask: file with pixel truth, or None.
-    """
-
-    path: Path
-    kind: str
-    part: str
-    patient: str
-    attributes: dict[str, str] = field(default_factory=dict)
-    boxes: tuple[tuple[float, float, float, float], ...] = ()
-    mask: Path | None = None
-
-    @property
-    def label(self) -> int:
-        """0 normal, 1 abnormal."""
-        return int(self.kind != NORMAL_KIND)
 
 
 def load_films(
@@ -61,6 +37,8 @@ def load_films(
     contamination: float = 0.0,
     seed: int = 0,
     progress: Progress | None = None,
+    skip_unreadable: bool = True,
+    notes: Sequence[str] = (),
 ) -> RadiographData:
     """Decode and prepare every film, and put it where it belongs.
 
@@ -72,9 +50,13 @@ def load_films(
         seed: of that draw.
         progress: wraps an iterable of films, given their number; for a progress bar.
 
+        skip_unreadable: whether up to 2 % of the films may be left out because they cannot be read.
+        notes: what a user should know of how the films were chosen.
+
     Raises:
-        DataError: no training or calibration films, an unreadable film (named), one patient in
-            two parts, or too few abnormal films for this contamination.
+        UnreadableFilmsError: more films cannot be read, or so few that something needed is gone.
+        DataError: no training or calibration films, one patient in two parts, or too few abnormal
+            films for this contamination.
     """
     check_patients(films)
     films = sorted(films, key=lambda film: (film.label, film.kind, film.path))  # normals first
@@ -86,22 +68,62 @@ def load_films(
         if not parts[part]:
             raise DataError(f"'{name}' has no normal films for {part}")
     mixed = _contaminate(len(parts["train"]), parts["pool"], contamination, seed)
-    wanted = parts["train"] + mixed + parts["calibration"] + parts["validation"] + parts["test"]
-    images = iter(_read_all(wanted, preprocessing, progress))
-    train = np.stack([next(images).pixels for _ in parts["train"] + mixed])
-    calibration = np.stack([next(images).pixels for _ in parts["calibration"]])
-    names = short_names(films)
-    validation, test = (
-        _labelled(parts[part], [next(images) for _ in parts[part]], names)
-        for part in ("validation", "test")
+    groups = {"train": parts["train"] + mixed} | {part: parts[part] for part in PARTS[1:4]}
+    wanted = [film for own in groups.values() for film in own]
+    read = _read_all(wanted, preprocessing, progress)
+    failed = sorted(
+        (film for film in read if isinstance(film, UnreadableFilm)), key=lambda film: film.path
     )
+    refuse_unreadable(wanted, failed, skip_unreadable)
+    ready = iter(read)
+    kept = {
+        part: [pair for pair in ((film, next(ready)) for film in own) if _is_read(pair)]
+        for part, own in groups.items()
+    }
+    names = short_names(films)
+    validation, test = (_labelled(kept[part], names) for part in ("validation", "test"))
+    truths = [(part, *_truth(part, kept[part])) for part in ("validation", "test")]
     counts = {
         "name": name,
-        "train": len(train),
-        "contaminated": len(mixed),
-        "calibration": len(calibration),
+        "train": len(kept["train"]),
+        "contaminated": sum(film.label for film, _ in kept["train"]),
+        "calibration": len(kept["calibration"]),
     }
-    return RadiographData(name, train, calibration, validation, test, facts | counts, preprocessing)
+    told = {"pixel_truth": {part: found for part, found, _ in truths if found}}
+    told |= {"unreadable": dict(Counter(film.code for film in failed))}
+    return RadiographData(
+        name,
+        np.stack([prepared.pixels for _, prepared in kept["train"]]),
+        np.stack([prepared.pixels for _, prepared in kept["calibration"]]),
+        validation,
+        test,
+        facts | counts | {key: value for key, value in told.items() if value},
+        preprocessing,
+        notes=(*notes, *(sentence for _, found, sentence in truths if found)),
+        unreadable=tuple(map(str, failed)),
+    )
+
+
+def refuse_unreadable(films: Sequence[Film], failed: Sequence[UnreadableFilm], skip: bool) -> None:
+    """Raise unless the films that failed can be done without.
+
+    They are few, leave enough normals to train on, and are not all of a class in a part.
+
+    Raises:
+        UnreadableFilmsError: they cannot; it names them.
+    """
+    refuse_many(failed, len(films), skip)
+    gone = {film.path for film in failed}
+    before = Counter((film.part, film.label) for film in films)
+    after = Counter((film.part, film.label) for film in films if film.path not in gone)
+    left = after["train", 0]
+    if left < before["train", 0] and left < MIN_TRAIN:
+        why = f"{left} normal films are left to train on; at least {MIN_TRAIN} are needed"
+        raise UnreadableFilmsError(failed, len(films), why)
+    for part, label in before:
+        if not after[part, label]:
+            kind = "abnormal" if label else "normal"
+            raise UnreadableFilmsError(failed, len(films), f"they are all {kind} films of {part}")
 
 
 def check_patients(films: Iterable[Film]) -> None:
@@ -140,22 +162,26 @@ def _contaminate(normals: int, pool: list[Film], share: float, seed: int) -> lis
 class _Prepared:
     pixels: np.ndarray
     boxes: np.ndarray
-    mask: np.ndarray | None
+    truth: PixelTruth
+
+
+def _is_read(pair: tuple[Film, _Prepared | UnreadableFilm]) -> TypeGuard[tuple[Film, _Prepared]]:
+    return isinstance(pair[1], _Prepared)
 
 
 def _read_all(
     films: list[Film], preprocessing: Preprocessing, progress: Progress | None
-) -> list[_Prepared]:
-    def read(film: Film) -> _Prepared:
+) -> list[_Prepared | UnreadableFilm]:
+    def read(film: Film) -> _Prepared | UnreadableFilm:
         try:
             image = read_image(film.path)
-            mask = None if film.mask is None else _read_mask(film.mask)
         except ImageError as error:
-            raise DataError(f"{error}; remove or replace it") from error
+            return UnreadableFilm.because(film.path, error)
+        truth = pixel_truth(film, (image.shape[0], image.shape[1]))
         return _Prepared(
             np.round(preprocessing.apply(image) * 255).astype(np.uint8),
             preprocessing.apply_boxes(film.boxes, image.shape),
-            None if mask is None else preprocessing.apply_mask(mask),
+            prepare_truth(truth, preprocessing),
         )
 
     with ThreadPoolExecutor(max_workers=_THREADS) as pool:
@@ -165,22 +191,17 @@ def _read_all(
 
 def read_pixels(
     films: Sequence[Film], preprocessing: Preprocessing, progress: Progress | None = None
-) -> UInt8[np.ndarray, "n height width"]:
-    """Decode and prepare films, nothing else.
+) -> tuple[list[Film], UInt8[np.ndarray, "n height width"]]:
+    """Decode and prepare films, nothing else; those that cannot be read are left out.
 
-    Raises:
-        DataError: a film cannot be read; the message names it.
+    Returns:
+        the films that were read, and their pixels.
     """
-    return np.stack([image.pixels for image in _read_all(list(films), preprocessing, progress)])
-
-
-def _read_mask(path: Path) -> np.ndarray:
-    """Brighter than half is abnormal. Unlike a film, a mask may be all black or all white."""
-    try:
-        with Image.open(path) as mask:
-            return np.asarray(mask.convert("L")) > 127
-    except (OSError, SyntaxError, ValueError) as error:
-        raise DataError(f"{path.name} cannot be read as a mask: {error}") from error
+    read = zip(films, _read_all(list(films), preprocessing, progress), strict=True)
+    kept = [pair for pair in read if _is_read(pair)]
+    pixels = [prepared.pixels for _, prepared in kept]
+    shape = (0, *preprocessing.image_size)
+    return [film for film, _ in kept], np.stack(pixels) if pixels else np.zeros(shape, np.uint8)
 
 
 def short_names(films: Sequence[Film]) -> dict[Path, str]:
@@ -189,16 +210,23 @@ def short_names(films: Sequence[Film]) -> dict[Path, str]:
     return {film.path: film.path.relative_to(folder).as_posix() for film in films}
 
 
-def _labelled(
-    films: list[Film], prepared: list[_Prepared], short: dict[Path, str]
-) -> LabelledImages | None:
-    if not films:
+def _truth(part: str, pairs: list[tuple[Film, _Prepared]]) -> tuple[dict[str, Any] | None, str]:
+    films, truths = [film for film, _ in pairs], [prepared.truth for _, prepared in pairs]
+    counts = count_truth(films, truths)
+    return counts, tell_truth(part, counts, films, truths) if counts else ""
+
+
+def _labelled(pairs: list[tuple[Film, _Prepared]], short: dict[Path, str]) -> LabelledImages | None:
+    if not pairs:
         return None
-    images = np.stack([item.pixels for item in prepared])
-    masks = None
-    if any(item.mask is not None for item in prepared):
+    films = [film for film, _ in pairs]
+    images = np.stack([prepared.pixels for _, prepared in pairs])
+    masks = known = None
+    if any(film.masks or film.mask_problem for film in films):
+        marked = [prepared.truth.marked for _, prepared in pairs]
         empty = np.zeros(images.shape[1:], bool)
-        masks = np.stack([empty if item.mask is None else item.mask for item in prepared])
+        masks = np.stack([empty if of_film is None else of_film for of_film in marked])
+        known = np.array([of_film is not None for of_film in marked])
     names = sorted({key for film in films for key in film.attributes})
     return LabelledImages(
         images=images,
@@ -209,5 +237,6 @@ def _labelled(
         attributes={
             key: np.array([film.attributes.get(key, "") for film in films]) for key in names
         },
-        boxes=tuple(item.boxes for item in prepared) if any(f.boxes for f in films) else None,
+        boxes=tuple(p.boxes for _, p in pairs) if any(film.boxes for film in films) else None,
+        masks_known=known,
     )

@@ -1,35 +1,52 @@
-"""Which files a list of paths, folders and globs means."""
+"""Which files a list of paths, folders and globs means, and which of them are films."""
 
 from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 
 from simsid.data.images import IMAGE_SUFFIXES
+from simsid.data.signature import is_image_by_content
+from synth.walk import files_below, is_system_name, once_each
 
 
 def find_images(patterns: Sequence[str], skip: Path | None = None) -> list[Path]:
-    """Files in order, each once.
+    """Files in order, each once, however many links lead to it.
 
-    A folder means every image in it and below, by suffix, in alphabetical order; a glob (``**``
-    too) means what it matches; anything else is taken as a file even if it is missing, so that
-    whoever reads it can say so. A DICOM file without a suffix, as archives write them, is read when
-    it is named or matched; in a folder it cannot be told from other files by its name.
+    A folder means every image in it and below, by suffix or by its first bytes, in alphabetical
+    order; a glob (``**`` too) means what it matches; anything else is taken as a file even if it is
+    missing, so that whoever reads it can say so. What systems leave behind is never taken, see
+    ``synth.walk``; a hidden file or folder only when it is named.
 
     Args:
         skip: a folder whose files are left out, such as the one that results go to.
+
+    Raises:
+        OSError: a folder cannot be listed; it is named.
     """
     found: dict[Path, None] = {}
     for pattern in patterns:
         for path in _expand(pattern):
             if skip is None or not path.resolve().is_relative_to(skip.resolve()):
                 found[path] = None
-    by_place: dict[str, Path] = {}
-    for path in found:
-        by_place.setdefault(os.path.realpath(path), path)
-    return list(by_place.values())
+    return once_each(found)
+
+
+def images_below(folder: Path) -> list[Path]:
+    """Every image in a folder and below, by suffix or by its first bytes, sorted, each once.
+
+    Raises:
+        OSError: a folder cannot be listed; it is named.
+    """
+    return [path for path in files_below(folder) if is_image(path)]
+
+
+def is_image(path: Path) -> bool:
+    """Whether a file is one by its suffix, or else by its first bytes."""
+    return path.suffix.lower() in IMAGE_SUFFIXES or is_image_by_content(path)
 
 
 def common_folder(paths: Sequence[Path]) -> Path:
@@ -44,15 +61,33 @@ def common_folder(paths: Sequence[Path]) -> Path:
 def _expand(pattern: str) -> list[Path]:
     path = Path(pattern)
     if path.is_dir():
-        return _images_below(path)
-    if path.exists() or not glob.has_magic(pattern):
-        return [path]
-    matches = sorted(Path(match) for match in glob.glob(pattern, recursive=True))
-    return [
-        file for match in matches for file in (_images_below(match) if match.is_dir() else [match])
-    ]
+        return images_below(path)
+    if path.exists() or path.is_symlink() or not glob.has_magic(pattern):
+        return [] if is_system_name(path.name) else [path]
+    parts = path.parts
+    fixed = next(index for index, part in enumerate(parts) if glob.has_magic(part))
+    head, wanted = Path(*parts[:fixed]), parts[fixed:]
+    if "**" in wanted:
+        return list(_deep(head, wanted))
+    matches = sorted(Path(match) for match in glob.glob(pattern))
+    seen = [match for match in matches if not any(map(is_system_name, match.parts[fixed:]))]
+    return [file for match in seen for file in (images_below(match) if match.is_dir() else [match])]
 
 
-def _images_below(folder: Path) -> list[Path]:
-    files = (path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
-    return sorted(path for path in files if path.is_file())
+def _deep(head: Path, wanted: Sequence[str]) -> Iterator[Path]:
+    """Files that a glob with ``**`` matches, or images in folders that it matches."""
+    for file in files_below(head):
+        parts = file.relative_to(head).parts
+        folders = (parts[:n] for n in range(1, len(parts)))
+        if _matches(parts, wanted) or (
+            any(_matches(folder, wanted) for folder in folders) and is_image(file)
+        ):
+            yield file
+
+
+def _matches(parts: Sequence[str], wanted: Sequence[str]) -> bool:
+    if not wanted:
+        return not parts
+    if wanted[0] == "**":
+        return any(_matches(parts[n:], wanted[1:]) for n in range(len(parts) + 1))
+    return bool(parts) and fnmatch(parts[0], wanted[0]) and _matches(parts[1:], wanted[1:])

@@ -74,6 +74,8 @@ def join(sets: Sequence[RadiographData]) -> RadiographData:
         populations=names,
         train_populations=_index([len(data.train) for data in sets]),
         calibration_populations=_index([len(data.calibration) for data in sets]),
+        notes=tuple(f"{data.name}: {note}" for data in sets for note in data.notes),
+        unreadable=tuple(line for data in sets for line in data.unreadable),
     )
 
 
@@ -111,7 +113,7 @@ def _join_labelled(parts: Mapping[str, LabelledImages | None]) -> LabelledImages
     attributes[POPULATION] = np.concatenate(
         [np.full(len(part), name) for name, part in there.items()]
     )
-    masks = None
+    masks = known = None
     if any(part.masks is not None for part in there.values()):
         masks = np.concatenate(
             [
@@ -119,6 +121,7 @@ def _join_labelled(parts: Mapping[str, LabelledImages | None]) -> LabelledImages
                 for part in there.values()
             ]
         )
+        known = np.concatenate([_known(part) for part in there.values()])
     boxes = None
     if any(part.boxes is not None for part in there.values()):
         none = np.zeros((0, 4), np.float32)
@@ -137,4 +140,10 @@ def _join_labelled(parts: Mapping[str, LabelledImages | None]) -> LabelledImages
         ),
         attributes=attributes,
         boxes=boxes,
+        masks_known=known,
     )
+
+
+def _known(part: LabelledImages) -> np.ndarray:
+    """Normals of a set without masks are known to be normal in every pixel."""
+    return part.labels == 0 if part.masks is None else part.has_pixel_truth

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Literal
 
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import ActionYesNo, ArgumentParser, Namespace
 from tqdm import tqdm
 
 from simsid.data.choice import DataChoice
@@ -14,6 +16,7 @@ from simsid.data.film_set import VIEWS, FilmOptions
 from simsid.data.joined import split_names
 from simsid.data.load import DATASETS, FILM_SETS
 from simsid.data.preprocess import FITS, Preprocessing
+from simsid.data.unreadable import MOST_UNREADABLE, OPTION, UnreadableFilmsError
 from simsid.errors import DataError
 
 _SPLITS = tuple(dict.fromkeys(name for item in FILM_SETS.values() for name in item.splits))
@@ -80,6 +83,13 @@ def add_choice_options(parser: ArgumentParser) -> None:
         "--split-seed", type=int, default=0, help="random seed that decides which patients go where"
     )
     add("--skip-missing", action="store_true", help="go on without missing films")
+    add(
+        OPTION,
+        action=ActionYesNo(no_prefix="no-"),
+        default=True,
+        help=f"go on without films that cannot be read, if they are at most {MOST_UNREADABLE:.0%}; "
+        "each is named",
+    )
 
 
 def _add_preparation_options(parser: ArgumentParser) -> None:
@@ -135,7 +145,29 @@ def load_from_options(
     Raises:
         DataError: it cannot be had; the message says why.
     """
-    return data_choice(options).load(preprocessing, progress)
+    with naming_unreadable():
+        return data_choice(options).load(preprocessing, progress)
+
+
+@contextmanager
+def naming_unreadable() -> Iterator[None]:
+    """Print every film that cannot be read before the one line of the error that they cause."""
+    try:
+        yield
+    except UnreadableFilmsError as error:
+        for film in error.films:
+            print(film, file=sys.stderr)
+        raise
+
+
+def tell_films(data: RadiographData, say: Callable[[str], object]) -> None:
+    """Say how the films were chosen, and which ones were left out as they cannot be read."""
+    for note in data.notes:
+        say(note)
+    if data.unreadable:
+        say(f"films that cannot be read and are left out: {len(data.unreadable)}")
+    for line in data.unreadable:
+        say(f"  {line}")
 
 
 def film_options(options: Mapping[str, Any]) -> FilmOptions:
@@ -154,6 +186,7 @@ def film_options(options: Mapping[str, Any]) -> FilmOptions:
         split_seed=options.get("split_seed", 0),
         contamination=options.get("contamination", 0.0),
         skip_missing=options.get("skip_missing", False),
+        skip_unreadable=options.get("skip_unreadable", True),
     )
 
 

@@ -64,7 +64,7 @@ def summary_of(results: dict[str, Any], report: Path) -> str:
             f"{percent(shifted['flagged']['share'])} of them called abnormal"
         )
     if pixel is not None:
-        lines.append(f"pixel AUROC {number(pixel['auroc'])}, AUPRO {number(pixel['aupro'])}")
+        lines.append(_pixel_summary(pixel))
     if boxes is not None:
         lines.append(f"pointing game {valued(boxes['pointing'])} on {boxes['n']} films with boxes "
                      f"(random pixel {number(boxes['chance_pointing'])}, "
@@ -81,6 +81,15 @@ def summary_of(results: dict[str, Any], report: Path) -> str:
             f"{percent(image['false_alarm_rate'])}; at {percent(0.05)} it takes 19"
         )
     return "\n".join([*lines, f"report: {report}"])
+
+
+def _pixel_summary(pixel: dict[str, Any]) -> str:
+    if not pixel["abnormal_with_mask"]:
+        return "no pixel metrics: the pixel truth of no abnormal image is known"
+    text = f"pixel AUROC {number(pixel['auroc'])}, AUPRO {number(pixel['aupro'])}"
+    if pixel["abnormal_without_mask"]:
+        text += f" (on {pixel['n']} images whose pixel truth is known)"
+    return text
 
 
 def sections_of(
@@ -168,11 +177,15 @@ def limits_of(results: dict[str, Any]) -> list[str]:
         limits.append("There are neither pixel masks nor boxes, so the maps could not be measured.")
     elif pixel is not None and pixel["abnormal_without_mask"]:
         limits.append(
-            f"{pixel['abnormal_without_mask']} abnormal images have no mask and are left out of "
-            "the pixel metrics."
+            f"The pixel truth of {pixel['abnormal_without_mask']} abnormal images is unknown; they "
+            "are left out of the pixel metrics."
         )
     if results["reconstruction"] is None:
         limits.append("This detector gives no reconstruction.")
+    limits += [f"The films: {note}." for note in results["data"].get("notes", ())]
+    unreadable = results["data"].get("unreadable", ())
+    if unreadable:
+        limits.append(f"{len(unreadable)} films could not be read: {'; '.join(unreadable)}.")
     terms = terms_of(results["data"]["name"])
     if terms is not None:
         limits.append(f"The data: {terms.limits}")

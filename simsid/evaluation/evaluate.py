@@ -109,7 +109,12 @@ def evaluate(
         "reconstruction": measures.reconstruction_measures(labelled, labels, prediction),
         "calibration": measures.calibration_measures(detector, labels, prediction)
         | {"is_own": _is_own(detector, data)},
-        "data": {"name": data.name, "facts": data.facts},
+        "data": {
+            "name": data.name,
+            "facts": data.facts,
+            "notes": list(data.notes),
+            "unreadable": list(data.unreadable),
+        },
         "data_fingerprint": data.fingerprint,
         "model": _model(detector),
         "commit": kit_commit(),

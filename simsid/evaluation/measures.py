@@ -98,17 +98,19 @@ def calibration_measures(
 def pixel_measures(
     detector: Detector, labelled: LabelledImages, prediction: Prediction
 ) -> dict[str, Any] | None:
-    """Pixel metrics over normals and those abnormals that have a mask; None without masks."""
+    """Pixel metrics over images whose truth is known; None for a set without masks."""
     if labelled.masks is None:
         return None
+    masked, abnormal = labelled.has_pixel_truth, labelled.labels == 1
     threshold = _map_threshold(detector)
-    masked = (labelled.labels == 0) | labelled.masks.any((1, 2))
     values = pixel_metrics(prediction.anomaly_map[masked, 0], labelled.masks[masked], threshold)
     return values | {
         "threshold": threshold,
         "normal_pixels_flagged": NORMAL_PIXELS_FLAGGED,
         "n": int(masked.sum()),
-        "abnormal_without_mask": int((~masked).sum()),
+        "abnormal_with_mask": int((masked & abnormal).sum()),
+        "abnormal_without_mask": int((~masked & abnormal).sum()),
+        "normal_with_unknown_truth": int((~masked & ~abnormal).sum()),
     }
 
 

@@ -55,11 +55,17 @@ def score_table(results: dict[str, Any]) -> Table:
 def pixel_words(results: dict[str, Any]) -> str:
     pixel = results["pixel"]
     return (
-        f"Over all pixels of {pixel['n']} images. Dice and IoU are taken at the map value "
+        f"Over all pixels of the {pixel['n']} images whose truth is known{_with_masks(pixel)}. "
+        "Dice and IoU are taken at the map value "
         f"that {pixel['normal_pixels_flagged']:.0%} of the pixels of calibration normals exceed "
         f"({number(pixel['threshold'])}). AUPRO: overlap by connected region, up to a "
         "false-positive rate of 0.3."
     )
+
+
+def _with_masks(pixel: dict[str, Any]) -> str:
+    count = pixel.get("abnormal_with_mask")  # not in earlier reports
+    return "" if count is None else f", {count} abnormal ones with a mask among them"
 
 
 def pixel_table(results: dict[str, Any]) -> Table:

@@ -6,8 +6,10 @@ from typing import ClassVar
 
 from synth.config import SPLITS
 from synth.encode import Decoded, Encoded, pixels
+from synth.walk import files_below
 
 _TRUTH = {"train": "ground_truth_train", "val": "ground_truth_val", "test": "ground_truth"}
+_DEPTH = 3  # split, kind, file
 
 
 class MVTecLayout:
@@ -39,7 +41,9 @@ class MVTecLayout:
     def read(self, root: Path) -> Iterator[Decoded]:
         """Yield every image with its mask, if it has one."""
         for split in SPLITS:
-            for path in sorted((root / split).glob("*/*.png")):
+            for path in files_below(root / split, hard_links_apart=True):
+                if path.suffix != ".png" or len(path.relative_to(root).parts) != _DEPTH:
+                    continue
                 name = f"{split}/{path.parent.name}/{path.stem}"
                 truth = _mask_path(root, name)
                 mask = pixels(truth.read_bytes()) if truth.is_file() else None

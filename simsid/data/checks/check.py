@@ -14,9 +14,12 @@ from simsid.data.checks.looks import Looks, look_at
 from simsid.data.checks.render import to_markdown
 from simsid.data.checks.sheet import draw_sheet
 from simsid.data.checks.shortcuts import find_shortcuts
+from simsid.data.film import Film
 from simsid.data.film_set import FilmOptions, choose_films
-from simsid.data.films import Film, Progress, short_names
+from simsid.data.films import Progress, refuse_unreadable, short_names
 from simsid.data.load import FILM_SETS
+from simsid.data.pixel_truth import count_truth, pixel_truth
+from simsid.data.told import tell_truth
 from simsid.files import write_text
 
 REPORT, SHEET = "check", "contact_sheet.png"
@@ -37,17 +40,22 @@ def check_data(
     """Count, find duplicates, and measure shortcuts.
 
     Raises:
-        DataError: the set cannot be read, or an unreadable film (named).
+        UnreadableFilmsError: more films than 2 % cannot be read, or none may be left out.
+        DataError: the set cannot be read.
     """
     split, facts = choose_films(dataset, FILM_SETS[dataset], root, options)
-    films = sorted(split.films, key=lambda film: film.path)
-    looks = look_at(films, progress)
+    wanted = sorted(split.films, key=lambda film: film.path)
+    looks, failed = look_at(wanted, progress)
+    refuse_unreadable(wanted, failed, options.skip_unreadable)
+    films = looks.films
     names = short_names(films)
     pairs = find_duplicates(looks)
     shown = sorted(pairs, key=lambda pair: not across_parts(pair, looks))[:_SHOWN]
     content = {
         "dataset": dataset,
         "facts": facts,
+        "notes": [*split.notes, *_truth_notes(looks)],
+        "unreadable": [str(film) for film in failed],
         "counts": count_films(films),
         "patients_in_two_parts": _in_two_parts(films),
         "duplicates": {
@@ -65,6 +73,18 @@ def check_data(
         "shortcuts": [shortcut.to_json() for shortcut in find_shortcuts(looks)],
     }
     return Check(content, looks)
+
+
+def _truth_notes(looks: Looks) -> list[str]:
+    notes = []
+    for part in ("validation", "test"):
+        own = [index for index, film in enumerate(looks.films) if film.part == part]
+        films = [looks.films[index] for index in own]
+        shapes = [(int(looks.height[index]), int(looks.width[index])) for index in own]
+        truths = [pixel_truth(film, shape) for film, shape in zip(films, shapes, strict=True)]
+        counts = count_truth(films, truths)
+        notes += [tell_truth(part, counts, films, truths)] if counts else []
+    return notes
 
 
 def _in_two_parts(films: list[Film]) -> int:

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from simsid.data.ages import UNKNOWN, age_group
-from simsid.data.films import PARTS, Film
+from simsid.data.film import Film
+from simsid.data.films import PARTS
 
 
 def count_films(films: Sequence[Film]) -> dict[str, dict[str, dict[str, int]]]:

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from simsid.data.films import Film, Progress
+from simsid.data.film import Film
+from simsid.data.films import Progress
 from simsid.data.images import read_image
 from simsid.data.preprocess import Preprocessing
-from simsid.errors import DataError, ImageError
+from simsid.data.unreadable import UnreadableFilm, UnreadableFilmsError
+from simsid.errors import ImageError
 
 THUMB = 32
 _THREADS = 2
@@ -41,18 +43,27 @@ class Looks:
     thumbs: np.ndarray
 
 
-def look_at(films: Sequence[Film], progress: Progress | None = None) -> Looks:
+def look_at(
+    films: Sequence[Film], progress: Progress | None = None
+) -> tuple[Looks, list[UnreadableFilm]]:
     """Decode every film once.
 
+    Returns:
+        looks of the films that can be read, and those that cannot.
+
     Raises:
-        DataError: an unreadable film (named).
+        UnreadableFilmsError: none can be read.
     """
     with ThreadPoolExecutor(max_workers=_THREADS) as pool:
         reading = pool.map(_look, films)
         rows = list(reading if progress is None else progress(reading, len(films)))
-    mean, contrast, height, width, digests, thumbs = zip(*rows, strict=True)
-    return Looks(
-        list(films),
+    failed = [row for row in rows if isinstance(row, UnreadableFilm)]
+    read = [(film, row) for film, row in zip(films, rows, strict=True) if isinstance(row, tuple)]
+    if not read:
+        raise UnreadableFilmsError(failed, len(films), "none is left")
+    mean, contrast, height, width, digests, thumbs = zip(*(row for _, row in read), strict=True)
+    looks = Looks(
+        [film for film, _ in read],
         np.array(mean),
         np.array(contrast),
         np.array(height),
@@ -60,13 +71,17 @@ def look_at(films: Sequence[Film], progress: Progress | None = None) -> Looks:
         list(digests),
         np.stack(thumbs),
     )
+    return looks, failed
 
 
-def _look(film: Film) -> tuple[float, float, int, int, str, Float[np.ndarray, " pixels"]]:
+_Row = tuple[float, float, int, int, str, Float[np.ndarray, " pixels"]]
+
+
+def _look(film: Film) -> _Row | UnreadableFilm:
     try:
         image = read_image(film.path)
     except ImageError as error:
-        raise DataError(f"{error}; remove or replace it") from error
+        return UnreadableFilm.because(film.path, error)
     digest = hashlib.sha256(f"{image.shape}".encode() + image.tobytes()).hexdigest()
     thumb = _SMALL.apply(image).ravel()
     height, width = image.shape

@@ -17,7 +17,10 @@ def to_markdown(content: dict[str, Any]) -> str:
         f"Split '{facts['split']}' with seed {facts['split_seed']}, view {facts['view']}; "
         f"calibration: {facts['calibration_from']}.",
     ]
-    lines += [f"Left out: {count} {why}." for why, count in facts["left_out"].items()]
+    lines += ["", *(f"- {note}" for note in content["notes"])]
+    if content["unreadable"]:
+        lines += ["", "## Films that cannot be read", ""]
+        lines += [f"- {film}" for film in content["unreadable"]]
     lines += ["", "## Films", "", *_counts(content["counts"])]
     lines += [
         "",

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from simsid.data.films import PARTS, Film
+from simsid.data.film import Film
+from simsid.data.films import PARTS
 from simsid.data.images import read_image
 from simsid.data.preprocess import Preprocessing
 

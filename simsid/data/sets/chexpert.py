@@ -24,8 +24,8 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
+from simsid.data.film import NORMAL_KIND, Film
 from simsid.data.film_set import REPORT, FilmSet
-from simsid.data.films import NORMAL_KIND, Film
 from simsid.data.sets.layout import find_root, kind_of, read_table
 from simsid.data.sets.splits import Plan
 from simsid.errors import DataError

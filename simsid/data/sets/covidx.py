@@ -20,8 +20,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from simsid.data.film import NORMAL_KIND, Film
 from simsid.data.film_set import REPORT, FilmSet
-from simsid.data.films import NORMAL_KIND, Film
 from simsid.data.sets.layout import find_root, find_table
 from simsid.data.sets.splits import Plan
 from simsid.errors import DataError

@@ -5,6 +5,9 @@
     train/good/…   test/good/…   test/<kind>/…   ground_truth/<kind>/<name>_mask.png   [val/…]
     train/normal/… test/normal/… test/abnormal/… [val/normal/… val/abnormal/…]
 
+Sides may be written in other ways (``Test``, ``valid``, ``validation``, ``dev``, see ``sides``), and so may
+masks (see ``mask_names``); what holds masks holds no films. What is left out is told.
+
 Abnormal films in ``train/<kind>`` are drawn from for contamination only. Who is on a film is not
 known here, so every film counts as a patient; with a ``manifest.csv`` that says so (see
 ``manifest``) the split is by patient.
@@ -22,15 +25,20 @@ import json
 from pathlib import Path
 from typing import Any
 
+from simsid.data.film import NORMAL_KIND, Film
 from simsid.data.film_set import FilmSet
-from simsid.data.films import NORMAL_KIND, Film
+from simsid.data.films import MIN_TRAIN
 from simsid.data.sets.layout import films_below
-from simsid.data.sets.splits import MIN_TRAIN, Plan
+from simsid.data.sets.manifest import own_name
+from simsid.data.sets.mask_names import masks_beside
+from simsid.data.sets.sides import TRAIN, holds_masks, side_of
+from simsid.data.sets.splits import Plan
 from simsid.errors import DataError
+from synth.walk import folders_in
 
 NORMAL_NAMES = ("good", "normal")
 _LAYOUT = "expected train/good (or train/normal) with images, and test/good, test/<kind> beside it"
-_SIDES = {"train": "train", "val": "validation", "test": "test"}
+_SHOWN = 8
 
 
 def read_films(root: Path) -> list[Film]:
@@ -41,14 +49,17 @@ def read_films(root: Path) -> list[Film]:
     """
     if not root.is_dir():
         raise DataError(f"no folder at {root}: check --data-root")
-    if not any(_is_normal(folder) for folder in (root / "train").glob("*")):
-        found = sorted(p.name + "/" for p in root.iterdir() if p.is_dir())[:8]
+    sides = [(side, folder) for folder in folders_in(root) if (side := side_of(folder.name))]
+    if not any(
+        side == TRAIN and _is_normal(kind) for side, top in sides for kind in folders_in(top)
+    ):
+        found = [f"{path.name}/" for path in folders_in(root)][:_SHOWN]
         raise DataError(
             f"{root} has no train/good or train/normal: {_LAYOUT}; "
             f"found {', '.join(found) or 'no folders'}"
         )
-    films = [film for side in _SIDES for film in _side(root, side)]
-    normals = sum(film.part == "train" and not film.label for film in films)
+    films = [film for side, folder in sides for film in _side(root, side, folder)]
+    normals = sum(film.part == TRAIN and not film.label for film in films)
     if normals < MIN_TRAIN:
         raise DataError(
             f"{root / 'train'} holds {normals} normal images and needs at least {MIN_TRAIN}"
@@ -70,27 +81,32 @@ def generator_facts(root: Path) -> dict[str, Any]:
         return {}
 
 
-def _side(root: Path, side: str) -> list[Film]:
-    folder = root / side
-    kinds = sorted(p for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
+def _side(root: Path, side: str, folder: Path) -> list[Film]:
     films = []
-    for kind in kinds:
+    for kind in folders_in(folder):
+        if holds_masks(kind.name):
+            continue
         name = NORMAL_KIND if _is_normal(kind) else kind.name
-        for path in films_below(kind):
-            mask = None if name == NORMAL_KIND else _mask(root, side, name, path)
-            patient = path.relative_to(root).as_posix()
-            films.append(Film(path, name, _SIDES[side], patient, mask=mask))
+        found = [path for path in films_below(kind) if not _among_masks(kind, path)]
+        beside = masks_beside(found)
+        films += [
+            Film(path, name, side, own_name(path, root)) for path in found if path not in beside
+        ]
     return films
 
 
 def _is_normal(folder: Path) -> bool:
-    return folder.is_dir() and folder.name.lower() in NORMAL_NAMES
+    return folder.name.lower() in NORMAL_NAMES
 
 
-def _mask(root: Path, side: str, kind: str, path: Path) -> Path | None:
-    truth = root / ("ground_truth" if side == "test" else f"ground_truth_{side}") / kind
-    candidates = (truth / f"{path.stem}_mask.png", truth / f"{path.stem}.png")
-    return next((file for file in candidates if file.exists()), None)
+def _among_masks(kind: Path, path: Path) -> bool:
+    """Whether a file stands in a folder of masks within its kind, as in kind/img and kind/label."""
+    inner, above = path.relative_to(kind).parts[:-1], kind
+    for name in inner:
+        if holds_masks(name, [folder.name for folder in folders_in(above)]):
+            return True
+        above = above / name
+    return False
 
 
-SET = FilmSet(read=read_films, splits={"folders": Plan()}, keeps_size=True)
+SET = FilmSet(read=read_films, splits={"folders": Plan()}, keeps_size=True, told_by_folders=True)

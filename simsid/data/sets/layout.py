@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import csv
 import gzip
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from simsid.data.films import NORMAL_KIND
-from simsid.data.images import IMAGE_SUFFIXES
+from simsid.data.film import NORMAL_KIND
+from simsid.data.find import images_below
 from simsid.errors import DataError
+from synth.walk import is_visible
 
-FILM_SUFFIXES = IMAGE_SUFFIXES | {".dcm", ".dicom"}
 MULTIPLE = "multiple"
 _SHOWN = 8
 _LONGEST_FIELD = 10_000_000  # a report's whole text may stand in one field
@@ -40,7 +39,9 @@ def find_root(root: Path, tree: str, holds: Sequence[str], below: Sequence[str] 
 
 def wrong_root(root: Path, tree: str) -> DataError:
     """The error to raise: what was expected under the root, and what is there."""
-    names = sorted(p.name + "/" * p.is_dir() for p in root.iterdir() if not p.name.startswith("."))
+    names = sorted(
+        path.name + "/" * path.is_dir() for path in root.iterdir() if is_visible(path, root)
+    )
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     found = ", ".join(names[:_SHOWN]) or "nothing"
     return DataError(f"--data-root {root}: expected {tree}; found {found}{more}")
@@ -53,7 +54,7 @@ def find_table(root: Path, patterns: Sequence[str], tree: str) -> Path:
         DataError: none matches, or several.
     """
     for pattern in patterns:
-        found = sorted(root.glob(pattern))
+        found = sorted(path for path in root.glob(pattern) if is_visible(path, root))
         if len(found) == 1:
             return found[0]
         if found:
@@ -108,16 +109,8 @@ def read_names(path: Path) -> set[str]:
 
 
 def films_below(folder: Path) -> list[Path]:
-    """Every film in a folder and below, sorted; hidden files, as macOS leaves them, are not."""
-    found = []
-    for parent, folders, names in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
-        found += [
-            Path(parent, name)
-            for name in names
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in FILM_SUFFIXES
-        ]
-    return sorted(found)
+    """Every film in a folder and below, sorted, each once; none where there is no such folder."""
+    return images_below(folder)
 
 
 def films_by_name(folder: Path) -> dict[str, Path]:

@@ -22,8 +22,8 @@ import csv
 from collections import defaultdict
 from pathlib import Path
 
+from simsid.data.film import Film
 from simsid.data.film_set import REPORT, FilmSet
-from simsid.data.films import Film
 from simsid.data.sets.layout import (
     films_by_name,
     find_root,

@@ -22,8 +22,8 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+from simsid.data.film import NORMAL_KIND, Film
 from simsid.data.film_set import REPORT, FilmSet
-from simsid.data.films import NORMAL_KIND, Film
 from simsid.data.sets.layout import films_by_name, find_root, find_table, kind_of, read_table, year
 from simsid.data.sets.splits import Plan
 

@@ -8,14 +8,15 @@ it would say of the next hospital's normals, or nearly.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from scipy.cluster.vq import kmeans2
 
-from simsid.data.films import Film, Progress, read_pixels
+from simsid.data.film import Film
+from simsid.data.films import Progress, read_pixels
 from simsid.data.preprocess import Preprocessing
 from simsid.data.sets.splits import Plan, by_patient
 from simsid.errors import DataError
@@ -39,22 +40,26 @@ def farthest_patients(films: Sequence[Film], progress: Progress | None = None) -
         films: on their authors' sides; patients with any abnormal film are passed over.
 
     Raises:
-        DataError: fewer than 50 normal patients, or a film cannot be read.
+        DataError: fewer than 50 normal patients whose films can be read.
     """
     sick = {film.patient for film in films if film.label}
     side = [film for film in films if film.part != "test" and film.patient not in sick]
     patients = by_patient(side, 0)
+    _refuse_few(patients)
+    ordered = [film for own in patients.values() for film in own]
+    read, pixels = read_pixels(ordered, Preprocessing(_SIZE), progress)
+    _refuse_few(names := list(dict.fromkeys(film.patient for film in read)))
+    looks, owner = _looks(pixels), np.array([film.patient for film in read])
+    far = farthest_group(np.stack([looks[owner == name].mean(0) for name in names]))
+    return [name for name, chosen in zip(names, far, strict=True) if chosen]
+
+
+def _refuse_few(patients: Collection[str]) -> None:
     if len(patients) < _MIN_PATIENTS:
         raise DataError(
             f"{len(patients)} normal patients are too few to hold out those that look least like "
             f"the rest, at least {_MIN_PATIENTS} are needed: choose another --split"
         )
-    ordered = [film for own in patients.values() for film in own]
-    looks = _looks(read_pixels(ordered, Preprocessing(_SIZE), progress))
-    owner = np.repeat(np.arange(len(patients)), [len(own) for own in patients.values()])
-    means = np.stack([looks[owner == index].mean(0) for index in range(len(patients))])
-    far = farthest_group(means)
-    return [name for name, chosen in zip(patients, far, strict=True) if chosen]
 
 
 def shifted_plan(plan: Plan) -> Plan:

@@ -12,10 +12,10 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from simsid.data.films import Film
+from simsid.data.film import Film
+from simsid.data.films import MIN_TRAIN
 from simsid.errors import DataError
 
-MIN_TRAIN = 10
 MIN_CALIBRATION = 40
 CALIBRATION_SHARE = 0.1
 # Of a small set, a plan in counts takes no larger shares: some stay to train on, and for the pool.
@@ -52,11 +52,13 @@ class Split:
         films: of all parts; abnormal ones that neither validation nor test took are the 'pool'.
         calibration_from: where the calibration normals come from, in words.
         left_out: reasons and how many films each cost.
+        notes: what a user should know of the choice, a sentence each.
     """
 
     films: list[Film]
     calibration_from: str
     left_out: dict[str, int]
+    notes: tuple[str, ...] = ()
 
 
 def split_films(

@@ -27,8 +27,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from simsid.data.film import Film
 from simsid.data.film_set import REPORT, FilmSet
-from simsid.data.films import Film
 from simsid.data.sets.layout import films_below, find_root, find_table, kind_of, read_table
 from simsid.data.sets.splits import Plan
 from simsid.errors import DataError
@@ -138,12 +138,14 @@ def _sizes(root: Path, part: str) -> dict[str, tuple[float, float]]:
 
 
 def _shares(boxes: list[_Box], size: tuple[float, float] | None, path: Path) -> tuple[_Box, ...]:
-    width, height = size or _size_of(path)
+    width, height = size or _size_of(path) or (0.0, 0.0)
+    if not width or not height:  # the film cannot be read: whoever decodes it will say so
+        return ()
     return tuple((a / width, b / height, c / width, d / height) for a, b, c, d in boxes)
 
 
-def _size_of(path: Path) -> tuple[float, float]:
-    """(width, height) from the header."""
+def _size_of(path: Path) -> tuple[float, float] | None:
+    """(width, height) from the header; None where there is none to read."""
     try:
         if path.suffix.lower() not in (".dcm", ".dicom"):
             with Image.open(path) as image:
@@ -152,8 +154,8 @@ def _size_of(path: Path) -> tuple[float, float]:
 
         header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["Rows", "Columns"])
         return float(header.Columns), float(header.Rows)
-    except Exception as error:  # a broken header fails in many ways
-        raise DataError(f"{path.name} cannot be read: {error}; remove or replace it") from error
+    except Exception:  # a broken header fails in many ways
+        return None
 
 
 SET = FilmSet(

@@ -21,8 +21,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from simsid.data.film import NORMAL_KIND, Film
 from simsid.data.film_set import REPORT, FilmSet
-from simsid.data.films import NORMAL_KIND, Film
 from simsid.data.sets.layout import films_below, find_root
 from simsid.data.sets.splits import Plan
 

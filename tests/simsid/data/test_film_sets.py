@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simsid.data.films import Film, load_films
+from simsid.data.film import Film
+from simsid.data.film_set import FilmOptions
+from simsid.data.films import load_films
 from simsid.data.load import FILM_SETS, load_data
 from simsid.data.preprocess import Preprocessing
 from simsid.errors import DataError
@@ -85,12 +87,14 @@ def test_an_empty_or_missing_table_is_said_to_be(name, pattern, tmp_path):
         chosen(name, root)
 
 
-def test_an_unreadable_film_is_named(tmp_path):
+def test_an_unreadable_film_is_named_and_gone_on_without(tmp_path):
     root = trees.nih(tmp_path)
     path = next(root.rglob("00000001_000.png"))
     path.write_bytes(b"not a film")
-    with pytest.raises(DataError, match=r"00000001_000.png .*remove or replace"):
-        load_data("nih", str(root))
+    (line,) = load_data("nih", str(root)).unreadable
+    assert line.startswith(f"{path}: not_an_image: ") and line.endswith("; remove or replace it")
+    with pytest.raises(DataError, match=r"00000001_000.png: .*remove or replace"):
+        load_data("nih", str(root), films=FilmOptions(skip_unreadable=False))
 
 
 def test_sixteen_bit_films_keep_their_levels(tmp_path):

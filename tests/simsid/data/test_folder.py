@@ -95,10 +95,10 @@ def test_a_wrong_folder_says_what_was_expected(tmp_path, spoil):
         if spoil == "bad image" and index == 3:
             path.write_bytes(b"not an image")
     if spoil == "empty":
-        (root / "train").rename(root / "training")
+        (root / "train").rename(root / "films")
     says = {
         "missing": "check --data-root",
-        "empty": r"expected train/good .* found test/, training/",
+        "empty": r"expected train/good .* found films/, test/",
         "few": "holds 5 normal images and needs at least 10",
         "bad image": "003.png .*remove or replace",
     }

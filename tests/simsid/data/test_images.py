@@ -272,11 +272,11 @@ def test_threads_leave_the_warning_filters_as_they_were():
     assert warnings.filters == before
 
 
-def test_dicom_and_numpy_files_are_found_in_folders_and_bare_names_when_named(tmp_path):
-    names = ["a.dcm", "b.DICOM", "c.npy", "IM0001", "notes.txt"]
-    for name in names:
+def test_dicom_and_numpy_files_are_found_in_folders_by_name_or_by_content(tmp_path):
+    for name in ("a.dcm", "b.DICOM", "c.npy", "IM0001", "1.2.840.10008"):
         (tmp_path / name).write_bytes(dicom(film16()))
+    (tmp_path / "notes.txt").write_text("BMI, II*, DICM")
     found = [path.name for path in find_images([str(tmp_path)])]
-    assert found == ["a.dcm", "b.DICOM", "c.npy"]
+    assert found == ["1.2.840.10008", "IM0001", "a.dcm", "b.DICOM", "c.npy"]
     (named,) = find_images([str(tmp_path / "IM0001")])
     assert read_film(named).format == "DICOM"

@@ -75,10 +75,11 @@ def test_protocols_of_the_full_set_are_refused_for_the_reduced_one(tmp_path):
         chosen("zhanglab", trees.reduced(tmp_path), split="talk")
 
 
-def test_another_manifest_csv_does_not_disturb_a_set(tmp_path):
+def test_another_manifest_csv_is_refused_and_never_passed_over(tmp_path):
     root = trees.nih(tmp_path)
     (root / "manifest.csv").write_text("sku,price\n1,2\n")
-    assert chosen("nih", root)[1]["split"] == "official"
+    with pytest.raises(DataError, match=r"lacks the column 'file'; it has sku, price.*rename"):
+        chosen("nih", root)
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="the development films are not here")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from simsid.data.films import Film
+from simsid.data.film import Film
 from simsid.data.sets.splits import Plan, split_films
 from simsid.errors import DataError
 
