@@ -77,6 +77,11 @@ class DigitAnatomy:
         known = ("normal", *self.families)
         return tuple(kind for kind in known if not self.obstacle(kind))
 
+    @property
+    def words(self) -> dict[str, str]:
+        """Every abnormal kind of this anatomy's generator in a few words."""
+        return self._generator.words
+
     def obstacle(self, kind: str) -> str | None:
         """Why this anatomy cannot show a kind; None if it can."""
         return None if kind == "normal" else self._generator.obstacle(kind)
@@ -95,9 +100,7 @@ class DigitAnatomy:
         Raises:
             SynthError: see :meth:``sample``.
         """
-        batch = self._generator.make(
-            split, kind, self._check(split, kind, [index]), altered=False
-        )
+        batch = self._generator.make(split, kind, self._check(split, kind, [index]), altered=False)
         return self._sample(batch, 0, split, "normal", index)
 
     def samples(self, split: str, kind: str, indices: Iterable[int]) -> list[Sample]:

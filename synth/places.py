@@ -35,7 +35,7 @@ def places_of(
         changes: what was done to it.
         mask: (height, width) bool, its truth.
         config: the anatomy.
-        together: whether one mended cell mends all of them.
+        together: whether one mended cell mends all those of its row.
     """
     found = []
     for change in changes:
@@ -44,10 +44,17 @@ def places_of(
         enough = area if change.saturation is None else min(area, change.saturation)
         if area:
             found.append(Place(((row, col),), max(enough, 1)))
-    if not together or not found:
-        return tuple(found)
-    cells = tuple(cell for place in found for cell in place.cells)
-    return (Place(cells, min(place.saturation for place in found)),)
+    return _by_row(found) if together else tuple(found)
+
+
+def _by_row(found: Sequence[Place]) -> tuple[Place, ...]:
+    rows: dict[int, list[Place]] = {}
+    for place in found:
+        rows.setdefault(place.cells[0][0], []).append(place)
+    return tuple(
+        Place(tuple(place.cells[0] for place in some), min(place.saturation for place in some))
+        for some in rows.values()
+    )
 
 
 def region_map(mask: np.ndarray, places: Sequence[Place], cell: int) -> np.ndarray:

@@ -101,10 +101,16 @@ class Population:
 POPULATIONS = {
     HOME: Population(),
     "other-hands": Population(
-        "other-hands", (("optdigits", 1.0),), thickness=0.2, slant=0.15, size=0.9, spacing=0.2
+        "other-hands", (("optdigits", 1.0),), thickness=-0.2, slant=0.15, size=0.9, spacing=0.2
     ),
     "other-scanner": Population(
-        "other-scanner", exposure=0.16, contrast=0.7, noise=0.04, blur=0.7, frame=1, collimation=0.05
+        "other-scanner",
+        exposure=0.16,
+        contrast=0.7,
+        noise=0.04,
+        blur=0.7,
+        frame=1,
+        collimation=0.05,
     ),
 }
 """The populations that ship. ``home`` is the stroke model's digits, white on black."""

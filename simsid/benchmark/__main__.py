@@ -23,9 +23,11 @@ _WORDS = {
     "contamination": "the method trained on normals mixed with abnormals",
     "robustness": "a trained model's scores under changed films",
     "patchcore": "memory and time of PatchCore's kinds, and of anomalib's",
+    "curves.severity": "AUROC against the strength of DigitAnatomy's anomalies, by kind",
+    "curves.shift": "DigitAnatomy in another population, before and after recalibration",
 }
 _COMMANDS: dict[str, tuple[Callable[..., int], str]] = {
-    name: (partial(_main_of, name), words) for name, words in _WORDS.items()
+    name.rpartition(".")[2]: (partial(_main_of, name), words) for name, words in _WORDS.items()
 }
 
 

@@ -38,15 +38,15 @@ class Generator(Protocol):
     source: GlyphSource
     families: dict[str, str]
     """Every abnormal kind with its family, in the order of the data set's folders."""
+    words: dict[str, str]
+    """Every abnormal kind in a few words."""
     together: frozenset[str]
-    """The kinds that one mended place mends: their cells are one region of the truth."""
+    """The kinds of which one mended cell mends its row: the row is one region of the truth."""
 
     def obstacle(self, kind: str) -> str | None:
         """Why this anatomy cannot show a kind; None if it can."""
 
-    def make(
-        self, split: str, kind: str, numbers: Sequence[int], altered: bool = True
-    ) -> Batch:
+    def make(self, split: str, kind: str, numbers: Sequence[int], altered: bool = True) -> Batch:
         """Make the images of these numbers; without ``altered``, the normal ones before."""
 
     def factors(self, batch: Batch, row: int) -> dict[str, Any]:

@@ -52,9 +52,7 @@ class Film:
     @property
     def is_plain(self) -> bool:
         """Whether it leaves every image as it is."""
-        return not any(
-            (self._lift, self._gain, self._noise, self._blur, self._line, self._border)
-        )
+        return not any((self._lift, self._gain, self._noise, self._blur, self._line, self._border))
 
     def expose(self, keys: np.ndarray) -> Exposures:
         """Draw how the images of these keys, (n,) uint64, are taken."""

@@ -17,9 +17,18 @@ from synth.population import HOME, NEUTRAL
 from synth.scene import Change, Scene, paste
 
 
+_WORDS = {
+    "novel": "a digit from outside the order",
+    "missing": "a digit erased",
+    "disordered": "digits that changed places",
+    "flipped": "a digit mirrored left-right or upside down, where that can be seen",
+}
+
+
 class FirstGenerator:
     """See :class:``synth.generators.Generator``."""
 
+    words = _WORDS
     together: frozenset[str] = frozenset()
 
     def __init__(self, config: AnatomyConfig) -> None:

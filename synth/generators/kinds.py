@@ -99,12 +99,16 @@ KINDS: dict[str, Kind] = {
     for name, family, words in (
         ("novel", STRUCTURAL, "a digit from outside the order"),
         ("missing", STRUCTURAL, "a digit erased"),
-        ("flipped", STRUCTURAL, "a digit mirrored, where that can be seen"),
+        (
+            "flipped",
+            STRUCTURAL,
+            "a digit mirrored left-right or upside down, where that can be seen",
+        ),
         ("disordered", LOGICAL, "digits that changed places"),
     )
 }
 TOGETHER = frozenset({"repeated", "advanced"})
-"""Kinds that one mended place mends."""
+"""Kinds of which one mended cell mends its row."""
 
 
 def _register(name: str, words: str, obstacle: Obstacle = _possible) -> Callable[[Alter], Alter]:
@@ -181,7 +185,10 @@ def advanced(scene: WholeScene, draws: Draws) -> list[Change]:
     for cells in [row] if subtle else rows:
         for index, origin in zip(cells, cells[-1:] + cells[:-1], strict=True):
             before, after = scene.pixels(index), scene.pixels(origin).copy()
-            details = {"from_row": origin // scene.config.cols, "from_col": origin % scene.config.cols}
+            details = {
+                "from_row": origin // scene.config.cols,
+                "from_col": origin % scene.config.cols,
+            }
             mask, label = either_ink(before, after), scene.config.labels[origin]
             enough = int((after >= INK).sum())
             changes.append(Change(index, after, mask, "moved", label, details, enough))

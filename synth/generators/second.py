@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -46,6 +46,7 @@ class Drawn:
 class SecondGenerator:
     """See :class:``synth.generators.Generator``."""
 
+    words: ClassVar[dict[str, str]] = {name: kind.words for name, kind in KINDS.items()}
     together = TOGETHER
 
     def __init__(self, config: AnatomyConfig) -> None:
@@ -131,9 +132,7 @@ class SecondGenerator:
     def _draw(self, split: str, keys: np.ndarray, hands: Hands) -> Drawn:
         """The image's own word first; then a word for each cell."""
         config, count = self.config, len(self._sizes)
-        mine = chain_words(
-            keys[:, None], np.arange(_IMAGE_WORD, _IMAGE_WORD + 2, dtype=np.uint64)
-        )
+        mine = chain_words(keys[:, None], np.arange(_IMAGE_WORD, _IMAGE_WORD + 2, dtype=np.uint64))
         source = np.searchsorted(self._shares, field(mine[:, 0], 0, int(self._shares[-1])), "right")
         first = np.cumsum([0, *hands.per_source])[source]
         hand = first + field(mine[:, 0], 16, np.array(hands.per_source)[source])
@@ -205,5 +204,3 @@ def _mixture(config: AnatomyConfig, population: Population) -> tuple[list[str], 
         shares[name] = shares.get(name, 0.0) + strength * share / total
     used = {name: share for name, share in shares.items() if share > 0}
     return list(used), list(used.values())
-
-

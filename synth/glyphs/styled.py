@@ -55,9 +55,7 @@ def _sized(images: np.ndarray) -> np.ndarray:
     height, width = images.shape[1:]
     side = max(height, width)
     up, across = side - height, side - width
-    square = np.pad(
-        images, ((0, 0), (up // 2, up - up // 2), (across // 2, across - across // 2))
-    )
+    square = np.pad(images, ((0, 0), (up // 2, up - up // 2), (across // 2, across - across // 2)))
     return square if side == SIDE else resize(square, SIDE)
 
 
