@@ -40,6 +40,7 @@ def write_card(
     )
     height, width = anatomy.shape
     shown = {record["kind"]: record["factors"]["family"] for record in records if record["label"]}
+    track = f"track {config.track}, " if config.track else ""
     kinds = "\n".join(f"- **{kind}** ({shown[kind]}): {words[kind]}" for kind in shown)
     return f"""---
 pretty_name: DigitAnatomy
@@ -64,7 +65,9 @@ grey. {_normals(anatomy)}
 Structural anomalies are wrong in a cell by itself, logical ones only beside the others. The mask of
 an abnormal image holds every pixel of ink (grey 32 or more) that should not be there or is missing;
 of a logical one, every place that would mend it: `places` in the manifest says which cells are one
-defect, and how many of its pixels are enough (saturated per-region overlap). Label 0 is normal, 1 abnormal. Train, val and test use different glyphs, drawn from
+defect, and how many of its pixels are enough (saturated per-region overlap).
+
+Label 0 is normal, 1 abnormal. Train, val and test use different glyphs, drawn from
 {source}.
 
 ## Files
@@ -84,7 +87,7 @@ It measures order, shape and what belongs together, not disease: a method that w
 films. No person is shown, and no label is uncertain.
 
 ## Parameters
-{f"track {config.track}, " if config.track else ""}seed {anatomy.seed}, difficulty {anatomy.difficulty}, contamination of train
+{track}seed {anatomy.seed}, difficulty {anatomy.difficulty}, contamination of train
 {anatomy.contamination}, generator version {anatomy.version}, pixels sha256 `{digest}`.
 """
 

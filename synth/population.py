@@ -28,7 +28,7 @@ LIMITS: dict[str, tuple[float, float]] = {
 }
 """Lowest and highest value of each dial."""
 
-NEUTRAL = {name: 0.0 for name in LIMITS} | {"size": 1.0, "contrast": 1.0}
+NEUTRAL = dict.fromkeys(LIMITS, 0.0) | {"size": 1.0, "contrast": 1.0}
 """The value of each dial that changes nothing."""
 
 
@@ -143,7 +143,7 @@ def load_population(text: str) -> Population:
     unknown = [key for key in content if key not in known]
     if unknown:
         raise SynthError(f"{path}: unknown {unknown[0]!r}; choose from {', '.join(known)}")
-    values = {"name": path.stem} | content
+    values: dict[str, Any] = {"name": path.stem} | content
     values["name"] = str(values["name"])
     values["hands"] = _hands(path, content.get("hands", {}))
     try:

@@ -49,7 +49,7 @@ def saturated_overlap(
     if outside.all() or not outside.any():
         return None
     weights = outside.astype(np.float64)
-    for index in np.flatnonzero(~outside.all(axis=(1, 2))):
+    for index in np.flatnonzero(~outside.all(axis=(1, 2))).tolist():
         _weigh_regions(weights[index], maps[index], regions[index], saturations[index])
     # A ROC curve whose positives are each region's first pixels, as many as saturate it, weighing
     # 1 / saturation, is the curve of saturated overlap.

@@ -34,14 +34,25 @@ class Batch:
 class Generator(Protocol):
     """Makes batches of images; a pure function of its configuration."""
 
-    config: AnatomyConfig
-    source: GlyphSource
-    families: dict[str, str]
-    """Every abnormal kind with its family, in the order of the data set's folders."""
-    words: dict[str, str]
-    """Every abnormal kind in a few words."""
-    together: frozenset[str]
-    """The kinds of which one mended cell mends its row: the row is one region of the truth."""
+    @property
+    def config(self) -> AnatomyConfig:
+        """What it was made for."""
+
+    @property
+    def source(self) -> GlyphSource:
+        """Where its glyphs come from."""
+
+    @property
+    def families(self) -> dict[str, str]:
+        """Every abnormal kind with its family, in the order of the data set's folders."""
+
+    @property
+    def words(self) -> dict[str, str]:
+        """Every abnormal kind in a few words."""
+
+    @property
+    def together(self) -> frozenset[str]:
+        """The kinds of which one mended cell mends its row: the row is one region of the truth."""
 
     def obstacle(self, kind: str) -> str | None:
         """Why this anatomy cannot show a kind; None if it can."""

@@ -119,7 +119,7 @@ class Film:
 def _noise_bank(deviation: int, more: int) -> np.ndarray:
     """int32 noise in grey levels; ``deviation`` in 1/256. Images begin at different places of it."""
     raw = words(chain_array(chain("noise"), np.arange((_BANK + more + 7) // 8)), 8).ravel()
-    total = sum(field(raw, shift, 1 << 16) for shift in (0, 16, 32, 48)) - 2 * 65535
+    total = np.sum([field(raw, shift, 1 << 16) for shift in (0, 16, 32, 48)], axis=0) - 2 * 65535
     bank = (total * deviation // (_SPREAD * 256)).astype(np.int32)
     bank.setflags(write=False)
     return bank

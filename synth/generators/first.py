@@ -16,7 +16,6 @@ from synth.glyphs import open_source
 from synth.population import HOME, NEUTRAL
 from synth.scene import Change, Scene, paste
 
-
 _WORDS = {
     "novel": "a digit from outside the order",
     "missing": "a digit erased",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from synth.anomalies import ANOMALIES, OBSTACLES, Alter
+from synth.anomalies import ANOMALIES, OBSTACLES
 from synth.book import INK
 from synth.config import DIAL, AnatomyConfig
 from synth.draws import Draws
@@ -73,6 +73,9 @@ class WholeScene(Scene):
         return self.drawn(self.glyph(label, draws), size, (cell, cell))
 
 
+WholeAlter = Callable[[WholeScene, Draws], list[Change]]
+
+
 def _possible(config: AnatomyConfig) -> str | None:
     return None
 
@@ -89,7 +92,7 @@ class Kind:
     """
 
     family: str
-    alter: Alter
+    alter: WholeAlter
     obstacle: Obstacle
     words: str
 
@@ -111,8 +114,10 @@ TOGETHER = frozenset({"repeated", "advanced"})
 """Kinds of which one mended cell mends its row."""
 
 
-def _register(name: str, words: str, obstacle: Obstacle = _possible) -> Callable[[Alter], Alter]:
-    def add(alter: Alter) -> Alter:
+def _register(
+    name: str, words: str, obstacle: Obstacle = _possible
+) -> Callable[[WholeAlter], WholeAlter]:
+    def add(alter: WholeAlter) -> WholeAlter:
         KINDS[name] = Kind(LOGICAL, alter, obstacle, words)
         return alter
 

@@ -98,7 +98,7 @@ def slanted(images: np.ndarray, slant: int) -> np.ndarray:
     """
     if not slant:
         return images
-    height, width = images.shape[1:]
+    height = images.shape[1]
     room = abs(slant) * height // (2 * _FIXED) + 2
     wide = np.pad(images, ((0, 0), (0, 0), (room, room))).astype(np.int64)
     out = np.zeros_like(wide)

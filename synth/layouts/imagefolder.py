@@ -14,7 +14,8 @@ class ImageFolderLayout:
 
     description: ClassVar[str] = (
         "`<split>/metadata.jsonl` describes `<split>/images/*.png` with columns `file_name`, "
-        "`mask_file_name` (black for normals), `label`, `kind`, `split`, `id`, `cells` and `places` (JSON text), and a column for each factor."
+        "`mask_file_name` (black for normals), `label`, `kind`, `split`, `id`, `cells` and "
+        "`places` (JSON text), and a column for each factor."
     )
     data_files: ClassVar[dict[str, str]] = {split: f"{split}/**" for split in SPLITS}
 

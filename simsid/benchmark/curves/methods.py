@@ -9,7 +9,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from simsid.data.datasets import RadiographData
 from simsid.data.sets.digitanatomy import make_digitanatomy
-from simsid.detectors import Detector, detector_class, load_model
+from simsid.detectors import Detector, detector_class, detector_names, load_model
 from simsid.errors import DataError, SimsidError
 from simsid.train import build_detector
 from simsid.training.fit import fit
@@ -42,24 +42,34 @@ def methods(
         raise SimsidError("--models names none; give names or folders with commas between")
     if options.train < 1 or (options.epochs or 1) < 1:
         raise SimsidError("--train and --epochs must be at least 1")
-    folders = {name: Path(name) for name in names if Path(name).is_dir()}
+    # A detector's name comes first: a checkout has folders of the same names.
+    known = detector_names()
+    models = {
+        n: load_model(Path(n), options.device) for n in names if n not in known and Path(n).is_dir()
+    }
+    for name, detector in models.items():
+        _check_size(name, detector, config)
     for name in names:
-        if name not in folders:
+        if name not in models:
             detector_class(name)
-    data = None if len(folders) == len(names) else _normals(config, options.train)
-    found = {}
+    data = None if len(models) == len(names) else _normals(config, options.train)
+    found: dict[str, Detector] = {}
     for name in names:
-        if name in folders:
-            detector, shown = load_model(folders[name], options.device), folders[name].name
+        if name in models:
+            shown = Path(name).name
+            found[name if shown in found else shown] = models[name]
         else:
-            say(f"training {name}")
             assert data is not None
-            detector, shown = _trained(name, data, options), name
-        if detector.image_size != config.shape:
-            raise DataError(f"{name} takes images of {detector.image_size} px, those of the track "
-                            f"have {config.shape}")  # fmt: skip
-        found[shown if shown not in found else name] = detector
+            say(f"training {name}")
+            found[name] = _trained(name, data, options)
     return found
+
+
+def _check_size(name: str, detector: Detector, config: AnatomyConfig) -> None:
+    if detector.image_size != config.shape:
+        raise DataError(
+            f"{name} takes images of {detector.image_size} px, those of the track have {config.shape}"
+        )
 
 
 def _normals(config: AnatomyConfig, train: int) -> RadiographData:

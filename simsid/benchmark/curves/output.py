@@ -15,6 +15,8 @@ from simsid.evaluation.provenance import kit_commit
 from simsid.files import write_text
 
 Row = dict[str, Any]
+NEVER = "-"
+"""In a table, where there is no number."""
 
 
 def strengths_of(options: Namespace, lowest: float) -> tuple[float, ...]:
@@ -81,7 +83,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def with_interval(value: float | None, interval: Sequence[float] | None, digits: int = 3) -> str:
     """'0.912 [0.881, 0.940]', or a dash."""
     if value is None:
-        return "–"
+        return NEVER
     if interval is None:
         return f"{value:.{digits}f}"
     return f"{value:.{digits}f} [{interval[0]:.{digits}f}, {interval[1]:.{digits}f}]"

@@ -13,7 +13,14 @@ from jsonargparse import ArgumentParser
 from simsid.benchmark.curves.digits import Digits, draw_digits, track_anatomy
 from simsid.benchmark.curves.figures import draw_severity
 from simsid.benchmark.curves.methods import add_method_options, methods
-from simsid.benchmark.curves.output import Row, strengths_of, table, with_interval, write_curve
+from simsid.benchmark.curves.output import (
+    NEVER,
+    Row,
+    strengths_of,
+    table,
+    with_interval,
+    write_curve,
+)
 from simsid.cli import command_parser, parse
 from simsid.detectors import Detector
 from simsid.evaluation.evaluate import predict_in_batches
@@ -120,7 +127,7 @@ def page_of(rows: Sequence[Row], groups: Sequence[str], track: str) -> str:
     for group in groups:
         own = {n: [r for r in rows if r["group"] == group and r["method"] == n] for n in names}
         at = [seen_from(own[name]) for name in names]
-        seen.append([group, *("–" if value is None else f"{value:.2f}" for value in at)])
+        seen.append([group, *(NEVER if value is None else f"{value:.2f}" for value in at)])
         best = [next(r for r in own[name] if r["strength"] == strongest) for name in names]
         full.append([group, *(_cell(row) for row in best)])
     return (
@@ -128,7 +135,7 @@ def page_of(rows: Sequence[Row], groups: Sequence[str], track: str) -> str:
         f"![AUROC against strength by kind]({_NAME}.png)\n\n"
         "Bands are 95 % bootstrap intervals over images; one training each. Strength is "
         "1 - difficulty.\n\n"
-        f"Smallest strength from which the AUROC stays at {SEEN_AT} (–: it does not):\n\n"
+        f"Smallest strength from which the AUROC stays at {SEEN_AT} ({NEVER}: it does not):\n\n"
         f"{table(['anomalies', *names], seen)}\n"
         f"At strength {strongest:g}: AUROC with its interval, then saturated per-region overlap up "
         f"to {FPR_LIMIT:.0%} false positive pixels:\n\n{table(['anomalies', *names], full)}"
@@ -136,5 +143,5 @@ def page_of(rows: Sequence[Row], groups: Sequence[str], track: str) -> str:
 
 
 def _cell(row: dict[str, Any]) -> str:
-    overlap = "–" if row["spro"] is None else f"{row['spro']:.2f}"
+    overlap = NEVER if row["spro"] is None else f"{row['spro']:.2f}"
     return f"{with_interval(row['auroc'], row['auroc_ci'])} · {overlap}"

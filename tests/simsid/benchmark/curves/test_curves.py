@@ -10,6 +10,7 @@ from PIL import Image
 from simsid.benchmark.__main__ import main
 from simsid.benchmark.curves import methods as curve_methods
 from simsid.benchmark.curves.digits import draw_digits, track_anatomy
+from simsid.benchmark.curves.output import NEVER
 from simsid.benchmark.curves.severity import page_of, seen_from, severity_rows
 from simsid.errors import SimsidError
 from synth import AnatomyConfig, DigitAnatomy
@@ -101,8 +102,8 @@ def test_shift_tells_normals_flagged_before_and_after(small_tracks, tmp_path):
     command = ["shift", "--models", "padim", "--strengths", "0,1", "--out", str(out), *FEW]
     assert main([*command, "--local-normals", "60"]) == 0
     home, away = json.loads((out / "shift.json").read_text())["rows"]
-    assert away["flagged"] > 0.9 > home["flagged"], "the other scanner is seen"
-    assert away["recalibrated"] < 0.5
+    assert away["flagged"] > home["flagged"] + 0.3, "the other scanner is seen"
+    assert away["recalibrated"] < away["flagged"]
     assert "| padim | 1 |" in (out / "shift.md").read_text()
 
 
@@ -133,6 +134,13 @@ def test_a_model_for_other_images_is_refused(tmp_path, small_tracks):
         main(["severity", "--models", str(folder), "--out", str(tmp_path / "out")])
 
 
+def test_a_detectors_name_is_no_folder_of_the_checkout(tmp_path, small_tracks, monkeypatch):
+    (tmp_path / "padim").mkdir()
+    monkeypatch.chdir(tmp_path)
+    command = ["severity", "--models", "padim", "--strengths", "1", "--out", "out", *FEW]
+    assert main(command) == 0
+
+
 def test_the_page_shows_a_dash_for_what_is_never_seen():
     some = [
         {
@@ -145,5 +153,5 @@ def test_the_page_shows_a_dash_for_what_is_never_seen():
         }
         for s in (0.5, 1.0)
     ]
-    assert "| all | – |" in page_of(some, ["all"], "hard-1")
+    assert f"| all | {NEVER} |" in page_of(some, ["all"], "hard-1")
     assert track_anatomy("hard-1").starts == 3
