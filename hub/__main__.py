@@ -1,4 +1,4 @@
-"""``python -m hub``: push, pull, list and verify models; deploy the page as a Space."""
+"""``python -m hub``: push, pull, list and verify models; push data sets; deploy the page."""
 
 from __future__ import annotations
 
@@ -28,6 +28,18 @@ def make_parser() -> ArgumentParser:
     )
     push.add_argument("--dry-run", action="store_true", help="only list what would be shared")
     commands.add_subcommand("push", push)
+    dataset = _command("push-dataset", "share a data set that python -m synth wrote")
+    dataset.add_argument("folder", type=str, help="folder of the data set")
+    dataset.add_argument("repository", type=str, help="user/name; created if it is missing")
+    dataset.add_argument("--private", action="store_true", help="use a private repository")
+    dataset.add_argument("--revision", type=str, default="main", help="branch to write to")
+    dataset.add_argument(
+        "--i-may-share",
+        action="store_true",
+        help="I may share these pictures; for glyphs and films whose terms the kit does not know",
+    )
+    dataset.add_argument("--dry-run", action="store_true", help="only list what would be shared")
+    commands.add_subcommand("push-dataset", dataset)
     pull = _command("pull", "fetch a model, pinned to a commit and checked")
     pull.add_argument("repository", type=str, help="user/name or user/name@commit")
     pull.add_argument("--revision", type=str | None, default=None, help="commit, branch or tag")
@@ -90,6 +102,25 @@ def _push(
         return 0
     commit = push(items, described, name, private, i_may_share)
     print(f'shared: hub.load("{name.repository}@{commit}")')
+    return 0
+
+
+def _push_dataset(
+    folder: str, repository: str, private: bool, revision: str, i_may_share: bool, dry_run: bool
+) -> int:
+    from hub.names import parse_name
+    from hub.push_dataset import collect_dataset, push_dataset
+
+    name = parse_name(repository, revision)
+    items = collect_dataset(Path(folder), name, i_may_share)
+    for item in items:
+        print(f"{item.sha256}  {item.size:>10}  {item.name}")
+    print(f"{len(items)} files, {sum(item.size for item in items)} bytes")
+    if dry_run:
+        print(f"would go to the data set {name}; nothing was sent")
+        return 0
+    commit = push_dataset(items, name, private)
+    print(f'shared: datasets.load_dataset("{name.repository}", revision="{commit}")')
     return 0
 
 
@@ -163,6 +194,7 @@ _COMMANDS: dict[str, Callable[..., int]] = {
     "list": _list,
     "verify": _verify,
     "deploy-space": _deploy_space,
+    "push-dataset": _push_dataset,
 }
 
 

@@ -24,6 +24,8 @@ _WORDS = {
     "sweeps.contamination": "the method trained on normals mixed with abnormals",
     "sweeps.robustness": "a trained model's scores under changed films",
     "cost.patchcore": "memory and time of PatchCore's kinds, and of anomalib's",
+    "curves.severity": "AUROC against the strength of DigitAnatomy's anomalies, by kind",
+    "curves.shift": "DigitAnatomy in another population, before and after recalibration",
 }
 _COMMANDS: dict[str, tuple[Callable[..., int], str]] = {
     module.rpartition(".")[2]: (partial(_main_of, module), words)
