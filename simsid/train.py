@@ -18,6 +18,8 @@ from simsid.detectors.calibration import DEFAULT_FALSE_ALARM_RATE
 from simsid.evaluation.evaluate import part_to_measure
 from simsid.evaluation.provenance import kit_commit
 from simsid.evaluation.report import report_on
+from simsid.examination.default_score import findings_of, settle_score
+from simsid.examination.examine import Examination
 from simsid.peak import peak_gpu_mb, peak_memory_mb
 from simsid.plugins import load_plugin
 from simsid.training import TrainingInterrupted
@@ -99,6 +101,9 @@ def make_parser() -> ArgumentParser:
     )
     add("--resume", action="store_true", help="go on from the run folder's checkpoint")
     add("--tensorboard", action="store_true", help="write the losses for TensorBoard as well")
+    add("--examine", type=bool, default=True,
+        help="make anomalies from calibration normals, say which of them the model sees, and mend "
+        "a default score that is blind to some that its parts see")  # fmt: skip
     add("--report", type=bool, default=True, help="evaluate and write the report at the end")
     return parser
 
@@ -162,10 +167,19 @@ def fit(prepared: Prepared) -> Detector:
     detector = detector.cpu()
     if data.preprocessing is not None:
         detector.preprocessing = data.preprocessing
-    detector.calibrate(
-        data.calibration, plan.false_alarm_rate, data.populations, plan.rate_confidence
-    )
+
+    def calibrate() -> None:
+        detector.calibrate(
+            data.calibration, plan.false_alarm_rate, data.populations, plan.rate_confidence
+        )
+
+    calibrate()
+    examination = None
+    if plan.examine:
+        chosen = "fusion" in plan.detector or plan.init_from is not None
+        examination = settle_score(detector, data.calibration, calibrate, not chosen)
     detector.facts = {
+        "examination": examination and examination.to_json(),
         "data": data.facts,
         "data_fingerprint": data.fingerprint,
         "training": dataclasses.asdict(training.options)
@@ -189,6 +203,9 @@ def finish(prepared: Prepared, detector: Detector, seconds: float) -> None:
     plan, data, folder = prepared.plan, prepared.data, prepared.plan.run
     save_model(detector, folder.model)
     print(f"trained in {seconds:.0f} s; model folder: {folder.model}")
+    if detector.facts["examination"] is not None:
+        for told in findings_of(Examination.from_json(detector.facts["examination"])):
+            print(told)
     part = part_to_measure(data)
     if plan.report and part is not None:
         command = f"python -m simsid.train --config {folder.config}"

@@ -85,6 +85,7 @@ class SimSID(SpaceAwareDetector):
         "lesions.learners.",
     )
     other_players: ClassVar[tuple[str, ...]] = (*SpaceAwareDetector.other_players, "lesions.")
+    settles_score = True
     config: SimSIDConfig
 
     lesion_levels: Tensor
@@ -117,6 +118,9 @@ class SimSID(SpaceAwareDetector):
         self.signature_slots = nn.Parameter(
             torch.randn(banks, config.signature_slots, config.signature_dim)
         )
+
+    def practised_families(self) -> tuple[str, ...]:
+        return ("opacity", "graft", "painted") if self.lesions is not None else ()
 
     def learning_slots(self) -> Tensor:
         return self.signature_slots.expand(self.grid_size[0] * self.grid_size[1], -1, -1)

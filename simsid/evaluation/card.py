@@ -14,6 +14,8 @@ from simsid.detectors.model_files import ModelFolder
 from simsid.evaluation.blocks import number, percent, valued, with_interval
 from simsid.evaluation.card_sections import complete_card
 from simsid.evaluation.content import DISCLAIMER, READ
+from simsid.examination.examine import Examination
+from simsid.examination.table import TITLE, to_text
 from simsid.files import write_text
 
 _LICENSE = "apache-2.0"
@@ -119,9 +121,16 @@ def _body(described: dict[str, Any], results: dict[str, Any]) -> list[str]:
         f"{_thresholds(image)}, from {calibration['calibration_normals_flagged']['n']} "
         f"normals kept out of training, for a false-alarm rate of {image['false_alarm_rate']:.0%}; "
         f"of the {results['part']} normals {percent(flagged['share'])} were flagged.",
+        *_examination(results.get("examination")),
         "## Use",
         "```\npython -m simsid.score IMAGES --model THIS_FOLDER --out scores.csv\n```",
     ]
+
+
+def _examination(content: dict[str, Any] | None) -> list[str]:
+    if content is None:
+        return []
+    return [f"## {TITLE}", to_text(Examination.from_json(content))]
 
 
 def _thresholds(image: dict[str, Any]) -> str:

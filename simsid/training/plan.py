@@ -30,6 +30,7 @@ class TrainPlan:
         false_alarm_rate, rate_confidence: see ``Detector.calibrate``.
         init_from: run folder, model folder or bundled model whose weights to begin with.
         run: where everything goes; it holds a checkpoint to go on from where ``resume`` is set.
+        examine: whether to examine the model after training, see ``settle_score``.
         report: whether to evaluate and write a report at the end.
     """
 
@@ -45,6 +46,7 @@ class TrainPlan:
     run: RunFolder
     resume: bool
     report: bool
+    examine: bool = True
 
     @classmethod
     def of(cls, settings: Mapping[str, Any], run: RunFolder) -> TrainPlan:
@@ -76,6 +78,7 @@ class TrainPlan:
             run=run,
             resume=settings["resume"],
             report=settings["report"],
+            examine=settings.get("examine", True),
         )
 
 

@@ -10,8 +10,8 @@ from jsonargparse import ArgumentParser, Namespace
 from simsid.data.datasets import RadiographData
 from simsid.data.sets.digitanatomy import make_digitanatomy
 from simsid.detectors import Detector, detector_class, detector_names, load_model
+from simsid.detectors.build import build_detector
 from simsid.errors import DataError, SimsidError
-from simsid.train import build_detector
 from simsid.training.fit import fit
 from synth import AnatomyConfig
 
@@ -77,8 +77,7 @@ def _normals(config: AnatomyConfig, train: int) -> RadiographData:
 
 
 def _trained(name: str, data: RadiographData, options: Namespace) -> Detector:
-    own = Namespace(preset="quick", detector={}, seed=options.seed)
-    detector = build_detector(detector_class(name), own, data)
+    detector = build_detector(detector_class(name), "quick", data, {}, options.seed)
     more = {} if options.epochs is None else {"epochs": options.epochs}
     return fit(
         detector, data.train, data.calibration, seed=options.seed, device=options.device, **more
