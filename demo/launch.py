@@ -139,7 +139,7 @@ def start(
     from demo.forget import Memory, use_few_arenas
     from demo.inference import Inference
     from demo.page import build_page
-    from demo.password import LoginGate, Password
+    from demo.password import LoginGate, Password, login_message
 
     logging.getLogger("httpx").setLevel(logging.WARNING)
     # Its warnings quote addresses that let anybody in, and folders of this machine.
@@ -158,6 +158,7 @@ def start(
             i18n=gr.I18n(en=_WORDS),
             server_name=doors.host,
             server_port=port,
+            auth_message=login_message() if password else None,
             auth=Password(password).admits if password else None,
             app_kwargs={
                 "middleware": middleware,

@@ -15,9 +15,8 @@ from demo.model_picker import ModelPicker
 from demo.pictures import data_url, png_bytes
 from demo.privacy import UploadFolder
 from demo.score_tab import ScoreTab
-from demo.words import NOTICE
+from demo.words import NOTICE, TITLE
 
-TITLE = "SimSID: how unusual is this film?"
 _HERE = Path(__file__).parent
 _STYLE = _HERE / "page.css"
 _SCRIPTS = ("page.js", "films.js", "viewer.js")
@@ -38,7 +37,10 @@ def build_page(inference: Inference, uploads: UploadFolder) -> tuple[gr.Blocks, 
         with gr.Tab("Benchmark", id="benchmark") as benchmark:
             lay_out_benchmark(benchmark)
         with gr.Tab("About", id="about"):
-            lay_out_about(inference.shelf, model)
+            example = None
+            if synthetic:
+                example = inference.score_array(score_tab.examples["novel"], synthetic)
+            lay_out_about(inference.shelf, model, example)
         picker.connect(page)
         add_endpoints(inference, uploads)
     pictures = "".join(

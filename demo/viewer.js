@@ -127,13 +127,15 @@
     if (!input.matches?.(".try-threshold input")) return;
     const figure = input.closest(".normals"), data = figure.dataset, value = Number(input.value);
     const normals = JSON.parse(data.normals), above = normals.filter((each) => each > value).length;
-    const x = Number(data.left) + (value - data.low) / (data.high - data.low) * data.width;
-    const mark = figure.querySelector(".threshold"), line = mark.querySelector("line"), text = mark.querySelector("text");
-    const right = x > data.width / 2;
-    for (const end of ["x1", "x2"]) line.setAttribute(end, x);
-    text.setAttribute("x", x + (right ? -6 : 6));
-    text.setAttribute("text-anchor", right ? "end" : "start");
-    text.textContent = `threshold ${value.toFixed(2)}`;
+    for (const plot of figure.querySelectorAll("svg")) {
+      const x = Number(plot.dataset.left) + (value - data.low) / (data.high - data.low) * plot.dataset.width;
+      const mark = plot.querySelector(".threshold"), line = mark.querySelector("line"), text = mark.querySelector("text");
+      const right = x > plot.dataset.width / 2;
+      for (const end of ["x1", "x2"]) line.setAttribute(end, x);
+      text.setAttribute("x", x + (right ? -6 : 6));
+      text.setAttribute("text-anchor", right ? "end" : "start");
+      text.textContent = `threshold ${value.toFixed(2)}`;
+    }
     figure.querySelector("output").textContent = `At ${value.toFixed(2)}, ${above} of ${normals.length} calibration normals `
       + `(${(100 * above / normals.length).toFixed(1)} %) would be called unusual by mistake, and this film would `
       + `${Number(data.score) > value ? "be" : "not be"}.`;

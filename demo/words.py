@@ -6,6 +6,7 @@ from demo.doubt import is_borderline, threshold_interval
 from simsid.detectors.findings import ANOTHER, Finding
 from simsid.scoring import CALLED_ABNORMAL, CALLED_NORMAL, RefusedFilm, ScoredFilm
 
+TITLE = "SimSID: how unusual is this film?"
 SCORED = "ok"
 BORDERLINE = "Borderline"
 NOTICE = (

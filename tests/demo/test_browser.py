@@ -18,7 +18,7 @@ def test_an_example_shows_verdict_map_and_reasons(tab) -> None:
     tab.click("#example-novel")
     tab.wait_for_selector("#why figure")
     assert "Unusual" in tab.inner_text("#verdict") and "5 %" in tab.inner_text("#verdict")
-    assert tab.locator("#verdict svg.histogram").get_attribute("aria-label")
+    assert tab.locator("#verdict svg.histogram.wide").get_attribute("aria-label")
     unnamed = "[...document.querySelectorAll('#details img')].filter(i => !i.alt).length"
     tab.wait_for_function(f"{unnamed} === 0")
     moved = "document.querySelector('.map-layer').style.opacity"
