@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -40,13 +42,24 @@ def strengths_of(options: Namespace, lowest: float) -> tuple[float, ...]:
     return tuple(values)
 
 
+def command_of(name: str, arguments: Sequence[str] | None) -> str:
+    """What was typed, to run it again; a word in place of the output's path."""
+    words = list(sys.argv[2:] if arguments is None else arguments)
+    for place, word in enumerate(words):
+        if word == "--out" and place + 1 < len(words):
+            words[place + 1] = "OUT"
+        elif word.startswith("--out="):
+            words[place] = "--out=OUT"
+    return shlex.join(["python", "-m", "simsid.benchmark", name, *words])
+
+
 def write_curve(
     folder: Path, name: str, settings: dict[str, Any], rows: Sequence[Row], page: str
 ) -> Path:
     """Write NAME.json, NAME.csv and NAME.md beside NAME.png, and return the page.
 
     Args:
-        settings: what the rows were measured with.
+        settings: what the rows were measured with, the command among it.
         rows: flat but for intervals, whose keys end in '_ci': [low, high] each.
         page: Markdown below the title.
     """
@@ -58,7 +71,7 @@ def write_curve(
         table.writeheader()
         table.writerows(flat)
     target = folder / f"{name}.md"
-    write_text(target, page)
+    write_text(target, f"{page}\nMade by `{settings['command']}`.\n")
     return target
 
 

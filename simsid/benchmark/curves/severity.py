@@ -73,7 +73,8 @@ def main(arguments: list[str] | None = None) -> int:
             rows += severity_rows(name, detector, drawn, strength)
     groups = list(dict.fromkeys(row["group"] for row in rows))
     draw_severity(rows, groups, f"track {options.track}", folder / f"{_NAME}.png")
-    settings = {"track": options.track, "train": options.train, "epochs": options.epochs,
+    settings = {"command": command_of(_NAME, arguments),
+                "track": options.track, "train": options.train, "epochs": options.epochs,
                 "seed": options.seed, "normals": options.normals, "per_kind": options.per_kind}  # fmt: skip
     page = write_curve(folder, _NAME, settings, rows, page_of(rows, groups, options.track))
     print(f"table: {page}")

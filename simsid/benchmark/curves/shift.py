@@ -72,7 +72,8 @@ def main(arguments: list[str] | None = None) -> int:
     rate = max(row["stated"] for row in rows)
     subject = f"track {options.track}, population {population.name}"
     draw_shift(rows, rate, subject, folder / f"{_NAME}.png")
-    settings = {"track": options.track, "population": population.public(), "seed": options.seed,
+    settings = {"command": command_of(_NAME, arguments),
+                "track": options.track, "population": population.public(), "seed": options.seed,
                 "train": options.train, "epochs": options.epochs, "normals": options.normals,
                 "per_kind": options.per_kind, "local_normals": options.local_normals}  # fmt: skip
     page = write_curve(folder, _NAME, settings, rows, page_of(rows, subject))
