@@ -12,7 +12,7 @@ from jsonargparse import ArgumentParser
 from tqdm import tqdm
 
 from simsid.cli import command_parser, parse, run_command
-from simsid.data.options import add_data_options, data_choice, progress
+from simsid.data.options import add_data_options, data_choice, load_choice
 from simsid.detectors import load_model
 from simsid.detectors.model_folder import model_folder_of
 from simsid.device import pick_device
@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(make_parser(), arguments)
     out = _json_path(options.out)
     detector = load_model(options.model, pick_device(options.device))
-    data = data_choice(options.as_dict()).load(detector.preprocessing, progress)
+    data = load_choice(data_choice(options.as_dict()), detector.preprocessing)
     run = run_folder_around(options.model)
     typed = sys.argv[1:] if arguments is None else arguments
     summary = report_on(

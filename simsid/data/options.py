@@ -137,16 +137,24 @@ def data_choice(options: Mapping[str, Any]) -> DataChoice:
     )
 
 
-def load_from_options(
-    options: Namespace, preprocessing: Preprocessing | None = None
-) -> RadiographData:
-    """Load what ``data_choice`` says, with a bar on a terminal.
+def load_choice(choice: DataChoice, preprocessing: Preprocessing | None = None) -> RadiographData:
+    """Load the data, with a bar on a terminal: what every command does.
+
+    Args:
+        preprocessing: of the model that will look at it, if there is one.
 
     Raises:
         DataError: it cannot be had; the message says why.
     """
     with naming_unreadable():
-        return data_choice(options).load(preprocessing, progress)
+        return choice.load(preprocessing, progress)
+
+
+def load_from_options(
+    options: Namespace, preprocessing: Preprocessing | None = None
+) -> RadiographData:
+    """``load_choice`` of what these options name."""
+    return load_choice(data_choice(options), preprocessing)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Any
 
 from simsid.data.choice import DataChoice
 from simsid.data.datasets import RadiographData
-from simsid.data.options import data_choice, progress
+from simsid.data.options import data_choice, load_choice
 from simsid.detectors.build import build_detector
 from simsid.detectors.calibration import check_rates
 from simsid.detectors.registry import detector_class
@@ -103,7 +103,7 @@ def prepare(plan: TrainPlan) -> Prepared:
         SimsidError: the data cannot be had, or the settings make no detector.
     """
     cls = detector_class(plan.model)
-    data = plan.data.load(progress=progress)
+    data = load_choice(plan.data)
     detector = build_detector(cls, plan.preset, data, plan.detector, plan.options.seed)
     # A checkpoint, where there is one, comes after it.
     began_from = begin_from(detector, plan.init_from) if plan.init_from else None

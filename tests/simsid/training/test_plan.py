@@ -50,7 +50,7 @@ def test_a_plan_that_cannot_be_is_refused(typed, says):
 
 def test_a_prepared_plan_has_the_settings_that_were_typed(data, monkeypatch):
     plan = planned("--model", "ae", "--detector.latent_dim", "5", "--epochs", "2")
-    monkeypatch.setattr(type(plan.data), "load", lambda self, progress: data)
+    monkeypatch.setattr(type(plan.data), "load", lambda *_: data)
     prepared = prepare(dataclasses.replace(plan, run=RunFolder(Path("nowhere"))))
     assert prepared.training.detector.config.latent_dim == 5
     assert prepared.training.options.epochs == 2 and prepared.began_from is None
