@@ -12,7 +12,7 @@ from jsonargparse import ArgumentParser
 from tqdm import tqdm
 
 from simsid.cli import command_parser, parse, run_command
-from simsid.data.options import add_data_options, load_from_options
+from simsid.data.options import add_data_options, load_from_options, tell_films
 from simsid.detectors import load_model
 from simsid.detectors.model_folder import model_folder_of
 from simsid.errors import SimsidError
@@ -49,6 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     out = _json_path(options.out)
     detector = load_model(options.model, pick_device(options.device))
     data = load_from_options(options, detector.preprocessing)
+    tell_films(data, print)
     typed = sys.argv[1:] if arguments is None else arguments
     summary = report_on(
         detector,
