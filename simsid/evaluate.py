@@ -12,7 +12,7 @@ from jsonargparse import ArgumentParser
 from tqdm import tqdm
 
 from simsid.cli import command_parser, parse, run_command
-from simsid.data.options import add_data_options, data_choice, load_choice
+from simsid.data.options import add_data_options, data_choice, load_choice, tell_films
 from simsid.detectors import load_model
 from simsid.detectors.model_folder import model_folder_of
 from simsid.device import pick_device
@@ -49,6 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     out = _json_path(options.out)
     detector = load_model(options.model, pick_device(options.device))
     data = load_choice(data_choice(options.as_dict()), detector.preprocessing)
+    tell_films(data, print)
     run = run_folder_around(options.model)
     typed = sys.argv[1:] if arguments is None else arguments
     summary = report_on(

@@ -27,11 +27,17 @@ def tell_folders(
     text = "films used: " + ", ".join(
         f"{count} of {top} ({part})" for (top, part), count in sorted(used.items())
     )
+    if len(used) > _SHOWN:  # films strewn over folders without a meaning
+        parts = Counter(film.part for film in films)
+        folders = len({top for top, _ in used})
+        shares = ", ".join(f"{count} ({part})" for part, count in sorted(parts.items()))
+        text = f"films used: {shares}, of {folders} folders"
     if not left_out:
         return f"{text}; no other images lie there"
-    shown = [f"{count} in {top}" for top, count in sorted(left_out.items())[:_SHOWN]]
-    more = sum(left_out.values()) - sum(count for _, count in sorted(left_out.items())[:_SHOWN])
-    return f"{text}; images not used: {', '.join(shown)}" + (f", {more} elsewhere" if more else "")
+    most = left_out.most_common(_SHOWN)
+    shown = ", ".join(f"{count} in {top}" for top, count in sorted(most))
+    more = left_out.total() - sum(count for _, count in most)
+    return f"{text}; images not used: {shown}" + (f", {more} elsewhere" if more else "")
 
 
 def tell_patients(films: Sequence[Film], names: Mapping[Path, str]) -> str | None:

@@ -19,6 +19,7 @@ there are 400), and as many abnormal films.
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -96,6 +97,7 @@ def named_films(root: Path) -> list[Film]:
         raise DataError(f"{root / MANIFEST} is missing")
     rows = read_rows(table, _name_of, ("file", "label"))
     _check_columns(table, rows[0])
+    _spell_alike(rows)
     return _each_once([_film(root, table, row) for row in rows], table)
 
 
@@ -121,6 +123,14 @@ def _check_columns(table: Path, row: dict[str, str]) -> None:
             f"{table} has no column 'patient' but one '{odd}': call it 'patient' if it tells "
             "patients apart, else give it another name"
         )
+
+
+def _spell_alike(rows: Iterable[dict[str, str]]) -> None:
+    """A patient in other capitals or spaces is the same one; the first spelling is kept."""
+    first: dict[str, str] = {}
+    for row in rows:
+        name = row.get("patient", "")
+        row["patient"] = first.setdefault(" ".join(name.casefold().split()), name)
 
 
 def _each_once(films: Iterable[Film], table: Path) -> list[Film]:
@@ -170,7 +180,7 @@ def _film(root: Path, table: Path, row: dict[str, str]) -> Film:
         path=path,
         kind=kind,
         part=part,
-        patient=" ".join(row.get("patient", "").casefold().split()) or own_name(path, root),
+        patient=row["patient"] or own_name(path, root),
         attributes={key: row[key] for key in told if key in row},
         boxes=_boxes(row.get("boxes_1024", ""), name),
         masks=(mask,) if mask is not None and mask.is_file() else (),
@@ -184,12 +194,13 @@ def own_name(path: Path, root: Path) -> str:
 
 
 def _locate(root: Path, name: str) -> Path:
-    """The file of this name, with slashes of either kind and accents written in either way."""
+    """The file of this name, with slashes of either kind and accents written in any way."""
     slashed = name.replace("\\", "/")
     for spelling in (name, slashed):
         for form in (spelling, *(unicodedata.normalize(f, spelling) for f in ("NFC", "NFD"))):
-            if (root / form).is_file():
-                return root / form
+            for path in (root / form, root / os.fsdecode(form.encode("latin-1", "replace"))):
+                if path.is_file():
+                    return path
     return root / slashed
 
 

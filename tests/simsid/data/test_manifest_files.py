@@ -1,5 +1,7 @@
 """A manifest as any program saves it: read or refused, never passed over."""
 
+import os
+
 import pytest
 
 from simsid.data.film_set import FilmOptions, choose_films
@@ -86,6 +88,22 @@ def test_accents_written_in_another_way_and_marks_of_excel_are_understood(tmp_pa
 def test_one_patient_in_other_capitals_or_spaces_is_one_patient(tmp_path):
     text = table(films(tmp_path), tmp_path)
     write(tmp_path, text.replace("Müller 1\r", "MÜLLER  1\r", 1))
+    assert len(sides(split_of(tmp_path))) == PATIENTS
+
+
+@pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
+def test_lines_may_end_as_on_any_system(end, tmp_path):
+    write(tmp_path, table(films(tmp_path), tmp_path).replace("\r\n", end))
+    assert len(sides(split_of(tmp_path))) == PATIENTS
+
+
+def test_names_on_disk_may_be_in_latin_letters(tmp_path):
+    (tmp_path / "train/normal").mkdir(parents=True)
+    for path in films(tmp_path / "made", "."):
+        name = os.fsdecode(path.name.encode("latin-1"))
+        path.rename(tmp_path / "train/normal" / name)
+    rows = [f"train/normal/é{index}.png,normal,p{index % 13}" for index in range(2 * PATIENTS)]
+    write(tmp_path, "\n".join(["file,label,patient", *rows]), encoding="latin-1")
     assert len(sides(split_of(tmp_path))) == PATIENTS
 
 
