@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import functools
 import json
-import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,6 +31,7 @@ from simsid.evaluation.evaluate import PARTS, part_to_measure
 from simsid.files import write_text
 from simsid.map_scale import MapScale
 from simsid.prediction import Prediction
+from simsid.stop import terminated_as_interrupted
 
 _DEFAULTS = {"digits": "strokes", "digits_root": None, "difficulty": 0.0, "data_seed": 0}
 _GENERATOR = tuple(_DEFAULTS)
@@ -92,7 +91,7 @@ def main(arguments: list[str] | None = None) -> int:
     check_rate(options.false_alarm_rate)
     device = pick_device(options.device)
     loaded = {name: _load(name, options, roots) for name in datasets}
-    with Journal(folder, _settings(options)) as journal, _terminated_as_interrupted():
+    with Journal(folder, _settings(options)) as journal, terminated_as_interrupted():
         _keep_command(folder, typed_command("run", arguments))
         for name, (data, part, labelled) in loaded.items():
             _describe(folder, name, data, part, labelled)
@@ -273,18 +272,3 @@ def _roots(options: Namespace) -> dict[str, str]:
 
 def _names(text: str) -> list[str]:
     return list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
-
-
-@contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """SIGTERM stops as Ctrl-C does, so that the training at work saves a checkpoint."""
-
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = {sig: signal.signal(sig, stop) for sig in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for sig, handler in before.items():
-            signal.signal(sig, handler)
