@@ -12,8 +12,11 @@ from collections.abc import Callable
 from jsonargparse import ArgumentError, ArgumentParser, DefaultHelpFormatter, Namespace
 
 from simsid.errors import SimsidError
+from simsid.files import path_text
+from simsid.terminal import show_anything
 
 BAD_USAGE, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
+_NO_MEMORY = re.compile("can't allocate memory|out of memory")  # how torch says it
 
 
 def run_command(main: Callable[[], int | None]) -> int:
@@ -22,6 +25,7 @@ def run_command(main: Callable[[], int | None]) -> int:
     2 for bad input or a bad state of the world (one line on standard error), 130 for Ctrl-C,
     141 when the reader of our output has gone, else what ``main`` returns.
     """
+    show_anything()
     try:
         code = main() or 0
         sys.stdout.flush()
@@ -36,6 +40,10 @@ def run_command(main: Callable[[], int | None]) -> int:
         return _fail(f"{named}{error.strerror or error}")
     except (SimsidError, ValueError) as error:
         return _fail(str(error))
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and not _NO_MEMORY.search(str(error)):
+            raise
+        return _fail(f"not enough memory: take smaller images or batches ({error})")
     return code
 
 
@@ -112,7 +120,7 @@ def parse(parser: ArgumentParser, arguments: list[str] | None) -> Namespace:
     """
     parser.add_argument(
         "--plugin",
-        type=str | None,
+        type=path_text,
         default=None,
         help="Python file with detectors of your own; see docs/add-a-detector.md",
     )

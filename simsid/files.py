@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +15,13 @@ from typing import TextIO
 def path_text(text: str | None) -> str | None:
     """The type of every option that takes a path: ``~`` is the user's home, as in a shell."""
     return None if text is None else os.path.expanduser(text)
+
+
+def roots_text(text: str | None) -> str | None:
+    """The same for ``DIR`` and for ``name=DIR,name=DIR``."""
+    if text is None:
+        return None
+    return re.sub(r"(^|[=,])(~[^/,=]*)", lambda at: at[1] + os.path.expanduser(at[2]), text)
 
 
 @contextmanager

@@ -20,15 +20,21 @@ from simsid.data.options import add_data_options, load_from_options
 from simsid.detectors import Detector, detector_class, detector_names, save_model
 from simsid.detectors.calibration import DEFAULT_FALSE_ALARM_RATE
 from simsid.detectors.config import config_from_dict, present_names
+from simsid.detectors.model_folder import check_replaceable
 from simsid.detectors.registry import load_plugin
 from simsid.errors import SimsidError
 from simsid.evaluation.evaluate import part_to_measure
 from simsid.evaluation.provenance import kit_commit
-from simsid.evaluation.report import report_on
-from simsid.files import write_text
+from simsid.evaluation.report import check_report, report_on
+from simsid.files import path_text, write_text
 from simsid.peak import peak_gpu_mb, peak_memory_mb
 from simsid.training import Training, TrainingInterrupted, TrainOptions
-from simsid.training.run_folder import RunFolder, latest_run_path, new_run_path
+from simsid.training.run_folder import (
+    RunFolder,
+    latest_run_path,
+    new_run_path,
+    require_new_run,
+)
 from simsid.training.transfer import begin_from
 
 # What --resume may be given beside: where and on what to run, not what to compute.
@@ -97,13 +103,13 @@ def make_parser() -> ArgumentParser:
     )
     add(
         "--run",
-        type=str | None,
+        type=path_text,
         default=None,
         help="run folder; default runs/<dataset>-<model>-<seed>",
     )
     add(
         "--init-from",
-        type=str | None,
+        type=path_text,
         default=None,
         help="run or model folder of the same method whose weights to begin with: fine-tuning",
     )
@@ -246,10 +252,11 @@ def _run_path(options: Namespace) -> Path:
     base = Path("runs") / _base_name(options)
     if options.run is not None:
         path = Path(options.run)
-        if not options.resume and (path / "checkpoint.pt").exists():
-            raise SimsidError(
-                f"{path} holds a run already: add --resume to go on with it, or choose another --run"
-            )
+        if options.resume:
+            check_replaceable(path / "model")
+            check_report(path / "report", "--run")
+        else:
+            require_new_run(path)
         return path
     if not options.resume:
         return new_run_path(base)
@@ -297,6 +304,7 @@ def _write_config(folder: RunFolder, options: Namespace, config: Any) -> None:
     """Everything needed to train this again: ``--config config.yaml``."""
     content = {k: v for k, v in options.as_dict().items() if k not in ("config", "run", "resume")}
     content["detector"] = _plain(dataclasses.asdict(config))
+    folder.claim()
     folder.metrics.unlink(missing_ok=True)  # left by a start that never reached a checkpoint
     write_text(folder.config, yaml.safe_dump(content, sort_keys=False))
 

@@ -28,7 +28,7 @@ from simsid.detectors.calibration import DEFAULT_FALSE_ALARM_RATE
 from simsid.errors import SimsidError
 from simsid.evaluate import pick_device
 from simsid.evaluation.evaluate import PARTS, part_to_measure
-from simsid.files import write_text
+from simsid.files import path_text, roots_text, write_text
 from simsid.map_scale import MapScale
 from simsid.prediction import Prediction
 from simsid.stop import terminated_as_interrupted
@@ -51,7 +51,7 @@ def make_parser() -> ArgumentParser:
         f"{', '.join(detector_names())}")  # fmt: skip
     add("--datasets", type=str, default=GENERATED,
         help=f"names with commas between, of: {', '.join(DATASETS)}")  # fmt: skip
-    add("--data-root", type=str, default="",
+    add("--data-root", type=roots_text, default="",
         help="folders of the data sets, as zhanglab=DIR,nih=DIR")  # fmt: skip
     add("--seeds", type=int, default=3, help="trainings of each model, seeds 0, 1, …")
     add("--budget", type=Literal["quick", "paper"], default="quick",
@@ -59,9 +59,9 @@ def make_parser() -> ArgumentParser:
         "paper: sources' sizes")  # fmt: skip
     add("--part", type=Literal[PARTS] | None, default=None,
         help="part to measure on; default: test where there is one, else validation")  # fmt: skip
-    add("--digits", type=str, default="strokes",
+    add("--digits", type=path_text, default="strokes",
         help="glyphs of digitanatomy: strokes, optdigits, mnist, or an .npz")  # fmt: skip
-    add("--digits-root", type=str | None, default=None, help="folder of mnist's idx files")
+    add("--digits-root", type=path_text, default=None, help="folder of mnist's idx files")
     add("--difficulty", type=float, default=0.0, help="of digitanatomy's anomalies, 0 to 1")
     add("--data-seed", type=int, default=0, help="seed of generated data")
     add("--false-alarm-rate", type=float, default=DEFAULT_FALSE_ALARM_RATE,
@@ -73,7 +73,7 @@ def make_parser() -> ArgumentParser:
         default=False,
         help="keep the checkpoints of finished trainings too",
     )
-    add("--out", type=str, required=True, help="folder of the rows, the tables and the plots")
+    add("--out", type=path_text, required=True, help="folder of the rows, the tables and the plots")
     return parser
 
 

@@ -25,7 +25,7 @@ from typing import Any
 from simsid.data.film_set import FilmSet
 from simsid.data.films import NORMAL_KIND, Film
 from simsid.data.sets.layout import films_below
-from simsid.data.sets.splits import MIN_TRAIN, Plan
+from simsid.data.sets.splits import Plan
 from simsid.errors import DataError
 
 NORMAL_NAMES = ("good", "normal")
@@ -48,11 +48,6 @@ def read_films(root: Path) -> list[Film]:
             f"found {', '.join(found) or 'no folders'}"
         )
     films = [film for side in _SIDES for film in _side(root, side)]
-    normals = sum(film.part == "train" and not film.label for film in films)
-    if normals < MIN_TRAIN:
-        raise DataError(
-            f"{root / 'train'} holds {normals} normal images and needs at least {MIN_TRAIN}"
-        )
     return films
 
 
