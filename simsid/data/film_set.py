@@ -73,6 +73,8 @@ class FilmOptions:
         contamination: share of abnormal films in training.
         skip_missing: go on without films that a table names and that are not there.
         skip_unreadable: go on without films that cannot be read, if they are at most 2 %.
+        grid: (rows, columns) of cells that pictures are drawn on; an empty one is none, None looks
+            for one in sets of the 'folder' kind.
     """
 
     image_size: tuple[int, int] | None = None
@@ -85,6 +87,7 @@ class FilmOptions:
     contamination: float = 0.0
     skip_missing: bool = False
     skip_unreadable: bool = True
+    grid: tuple[int, int] | tuple[()] | None = None
 
 
 def load_film_set(

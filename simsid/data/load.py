@@ -9,6 +9,7 @@ from typing import Any
 from simsid.data.datasets import RadiographData
 from simsid.data.film_set import FilmOptions, FilmSet, load_film_set
 from simsid.data.films import Progress
+from simsid.data.grid import find_grid
 from simsid.data.joined import SEPARATOR, load_joined
 from simsid.data.preprocess import Preprocessing
 from simsid.data.sets import chexpert, covidx, folder, nih, padchest, vindr, zhanglab
@@ -27,6 +28,7 @@ FILM_SETS: dict[str, FilmSet] = {
 }
 GENERATED = "digitanatomy"
 DATASETS = (GENERATED, *FILM_SETS)
+_CELL = 8  # px that a cell's sides are a multiple of
 
 
 def load_data(
@@ -78,7 +80,44 @@ def load_data(
     root = Path(data_root)
     film_set = FILM_SETS["folder" if dataset == GENERATED else dataset]
     data = load_film_set(dataset, film_set, root, films, preprocessing, progress)
-    return dataclasses.replace(data, facts=data.facts | folder.generator_facts(root))
+    told = folder.generator_facts(root)
+    return _on_grid(dataclasses.replace(data, facts=data.facts | told), dataset, films.grid)
+
+
+def _on_grid(
+    data: RadiographData, dataset: str, asked: tuple[int, int] | tuple[()] | None
+) -> RadiographData:
+    """With the grid of cells that was asked for, is told by the set, or is found in its normals.
+
+    Raises:
+        DataError: a grid was asked for that does not cut the images into equal cells.
+    """
+    if asked == () or (asked is None and (dataset != "folder" or "grid_size" in data.facts)):
+        return data
+    grid = asked or find_grid(data.train)
+    if grid is None:
+        return data
+    fits = all(
+        side % (_CELL * cells) == 0 for side, cells in zip(data.image_size, grid, strict=True)
+    )
+    words = f"{grid[0]}x{grid[1]} cells"
+    if not fits:
+        height, width = data.image_size
+        if asked:
+            raise DataError(
+                f"--grid {words}: images of {height}x{width} px do not give cells of a multiple of "
+                f"{_CELL} px a side; choose another --image-size"
+            )
+        note = (
+            f"these pictures seem to be drawn on {words}, which {height}x{width} px do not cut "
+            f"into multiples of {_CELL} px: choose another --image-size to use them"
+        )
+        return dataclasses.replace(data, notes=(*data.notes, note))
+    notes = data.notes
+    if not asked:
+        notes = (*notes, f"these pictures are drawn on {words}; --grid none treats them as films")
+    facts = data.facts | {"grid_size": list(grid)}
+    return dataclasses.replace(data, facts=facts, notes=notes)
 
 
 def _generate(films: FilmOptions, generator: dict[str, Any]) -> RadiographData:

@@ -115,6 +115,13 @@ def _add_preparation_options(parser: ArgumentParser) -> None:
         help="percentiles of a film that become black and white, such as 1,99; none keeps its grey levels",
     )
     add(
+        "--grid",
+        type=str | None,
+        default=None,
+        help="cells that pictures are drawn on, as 3x3; none treats them as films. By default a "
+        "set of the kind 'folder' is looked at",
+    )
+    add(
         "--clahe",
         type=float | None,
         default=None,
@@ -197,6 +204,7 @@ def film_options(options: Mapping[str, Any]) -> FilmOptions:
         contamination=options.get("contamination", 0.0),
         skip_missing=options.get("skip_missing", False),
         skip_unreadable=options.get("skip_unreadable", True),
+        grid=_grid(options.get("grid")),
     )
 
 
@@ -221,6 +229,17 @@ def _size(text: str | int | None) -> tuple[int, int] | None:
             f"--image-size must lie between {_LEAST_SIDE} and {_MOST_SIDE} a side, not {text}"
         )
     return height, width
+
+
+def _grid(text: str | None) -> tuple[int, int] | tuple[()] | None:
+    if text is None:
+        return None
+    if text.lower() == "none":
+        return ()
+    sides = text.lower().split("x")
+    if len(sides) != 2 or not all(side.isdigit() and 1 <= int(side) <= 64 for side in sides):
+        raise DataError(f"--grid must be rows x columns such as 3x3, or none, not {text}")
+    return int(sides[0]), int(sides[1])
 
 
 def _paper_size(options: Mapping[str, Any]) -> tuple[int, int] | None:

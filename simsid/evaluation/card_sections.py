@@ -116,6 +116,8 @@ def _command(described: dict[str, Any], rate: float) -> str:
             "window": ",".join(map(str, window)) if window else "none",
             "clahe": prepared["clahe"],
         }
+        if data.get("grid_size") and "config" not in data:
+            options["grid"] = "x".join(map(str, data["grid_size"]))
         if data.get("view"):
             options["view"] = data["view"]
     elif isinstance(data.get("config"), dict):

@@ -81,7 +81,7 @@ def examine(detector: Detector, normals: np.ndarray, seed: int = 0) -> Examinati
     }
     for index, family in enumerate(FAMILIES):
         for strength in STRENGTHS:
-            changed = change_films(films, family, strength, seed + index)
+            changed = change_films(films, family, strength, seed + index, detector.grid_size)
             for score, values in detector.predict(changed).scores.items():
                 auroc[score][family][strength] = _auroc(as_they_are[score], values)
     return Examination(len(films), detector.practised_families(), auroc)

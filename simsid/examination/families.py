@@ -23,11 +23,15 @@ _DRAWS = 4  # windows drawn for each film: the one that changes most is kept, no
 
 Film = Float[Tensor, "height width"]
 Window = tuple[slice, slice]
-Change = Callable[[Film, Film, Window, float, Generator], Film]
+Change = Callable[[Film, Film, tuple[Window, Window], float], Film]
 
 
 def change_films(
-    films: Float[Tensor, "n 1 height width"], family: str, strength: str, seed: int = 0
+    films: Float[Tensor, "n 1 height width"],
+    family: str,
+    strength: str,
+    seed: int = 0,
+    grid_size: tuple[int, int] | None = None,
 ) -> Float[Tensor, "n 1 height width"]:
     """Give each normal film one anomaly of a family; the same seed gives the same bits.
 
@@ -35,21 +39,33 @@ def change_films(
         films: normals, float in [0, 1], at least two.
         family: one of ``FAMILIES``.
         strength: one of ``STRENGTHS``: of size, and of contrast where the family has one.
+        grid_size: strong anomalies change whole regions of this grid; None: windows anywhere.
     """
     share = STRENGTHS[strength]
     if family == PAINTED:
         return _painted(films, share, seed)
     rng, change = Generator().manual_seed(seed), _CHANGES[family]
     others = films.roll(1, 0)
+    regions = grid_size if strength == "strong" else None
     changed = [
-        _most_changed(film[0], other[0], change, share, rng)
+        _most_changed(film[0], other[0], change, share, rng, regions)
         for film, other in zip(films, others, strict=True)
     ]
     return torch.stack(changed)[:, None].clamp(0, 1)
 
 
-def _most_changed(film: Film, other: Film, change: Change, share: float, rng: Generator) -> Film:
-    draws = [change(film, other, _window(film, share, rng), share, rng) for _ in range(_DRAWS)]
+def _most_changed(
+    film: Film,
+    other: Film,
+    change: Change,
+    share: float,
+    rng: Generator,
+    regions: tuple[int, int] | None,
+) -> Film:
+    def draw() -> Window:
+        return _region(film, regions, rng) if regions else _window(film, share, rng)
+
+    draws = [change(film, other, (draw(), draw()), share) for _ in range(_DRAWS)]
     amounts = [float((drawn - film).abs().mean()) for drawn in draws]
     return draws[amounts.index(max(amounts))]
 
@@ -60,6 +76,15 @@ def _most_changed(film: Film, other: Film, change: Change, share: float, rng: Ge
 def _window(film: Film, share: float, rng: Generator) -> Window:
     part = _SMALLEST + (_LARGEST - _SMALLEST) * share
     return _slice(film.shape[0], part, rng), _slice(film.shape[1], part, rng)
+
+
+def _region(film: Film, grid_size: tuple[int, int], rng: Generator) -> Window:
+    """One region of the grid, whole."""
+    parts = []
+    for side, cells in zip(film.shape, grid_size, strict=True):
+        at = int(torch.randint(cells, (), generator=rng))
+        parts.append(slice(at * side // cells, (at + 1) * side // cells))
+    return parts[0], parts[1]
 
 
 def _slice(side: int, part: float, rng: Generator) -> slice:
@@ -90,48 +115,49 @@ def _put(film: Film, window: Window, piece: Film, opacity: float = 1.0) -> Film:
 # --- families -----------------------------------------------------------------------------------
 
 
-def _opacity(film: Film, other: Film, window: Window, share: float, rng: Generator) -> Film:
+def _opacity(film: Film, other: Film, places: tuple[Window, Window], share: float) -> Film:
     """Tissue lifted softly towards the film's bright levels."""
     bright = torch.quantile(film.flatten(), 0.9)
-    return _put(film, window, torch.maximum(film[window], bright), 0.3 + 0.5 * share)
+    return _put(film, places[0], torch.maximum(film[places[0]], bright), 0.3 + 0.5 * share)
 
 
-def _graft(film: Film, other: Film, window: Window, share: float, rng: Generator) -> Film:
+def _graft(film: Film, other: Film, places: tuple[Window, Window], share: float) -> Film:
     """The same place of another normal film."""
-    return _put(film, window, other[window])
+    return _put(film, places[0], other[places[0]])
 
 
-def _exchanged(film: Film, other: Film, window: Window, share: float, rng: Generator) -> Film:
+def _exchanged(film: Film, other: Film, places: tuple[Window, Window], share: float) -> Film:
     """Two places of the film change places."""
-    second = _window(film, share, rng)
-    return _put(_put(film, window, film[second]), second, film[window])
+    first, second = places
+    return _put(_put(film, first, film[second]), second, film[first])
 
 
-def _erased(film: Film, other: Film, window: Window, share: float, rng: Generator) -> Film:
+def _erased(film: Film, other: Film, places: tuple[Window, Window], share: float) -> Film:
     """Nothing there: dark, the place's mean, or its detail washed out."""
-    piece = film[window]
+    piece = film[places[0]]
     mean = piece.mean().expand_as(piece)
     kinds = (
         torch.quantile(film.flatten(), 0.05).expand_as(piece),
         mean,
         0.25 * piece + 0.75 * mean,
     )
-    return _put(film, window, kinds[int(torch.randint(len(kinds), (), generator=rng))])
+    start = places[1][0].start  # as good as drawn
+    return _put(film, places[0], kinds[start % len(kinds)])
 
 
-def _flipped(film: Film, other: Film, window: Window, share: float, rng: Generator) -> Film:
+def _flipped(film: Film, other: Film, places: tuple[Window, Window], share: float) -> Film:
     """A place upside down."""
-    return _put(film, window, film[window].flip(0))
+    return _put(film, places[0], film[places[0]].flip(0))
 
 
-def _foreign(film: Film, other: Film, window: Window, share: float, rng: Generator) -> Film:
+def _foreign(film: Film, other: Film, places: tuple[Window, Window], share: float) -> Film:
     """Another place of another normal film."""
-    return _put(film, window, other[_window(film, share, rng)])
+    return _put(film, places[0], other[places[1]])
 
 
-def _darkened(film: Film, other: Film, window: Window, share: float, rng: Generator) -> Film:
+def _darkened(film: Film, other: Film, places: tuple[Window, Window], share: float) -> Film:
     """A place loses light."""
-    return _put(film, window, film[window] * (1 - 0.2 - 0.5 * share))
+    return _put(film, places[0], film[places[0]] * (1 - 0.2 - 0.5 * share))
 
 
 def _painted(films: Tensor, share: float, seed: int) -> Tensor:
