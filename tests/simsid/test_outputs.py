@@ -98,7 +98,7 @@ def test_evaluate_writes_over_its_own_report(data, tmp_path, registered, capsys)
     save_model(make_detector(data), tmp_path / "model")
     report_on(make_detector(data), data, tmp_path / "out", name="r")
     out = tmp_path / "out" / "r.json"
-    code, error = told(evaluate, "--model", tmp_path / "gone", "--out", out, capsys=capsys)
+    _, error = told(evaluate, "--model", tmp_path / "gone", "--out", out, capsys=capsys)
     assert "no model folder" in error  # it came as far as that
 
 
