@@ -14,7 +14,7 @@ from typing import TextIO
 
 def path_text(text: str | None) -> str | None:
     """The type of every option that takes a path: ``~`` is the user's home, as in a shell."""
-    return None if text is None else os.path.expanduser(text)
+    return None if text is None else os.path.expanduser(str(text))
 
 
 def roots_text(text: str | None) -> str | None:
@@ -50,7 +50,7 @@ def atomic_text(path: Path) -> Iterator[TextIO]:
     """
     target = Path(os.path.realpath(path))
     if target.exists() and not target.is_file():
-        with naming(path), open(target, "w", **_TEXT) as file:
+        with naming(path), _open(target) as file:
             yield file
         return
     try:
@@ -58,7 +58,7 @@ def atomic_text(path: Path) -> Iterator[TextIO]:
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
     try:
-        with naming(path), open(handle, "w", **_TEXT) as file:
+        with naming(path), _open(handle) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -75,7 +75,8 @@ def write_text(path: Path, text: str) -> None:
         file.write(text)
 
 
-_TEXT = {"encoding": "utf-8", "errors": "backslashreplace", "newline": ""}
+def _open(file: Path | int) -> TextIO:
+    return open(file, "w", encoding="utf-8", errors="backslashreplace", newline="")
 
 
 def _mode_of(target: Path) -> int:
