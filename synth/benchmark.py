@@ -11,6 +11,8 @@ from PIL import Image
 from synth.anatomy import DigitAnatomy
 from synth.compose import tile_sizes
 from synth.config import AnatomyConfig
+from synth.glyphs import open_source
+from synth.population import load_population
 
 _ROUNDS = 3
 
@@ -63,9 +65,10 @@ def measure(config: AnatomyConfig, count: int) -> tuple[float, float, float]:
     anatomy = DigitAnatomy(config)
     anatomy.images("train", "normal", range(count))
     first = time.perf_counter() - start
-    sheets = [anatomy.source.glyphs("train", label)[:200, 8:-8, 8:-8] for label in config.labels]
-    if config.digits != "strokes":
-        sheets = [anatomy.source.glyphs("train", label)[:200] for label in config.labels]
+    source = open_source(config.digits, config.digits_root)
+    sheets = [source.glyphs("train", label)[:200] for label in config.labels]
+    if config.digits == "strokes":
+        sheets = [sheet[:, 8:-8, 8:-8] for sheet in sheets]
     glyphs = [[Image.fromarray(glyph) for glyph in sheet] for sheet in sheets]
     ours = images_per_second(lambda n: anatomy.images("train", "normal", range(n)), count)
     pillow = images_per_second(lambda n: with_pillow(glyphs, config, n), count // 4)
@@ -77,9 +80,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m synth.benchmark", description=__doc__)
     parser.add_argument("--digits", default="strokes", help="glyph source (default: strokes)")
     parser.add_argument("--digits-root", default=None, help="folder of idx files for mnist")
+    parser.add_argument("--generator", type=int, default=1, help="1 or 2 (default: 1)")
+    parser.add_argument("--population", default=None, help="of generator 2: a name or a file")
     parser.add_argument("--images", type=int, default=4000, help="images per round (default: 4000)")
     options = parser.parse_args()
-    config = AnatomyConfig(digits=options.digits, digits_root=options.digits_root)
+    population = None if options.population is None else load_population(options.population)
+    config = AnatomyConfig(
+        digits=options.digits,
+        digits_root=options.digits_root,
+        generator=options.generator,
+        population=population,
+    )
     first, ours, pillow = measure(config, options.images)
     height, width = config.shape
     print(f"{height} x {width} px, digits {config.digits}, one core")

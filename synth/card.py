@@ -58,7 +58,9 @@ tags:
 
 Synthetic anatomy for unsupervised anomaly detection, with exact truth. A normal image is a grid of
 {anatomy.rows} x {anatomy.cols} digits in the order {anatomy.order}: {height} x {width} pixels, 8-bit
-grey. {_normals(anatomy)}
+grey.
+
+{_normals(anatomy)}
 
 {kinds or "The set holds normal images only."}
 

@@ -92,7 +92,9 @@ def test_severity_writes_table_rows_and_figure(small_tracks, tmp_path):
     assert len(content["rows"]) == 2 * (3 + len(kinds))
     with open(out / "severity.csv", newline="") as file:
         assert {"auroc_low", "auroc_high", "spro"} <= set(next(csv.DictReader(file)))
-    assert "| logical |" in (out / "severity.md").read_text()
+    page = (out / "severity.md").read_text()
+    assert "| logical |" in page
+    assert "python -m simsid.benchmark severity --models padim" in page and str(out) not in page
     with Image.open(out / "severity.png") as figure:
         assert figure.width > 1000
 
