@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+import os
+import re
+
 import gradio as gr
 
 import simsid
 from demo.components import guarded
+from demo.inference import Answer
+from demo.pictures import image_tag
 from demo.privacy import ABANDONED_SECONDS, KEEP_FILM_SECONDS
 from demo.shelf import ModelShelf
 from simsid.evaluation.provenance import kit_commit
+from simsid.map_scale import MapScale, overlay
+from simsid.scoring import ScoredFilm
 
+_PAPERS = (
+    ("SQUID: Deep Feature In-Painting for Unsupervised Anomaly Detection", "Xiang et al., CVPR 2023",
+     "https://arxiv.org/abs/2111.13495"),
+    ("Exploiting Structural Consistency of Chest Anatomy for Unsupervised Anomaly Detection in "
+     "Radiography Images", "Xiang et al., IEEE TMI 2024", "https://arxiv.org/abs/2403.08689"),
+)  # fmt: skip
+_STEPS = (
+    "1. A model learns from normal images alone, and remembers what their regions look like. This "
+    "film is new to it.",
+    "2. It rebuilds the film from what it remembers: the strange digit cannot be made of normals.",
+    "3. What cannot be rebuilt stands out. How rare such a score is among normals is the verdict.",
+)
 _ABOUT = """
 ### What this is
 Detectors that have only ever seen **normal** images. A film that cannot be rebuilt from remembered
@@ -31,24 +50,35 @@ regions, and goes when the tab is closed. Uploads that nobody asked a score for 
 seconds. No history is kept, here or in the browser.
 
 ### How to cite
-Xiang et al., *SQUID: Deep Feature In-Painting for Unsupervised Anomaly Detection*, CVPR 2023; and
-*Exploiting Structural Consistency of Chest Anatomy for Unsupervised Anomaly Detection in
-Radiography Images*, IEEE TMI 2024. Please name the version and commit below. License: Apache-2.0.
+{papers}
 
-### Version
-simsid kit {version}, commit {commit}. For programs: the endpoints `/score`, `/score_batch`,
+Please name the version and commit below.
+
+### Version, licence, repository
+simsid kit {version}, commit {commit}. Code: [Apache-2.0](https://www.apache.org/licenses/LICENSE-2.0); the
+models carry the terms of their data (see the card). {repository}
+
+For programs: the endpoints `/score`, `/score_batch`,
 `/generate` and `/explain` are described under *Use via API* at the bottom of the page.
 """
 
 
-def lay_out_about(shelf: ModelShelf, model: gr.Dropdown) -> None:
-    """Text about the page, and the card of the chosen model."""
+def lay_out_about(shelf: ModelShelf, model: gr.Dropdown, example: Answer | None = None) -> None:
+    """Text about the page, and the card of the chosen model.
+
+    Args:
+        example: a scored film whose pictures tell how it works.
+    """
+    if example is not None:
+        gr.HTML(steps_html(example), elem_id="how-it-works")
     gr.Markdown(
         _ABOUT.format(
             minutes=KEEP_FILM_SECONDS // 60,
             abandoned=round(ABANDONED_SECONDS),
             version=simsid.__version__,
             commit=kit_commit() or "unknown",
+            papers="\n".join(f"- {who}: [{title}]({link})" for title, who, link in _PAPERS),
+            repository=_repository(),
         ),
         elem_id="about",
     )
@@ -62,3 +92,25 @@ def lay_out_about(shelf: ModelShelf, model: gr.Dropdown) -> None:
         preprocess=False,
         show_progress="hidden",
     )
+
+
+def steps_html(example: Answer) -> str:
+    """How it works in three pictures of one film."""
+    film = example.film
+    if not isinstance(film, ScoredFilm) or film.reconstruction is None:
+        return ""
+    pictures = (film.image, film.reconstruction, overlay(film.image, film.anomaly_map, MapScale()))
+    figures = "".join(
+        f"<figure>{image_tag(picture, words[3:])}<figcaption>{words}</figcaption></figure>"
+        for picture, words in zip(pictures, _STEPS, strict=True)
+    )
+    return f'<h3>How it works</h3><div class="steps">{figures}</div>'
+
+
+def _repository() -> str:
+    """Where this very page's code lies, as far as that is known."""
+    space = os.environ.get("SPACE_ID", "")
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", space):
+        address = f"https://huggingface.co/spaces/{space}/tree/main"
+        return f"Repository of this page: [{space}]({address})."
+    return "The repository is the folder that this page was started from: its `README.md` leads on."

@@ -11,6 +11,7 @@ import numpy as np
 from demo.batch import batch_warning
 from demo.components import guarded
 from demo.digits import ORDER, build
+from demo.doubt import is_borderline
 from demo.inference import Answer, Inference, refusal
 from demo.pictures import png_bytes
 from demo.privacy import MAX_FILE_BYTES, MAX_FILES, UploadFolder
@@ -44,8 +45,10 @@ def add_endpoints(inference: Inference, uploads: UploadFolder) -> None:
         Returns:
             status ('ok' or a reason code), message, model, commit (of a Hub's model), score,
             percentile, p_value, verdict, false_alarm_rate, num_normals, rate_interval (where the
-            true rate lies with 90 % confidence), population, regions (rows of scores), map_png
-            (film under its map). A film of another population has no percentile and no p_value.
+            true rate lies with 90 % confidence), population, regions (rows of scores), borderline
+            (whether the normals are too few to say on which side of the threshold it lies) and
+            map_png (film under its map). A film of another population has no percentile and no
+            p_value.
         """
         return _as_json(read(file, model), inference)
 
@@ -62,6 +65,7 @@ def add_endpoints(inference: Inference, uploads: UploadFolder) -> None:
             what the films say together, where the stated rate does not hold for them.
         """
         if not isinstance(files, list) or len(files) > MAX_FILES:
+            uploads.free(upload_paths(files))
             raise gr.Error(f"files must be a list of at most {MAX_FILES}", print_exception=False)
         answers = [read(file, model) for file in files]
         warning = batch_warning(answers, inference)
@@ -146,12 +150,20 @@ def _as_json(answer: Answer, inference: Inference | None) -> dict[str, Any]:
     said: dict[str, Any] = {"status": answer.status, "message": answer.message}
     said |= {"model": answer.model or None, "commit": answer.commit}
     if not isinstance(film, ScoredFilm):
-        return said | dict.fromkeys((*_NUMBERS, "regions"))
+        return said | dict.fromkeys((*_NUMBERS, "regions", "borderline"))
     said |= {name: getattr(film, name) for name in _NUMBERS} | {"regions": film.regions.tolist()}
+    said["borderline"] = is_borderline(film)
     if inference is not None:
-        picture = overlay(film.image, film.anomaly_map, inference.scale(answer.model))
+        shown = inference.shown_map(film, answer.model)
+        picture = overlay(film.image, shown, inference.scale(answer.model))
         said["map_png"] = _base64(picture)
     return said
+
+
+def upload_paths(files: object) -> list[object]:
+    """What may be paths of uploads in a list of films; nothing where it is none."""
+    films = files if isinstance(files, list) else [files]
+    return [film.get("path") if isinstance(film, dict) else film for film in films]
 
 
 def film_bytes(file: Any, uploads: UploadFolder) -> bytes:

@@ -1,64 +1,136 @@
-"""Many films: a table to sort, a CSV and a ZIP of maps to take away. File names are not kept."""
+"""Many films: a table to sort, a CSV and a ZIP of maps to take away. File names stay in the browser."""
 
 from __future__ import annotations
 
 import csv
 import io
 import zipfile
+from collections import Counter
 from html import escape
 
+from demo.doubt import is_borderline
 from demo.inference import Answer, Inference
+from demo.own_normals import OwnNormals, with_own
 from demo.pictures import download_link, png_bytes, thumbnail
-from demo.words import headline
+from demo.words import css_class, headline
 from simsid.map_scale import overlay
-from simsid.scoring import BatchCheck, RefusedFilm, ScoredFilm
+from simsid.scoring import BatchCheck, ScoredFilm
+from simsid.scoring.batch import LEAST as LEAST_FILMS
 
-COLUMNS = ("film", "picture", "score", "percentile", "p", "verdict", "note")
-TYPES = ("number", "html", "number", "number", "number", "str", "str")
+_COLUMNS = ("film", "name", "score", "percentile", "p", "verdict", "note")
 _NUMBERS = ("score", "percentile", "p_value", "verdict", "false_alarm_rate")
 _CSV = (
     *("film", *_NUMBERS, "rate_low", "rate_high", "num_normals", "population"),
-    *("status", "message", "model", "commit"),
+    *("status", "message", "model", "commit", "own_normals", "borderline"),
 )
 
 
-def table_rows(answers: list[Answer]) -> list[list[object]]:
-    """A row of ``COLUMNS`` for each film, in the order of the upload."""
-    rows: list[list[object]] = []
-    for number, answer in enumerate(answers, 1):
-        film = answer.film
-        if isinstance(film, RefusedFilm):
-            rows.append([number, "", None, None, None, "not scored", answer.message])
-            continue
-        picture = thumbnail(film.image, f"Film {number}")
-        rank = (film.percentile, 1), (film.p_value, 4)
-        numbers = [round(film.score, 3), *(None if v is None else round(v, d) for v, d in rank)]
-        rows.append([number, picture, *numbers, headline(film), answer.message])
-    return rows
+def table_html(answers: list[Answer]) -> str:
+    """A table of all films, to sort and filter in the browser, which also writes in their names.
+
+    Each row shows its film when it is clicked; the button in its first cell is for keys.
+    """
+    said = [verdict_in_words(answer) for answer in answers]
+    heads = "".join(
+        f'<th scope="col" aria-sort="none"><button type="button">{name}</button></th>'
+        for name in _COLUMNS
+    )
+    counts = Counter(said)
+    options = "".join(
+        f'<option value="{escape(word)}">{escape(word)} ({count})</option>'
+        for word, count in counts.most_common()
+    )
+    rows = "".join(
+        _row(number, answer, word)
+        for number, (answer, word) in enumerate(zip(answers, said, strict=True), 1)
+    )
+    drop = answers[0].drop if answers else ""
+    return (
+        f'<div class="films" data-drop="{drop}"><label class="filter">Show <select '
+        f'aria-label="Show films with this verdict"><option value="">all films ({len(answers)})'
+        f'</option>{options}</select></label><div class="films-scroll" tabindex="0" role="region" '
+        'aria-label="Table of films"><table><caption class="unseen">All films; a heading sorts, a '
+        f"row shows its film</caption><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+        "</div></div>"
+    )
 
 
-def batch_warning(answers: list[Answer], inference: Inference) -> str | None:
+def _row(number: int, answer: Answer, word: str) -> str:
+    film, picture = answer.film, ""
+    values: list[tuple[float | None, str]] = [(None, "")] * 3
+    if isinstance(film, ScoredFilm):
+        picture = thumbnail(film.image, "")
+        told = ((film.score, 3), (film.percentile, 1), (film.p_value, 4))
+        values = [(v, "" if v is None else f"{v:.{digits}f}") for v, digits in told]
+    cells = "".join(
+        f'<td class="number" data-value="{"" if value is None else value}">{text}</td>'
+        for value, text in values
+    )
+    note = escape(answer.message, quote=True)
+    return (
+        f'<tr data-film="{number}" data-verdict="{escape(word)}"><td data-value="{number}">'
+        f'<button type="button" class="open" aria-label="Show film {number}">{picture}{number}'
+        f'</button></td><td class="film-name" data-name="{number}"></td>{cells}'
+        f'<td class="verdict-word {css_class(film)}">{word}</td>'
+        f'<td class="note" title="{note}"><span>{note}</span></td></tr>'
+    )
+
+
+def verdict_in_words(answer: Answer) -> str:
+    """The verdict's headline, or 'Not scored'."""
+    return headline(answer.film) if isinstance(answer.film, ScoredFilm) else "Not scored"
+
+
+def batch_warning(
+    answers: list[Answer], inference: Inference, own: OwnNormals | None = None
+) -> str | None:
     """What the films of one upload say together, see ``BatchCheck``; None: nothing."""
-    models = {answer.model for answer in answers if isinstance(answer.film, ScoredFilm)}
-    if len(models) != 1:
-        return None
-    check = BatchCheck(inference.detector(models.pop()))
-    for answer in answers:
-        check.add(answer.film)
-    finding = check.finding()
+    check = _check(answers, inference, own)
+    finding = None if check is None else check.finding()
     return None if finding is None else finding.message
+
+
+def batch_line(answers: list[Answer], inference: Inference, own: OwnNormals | None = None) -> str:
+    """The same as a line above the table, also where nothing speaks against the films."""
+    warning = batch_warning(answers, inference, own)
+    if warning:
+        return f'<p class="notice" role="status">Note: {escape(warning)}</p>'
+    scored = sum(isinstance(answer.film, ScoredFilm) for answer in answers)
+    if scored < LEAST_FILMS:
+        text = (
+            f"With {scored} scored films nothing can be said of them together: whether the stated "
+            f"false-alarm rate holds here is tested from {LEAST_FILMS} films on."
+        )
+    else:
+        text = (
+            f"Taken together, nothing speaks against these {scored} films being like the normals "
+            "that the verdicts stand on."
+        )
+    return f'<p class="hint batch-line" role="status">{text}</p>'
 
 
 def downloads(answers: list[Answer], inference: Inference) -> str:
     """Two links that hold their files."""
     table = download_link(csv_of(answers), "text/csv", "scores.csv", "Scores as CSV")
     maps = download_link(maps_of(answers, inference), "application/zip", "maps.zip", "Maps as ZIP")
-    warning = batch_warning(answers, inference)
-    notice = f'<p class="notice" role="status">Note: {escape(warning)}</p>' if warning else ""
     return (
-        f'{notice}<p class="links">{table} {maps}</p><p class="hint">Films are numbered in the order '
-        "of the upload; their file names are not kept.</p>"
+        f'<p class="links">{table} {maps}</p><p class="hint">Films are numbered in the order of '
+        "the upload. Their names stay in your browser: they are not sent, and not in these files.</p>"
     )
+
+
+def _check(
+    answers: list[Answer], inference: Inference, own: OwnNormals | None
+) -> BatchCheck | None:
+    models = {answer.model for answer in answers if isinstance(answer.film, ScoredFilm)}
+    if len(models) != 1:
+        return None
+    (model,) = models
+    mine = own if own is not None and own.model == model else None
+    check = BatchCheck(with_own(inference.detector(model), mine))
+    for answer in answers:
+        check.add(answer.film)
+    return check
 
 
 def csv_of(answers: list[Answer]) -> bytes:
@@ -68,14 +140,15 @@ def csv_of(answers: list[Answer]) -> bytes:
     writer.writerow(_CSV)
     for number, answer in enumerate(answers, 1):
         film = answer.film
-        said = [""] * (len(_CSV) - 5)
+        said = [""] * (len(_CSV) - 7)
         if isinstance(film, ScoredFilm):
             values = (getattr(film, name) for name in _NUMBERS)
             said = ["" if value is None else str(value) for value in values]
             said += [f"{end:.4f}" for end in film.rate_interval]
             said += [str(film.num_normals), film.population]
-        made_by = (answer.model, answer.commit or "")
-        writer.writerow([number, *said, answer.status, answer.message, *made_by])
+        made_by = (answer.model, answer.commit or "", answer.own_normals or "")
+        firm = str(is_borderline(film)) if isinstance(film, ScoredFilm) else ""
+        writer.writerow([number, *said, answer.status, answer.message, *made_by, firm])
     return out.getvalue().encode()
 
 
@@ -86,6 +159,10 @@ def maps_of(answers: list[Answer], inference: Inference) -> bytes:
         for number, answer in enumerate(answers, 1):
             film = answer.film
             if isinstance(film, ScoredFilm):
-                picture = overlay(film.image, film.anomaly_map, inference.scale(answer.model))
+                picture = overlay(
+                    film.image,
+                    inference.shown_map(film, answer.model),
+                    inference.scale(answer.model),
+                )
                 archive.writestr(f"film-{number:03d}.map.png", png_bytes(picture))
     return out.getvalue()

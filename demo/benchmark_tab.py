@@ -9,7 +9,8 @@ from typing import Any
 
 import gradio as gr
 
-from demo.pictures import caption, data_url
+from demo.pictures import data_url
+from demo.ranking_plot import ranking_svg
 
 _INSTALLED = Path(__file__).resolve().parent / "published"  # where the wheel puts them
 _CHECKOUT = Path(__file__).resolve().parents[1] / "docs" / "benchmark"
@@ -32,6 +33,7 @@ _PLOTS = {
     "panels-digitanatomy": "The same anatomies with the anomaly map of every method side by side",
     "strokes": "Anatomies of built-in strokes with every method's anomaly map, and below its p-value",
 }
+_FOLLOW = ("roc", "kinds", "cost")  # lines and colours alone: turned round in the dark
 _NO_RESULTS = (
     "No results are kept beside this page. To make them: "
     "`python -m simsid.benchmark run --models all --out runs/ranking`, then "
@@ -46,23 +48,26 @@ def lay_out_benchmark(tab: gr.Tab, folder: Path = RESULTS) -> None:
         gr.Markdown(_NO_RESULTS, elem_id="no-results")
         return
     rows = table_rows(results)
-    gr.Markdown(_words(results), elem_id="benchmark-words")
+    gr.HTML(lead_html(results), elem_id="benchmark-lead")
     names = [_ALL, *dict.fromkeys(row[0] for row in rows)]
-    chosen = gr.Radio(
-        names, value=_ALL, label="Data set", elem_id="benchmark-data", visible=len(names) > 2
-    )
-    table = gr.Dataframe(
-        rows,
-        headers=list(_COLUMNS),
-        datatype=[kind for kind, _ in _COLUMNS.values()],
-        interactive=False,
-        label="Methods; a heading sorts",
-        elem_id="benchmark-table",
-        column_widths=[width for _, width in _COLUMNS.values()],
-        max_height=520,
-        wrap=False,
-        buttons=[],
-    )
+    with gr.Accordion("All numbers, and the command of each", open=False, elem_id="all-numbers"):
+        chosen = gr.Radio(
+            names, value=_ALL, label="Data set", elem_id="benchmark-data", visible=len(names) > 2
+        )
+        table = gr.Dataframe(
+            rows,
+            headers=list(_COLUMNS),
+            datatype=[kind for kind, _ in _COLUMNS.values()],
+            interactive=False,
+            label="Methods; a heading sorts; the table scrolls to the right",
+            elem_id="benchmark-table",
+            column_widths=[width for _, width in _COLUMNS.values()],
+            max_height=520,
+            wrap=False,
+            buttons=[],
+        )
+    with gr.Accordion("How it was measured", open=False, elem_id="how-measured"):
+        gr.Markdown(_words(results), elem_id="benchmark-words")
     chosen.change(
         lambda name: [row for row in rows if name in (_ALL, row[0])],
         chosen,
@@ -81,8 +86,39 @@ def plots_html(folder: Path) -> str:
         file = folder / f"{name}.png"
         if file.exists():
             source, text = data_url(file.read_bytes()), escape(words, quote=True)
-            figures += f'{caption(text)}<img class="plot" src="{source}" alt="{text}">'
+            follows = " follows" if name in _FOLLOW else ""
+            figures += (
+                f'<details class="fold"><summary>{text}</summary>'
+                f'<img class="plot{follows}" src="{source}" alt="{text}"></details>'
+            )
     return figures
+
+
+def lead_html(results: dict[str, Any]) -> str:
+    """One picture and five numbers: what the reference reaches, and where it fails."""
+    own = {e["dataset"]: e for e in results["entries"] if e["model"] == results["reference"]}
+    rate = 100 * results["settings"]["false_alarm_rate"]
+    facts = [
+        (f"{e['auroc']['mean']:.3f}", f"AUROC of {results['reference']} on {name}")
+        for name, e in own.items()
+        if e["auroc"]
+    ]
+    facts += [
+        (f"{100 * e['sensitivity']['mean']:.0f} %",
+         f"of abnormal films of {name} found, at a stated {rate:.3g} % of false alarms")
+        for name, e in own.items() if e["sensitivity"] and e["auroc"]
+    ]  # fmt: skip
+    # Every data set's AUROC, and what was found on the hardest ones.
+    told = facts[: len(facts) // 2] + facts[len(facts) // 2 :][-2:]
+    cells = "".join(
+        f"<div><b>{number}</b><span>{escape(text)}</span></div>" for number, text in told
+    )
+    methods = len({entry["model"] for entry in results["entries"]})
+    return (
+        f"<p>{methods} methods, trained on normal images only, on {len(results['data'])} data sets. "
+        "Each dot is one of them.</p>"
+        f'{ranking_svg(results)}<div class="five">{cells}</div>'
+    )
 
 
 def read_results(folder: Path) -> dict[str, Any] | None:

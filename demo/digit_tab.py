@@ -17,8 +17,8 @@ from demo.digits import (
 from demo.histogram import histogram
 from demo.inference import Inference
 from demo.pictures import download_link, map_figure
-from demo.verdict import css_class, signature
-from demo.words import basis, headline
+from demo.verdict import signature
+from demo.words import basis, css_class, headline
 from simsid.scoring import RefusedFilm
 from synth import KINDS
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float
 
-_WIDTH, _HEIGHT, _BINS = 640, 190, 32
+_WIDE, _NARROW, _HEIGHT, _BINS = 640, 340, 190, 32
 _LEFT, _RIGHT, _TOP, _BOTTOM = 8, 8, 44, 34
 _BEYOND = 1.25  # how far the axis goes past the highest normal
 
@@ -18,15 +18,36 @@ def histogram(
     """Bars of the normals' scores, the threshold, and the film's own score.
 
     The axis belongs to the normals, so that two films can be compared: a score beyond it stands
-    at the edge, with an arrow.
+    at the edge, with an arrow. It is drawn twice, for wide and for narrow screens.
     """
     low, top = float(normals.min()), float(normals.max())
     high = max(low + _BEYOND * (top - low), threshold if np.isfinite(threshold) else low, low + 1)
-    counts, edges = np.histogram(normals, _BINS, (low, high))
+    drawn = "".join(
+        _drawn(normals, score, threshold, p_value, (low, high), width) for width in (_WIDE, _NARROW)
+    )
+    if not np.isfinite(threshold):
+        return f'<div class="normals">{drawn}</div>'
+    values = ",".join(f"{value:.4g}" for value in normals)
+    return (
+        f'<div class="normals" data-normals="[{values}]" data-score="{score:.6g}" '
+        f'data-low="{low:.6g}" data-high="{high:.6g}">{drawn}{_try(low, high, threshold)}</div>'
+    )
+
+
+def _drawn(
+    normals: Float[np.ndarray, " n"],
+    score: float,
+    threshold: float,
+    p_value: float | None,
+    ends: tuple[float, float],
+    width: int,
+) -> str:
+    low, high = ends
+    counts, edges = np.histogram(normals, _BINS, ends)
 
     def x(value: float) -> float:
         share = (min(max(value, low), high) - low) / (high - low)
-        return _LEFT + share * (_WIDTH - _LEFT - _RIGHT)
+        return _LEFT + share * (width - _LEFT - _RIGHT)
 
     floor = _HEIGHT - _BOTTOM
     tall = (floor - _TOP) / max(int(counts.max()), 1)
@@ -37,34 +58,47 @@ def histogram(
         if n
     )
     words = f"Histogram of {len(normals)} calibration normals; this film: {score:.2f}"
-    parts = [f'<g class="bars">{bars}</g>', _axis(low, high, floor, x)]
+    parts = [f'<g class="bars">{bars}</g>', _axis(low, high, floor, x, width)]
     if np.isfinite(threshold):
         words += f", threshold: {threshold:.2f}"
-        parts.append(_mark(x(threshold), 30, floor, "threshold", f"threshold {threshold:.2f}"))
+        text = f"threshold {threshold:.2f}"
+        parts.append(_mark(x(threshold), 30, floor, "threshold", text, width))
     arrow = " →" if score > high else ""
     rank = "" if p_value is None else f", p = {p_value:.3f}"
     own = f"{'← ' if score < low else ''}this film {score:.2f}{rank}{arrow}"
-    parts.append(_mark(x(score), 14, floor, "own", own))
+    parts.append(_mark(x(score), 14, floor, "own", own, width))
+    kind = "wide" if width == _WIDE else "narrow"
     return (
-        f'<svg class="histogram" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
-        f'aria-label="{words}">{"".join(parts)}</svg>'
+        f'<svg class="histogram {kind}" viewBox="0 0 {width} {_HEIGHT}" role="img" '
+        f'aria-label="{words}" data-left="{_LEFT}" data-width="{width - _LEFT - _RIGHT}">'
+        f"{''.join(parts)}</svg>"
     )
 
 
-def _axis(low: float, high: float, floor: int, x: Callable[[float], float]) -> str:
+def _try(low: float, high: float, threshold: float) -> str:
+    """A control that moves the threshold, in the browser alone: the verdict stays as it is."""
+    return (
+        '<label class="try-threshold">Try another threshold <input type="range" '
+        f'min="{low:.4g}" max="{high:.4g}" step="{(high - low) / 200:.3g}" value="{threshold:.6g}" '
+        'aria-label="Try another threshold"></label><output class="hint">Move it to see how many '
+        "calibration normals would be called unusual by mistake. The verdict stays.</output>"
+    )
+
+
+def _axis(low: float, high: float, floor: int, x: Callable[[float], float], width: int) -> str:
     ticks = "".join(
         f'<text x="{x(v):.1f}" y="{floor + 14}" text-anchor="{anchor}">{v:.1f}</text>'
         for v, anchor in ((low, "start"), ((low + high) / 2, "middle"), (high, "end"))
     )
     return (
-        f'<line class="axis" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{floor}" y2="{floor}"/>{ticks}'
-        f'<text x="{_WIDTH / 2}" y="{_HEIGHT - 4}" text-anchor="middle">score of calibration '
+        f'<line class="axis" x1="{_LEFT}" x2="{width - _RIGHT}" y1="{floor}" y2="{floor}"/>{ticks}'
+        f'<text x="{width / 2}" y="{_HEIGHT - 4}" text-anchor="middle">score of calibration '
         "normals (higher = more abnormal)</text>"
     )
 
 
-def _mark(place: float, text_y: int, floor: int, css_class: str, text: str) -> str:
-    anchor, step = ("end", -6) if place > _WIDTH / 2 else ("start", 6)
+def _mark(place: float, text_y: int, floor: int, css_class: str, text: str, width: int) -> str:
+    anchor, step = ("end", -6) if place > width / 2 else ("start", 6)
     return (
         f'<g class="{css_class}"><line x1="{place:.1f}" x2="{place:.1f}" y1="{text_y - 10}" '
         f'y2="{floor}"/><text x="{place + step:.1f}" y="{text_y}" text-anchor="{anchor}">{text}'

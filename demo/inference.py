@@ -5,20 +5,25 @@ Every film is scored alone, so that page, API and Python agree to the bit whatev
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
 import numpy as np
 
 from demo.accelerator import on_gpu, place
+from demo.body import body_mask
+from demo.doubt import diffuse
+from demo.kept import KeptFilm, belongs_to, keep
+from demo.own_normals import OwnNormals, learn, usable, with_own
 from demo.pictures import png_bytes
 from demo.shelf import ModelShelf
-from demo.words import SCORED, finding_in_words, note_in_words, remedy_for
+from demo.words import SCORED, finding_in_words, remedy_for
 from simsid.data.decode.worker import DecodingWorker
 from simsid.detectors import Detector
 from simsid.detectors.contract import Explanation
-from simsid.errors import ImageError
+from simsid.errors import ImageError, SimsidError
 from simsid.map_scale import MapScale, map_scale
-from simsid.scoring import RefusedFilm, ScoredFilm, score_film
+from simsid.scoring import RefusedFilm, ScoredFilm, score_film, score_prepared
 
 MAX_PIXELS = 50_000_000
 _GPU_SECONDS = 15  # most of it for the first call of a process; a film takes far less than one
@@ -33,12 +38,19 @@ class Answer:
         film: scored or refused, see ``simsid.scoring``.
         model, commit: what looked at it; a bundled model has no commit, an unread file neither.
         notes: what the visitor should know of the file, in words.
+        kept: the film itself at the models' sizes, to be scored again; None for programs.
+        own_normals: of how many films of the visitor's own the verdict stands; 0: of none.
+        drop: which upload it came with: by it the visitor's browser finds the film's name, which
+            it keeps to itself.
     """
 
     film: ScoredFilm | RefusedFilm
     model: str = ""
     commit: str | None = None
     notes: tuple[str, ...] = ()
+    kept: KeptFilm | None = None
+    own_normals: int = 0
+    drop: str = ""
 
     @property
     def status(self) -> str:
@@ -53,7 +65,7 @@ class Answer:
             doubts = (finding_in_words(finding) for finding in film.findings)
             return "; ".join([*self.notes, *doubts])
         if film.out_of_place:
-            return finding_in_words(film)
+            return "; ".join([finding_in_words(film), *self.notes])
         return f"{film.message}. {remedy_for(film.code)}"
 
 
@@ -68,6 +80,7 @@ class Inference:
         self.shelf = shelf or ModelShelf()
         self._worker = DecodingWorker()
         self._score = on_gpu(self._score_here, _GPU_SECONDS)
+        self._score_kept = on_gpu(self._score_kept_here, _GPU_SECONDS)
         self.explain = on_gpu(self._explain_here, _GPU_SECONDS)
 
     def models(self) -> list[str]:
@@ -86,6 +99,21 @@ class Inference:
         """The fixed colour scale of a model's maps."""
         return map_scale(self.detector(model))
 
+    def body(self, film: ScoredFilm, model: str) -> np.ndarray:
+        """(height, width) in [0, 1]: where the map may be coloured; on digits, everywhere."""
+        if self.is_synthetic(model):
+            return np.ones(film.image.shape, np.float32)
+        return body_mask(film.image)
+
+    def shown_map(self, film: ScoredFilm, model: str) -> np.ndarray:
+        """The film's map as every picture of it draws it: softly confined to the body."""
+        return film.anomaly_map * self.body(film, model)
+
+    def where(self, film: ScoredFilm, model: str) -> str:
+        """A sentence where no single place explains the score; else nothing."""
+        shown, body = self.shown_map(film, model), self.body(film, model)
+        return diffuse(film, shown, body, self.scale(model))
+
     def is_synthetic(self, model: str) -> bool:
         """Whether the model was trained on DigitAnatomy, so that examples can be made for it."""
         data = self.detector(model).facts.get("data")
@@ -97,12 +125,73 @@ class Inference:
             decoded = self._worker.decode(data, _NEUTRAL_NAME, MAX_PIXELS)
         except ImageError as error:
             return self._by(model, RefusedFilm.because(error))
-        notes = tuple(note_in_words(code) for code in decoded.warnings)
+        notes = decoded.notes
         return self.score_array(decoded.pixels, model, notes)
 
     def score_array(self, image: np.ndarray, model: str, notes: tuple[str, ...] = ()) -> Answer:
         """Score (height, width) float in [0, 1] or uint8; a refusal is an answer."""
         return self._by(model, self._score(image, model), notes)
+
+    def keep_bytes(self, data: bytes) -> KeptFilm:
+        """Decode a stranger's file and bring it to every model; a refusal is a kept film too."""
+        try:
+            decoded = self._worker.decode(data, _NEUTRAL_NAME, MAX_PIXELS)
+        except ImageError as error:
+            return KeptFilm(refused=RefusedFilm.because(error))
+        return self.keep_array(decoded.pixels, tuple(map(note_in_words, decoded.warnings)))
+
+    def keep_array(self, image: np.ndarray, notes: tuple[str, ...] = ()) -> KeptFilm:
+        """Bring (height, width) float in [0, 1] or uint8 to every model on the shelf."""
+        return keep(image, self._all_detectors(), notes)
+
+    def belongs_to(self, film: KeptFilm) -> str | None:
+        """The model on the shelf that a film belongs to; None for one that cannot be read."""
+        return belongs_to(film.fits, self.shelf.bundled())
+
+    def score_kept(self, kept: KeptFilm, model: str, own: OwnNormals | None = None) -> Answer:
+        """What ``score_array`` says of a film that was kept, with the visit's own normals.
+
+        Raises:
+            KeyError: the model came to the shelf after the film.
+        """
+        if kept.refused is not None:
+            return Answer(kept.refused, model, self.shelf.commit(model), kept.notes, kept)
+        own = own if own is not None and own.model == model else None
+        film = self._score_kept(kept.images[model], model, own)
+        best, notes = self.belongs_to(kept), kept.notes
+        if best != model and best is not None and kept.fits[best].place < kept.fits[model].place:
+            notes = (*notes, f"it looks more like the films of {self.shelf.label(best)}")
+        count = own.films if own else 0
+        return Answer(film, model, self.shelf.commit(model), notes, kept, count)
+
+    def learn_normals(self, films: list[KeptFilm], model: str) -> OwnNormals:
+        """Verdicts of one visit, from its own normal films.
+
+        Raises:
+            SimsidError: fewer than 20 of them can be used.
+        """
+        images = usable(films, model)
+        return learn(self.detector(model), model, images, len(films) - len(images))
+
+    def full_size(self, data: bytes) -> np.ndarray:
+        """The pixels of a stranger's film as they were read, to be looked at and not kept.
+
+        Raises:
+            ImageError: it cannot be read.
+        """
+        return self._worker.decode(data, _NEUTRAL_NAME, MAX_PIXELS).pixels
+
+    def _all_detectors(self) -> dict[str, Detector]:
+        found = {}
+        for name in self.models():
+            with contextlib.suppress(SimsidError):  # a damaged one is told when it is chosen
+                found[name] = self.detector(name)
+        return found
+
+    def _score_kept_here(
+        self, image: np.ndarray, model: str, own: OwnNormals | None
+    ) -> ScoredFilm | RefusedFilm:
+        return score_prepared(with_own(self.detector(model), own), image)
 
     def _score_here(self, image: np.ndarray, model: str) -> ScoredFilm | RefusedFilm:
         return score_film(self.detector(model), image)
@@ -124,6 +213,7 @@ class Inference:
     def warm_up(self) -> None:
         """Do once what the first visitor would wait for: open a model, start the decoder."""
         model = self.shelf.default
+        self._all_detectors()
         size = self.detector(model).image_size
         noise = np.random.default_rng(0).random(size, np.float32)
         score_film(self.detector(model), noise, accept_out_of_place=True)

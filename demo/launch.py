@@ -9,17 +9,20 @@ import threading
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from demo.doors import Doorkeeper, Doors, open_doors
 from demo.privacy import MAX_FILE_BYTES, UploadFolder
 from simsid.errors import SimsidError
+from simsid.plugins import load_plugin
 
 if TYPE_CHECKING:  # Gradio reads its settings on import, and torch is slow to come
     import gradio as gr
 
     from demo.inference import Inference
 
+_VENDOR = Path(__file__).with_name("vendor")
 _QUEUE = 64
 _AT_ONCE = 2  # requests that are scored at the same time
 _SESSIONS = 200
@@ -29,6 +32,9 @@ _SETTINGS = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1
 _SETTINGS |= {"GRADIO_RUN_HISTORY": "False"}
 # It would keep a table of the last 10,000 requests, and sum it up anew after each one.
 _SETTINGS |= {"GRADIO_ANALYTICS_MAX_EVENTS": "1", "GRADIO_ANALYTICS_CACHE_FREQUENCY": "1000000000"}
+
+# Gradio announces a finished request to screen readers by a key that it has no words for.
+_WORDS = {"common.complete": "Done", "common.error": "Something went wrong"}
 
 
 @dataclass
@@ -126,12 +132,14 @@ def start(
     # Only now, since Gradio reads its settings on import.
     import gradio as gr
     from starlette.middleware import Middleware
+    from starlette.routing import Mount
+    from starlette.staticfiles import StaticFiles
 
     from demo.components import tighten_gradio
     from demo.forget import Memory, use_few_arenas
     from demo.inference import Inference
     from demo.page import build_page
-    from demo.password import LoginGate, Password
+    from demo.password import LoginGate, Password, login_message
 
     logging.getLogger("httpx").setLevel(logging.WARNING)
     # Its warnings quote addresses that let anybody in, and folders of this machine.
@@ -146,9 +154,11 @@ def start(
     if password:
         middleware.append(Middleware(LoginGate))
     try:
-        _, url, _ = page.launch(
+        app, url, _ = page.launch(
+            i18n=gr.I18n(en=_WORDS),
             server_name=doors.host,
             server_port=port,
+            auth_message=login_message() if password else None,
             auth=Password(password).admits if password else None,
             app_kwargs={
                 "middleware": middleware,
@@ -176,6 +186,7 @@ def start(
         raise SimsidError(
             f"port {port or '7860 and the next ones'} cannot be used: name another with --port"
         ) from error
+    app.router.routes.insert(0, Mount("/viewer", StaticFiles(directory=_VENDOR)))
     threading.Thread(target=inference.warm_up, name="warm-up", daemon=True).start()
     shelf.start()
     memory = Memory(page)
@@ -197,8 +208,6 @@ def main(arguments: list[str] | None = None) -> int:
         raise SimsidError("--queue must be at least 1")
     if options.plugin:
         os.environ.update(_SETTINGS)  # it may import anything
-        from simsid.detectors.registry import load_plugin  # torch comes with it
-
         load_plugin(options.plugin)
     server = start(doors, options.port, password, options.queue, options.model)
     print(f"The page is at {server.url} (Ctrl-C stops it)", flush=True)

@@ -27,6 +27,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from demo.docstrings import described
 from demo.doors import MAX_TOOL_CALL
 
 _AT_ONCE = 2  # calls that are worked on, as many as in the page's queue
@@ -55,6 +56,10 @@ class ToolServer(GradioMCPServer):
         server.call_tool()(self._call)
         return server
 
+    def get_fn_description(self, block_fn: Any, tool_name: str) -> tuple[str, dict[str, str]]:
+        """Gradio's name for: what a tool and its arguments are for, in whole sentences."""
+        return described(block_fn.fn)
+
     def launch_mcp_on_sse(self, app: Starlette, subpath: str, root_path: str) -> None:
         """Gradio's name for: put the routes into the page's application."""
         self.root_path = root_path
@@ -69,7 +74,6 @@ class ToolServer(GradioMCPServer):
         for name, endpoint in self.tool_to_endpoint.items():
             function = self.get_block_fn_from_endpoint_name(endpoint)
             description, parameters = self.get_fn_description(function, name)
-            description = description.replace(",,", ",")  # Gradio joins lines with commas
             schema, _ = self.get_input_schema(name, parameters)
             tools.append(types.Tool(name=name, description=description, inputSchema=schema))
         return tools

@@ -16,7 +16,11 @@ _SOON, _LATER = 1.0, 15.0  # seconds between questions: while a model comes; bet
 
 
 class ModelPicker:
-    """Layout and events. ``model`` is the dropdown, whose value is a name on the shelf."""
+    """Layout and events.
+
+    ``model`` is the dropdown, whose value is a name on the shelf; ``auto`` says whether a dropped
+    film chooses; ``by_hand`` whether either of them has chosen, so that the list is not followed.
+    """
 
     def __init__(self, shelf: ModelShelf) -> None:
         self.shelf = shelf
@@ -27,6 +31,13 @@ class ModelPicker:
             label="Model",
             elem_id="model",
             interactive=True,
+        )
+        self.auto = gr.Checkbox(
+            True,
+            label="Choose the model by the film",
+            info="A dropped film goes to the model it belongs to. Choosing one above ends this.",
+            elem_id="auto",
+            container=False,
         )
         self.status = gr.HTML(
             self._status(),
@@ -46,7 +57,8 @@ class ModelPicker:
         } | _EVENT
         page.load(**asked)
         self.timer.tick(**asked)
-        self.model.input(lambda: True, None, self.by_hand, **_EVENT)
+        # Only the visitor's own hand: what the page chooses for a film is no 'input'.
+        self.model.input(lambda: (True, False), None, [self.by_hand, self.auto], **_EVENT)
 
     def look(self, by_hand: bool, shown: list[str]) -> list:
         """What has changed on the shelf; a choice made by hand stays, any other follows the list."""

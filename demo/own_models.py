@@ -15,14 +15,14 @@ import numpy as np
 from demo.model_list import VARIABLE
 from hub.verify import Verified, verify
 from simsid.detectors import Detector, detector_names
-from simsid.detectors.model_folder import CONFIG, model_folder_of
+from simsid.detectors.model_files import CONFIG, INNER
+from simsid.detectors.model_folder import model_folder_of
 from simsid.detectors.registry import ANOMALIB
 from simsid.detectors.untrusted import read_object
 from simsid.errors import ModelFolderError, SimsidError
 from simsid.scoring import score_film
 
 OPTION = "--model"
-_INNER = "model"  # the model folder of every run folder; it says nothing of which run
 
 
 def open_folders(paths: Sequence[str]) -> dict[str, Verified]:
@@ -52,7 +52,8 @@ def _free_name(path: Path, taken: dict[str, Verified]) -> str:
 
     It has neither ':' nor '/', so it is never that of a bundled model or one of the Hub.
     """
-    own = path.parent.name if path.name == _INNER and path.parent.name else path.name
+    # What every run folder calls its model folder says nothing of which run it is.
+    own = path.parent.name if path.name == INNER and path.parent.name else path.name
     own = name = re.sub(r"[^\w. +-]", "_", own)
     number = 1
     while name in taken:

@@ -15,10 +15,11 @@ from demo.model_picker import ModelPicker
 from demo.pictures import data_url, png_bytes
 from demo.privacy import UploadFolder
 from demo.score_tab import ScoreTab
-from demo.words import NOTICE
+from demo.words import NOTICE, TITLE
 
-TITLE = "SimSID: how unusual is this film?"
-_STYLE, _SCRIPT = (Path(__file__).with_name(f"page.{kind}") for kind in ("css", "js"))
+_HERE = Path(__file__).parent
+_STYLE = _HERE / "page.css"
+_SCRIPTS = ("page.js", "films.js", "viewer.js")
 
 
 def build_page(inference: Inference, uploads: UploadFolder) -> tuple[gr.Blocks, str, str]:
@@ -29,19 +30,23 @@ def build_page(inference: Inference, uploads: UploadFolder) -> tuple[gr.Blocks, 
         picker = ModelPicker(inference.shelf)
         model = picker.model
         with gr.Tab("Score", id="score"):
-            score_tab = ScoreTab(inference, uploads, model)
+            score_tab = ScoreTab(inference, uploads, picker)
         if synthetic:
             with gr.Tab("DigitAnatomy", id="digits"):
                 DigitTab(inference, synthetic)
         with gr.Tab("Benchmark", id="benchmark") as benchmark:
             lay_out_benchmark(benchmark)
         with gr.Tab("About", id="about"):
-            lay_out_about(inference.shelf, model)
+            example = None
+            if synthetic:
+                example = inference.score_array(score_tab.examples["novel"], synthetic)
+            lay_out_about(inference.shelf, model, example)
         picker.connect(page)
         add_endpoints(inference, uploads)
     pictures = "".join(
         f"#example-{kind}{{--picture:url({data_url(png_bytes(image))})}}"
         for kind, image in score_tab.examples.items()
     )
-    head = f"<script>{_SCRIPT.read_text('utf-8')}</script>"
+    scripts = ((_HERE / name).read_text("utf-8") for name in _SCRIPTS)
+    head = "".join(f"<script>{text}</script>" for text in scripts)
     return page, _STYLE.read_text("utf-8") + pictures, head

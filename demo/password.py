@@ -12,6 +12,8 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from demo.words import NOTICE, TITLE
+
 USER = "simsid"
 WRONG_SECONDS = 1.0  # that a wrong guess takes; the next guess, by anybody, waits for it
 _API = "/gradio_api"
@@ -34,6 +36,14 @@ class Password:
             if not all(right):
                 await asyncio.sleep(WRONG_SECONDS)
         return all(right)
+
+
+def login_message() -> str:
+    """What stands above the form: whose door it is, and the research notice."""
+    return (
+        f'<div class="login-words"><h1>{TITLE}</h1><p class="notice" role="note">{NOTICE}</p>'
+        f"<p>The user's name is <b>{USER}</b>; whoever runs this page gives out the password.</p></div>"
+    )
 
 
 class LoginGate:

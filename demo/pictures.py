@@ -53,23 +53,38 @@ def enlarged(picture: np.ndarray, side: int = _REGIONS_SIDE) -> UInt8[np.ndarray
     return np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BICUBIC))
 
 
+def map_layer(
+    anomaly_map: Float[np.ndarray, "height width"], scale: MapScale
+) -> UInt8[np.ndarray, "height width 4"]:
+    """The map's colour alone, transparent where nothing stands out: over a film it is ``overlay``."""
+    black, white = (np.full(anomaly_map.shape, level, np.float32) for level in (0, 1))
+    on_black, on_white = (overlay(ground, anomaly_map, scale) / 255.0 for ground in (black, white))
+    alpha = 1 - (on_white - on_black).mean(-1, keepdims=True)
+    colour = np.divide(on_black, alpha, out=np.zeros_like(on_black), where=alpha > 1e-3)
+    return np.round(255 * np.concatenate([colour.clip(0, 1), alpha], -1)).astype(np.uint8)
+
+
 def map_figure(
     image: Float[np.ndarray, "height width"],
     anomaly_map: Float[np.ndarray, "height width"],
     scale: MapScale,
+    shape: tuple[int, int] | None = None,
 ) -> str:
     """The film with its anomaly map over it, a control of opacity, and the scale's colour bar.
 
-    Opacity is moved in the browser: the coloured film lies over the grey one.
+    Opacity is moved in the browser: the colour lies over the grey film.
+
+    Args:
+        shape: (height, width) of the film as it was read, whose proportions are shown.
     """
     most = float(anomaly_map.max())
     words = f"strongest at {most:.1f}, colour begins at {scale.low:.1f} standard deviations"
     stops = ", ".join("rgb({},{},{})".format(*colour) for colour in colour_bar(scale, 9))
     film = image_tag(image, "The film as the model sees it", "film")
-    layer = image_tag(overlay(image, anomaly_map, scale), f"Anomaly map: {words}", "map-layer")
+    layer = image_tag(map_layer(anomaly_map, scale), f"Anomaly map: {words}", "map-layer")
     layer = layer.replace("<img ", f'<img style="opacity:{OPACITY / 100}" ', 1)
     return f"""<figure class="map-figure">{caption("Where: anomaly map over the film")}
-<div class="stack">{film}{layer}</div>
+<div class="stack"{_proportions(shape)}>{film}{layer}</div>
 <label>Opacity of the map <input type="range" min="0" max="100" value="{OPACITY}"
  aria-label="Opacity of the anomaly map in percent"
  oninput="this.closest('figure').querySelector('.map-layer').style.opacity=this.value/100"></label>
@@ -80,7 +95,9 @@ def map_figure(
 
 
 def rebuilt_figure(
-    image: Float[np.ndarray, "height width"], rebuilt: Float[np.ndarray, "height width"]
+    image: Float[np.ndarray, "height width"],
+    rebuilt: Float[np.ndarray, "height width"],
+    shape: tuple[int, int] | None = None,
 ) -> str:
     """The film beside what memory made of it, with a line between that keys and pointer move."""
     film = image_tag(image, "The film as the model sees it", "film")
@@ -91,10 +108,15 @@ def rebuilt_figure(
         ".querySelector('input');s.value=100*(event.clientX-r.left)/r.width;s.oninput()}"
     )
     return f"""<figure class="map-figure">{caption("Film | rebuilt from normals")}
-<div class="stack" onpointerdown="{drag}" onpointermove="{drag}">{film}{over}<i class="line"></i></div>
+<div class="stack"{_proportions(shape)} onpointerdown="{drag}" onpointermove="{drag}">
+{film}{over}<i class="line"></i></div>
 <label>Film <input type="range" min="0" max="100" value="50" oninput="{move}"
  aria-label="Line between the film and its reconstruction, in percent from the left"> Rebuilt</label>
 </figure>"""
+
+
+def _proportions(shape: tuple[int, int] | None) -> str:
+    return "" if shape is None else f' style="--shape:{shape[1]}/{shape[0]}"'
 
 
 def regions_picture(
@@ -133,7 +155,9 @@ def region_at(
     return min(max(row, 0), grid[0] - 1), min(max(col, 0), grid[1] - 1)
 
 
-def why_figure(why: Explanation, row: int, col: int, score: float) -> str:
+def why_figure(
+    why: Explanation, row: int, col: int, score: float, film_score: float | None = None
+) -> str:
     """The patch, what memory made of it, and the normal slots it was made from, with weights."""
     place = f"row {row + 1}, column {col + 1}"
     cells = [(why.patch, "this film", f"The region at {place} of this film")]
@@ -148,10 +172,17 @@ def why_figure(why: Explanation, row: int, col: int, score: float) -> str:
         f"<figure>{image_tag(picture, alt)}<figcaption>{caption}</figcaption></figure>"
         for picture, caption, alt in cells
     )
+    kind = ""
+    if film_score is not None and f"{score:.1f}" != f"{film_score:.1f}":
+        kind = (
+            f'<p class="hint">The film\'s score of {film_score:.2f} is a number of another kind: it '
+            "weighs all regions together. A region is compared with the same region of normals, "
+            "so that one of them may well score higher than the film.</p>"
+        )
     return (
         f'<section class="why" aria-live="polite"><p>Region {place} scores <b>{score:.1f}</b> '
         "standard deviations. The model has never seen anything but normals: it rebuilds the "
-        f"region from the normal patterns that it remembers there.</p><div>{figures}</div></section>"
+        f"region from the normal patterns that it remembers there.</p>{kind}<div>{figures}</div></section>"
     )
 
 

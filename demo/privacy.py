@@ -16,7 +16,7 @@ import stat
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -92,6 +92,12 @@ class UploadFolder:
         if not data:
             raise ImageError("empty", "the file is empty (0 bytes)")
         return data
+
+    def free(self, paths: Iterable[object]) -> None:
+        """Delete uploads that nobody will read; other paths are left alone."""
+        for path in paths:
+            with contextlib.suppress(ImageError):
+                self._remove(self._inside(path))
 
     def sweep(self, wanted: Collection[str] = ()) -> None:
         """Remove what was uploaded a while ago, except what a request waits for.

@@ -6,11 +6,25 @@ from collections.abc import Iterable
 
 import gradio as gr
 
-from demo.batch import COLUMNS, TYPES
 from demo.components import inline_image
 from demo.pictures import caption
 from demo.privacy import KEEP_FILM_SECONDS, MAX_FILE_BYTES, MAX_FILES
+from simsid.detectors.recalibration import LEAST
 
+# A row that is clicked says which film it shows.
+_ROW_CLICKED = """element.addEventListener('click', (event) => {
+  const row = event.target.closest('tr[data-film]');
+  if (row) trigger('select', {film: Number(row.dataset.film)});
+})"""
+_OPEN_FULL = (
+    '<button type="button" class="take-away full-open">Open at full size</button> <span class="hint">'
+    "zoom, window and level, map over it</span>"
+)
+_OWN_NORMALS = (
+    f"Drop {LEAST} or more **normal** films of your own source: the verdicts of this visit then "
+    "stand on them. Networks stay as they are. The films are deleted as they are read, and what was "
+    "learned of them goes with the visit."
+)
 _NO_EXAMPLES = (
     "No examples for this model: they are digits, and the kit ships no films of patients. "
     "Drop a film of your own."
@@ -28,6 +42,7 @@ class ScoreLayout:
     def __init__(self, examples: Iterable[str], synthetic: bool) -> None:
         self.films = gr.State({}, time_to_live=KEEP_FILM_SECONDS)
         self.chosen = gr.State(0, time_to_live=KEEP_FILM_SECONDS)
+        self.own = gr.State(None, time_to_live=KEEP_FILM_SECONDS)
         with gr.Row():
             with gr.Column(scale=2, min_width=280):
                 self._lay_out_inputs(examples, synthetic)
@@ -62,25 +77,29 @@ class ScoreLayout:
                     for kind in examples
                 ]
         self.no_examples = gr.Markdown(_NO_EXAMPLES, visible=not synthetic, elem_id="no-examples")
+        with gr.Accordion("Own normals", open=False, elem_id="own-normals"):
+            gr.Markdown(_OWN_NORMALS)
+            self.own_upload = gr.File(
+                label="Normal films", file_count="multiple", height=140, elem_id="own-upload"
+            )
+            self.own_said = gr.HTML(elem_id="own-said")
+            self.own_undo = gr.Button(
+                "Back to the model's own normals", size="sm", visible=False, elem_id="own-undo"
+            )
 
     def _lay_out_batch(self) -> None:
-        self.table = gr.Dataframe(
-            headers=list(COLUMNS),
-            datatype=list(TYPES),
-            interactive=False,
-            label="All films, in the order of the upload; a heading's menu sorts, a row shows its film",
-            max_height=340,
-            wrap=True,
-            column_widths=[60, 84, 90, 110, 80, 100, 240],
-            elem_id="table",
-            buttons=[],
-        )
+        self.together = gr.HTML(elem_id="together")
+        self.table = gr.HTML(elem_id="table", js_on_load=_ROW_CLICKED)
         self.links = gr.HTML(elem_id="links")
 
     def _lay_out_details(self) -> None:
         with gr.Row(equal_height=False):
             with gr.Column(min_width=260):
                 self.map = gr.HTML(elem_id="map")
+                gr.HTML(_OPEN_FULL)
+                self.full_data = gr.HTML(elem_id="full-data")
+                with gr.Column(elem_id="full-upload", elem_classes="unseen"):
+                    self.full_upload = gr.File(label="Film at full size", file_count="multiple")
             with gr.Column(min_width=260):
                 self.slider = gr.HTML(elem_id="slider")
         with gr.Row(equal_height=False):

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
+import secrets
+from dataclasses import replace
 
 import gradio as gr
 import numpy as np
 
-from demo.batch import downloads, table_rows
+from demo.batch import batch_line, downloads, table_html
 from demo.components import guarded
 from demo.digits import examples
-from demo.inference import Answer, Inference, refusal
+from demo.full_size import full_figure
+from demo.inference import Answer, Inference
+from demo.kept import KeptFilm, majority
+from demo.model_picker import ModelPicker
+from demo.own_normals import OwnNormals
+from demo.own_words import own_section, refused_normals
 from demo.pictures import map_figure, rebuilt_figure, region_at, regions_picture, why_figure
 from demo.privacy import MAX_FILES, UploadFolder
 from demo.score_layout import ScoreLayout
-from demo.verdict import of_another_model, refused_section, verdict_section
+from demo.verdict import Shown, of_another_model, refused_section, verdict_section
 from demo.words import FORGOTTEN
 from simsid.errors import ImageError, SimsidError
 from simsid.scoring import RefusedFilm, ScoredFilm
@@ -23,119 +29,241 @@ from simsid.scoring import RefusedFilm, ScoredFilm
 # and log a traceback with the offending value.
 _EVENT = {"concurrency_limit": 2, "concurrency_id": "scoring", "api_visibility": "private"}
 _EVENT |= {"preprocess": False}
+_EVERY = 12  # parts that results are shown in
+_BY_FILM = "Chosen by the film: it looks like those of this model. Choose another above"
 
 
 class ScoreTab:
     """Events of the tab: files, examples and clicks in; values for its parts out."""
 
-    def __init__(self, inference: Inference, uploads: UploadFolder, model: gr.Dropdown) -> None:
-        self.inference, self.uploads, self.model = inference, uploads, model
+    def __init__(self, inference: Inference, uploads: UploadFolder, picker: ModelPicker) -> None:
+        self.inference, self.uploads, self.picker = inference, uploads, picker
         self.examples = examples()
-        self.parts = ScoreLayout(self.examples, inference.is_synthetic(model.value))
+        self.parts = ScoreLayout(self.examples, inference.is_synthetic(picker.model.value))
         self._connect()
 
     def _connect(self) -> None:
-        parts, model = self.parts, self.model
+        parts, model, auto = self.parts, self.picker.model, self.picker.auto
         view = [parts.verdict, parts.details, parts.map, parts.slider, parts.region]
-        every = [*view, parts.batch, parts.table, parts.links, parts.films, parts.chosen]
-        every = [*every, parts.other]
+        every = [*view, parts.batch, parts.together, parts.table, parts.links]
+        every = [*every, parts.films, parts.chosen, parts.other]
         kept = [parts.films, parts.chosen]
+        picked = [model, self.picker.by_hand]
         hidden = {"show_progress": "hidden"} | _EVENT
         reason = {"fn": guarded(self.reason), "inputs": [*kept, parts.region]}
         reason |= {"outputs": [parts.regions, parts.why]} | hidden
         parts.upload.upload(
             guarded(self.score_uploads),
-            [parts.upload, model],
-            [*every, parts.upload],
+            [parts.upload, model, auto, parts.own],
+            [*every, *picked, parts.upload],
             show_progress_on=parts.verdict,
             **_EVENT,
         ).success(**reason)
         for button in parts.example_buttons:
-            score = guarded(self.score_example)
-            button.click(score, [button, model], every, **hidden).success(**reason)
+            button.click(
+                guarded(self.score_example), [button, model, auto, parts.own],
+                [*every, *picked], **hidden,
+            ).success(**reason)  # fmt: skip
         parts.table.select(
             guarded(self.choose), parts.films, [*view, parts.chosen], **hidden
         ).success(**reason)
         parts.region.input(**reason)
         parts.regions.select(guarded(self.point_at), kept, parts.region, **_EVENT).success(**reason)
-        own = [parts.example_group, parts.no_examples, parts.other]
-        model.change(guarded(self.change_model), [model, *kept], own, **hidden)
+        shown = [parts.example_group, parts.no_examples]
+        model.change(
+            guarded(self.change_model), [model, auto, *kept, parts.own], [*shown, *every], **hidden
+        ).success(**reason)
+        auto.change(guarded(self.show_examples), [model, auto], shown, **hidden)
+        parts.full_upload.upload(
+            guarded(self.full_size),
+            [parts.full_upload, *kept],
+            [parts.full_data, parts.full_upload],
+            **hidden,
+        )
+        self._connect_own_normals(every, picked, reason)
 
-    def change_model(self, model: str, films: dict[int, Answer], chosen: int) -> list:
-        """Examples if it was trained on digits, else why there are none; whose results stay."""
-        synthetic, shown = self.inference.is_synthetic(model), (films or {}).get(chosen)
-        label, other = self.inference.shelf.label, gr.update(visible=False)
-        if shown and isinstance(shown.film, ScoredFilm) and shown.model != model:
-            said = of_another_model(label(shown.model), label(model))
-            other = gr.update(value=said, visible=True)
-        return [gr.update(visible=synthetic), gr.update(visible=not synthetic), other]
+    def _connect_own_normals(self, every: list, picked: list, reason: dict) -> None:
+        parts, model, auto = self.parts, self.picker.model, self.picker.auto
+        kept, said = [parts.films, parts.chosen], [parts.own, parts.own_said, parts.own_undo]
+        parts.own_upload.upload(
+            guarded(self.learn_normals),
+            [parts.own_upload, model, auto, *kept, parts.own],
+            [*said, *every, *picked, parts.own_upload],
+            show_progress_on=parts.own_said,
+            **_EVENT,
+        ).success(**reason)
+        parts.own_undo.click(
+            guarded(self.forget_normals), [model, *kept], [*said, *every], **_EVENT
+        ).success(**reason)
 
-    def score_uploads(self, files: list, model: str, progress: gr.Progress = gr.Progress()) -> list:  # noqa: B008
+    def show_examples(self, model: str, auto: bool) -> list:
+        """Examples if a film that is dropped or picked may go to the model of digits."""
+        fits = auto or self.inference.is_synthetic(model)
+        return [gr.update(visible=fits), gr.update(visible=not fits)]
+
+    def change_model(
+        self, model: str, auto: bool, films: dict[int, Answer], chosen: int, own: OwnNormals | None
+    ) -> list:
+        """Score again what is kept, by the model chosen now."""
+        return [*self.show_examples(model, auto), *self._again(model, films, chosen, own)]
+
+    def _again(
+        self,
+        model: str,
+        films: dict[int, Answer],
+        chosen: int,
+        own: OwnNormals | None,
+        anyway: bool = False,
+    ) -> list:
+        """Values for everything but the examples; results stay where films are too old."""
+        answers = list((films or {}).values())
+        same = all(answer.model in (model, "") for answer in answers)
+        if not answers or (same and not anyway):
+            return [gr.skip() for _ in range(_EVERY)]
+        old = [
+            a for a in answers if a.kept is None or not (a.kept.refused or model in a.kept.images)
+        ]
+        if old:
+            label = self.inference.shelf.label
+            said = of_another_model(label(old[0].model), label(model))
+            return [*(gr.skip() for _ in range(_EVERY - 1)), gr.update(value=said, visible=True)]
+        kept = [(answer.kept, answer.drop) for answer in answers if answer.kept is not None]
+        again = [self._score(film, model, own, drop) for film, drop in kept]
+        return self.show(again, own, chosen)
+
+    def _score(self, film: KeptFilm, model: str, own: OwnNormals | None, drop: str) -> Answer:
+        return replace(self.inference.score_kept(film, model, own), drop=drop)
+
+    def score_uploads(
+        self,
+        files: list,
+        model: str,
+        auto: bool,
+        own: OwnNormals | None,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> list:
         """Score every uploaded file; each is deleted as soon as it has been read."""
+        films = self._read(files, progress)
+        return [*self._first_score(films, model, auto, own, secrets.token_hex(6)), None]
+
+    def score_example(self, kind: str, model: str, auto: bool, own: OwnNormals | None) -> list:
+        """Score one of the examples."""
+        film = self.inference.keep_array(self.examples[kind])
+        return self._first_score([film], model, auto, own, "")
+
+    def _first_score(
+        self, films: list[KeptFilm], model: str, auto: bool, own: OwnNormals | None, drop: str
+    ) -> list:
+        """Values for everything, and which model it was: that of most films, where they choose."""
+        best = majority([self.inference.belongs_to(film) for film in films]) if auto else None
+        chosen = best or model
+        answers = [self._score(film, chosen, own, drop) for film in films]
+        return [*self.show(answers, own, why=_BY_FILM if best else ""), chosen, True]
+
+    def _read(self, files: list, progress: gr.Progress) -> list[KeptFilm]:
         paths = [getattr(file, "path", None) or file.get("path") for file in _as_list(files)]
         if len(paths) > MAX_FILES:
-            for path in paths:
-                with contextlib.suppress(ImageError):
-                    self.uploads.take(path)
+            self.uploads.free(paths)
             raise gr.Error(f"At most {MAX_FILES} files at once.", print_exception=False)
-        results = [
-            self._score_upload(path, model)
-            for path in (progress.tqdm(paths, desc="Scoring") if len(paths) > 1 else paths)
-        ]
-        return [*self.show(results), None]
+        several = progress.tqdm(paths, desc="Reading and checking") if len(paths) > 1 else paths
+        return [self._read_one(path) for path in several]
 
-    def _score_upload(self, path: str, model: str) -> Answer:
+    def _read_one(self, path: str) -> KeptFilm:
         try:
-            data = self.uploads.take(path)
+            return self.inference.keep_bytes(self.uploads.take(path))
         except ImageError as error:
-            return refusal(error)
-        return self.inference.score_bytes(data, model)
+            return KeptFilm(refused=RefusedFilm.because(error))
 
-    def score_example(self, kind: str, model: str) -> list:
-        """Score one of the examples."""
-        return self.show([self.inference.score_array(self.examples[kind], model)])
+    def learn_normals(
+        self,
+        files: list,
+        model: str,
+        auto: bool,
+        films: dict[int, Answer],
+        chosen: int,
+        own: OwnNormals | None,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> list:
+        """Let this visit's verdicts stand on the visitor's own normals, and score again."""
+        normals = self._read(files, progress)
+        if auto and not films:
+            model = majority([self.inference.belongs_to(film) for film in normals]) or model
+        try:
+            learned = self.inference.learn_normals(normals, model)
+        except SimsidError as error:
+            said = [own, refused_normals(str(error)), gr.update(visible=own is not None)]
+            return [*said, *(gr.skip() for _ in range(_EVERY + 2)), None]
+        label = self.inference.shelf.label(model)
+        said = [learned, own_section(learned, label), gr.update(visible=True)]
+        return [*said, *self._again(model, films, chosen, learned, anyway=True), model, True, None]
 
-    def show(self, answers: list[Answer]) -> list:
-        """Values for everything on the tab: the most abnormal film is shown first."""
+    def forget_normals(self, model: str, films: dict[int, Answer], chosen: int) -> list:
+        """Back to the model's own calibration."""
+        nothing = [None, "", gr.update(visible=False)]
+        return [*nothing, *self._again(model, films, chosen, None, anyway=True)]
+
+    def show(
+        self, answers: list[Answer], own: OwnNormals | None = None, chosen: int = 0, why: str = ""
+    ) -> list:
+        """Values for everything on the tab: the film ``chosen`` or else the most abnormal one."""
         kept = dict(enumerate(answers, 1))
         scores = {n: a.film.score for n, a in kept.items() if isinstance(a.film, ScoredFilm)}
         many = len(answers) > 1
-        first = max(scores, key=scores.__getitem__, default=0)
-        rows = table_rows(answers) if many else None
-        links = downloads(answers, self.inference) if many else ""
-        batch = [gr.update(visible=many), rows, links]
-        which = _which(first or 1, len(answers))
-        view = self.view(kept[first or 1], which)
+        first = chosen if chosen in kept else max(scores, key=scores.__getitem__, default=1)
+        batch = [gr.update(visible=many), *([""] * 3)]
+        if many:
+            line = batch_line(answers, self.inference, own)
+            batch = [batch[0], line, table_html(answers), downloads(answers, self.inference)]
+        view = self.view(kept, first, why)
         return [*view, *batch, kept, first, gr.update(visible=False)]
 
-    def view(self, answer: Answer, which: str = "") -> list:
-        """Values for the view of one film; ``which`` of many it is."""
+    def view(self, films: dict[int, Answer], number: int, why: str = "") -> list:
+        """Values for the view of one of the films."""
+        answer = _kept(films, number)
         film = answer.film
-        label = self.inference.shelf.description(answer.model) if answer.model else None
+        label = self.inference.shelf.description(answer.model) if answer.model else ""
+        if answer.own_normals:
+            label += f", recalibrated on {answer.own_normals} normals of your own for this visit"
+        shown = Shown(label, number, len(films), answer.drop, why)
         if isinstance(film, RefusedFilm):
             nothing = [gr.update(visible=False), "", None, gr.update(choices=[], value=None)]
-            return [refused_section(answer.message, label, which), *nothing]
+            return [refused_section(answer.message, shown), *nothing]
         order = sorted(np.ndindex(film.regions.shape), key=lambda at: -film.regions[at])
         choices = [
             (f"row {row + 1}, column {col + 1}: {film.regions[row, col]:.1f}", f"{row},{col}")
             for row, col in order
         ]
-        figure = map_figure(film.image, film.anomaly_map, self.inference.scale(answer.model))
+        shape = answer.kept.shape if answer.kept else None
+        drawn = self.inference.shown_map(film, answer.model)
+        figure = map_figure(film.image, drawn, self.inference.scale(answer.model), shape)
         rebuilt = ""
         if film.reconstruction is not None:
-            rebuilt = rebuilt_figure(film.image, film.reconstruction)
+            rebuilt = rebuilt_figure(film.image, film.reconstruction, shape)
+        where = self.inference.where(film, answer.model)
         return [
-            verdict_section(film, answer.message, label or "", which),
+            verdict_section(film, answer.message, shown, where),
             gr.update(visible=True),
             figure,
             rebuilt,
             gr.update(choices=choices, value=choices[0][1]),
         ]
 
-    def choose(self, films: dict[int, Answer], event: gr.SelectData) -> list:
+    def choose(self, films: dict[int, Answer], event: gr.EventData) -> list:
         """Show the film of a row of the table, or why it got no score."""
-        number = int(float(event.row_value[0]))
-        return [*self.view(_kept(films, number), _which(number, len(films))), number]
+        number = int(event._data["film"])
+        return [*self.view(films or {}, number), number]
+
+    def full_size(self, files: list, films: dict[int, Answer], chosen: int) -> list:
+        """The film at full size for the viewer; the browser sends it again, and it is deleted."""
+        paths = [getattr(file, "path", None) or file.get("path") for file in _as_list(files)]
+        answer, film = _kept(films, chosen), _scored(films, chosen)
+        try:
+            pixels = self.inference.full_size(self.uploads.take(paths[0]))
+        except ImageError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+        drawn = self.inference.shown_map(film, answer.model)
+        settings = self.inference.detector(answer.model).preprocessing
+        return [full_figure(pixels, drawn, self.inference.scale(answer.model), settings), None]
 
     def point_at(self, films: dict[int, Answer], chosen: int, event: gr.SelectData) -> str:
         """The region under a click."""
@@ -154,7 +282,7 @@ class ScoreTab:
             why = self.inference.explain(film.image, films[chosen].model, row, col)
         except SimsidError as error:
             return picture, f"<p>{error}</p>"
-        return picture, why_figure(why, row, col, float(film.regions[row, col]))
+        return picture, why_figure(why, row, col, float(film.regions[row, col]), film.score)
 
 
 def _kept(films: dict[int, Answer], number: int) -> Answer:
@@ -169,10 +297,6 @@ def _scored(films: dict[int, Answer], number: int) -> ScoredFilm:
     if not isinstance(film, ScoredFilm):
         raise gr.Error(FORGOTTEN, print_exception=False)
     return film
-
-
-def _which(number: int, of: int) -> str:
-    return f"Film {number} of {of}: " if of > 1 else ""
 
 
 def _as_list(files: object) -> list:

@@ -18,7 +18,7 @@ from demo.own_models import try_out
 from hub.verify import Verified
 from simsid.data.terms import terms_of
 from simsid.detectors import Detector
-from simsid.detectors.model_folder import CARD
+from simsid.detectors.model_files import CARD
 from simsid.errors import ModelFolderError, SimsidError
 
 _PAUSES = (30.0, 60.0, 120.0, 300.0, 600.0)  # seconds before the next try; the last one repeats
@@ -86,6 +86,10 @@ class ModelShelf:
         """Names that can be chosen now; the first is the one to begin with."""
         places = self._places.values()
         return [place.name for place in places if place.model or not place.of_hub]
+
+    def bundled(self) -> list[str]:
+        """Names of those that come with the kit."""
+        return [name for name in self._places if name in hub.bundled_models()]
 
     def detector(self, name: str) -> Detector:
         """The model of this name, calibrated and in evaluation mode.

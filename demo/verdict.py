@@ -2,50 +2,77 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from html import escape
 
 from demo.histogram import histogram
-from demo.words import basis, headline
+from demo.words import basis, css_class, headline
 from simsid.scoring import ScoredFilm
 
 
-def verdict_section(film: ScoredFilm, message: str, label: str, which: str = "") -> str:
-    """A scored film among the normals of its model, which ``label`` names.
+@dataclass(frozen=True)
+class Shown:
+    """Which film is shown, and by which model.
+
+    Attributes:
+        label: the model's name for readers; '' where no model has seen the file.
+        number, of: the film's number, and of how many.
+        drop: see ``Answer.drop``.
+        why_model: a sentence on who chose the model; may be empty.
+    """
+
+    label: str
+    number: int = 1
+    of: int = 1
+    drop: str = ""
+    why_model: str = ""
+
+    @property
+    def which(self) -> str:
+        """'Film 2 of 7: ', or nothing for a single one; the browser adds its name for it."""
+        return f"Film {self.number} of {self.of}: " if self.of > 1 else ""
+
+    @property
+    def name(self) -> str:
+        """The place where the browser writes the name that it knows."""
+        return f'<p class="hint film-name" data-name="{self.number}"></p>'
+
+
+def verdict_section(film: ScoredFilm, message: str, shown: Shown, where: str = "") -> str:
+    """A scored film among the normals of its model.
 
     Args:
         message: notes on the film and its file; may be empty.
-        which: of many films this is.
+        where: a sentence where no single place explains the score.
     """
+    where = f'<p class="where">{where}</p>' if where else ""
     plot = histogram(film.normals, film.score, film.threshold, film.p_value)
     note = f'<p class="note">Note: {message}.</p>' if message else ""
     return (
-        f'<section class="verdict {css_class(film)}" aria-live="polite"><h2>{which}{headline(film)}</h2>'
-        f"{signature(label)}<p>{basis(film)}</p>{note}{plot}</section>"
+        f'<section class="verdict {css_class(film)}" aria-live="polite" data-drop="{shown.drop}" '
+        f'data-film="{shown.number}">'
+        f"<h2>{shown.which}{headline(film)}</h2>{shown.name}"
+        f"{signature(shown.label, shown.why_model)}<p>{basis(film)}</p>{where}{note}{plot}</section>"
     )
 
 
-def css_class(film: ScoredFilm) -> str:
-    """The verdict as a class of the page's style: 'another-population' and so on."""
-    return film.verdict.replace(" ", "-")
-
-
-def refused_section(message: str, label: str | None, which: str = "") -> str:
+def refused_section(message: str, shown: Shown) -> str:
     """Why a film has no score; no model is named where none has seen it."""
+    signed = signature(shown.label, shown.why_model) if shown.label else ""
     return (
-        '<section class="verdict refused" role="alert"><h2>'
-        f"{which}Not scored</h2>"
-        f"<p>{message}</p>{signature(label) if label else ''}</section>"
+        f'<section class="verdict refused" role="alert" data-drop="{shown.drop}"><h2>{shown.which}'
+        f"Not scored</h2>{shown.name}<p>{message}</p>{signed}</section>"
     )
 
 
 def of_another_model(label: str, chosen: str) -> str:
     """A line above results that the model chosen now has not made."""
     return (
-        f'<p class="notice" role="status">These results are of {escape(label)}. Drop the film '
-        f"again to have them of {escape(chosen)}.</p>"
+        f'<p class="notice" role="status">These results are of {escape(label)}: the films came '
+        f"before {escape(chosen)} did. Drop them again to have them scored by it.</p>"
     )
 
 
-def signature(label: str) -> str:
-    """Which model says so."""
-    return f'<p class="hint">Model: {escape(label)}</p>'
+def signature(label: str, why: str = "") -> str:
+    """Which model says so, and who chose it."""
+    return f'<p class="hint">Model: {escape(label)}{f". {escape(why)}" if why else ""}</p>'

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from demo.doubt import is_borderline, threshold_interval
+from simsid.data.decode.notes import in_words
 from simsid.detectors.findings import ANOTHER, Finding
 from simsid.scoring import CALLED_ABNORMAL, CALLED_NORMAL, RefusedFilm, ScoredFilm
 
+TITLE = "SimSID: how unusual is this film?"
 SCORED = "ok"
+BORDERLINE = "Borderline"
 NOTICE = (
     "Research only. This is not a medical device and must not be used to diagnose, treat or "
     "triage patients. Do not upload films that you are not allowed to show."
@@ -29,11 +33,6 @@ _REMEDIES = {
     "out_of_range": "Scale the values to 0 to 1, or save whole numbers",
     "not_finite": "Replace the values that are not numbers",
 }
-_WARNINGS = {
-    "depth_guessed": "the file claims 16 bits but uses 12: it was read as 12",
-    "burned_in_annotation": "the DICOM does not say that no text is burned into the picture",
-    "window_ignored": "the DICOM's window makes no sense and was ignored",
-}
 
 
 def remedy_for(code: str) -> str:
@@ -50,16 +49,25 @@ def finding_in_words(found: Finding | RefusedFilm) -> str:
 
 def note_in_words(code: str) -> str:
     """A decoder's warning code as words; other notes are words already."""
-    return _WARNINGS.get(code, code)
+    return in_words(code)
 
 
 def headline(film: ScoredFilm) -> str:
     """The verdict in two or three words."""
+    if is_borderline(film):
+        return BORDERLINE
     if film.verdict == CALLED_ABNORMAL:
         return "Unusual"
     if film.of_another_population:
         return "Another population: no verdict"
     return "Nothing unusual found" if film.verdict == CALLED_NORMAL else "No verdict"
+
+
+def css_class(film: ScoredFilm | RefusedFilm) -> str:
+    """The verdict as a class of the page's style: 'another-population' and so on."""
+    if isinstance(film, RefusedFilm):
+        return "refused"
+    return "borderline" if is_borderline(film) else film.verdict.replace(" ", "-")
 
 
 def rate_in_words(film: ScoredFilm) -> str:
@@ -90,8 +98,15 @@ def basis(film: ScoredFilm) -> str:
         )
     if film.verdict not in (CALLED_ABNORMAL, CALLED_NORMAL):
         return f"{rank} {n} normals are too few for a verdict at a false-alarm rate of {rate}."
+    doubt = ""
+    if is_borderline(film):
+        low, high = threshold_interval(film)
+        doubt = (
+            f" With {n} normals the threshold of {film.threshold:.2f} is itself uncertain: it may lie "
+            f"anywhere from {low:.2f} to {high:.2f}, and this score lies between."
+        )
     return (
-        f"{rank} The threshold is set so that {rate} of such normal films are called unusual by "
+        f"{rank}{doubt} The threshold is set so that {rate} of such normal films are called unusual by "
         "mistake; in brackets, where the true rate lies with 90 % confidence. A film can be abnormal "
         "and still look usual to this model."
     )

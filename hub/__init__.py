@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simsid.detectors import Detector
+from simsid.detectors.bundled import FOLDER as BUNDLED_FOLDER
+from simsid.detectors.bundled import bundled_folder, bundled_models, is_bundled
+from simsid.detectors.model_files import ModelFolder
 from simsid.detectors.untrusted import read_object
 from simsid.errors import ModelFolderError
 
@@ -13,23 +16,14 @@ if TYPE_CHECKING:
     from hub.progress import Progress
     from hub.verify import Verified
 
-BUNDLED_FOLDER = Path(__file__).parent / "bundled"
-_FIRST = "digitanatomy"  # what a new user can try without a film
-_PREFIX = "bundled:"
-
-
-def bundled_models() -> list[str]:
-    """Names that ``load`` takes for the models that come with the kit; that of digits is first."""
-    names = (path.parent.name for path in BUNDLED_FOLDER.glob("*/config.json"))
-    ordered = sorted(names, key=lambda name: (name != _FIRST, name))
-    return [f"{_PREFIX}{name}" for name in ordered]
+__all__ = ["BUNDLED_FOLDER", "bundled_data", "bundled_models", "load", "open_verified"]
 
 
 def bundled_data(name: str) -> dict[str, Any] | None:
     """What a bundled model was trained on, read without opening it; None for any other name."""
     if name not in bundled_models():
         return None
-    config = BUNDLED_FOLDER / name.removeprefix(_PREFIX) / "config.json"
+    config = ModelFolder(bundled_folder(name)).config
     data = read_object(config).get("facts", {}).get("data")
     return data if isinstance(data, dict) else None
 
@@ -61,12 +55,8 @@ def open_verified(
     from hub.verify import verify
 
     text = str(name)
-    if text.startswith(_PREFIX):
-        if text not in bundled_models():
-            raise ModelFolderError(
-                f"there is no bundled model '{text}'; there are: {', '.join(bundled_models())}"
-            )
-        return verify(BUNDLED_FOLDER / text.removeprefix(_PREFIX), device=device)
+    if is_bundled(text):
+        return verify(bundled_folder(text), device=device)
     if Path(text).exists() or not looks_like_name(text) or isinstance(name, Path):
         if not Path(text).is_dir():
             raise ModelFolderError(

@@ -1,14 +1,15 @@
-"""``python -m hub``: push, pull, list and verify models; deploy the page as a Space."""
+"""``python -m hub``: push, pull, list and verify models; push data sets; deploy the page."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import ArgumentParser
 
-from simsid.cli import command_parser, parse, run_command
+from simsid.cli import add_plugin_option, command_parser, parse, run_command
 
 
 def make_parser() -> ArgumentParser:
@@ -27,6 +28,18 @@ def make_parser() -> ArgumentParser:
     )
     push.add_argument("--dry-run", action="store_true", help="only list what would be shared")
     commands.add_subcommand("push", push)
+    dataset = _command("push-dataset", "share a data set that python -m synth wrote")
+    dataset.add_argument("folder", type=str, help="folder of the data set")
+    dataset.add_argument("repository", type=str, help="user/name; created if it is missing")
+    dataset.add_argument("--private", action="store_true", help="use a private repository")
+    dataset.add_argument("--revision", type=str, default="main", help="branch to write to")
+    dataset.add_argument(
+        "--i-may-share",
+        action="store_true",
+        help="I may share these pictures; for glyphs and films whose terms the kit does not know",
+    )
+    dataset.add_argument("--dry-run", action="store_true", help="only list what would be shared")
+    commands.add_subcommand("push-dataset", dataset)
     pull = _command("pull", "fetch a model, pinned to a commit and checked")
     pull.add_argument("repository", type=str, help="user/name or user/name@commit")
     pull.add_argument("--revision", type=str | None, default=None, help="commit, branch or tag")
@@ -55,13 +68,7 @@ def make_parser() -> ArgumentParser:
 
 def _command(name: str, description: str) -> ArgumentParser:
     parser = command_parser(f"python -m hub {name}", description)
-    # Beside the one that ``parse`` adds before the subcommand.
-    parser.add_argument(
-        "--plugin",
-        type=str | None,
-        default=None,
-        help="Python file with your own detectors; see docs/add-a-detector.md",
-    )
+    add_plugin_option(parser)  # beside the one that ``parse`` adds before the subcommand
     return parser
 
 
@@ -72,48 +79,63 @@ def main(arguments: list[str] | None = None) -> int:
         SimsidError, OSError: for ``run_command`` to print.
     """
     options = parse(make_parser(), arguments)
-    commands = {"push": _push, "pull": _pull, "list": _list, "verify": _verify}
-    commands |= {"deploy-space": _deploy_space}
-    chosen = options[options.command]
-    if chosen.plugin:
-        from simsid.detectors.registry import load_plugin  # torch comes with it
-
-        load_plugin(chosen.plugin)
-    return commands[options.command](chosen)
+    given = options[options.command].as_dict()
+    given.pop("plugin")  # run by ``parse``
+    return _COMMANDS[options.command](**given)
 
 
-def _push(options: Namespace) -> int:
+def _push(
+    run: str, repository: str, private: bool, revision: str, i_may_share: bool, dry_run: bool
+) -> int:
     from hub.names import parse_name
     from hub.push import collect, push, refusal
 
-    name = parse_name(options.repository, options.revision)
-    items, described = collect(Path(options.run))
+    name = parse_name(repository, revision)
+    items, described = collect(Path(run))
     for item in items:
         print(f"{item.sha256}  {item.size:>10}  {item.name}")
-    if options.dry_run:
-        refused = refusal(described, name, options.private, options.i_may_share)
+    if dry_run:
+        refused = refusal(described, name, private, i_may_share)
         if refused is not None:
             raise refused
         print(f"would go to {name}; nothing was sent")
         return 0
-    commit = push(items, described, name, options.private, options.i_may_share)
+    commit = push(items, described, name, private, i_may_share)
     print(f'shared: hub.load("{name.repository}@{commit}")')
     return 0
 
 
-def _pull(options: Namespace) -> int:
+def _push_dataset(
+    folder: str, repository: str, private: bool, revision: str, i_may_share: bool, dry_run: bool
+) -> int:
+    from hub.names import parse_name
+    from hub.push_dataset import collect_dataset, push_dataset
+
+    name = parse_name(repository, revision)
+    items = collect_dataset(Path(folder), name, i_may_share)
+    for item in items:
+        print(f"{item.sha256}  {item.size:>10}  {item.name}")
+    print(f"{len(items)} files, {sum(item.size for item in items)} bytes")
+    if dry_run:
+        print(f"would go to the data set {name}; nothing was sent")
+        return 0
+    commit = push_dataset(items, name, private)
+    print(f'shared: datasets.load_dataset("{name.repository}", revision="{commit}")')
+    return 0
+
+
+def _pull(repository: str, revision: str | None, out: str | None) -> int:
     from hub.names import parse_name
     from hub.pull import pull
     from hub.verify import verify
 
-    out = Path(options.out) if options.out else None
-    pulled = pull(parse_name(options.repository, options.revision), out)
+    pulled = pull(parse_name(repository, revision), Path(out) if out else None)
     verify(pulled.folder, sums_needed=True)
     print(f"{pulled.repository}@{pulled.commit}\n{pulled.folder}")
     return 0
 
 
-def _list(options: Namespace) -> int:
+def _list() -> int:
     from hub import bundled_models
     from hub.cache import list_cached
 
@@ -124,10 +146,10 @@ def _list(options: Namespace) -> int:
     return 0
 
 
-def _verify(options: Namespace) -> int:
+def _verify(model: str) -> int:
     from hub import open_verified
 
-    verified = open_verified(options.model)
+    verified = open_verified(model)
     for file, size in verified.sizes.items():
         print(f"{size:>10}  {file}")
     sums = "sha256 sums agree" if verified.sums else "no SHA256SUMS to compare with"
@@ -135,35 +157,45 @@ def _verify(options: Namespace) -> int:
     return 0
 
 
-def _deploy_space(options: Namespace) -> int:
+def _deploy_space(
+    repository: str, models: str, private: bool, hardware: str | None, dry_run: bool
+) -> int:
     from hub.names import parse_name
     from hub.space import check_hardware, deploy, pin
     from hub.space_files import collect
 
-    space = parse_name(options.repository).repository
-    check_hardware(options.hardware)
-    models = list(dict.fromkeys(options.models.replace(",", " ").split()))
-    files = collect(models, options.hardware)
-    if not options.dry_run:
-        models = pin(models)
-        files = collect(models, options.hardware)
+    space = parse_name(repository).repository
+    check_hardware(hardware)
+    names = list(dict.fromkeys(models.replace(",", " ").split()))
+    files = collect(names, hardware)
+    if not dry_run:
+        names = pin(names)
+        files = collect(names, hardware)
     for item in files.items:
         print(f"{item.sha256}  {item.size:>10}  {item.name}")
     for name in files.left_out:
         print(f"not sent: {name}")
     print(f"{len(files.items)} files, {sum(item.size for item in files.items)} bytes")
     print(f"---\n{files.front_matter}---")
-    if models:
-        pinned = (
-            "at these commits" if not options.dry_run else "each pinned to its commit when sent"
-        )
-        print(f"SIMSID_MODELS={','.join(models)} ({pinned})")
-    if options.dry_run:
+    if names:
+        pinned = "each pinned to its commit when sent" if dry_run else "at these commits"
+        print(f"SIMSID_MODELS={','.join(names)} ({pinned})")
+    if dry_run:
         print(f"would go to the Space {space}; nothing was sent")
         return 0
-    commit = deploy(space, files, models, options.private, options.hardware)
+    commit = deploy(space, files, names, private, hardware)
     print(f"deployed: {space} at commit {commit}")
     return 0
+
+
+_COMMANDS: dict[str, Callable[..., int]] = {
+    "push": _push,
+    "pull": _pull,
+    "list": _list,
+    "verify": _verify,
+    "deploy-space": _deploy_space,
+    "push-dataset": _push_dataset,
+}
 
 
 if __name__ == "__main__":

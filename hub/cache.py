@@ -12,7 +12,7 @@ from huggingface_hub.file_download import repo_folder_name
 from hub.names import HubName
 from hub.sums import SUMS
 from hub.verify import KNOWN
-from simsid.detectors.model_folder import CONFIG
+from simsid.detectors.model_files import CONFIG
 from simsid.detectors.untrusted import read_object
 from simsid.errors import ModelFolderError
 from simsid.files import write_text

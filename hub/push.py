@@ -16,7 +16,7 @@ from hub.names import DEFAULT_REVISION, HubName
 from hub.permission import remedy, why_not_open
 from hub.sums import SUMS, sha256_of, sums_text
 from hub.verify import NEEDED, verify
-from simsid.detectors.model_folder import CALIBRATION, CARD, CONFIG, WEIGHTS
+from simsid.detectors.model_files import CALIBRATION, CARD, CONFIG, WEIGHTS
 from simsid.detectors.untrusted import check_file, read_object
 from simsid.evaluation.card import measured_weights
 from simsid.evaluation.card_sections import complete_card

@@ -12,7 +12,7 @@ from hub.errors import NOT_PERMITTED, HubError, plainly
 from hub.names import parse_name
 from hub.permission import why_not_open
 from hub.space_files import BUNDLED, DOCS, FOLDERS, SDK, SpaceFiles
-from simsid.detectors.model_folder import CONFIG
+from simsid.detectors.model_files import CONFIG
 from simsid.detectors.untrusted import read_object
 from simsid.errors import SimsidError
 

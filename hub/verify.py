@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-import hub
 from hub.errors import CORRUPT, NOT_A_MODEL, HubError
 from hub.sums import REINSTALL, SUMS, check_sums
-from simsid.detectors import Detector, load_model
-from simsid.detectors.model_folder import CALIBRATION, CARD, CONFIG, WEIGHTS, model_folder_of
+from simsid.detectors import Detector, bundled, load_model
+from simsid.detectors.model_files import CALIBRATION, CARD, CONFIG, WEIGHTS
+from simsid.detectors.model_folder import model_folder_of
 from simsid.detectors.untrusted import check_file
 from simsid.errors import ModelFolderError
 
@@ -74,10 +74,10 @@ def check_folder(path: Path, sums_needed: bool = False) -> bool:
     for name in NEEDED:
         check_file(path / name)
     present = tuple(name for name in KNOWN if name in names)
-    bundled = path.resolve().parent == hub.BUNDLED_FOLDER.resolve()
-    compared = check_sums(path, KNOWN if sums_needed or bundled else present, bundled)
-    if bundled and not compared:
-        raise HubError(CORRUPT, f"{hub.BUNDLED_FOLDER} has no {SUMS}: {REINSTALL}")
+    own = path.resolve().parent == bundled.FOLDER.resolve()
+    compared = check_sums(path, KNOWN if sums_needed or own else present, own)
+    if own and not compared:
+        raise HubError(CORRUPT, f"{bundled.FOLDER} has no {SUMS}: {REINSTALL}")
     if sums_needed and not compared:
         raise HubError(
             NOT_A_MODEL, f"{path} has no {SUMS}: it was not shared with python -m hub push"

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from jsonargparse import ArgumentError, ArgumentParser, DefaultHelpFormatter, Namespace
 
 from simsid.errors import SimsidError
+from simsid.plugins import load_plugin
 
 BAD_USAGE, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
 
@@ -102,28 +103,34 @@ class _Help(DefaultHelpFormatter):
         return "\n".join(indent + line for line in self._split_lines(text, width))
 
 
-def parse(parser: ArgumentParser, arguments: list[str] | None) -> Namespace:
-    """Parse a command line; ``parser`` is made by ``command_parser``.
-
-    Every command also takes ``--plugin FILE.py``, which is run before anything else is done.
-
-    Raises:
-        SimsidError: bad usage, in one line.
-    """
+def add_plugin_option(parser: ArgumentParser) -> None:
+    """Add ``--plugin FILE.py``; ``parse`` adds it to a command, and this to each subcommand."""
     parser.add_argument(
         "--plugin",
         type=str | None,
         default=None,
         help="Python file with detectors of your own; see docs/add-a-detector.md",
     )
+
+
+def parse(parser: ArgumentParser, arguments: list[str] | None) -> Namespace:
+    """Parse a command line; ``parser`` is made by ``command_parser``.
+
+    Every command also takes ``--plugin FILE.py``, which is run before anything else is done.
+    So is that of a subcommand whose parser has the option.
+
+    Raises:
+        SimsidError: bad usage, in one line.
+    """
+    add_plugin_option(parser)
     try:
         options = parser.parse_args(arguments)
     except ArgumentError as error:
         raise SimsidError(f"{error} (see {parser.prog} --help)") from error
-    if options.get("plugin"):
-        from simsid.detectors.registry import load_plugin  # torch comes with it
-
-        load_plugin(options.plugin)
+    subcommands = [part for part in vars(options).values() if isinstance(part, Namespace)]
+    for part in (options, *subcommands):
+        if part.get("plugin"):
+            load_plugin(part.plugin)
     return options
 
 

@@ -12,14 +12,14 @@ from jsonargparse import ArgumentParser
 from tqdm import tqdm
 
 from simsid.cli import command_parser, parse, run_command
-from simsid.data.options import add_data_options, load_from_options, tell_films
+from simsid.data.options import add_data_options, data_choice, load_choice, tell_films
 from simsid.detectors import load_model
 from simsid.detectors.model_folder import model_folder_of
+from simsid.device import pick_device
 from simsid.errors import SimsidError
 from simsid.evaluation.evaluate import PARTS
 from simsid.evaluation.report import report_on
-
-_METRICS = "metrics.jsonl"
+from simsid.training.run_folder import run_folder_around
 
 
 def make_parser() -> ArgumentParser:
@@ -28,7 +28,7 @@ def make_parser() -> ArgumentParser:
         "Evaluate a model on a labelled part of a data set, and write a report.",
     )
     add = parser.add_argument
-    add("--model", type=str, required=True, help="run folder or model folder")
+    add("--model", type=str, required=True, help="run folder, model folder or bundled:NAME")
     add_data_options(parser)
     add("--part", type=Literal[PARTS] | None, default=None,
         help="labelled part to measure on; default: test when there is one, else validation")  # fmt: skip
@@ -48,14 +48,15 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(make_parser(), arguments)
     out = _json_path(options.out)
     detector = load_model(options.model, pick_device(options.device))
-    data = load_from_options(options, detector.preprocessing)
+    data = load_choice(data_choice(options.as_dict()), detector.preprocessing)
     tell_films(data, print)
+    run = run_folder_around(options.model)
     typed = sys.argv[1:] if arguments is None else arguments
     summary = report_on(
         detector,
         data,
         out.parent,
-        metrics_file=_metrics_of(Path(options.model)),
+        metrics_file=run.metrics if run else None,
         model_folder=model_folder_of(options.model) if options.card else None,
         command=shlex.join(["python", "-m", "simsid.evaluate", *typed]),
         progress=_progress,
@@ -66,35 +67,12 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def pick_device(device: str) -> str:
-    """'cpu' or 'cuda'; 'auto' takes a GPU when there is one.
-
-    Raises:
-        SimsidError: 'cuda' was asked for and there is none.
-    """
-    import torch
-
-    if device == "cuda" and not torch.cuda.is_available():
-        raise SimsidError("--device cuda was asked for, but torch finds no GPU: use cpu or auto")
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    return device
-
-
 def _json_path(text: str) -> Path:
     path = Path(text)
     if path.suffix != ".json" or path.is_dir():
         raise SimsidError(f"--out must name a .json file, not {text}")
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
-
-
-def _metrics_of(model: Path) -> Path | None:
-    """The training log, where the model lies in its run folder."""
-    for folder in (model, model.parent):
-        if (folder / _METRICS).exists():
-            return folder / _METRICS
-    return None
 
 
 def _progress(batches: Iterable[Any], total: int) -> Iterable[Any]:

@@ -17,11 +17,13 @@ from simsid.cli import command_parser, parse, run_command
 from simsid.data.decode.worker import read_untrusted
 from simsid.data.find import find_images
 from simsid.detectors import Detector, load_model
+from simsid.detectors.calibration import check_rates
 from simsid.detectors.findings import REFUSE
-from simsid.detectors.model_folder import CARD, model_folder_of, save_model
+from simsid.detectors.model_files import ModelFolder
+from simsid.detectors.model_folder import model_folder_of, save_model
 from simsid.detectors.recalibration import LEAST, recalibrate
+from simsid.device import pick_device
 from simsid.errors import ImageError, SimsidError
-from simsid.evaluate import pick_device
 from simsid.files import write_text
 from simsid.scoring.film import prepare_image
 
@@ -33,10 +35,10 @@ def make_parser() -> ArgumentParser:
         "python -m simsid.recalibrate",
         "Set the thresholds of a model anew, from normal films of another source. Networks stay as "
         f"they are, so it takes seconds. At least {LEAST} films; 60 and more make the rate certain.",
-        example="--model hub/bundled/chest --normals films/normal --out models/ours",
+        example="--model bundled:chest --normals films/normal --out models/ours",
     )
     add = parser.add_argument
-    add("--model", type=str, required=True, help="run folder or model folder")
+    add("--model", type=str, required=True, help="run folder, model folder or bundled:NAME")
     add("--normals", type=str | None, default=None,
         help="folder of normal films that training never saw")  # fmt: skip
     add("--unlabelled", type=str | None, default=None,
@@ -44,6 +46,8 @@ def make_parser() -> ArgumentParser:
     add("--abnormal-share", type=float, default=_SHARE,
         help="of --unlabelled: at most how many films are abnormal, 0 to 0.5; so many of the "
         "highest scores are left out")  # fmt: skip
+    add("--same-populations", action="store_true",
+        help="the films are of the model's own populations: keep thresholds by population")  # fmt: skip
     add("--out", type=str, required=True, help="new model folder to write")
     add("--false-alarm-rate", type=float | None, default=None,
         help="share of normals that may be called abnormal; default: the model's own")  # fmt: skip
@@ -63,10 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(make_parser(), arguments)
     if (options.normals is None) == (options.unlabelled is None):
         raise SimsidError("give one of --normals and --unlabelled: a folder of films")
-    for name in ("false_alarm_rate", "rate_confidence"):
-        value = options.get(name)
-        if value is not None and not 0 < value < 1:
-            raise SimsidError(f"--{name.replace('_', '-')} must lie between 0 and 1, not {value}")
+    check_rates(options.false_alarm_rate, options.rate_confidence)
     out = Path(options.out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise SimsidError(f"--out {out} exists already: choose a new folder")
@@ -84,9 +85,10 @@ def main(arguments: list[str] | None = None) -> int:
         options.false_alarm_rate,
         options.rate_confidence,
         options.abnormal_share if options.unlabelled else 0.0,
+        options.same_populations,
     )
     save_model(own, out)
-    _write_card(model_folder_of(options.model) / CARD, out / CARD, own)
+    _write_card(ModelFolder(model_folder_of(options.model)).card, ModelFolder(out).card, own)
     print(_summary(own, out, left_out))
     return 0
 

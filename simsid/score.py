@@ -20,8 +20,8 @@ from simsid.data.decode.worker import read_untrusted
 from simsid.data.find import common_folder, find_images
 from simsid.detectors import Detector, load_model
 from simsid.detectors.findings import ANOTHER, Finding
+from simsid.device import pick_device
 from simsid.errors import ImageError, SimsidError
-from simsid.evaluate import pick_device
 from simsid.files import atomic_text
 from simsid.map_scale import MapScale, map_scale, overlay
 from simsid.scoring import UNDECIDED, BatchCheck, RefusedFilm, ScoredFilm, score_films
@@ -62,7 +62,7 @@ def make_parser() -> ArgumentParser:
     )
     add = parser.add_argument
     add("paths", type=str, nargs="+", help="image files, folders (with what lies below), globs")
-    add("--model", type=str, required=True, help="run folder or model folder")
+    add("--model", type=str, required=True, help="run folder, model folder or bundled:NAME")
     add("--out", type=str, required=True, help="CSV file to write")
     add("--maps", type=str | None, default=None, help="folder for an anomaly map of each image")
     add("--map-arrays", action="store_true", help="also write each map as a float32 .npy")

@@ -1,21 +1,21 @@
 """DigitAnatomy: normal and abnormal images with exact truth, each a pure function of its name."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
-from synth.anomalies import ANOMALIES, OBSTACLES, foreign_labels
-from synth.book import GlyphBook
-from synth.compose import Layout, compose, draw_layout, sample_keys, tile_sizes
+from synth.anomalies import ANOMALIES
 from synth.config import SPLITS, AnatomyConfig
-from synth.draws import Draws, chain
 from synth.errors import SynthError
-from synth.glyphs import open_source
-from synth.scene import CellRecord, Change, Scene
+from synth.generators import open_generator
+from synth.generators.base import Batch
+from synth.places import Place, places_of
+from synth.scene import CellRecord, paste
 
 KINDS = ("normal", *ANOMALIES)
-"""Every kind of image, the normal one first."""
+"""Every kind of image of generator 1, the normal one first."""
 
 _BATCH = 256
 
@@ -26,12 +26,15 @@ class Sample:
 
     Attributes:
         image: (height, width) uint8, 0 background, 255 ink.
-        mask: (height, width) bool, every pixel of ink that should not be there or is missing.
+        mask: (height, width) bool, every pixel of ink that should not be there or is missing; of
+            a logical anomaly, the ink of every place that would mend it.
         label: 0 normal, 1 abnormal.
-        kind: one of ``KINDS``.
+        kind: 'normal' or a kind of the generator.
         split: one of ``SPLITS``.
         index: number of the sample within its split and kind.
         cells: what was done, and where; empty for a normal image.
+        places: the regions of the mask that stand for one defect each.
+        factors: all that was drawn, see ``synth.factors.COLUMNS``.
     """
 
     image: np.ndarray
@@ -41,6 +44,8 @@ class Sample:
     split: str
     index: int
     cells: tuple[CellRecord, ...]
+    places: tuple[Place, ...] = ()
+    factors: dict[str, Any] = field(default_factory=dict)
 
 
 class DigitAnatomy:
@@ -58,18 +63,28 @@ class DigitAnatomy:
 
     def __init__(self, config: AnatomyConfig | None = None) -> None:
         self.config = config or AnatomyConfig()
-        self.source = open_source(self.config.digits, self.config.digits_root)
-        self._sizes = tile_sizes(self.config.cell)
-        self._books: dict[tuple[str, tuple[int, ...]], GlyphBook] = {}
+        self._generator = open_generator(self.config)
+        self.source = self._generator.source
+
+    @property
+    def families(self) -> dict[str, str]:
+        """Every abnormal kind of this anatomy's generator: 'structural' or 'logical'."""
+        return self._generator.families
 
     @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds that this anatomy can show, the normal one first."""
-        return tuple(kind for kind in KINDS if not self.obstacle(kind))
+        known = ("normal", *self.families)
+        return tuple(kind for kind in known if not self.obstacle(kind))
+
+    @property
+    def words(self) -> dict[str, str]:
+        """Every abnormal kind of this anatomy's generator in a few words."""
+        return self._generator.words
 
     def obstacle(self, kind: str) -> str | None:
         """Why this anatomy cannot show a kind; None if it can."""
-        return OBSTACLES[kind](self.config) if kind in OBSTACLES else None
+        return None if kind == "normal" else self._generator.obstacle(kind)
 
     def sample(self, split: str, kind: str, index: int) -> Sample:
         """Make one sample.
@@ -85,8 +100,8 @@ class DigitAnatomy:
         Raises:
             SynthError: see :meth:``sample``.
         """
-        image = self._normals(split, kind, self._check(split, kind, [index]))[2][0]
-        return Sample(image, np.zeros(image.shape, bool), 0, "normal", split, index, ())
+        batch = self._generator.make(split, kind, self._check(split, kind, [index]), altered=False)
+        return self._sample(batch, 0, split, "normal", index)
 
     def samples(self, split: str, kind: str, indices: Iterable[int]) -> list[Sample]:
         """Make several samples, the same as one by one and faster.
@@ -95,16 +110,8 @@ class DigitAnatomy:
             SynthError: see :meth:``sample``.
         """
         numbers = self._check(split, kind, indices)
-        _, _, images = normals = self._normals(split, kind, numbers)
-        changes = self._alter(split, kind, numbers, *normals)
-        out = []
-        for image, index, done in zip(images, numbers, changes, strict=True):
-            mask = np.zeros(image.shape, bool)
-            for change in done:
-                self._paste(mask, change.index, change.mask)
-            cells = tuple(self._record(change) for change in done)
-            out.append(Sample(image, mask, int(kind != "normal"), kind, split, index, cells))
-        return out
+        batch = self._generator.make(split, kind, numbers)
+        return [self._sample(batch, row, split, kind, index) for row, index in enumerate(numbers)]
 
     def images(self, split: str, kind: str, indices: Iterable[int]) -> np.ndarray:
         """Make images only: the pixels of :meth:``sample``, composed in batches.
@@ -119,9 +126,7 @@ class DigitAnatomy:
         out = np.empty((len(numbers), *self.config.shape), np.uint8)
         for start in range(0, len(numbers), _BATCH):
             some = numbers[start : start + _BATCH]
-            ids, layout, images = self._normals(split, kind, some)
-            self._alter(split, kind, some, ids, layout, images)
-            out[start : start + _BATCH] = images
+            out[start : start + _BATCH] = self._generator.make(split, kind, some).images
         return out
 
     def train(self, n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -172,60 +177,47 @@ class DigitAnatomy:
     def _check(self, split: str, kind: str, indices: Iterable[int]) -> list[int]:
         if split not in SPLITS:
             raise SynthError(f"split must be one of {', '.join(SPLITS)}, got {split!r}")
-        if kind not in KINDS:
-            raise SynthError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
-        if reason := self.obstacle(kind):
-            raise SynthError(f"kind {kind!r} cannot be made: {reason}")
+        self.require_kind(kind)
         numbers = [int(index) for index in indices]
         if any(not 0 <= index < 1 << 62 for index in numbers):
             raise SynthError(f"an index must not be negative or above 2**62, got {numbers}")
         return numbers
 
-    def _book(self, split: str, labels: tuple[int, ...]) -> GlyphBook:
-        key = split, tuple(sorted(set(labels)))
-        if key not in self._books:
-            self._books[key] = GlyphBook(self.source, split, key[1], self._sizes)
-        return self._books[key]
+    def require_kind(self, kind: str) -> None:
+        """Refuse a kind that this anatomy does not know or cannot show.
 
-    def _normals(
-        self, split: str, kind: str, numbers: list[int]
-    ) -> tuple[np.ndarray, Layout, np.ndarray]:
-        """Keys (n,), placements and images of the samples before anything is done to them."""
-        keys = sample_keys(chain(self.config.seed, split, kind), numbers)
-        book = self._book(split, self.config.labels)
-        layout = draw_layout(keys, self.config, book)
-        return keys, layout, compose(layout, self.config, book)
+        Raises:
+            SynthError: it is one.
+        """
+        known = ("normal", *self.families)
+        if kind not in known:
+            more = " (generator 2 knows more: --generator 2)" if self.config.generator == 1 else ""
+            raise SynthError(f"unknown kind {kind!r}; choose from {', '.join(known)}{more}")
+        if reason := self.obstacle(kind):
+            raise SynthError(f"kind {kind!r} cannot be made: {reason}")
 
-    def _alter(
-        self,
-        split: str,
-        kind: str,
-        numbers: list[int],
-        keys: np.ndarray,
-        layout: Layout,
-        images: np.ndarray,
-    ) -> list[list[Change]]:
-        """Apply the anomaly to the images in place; return what was changed in each."""
-        if kind == "normal":
-            return [[] for _ in numbers]
-        book = self._book(split, self.config.labels)
-        labels = foreign_labels(self.config) if kind == "novel" else ()
-        foreign = {label: self._book(split, (label,)) for label in labels}
-        out = []
-        for row, image in enumerate(images):
-            scene = Scene(self.config, image.copy(), book, layout, row, foreign)
-            changes = ANOMALIES[kind](scene, Draws(int(keys[row])))
-            for change in changes:
-                self._paste(image, change.index, change.pixels)
-            out.append(sorted(changes, key=lambda change: change.index))
-        return out
-
-    def _paste(self, target: np.ndarray, index: int, pixels: np.ndarray) -> None:
-        row, col = divmod(index, self.config.cols)
-        side = self.config.cell
-        target[row * side : (row + 1) * side, col * side : (col + 1) * side] = pixels
-
-    def _record(self, change: Change) -> CellRecord:
-        row, col = divmod(change.index, self.config.cols)
-        before = self.config.labels[change.index]
-        return CellRecord(row, col, change.action, before, change.after, change.details)
+    def _sample(self, batch: Batch, row: int, split: str, kind: str, index: int) -> Sample:
+        changes, config = batch.changes[row], self.config
+        mask = np.zeros(config.shape, bool)
+        for change in changes:
+            paste(mask, config, change.index, change.mask)
+        if batch.hidden is not None:
+            top, bottom, left, right = batch.hidden[row].tolist()
+            field = np.zeros_like(mask)
+            field[top : config.shape[0] - bottom, left : config.shape[1] - right] = True
+            mask &= field
+        labels = self._generator.labels(batch, row)
+        cells = tuple(
+            CellRecord(*divmod(c.index, config.cols), c.action, labels[c.index], c.after, c.details)
+            for c in changes
+        )
+        abnormal = kind != "normal"
+        factors = {
+            "family": self.families[kind] if abnormal else "normal",
+            "strength": round(1 - config.difficulty, 6) if abnormal else 0.0,
+            "changed": " ".join(f"r{cell.row + 1}c{cell.col + 1}" for cell in cells),
+            **self._generator.factors(batch, row),
+        }
+        places = places_of(changes, mask, config, kind in self._generator.together)
+        image = batch.images[row]
+        return Sample(image, mask, int(abnormal), kind, split, index, cells, places, factors)

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from synth.anatomy import KINDS
 from synth.config import SPLITS, AnatomyConfig
+from synth.errors import SynthError
 from synth.glyphs import SOURCES
 from synth.layouts import LAYOUTS
 from synth.plan import DatasetConfig
-from synth.version import __version__
+from synth.population import POPULATIONS, load_population
+from synth.tracks import TRACKS
+from synth.version import VERSIONS
 
 if TYPE_CHECKING:
     _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -23,6 +25,13 @@ Run = Callable[[argparse.Namespace], int]
 _Add = Callable[..., argparse.Action]  # a parser's add_argument
 _ANATOMY = AnatomyConfig()
 _DATASET = DatasetConfig()
+_FROZEN = {
+    **{name: getattr(_DATASET, name) for name in ("train", "val", "test_normal", "test_per_kind")},
+    **{name: getattr(_ANATOMY, name) for name in (
+        "contamination", "digits", "seed", "difficulty", "rows", "cols", "cell", "generator",
+        "starts", "population")},
+    "kinds": None, "order": None, "population_strength": _ANATOMY.strength,
+}  # fmt: skip
 
 
 def anatomy_config(options: argparse.Namespace) -> AnatomyConfig:
@@ -35,10 +44,26 @@ def anatomy_config(options: argparse.Namespace) -> AnatomyConfig:
     if order is None:
         cells = max(options.rows, 0) * max(options.cols, 0)
         order = (_ANATOMY.order * (cells // 9 + 1))[:cells] if cells <= 256 else ""
+    population = None if options.population is None else load_population(options.population)
     return AnatomyConfig(
         options.rows, options.cols, order, options.cell, options.digits, options.digits_root,
         options.seed, options.difficulty, getattr(options, "contamination", 0.0),
+        options.generator, options.starts, population, options.population_strength,
     )  # fmt: skip
+
+
+def refuse_frozen(options: argparse.Namespace) -> None:
+    """Refuse options beside ``--track`` that the track has frozen.
+
+    Raises:
+        SynthError: there is one; the message names it.
+    """
+    for name, default in _FROZEN.items():
+        if getattr(options, name) != default:
+            raise SynthError(
+                f"--track {options.track} has its own {name.replace('_', '-')}; leave out "
+                f"--{name.replace('_', '-')}, or --track"
+            )
 
 
 class _HelpFormat(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
@@ -67,7 +92,8 @@ def parse(
         "  python -m synth verify data/digits\n  python -m synth preview --out sheet.png",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"DigitAnatomy {__version__}")
+    versions = " and ".join(VERSIONS.values())
+    parser.add_argument("--version", action="version", version=f"DigitAnatomy {versions}")
     commands = parser.add_subparsers(required=True, metavar="command")
     _add_generate(commands, generate)
     _add_verify(commands, verify)
@@ -96,10 +122,13 @@ def _add_generate(commands: _Commands, run: Run) -> None:
     add("--test-per-kind", type=int, metavar="N", default=_DATASET.test_per_kind,
         help="test images of each abnormal kind")
     add("--kinds", nargs="+", metavar="KIND", default=None,
-        help=f"abnormal kinds among {', '.join(KINDS[1:])} (default: all that the order allows)")
+        help="abnormal kinds (default: all that the generator and the order allow; "
+        "`preview` shows them)")
     add("--contamination", type=float, metavar="F", default=_ANATOMY.contamination,
         help="fraction of the training images that are abnormal")
     add("--layout", choices=tuple(LAYOUTS), default=_DATASET.layout, help="how files are laid out")
+    add("--track", choices=tuple(TRACKS), default=None,
+        help="a benchmark with frozen seeds and settings; see docs/digitanatomy.md")
     add("--workers", type=int, metavar="N", default=1,
         help="number of processes; several pay off from ten thousand images")
     add("--overwrite", action="store_true",
@@ -169,6 +198,16 @@ def _add_anatomy(add: _Add) -> None:
     add("--seed", type=int, metavar="S", default=_ANATOMY.seed, help="random seed")
     add("--difficulty", type=float, metavar="D", default=_ANATOMY.difficulty,
         help="how hard the anomalies are to see, from 0 (blatant) to 1 (subtle)")
+    add("--generator", type=int, choices=tuple(VERSIONS), default=_ANATOMY.generator,
+        help="1: every cell for itself, four kinds; 2: one hand, size and place for an image, "
+        "thirteen kinds, populations")
+    add("--starts", type=int, metavar="N", default=_ANATOMY.starts,
+        help="of generator 2: images count on from one of so many starts")
+    add("--population", metavar="NAME|FILE", default=None,
+        help=f"of generator 2: what another hospital changes: {', '.join(POPULATIONS)}, or a .yaml "
+        "or .json file")
+    add("--population-strength", type=float, metavar="S", default=_ANATOMY.strength,
+        help="how much of that, from 0 (nothing) to 1 (all)")
     add("--rows", type=int, metavar="N", default=_ANATOMY.rows, help="rows of digits")
     add("--cols", type=int, metavar="N", default=_ANATOMY.cols, help="columns of digits")
     add("--order", metavar="DIGITS", default=None,

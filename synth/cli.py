@@ -3,16 +3,18 @@
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TypeVar
 
-from synth.anatomy import KINDS, DigitAnatomy
-from synth.arguments import anatomy_config, parse
+from synth.anatomy import DigitAnatomy
+from synth.arguments import anatomy_config, parse, refuse_frozen
 from synth.errors import SynthError
 from synth.generate import generate
-from synth.manifest import MANIFEST
+from synth.manifest import MANIFEST, SHEET
 from synth.medmix_set import MedMixSet, generate_medmix
 from synth.plan import DatasetConfig
 from synth.preview import contact_sheet
+from synth.tracks import track_sets
 from synth.verify import verify
 
 _SHOWN = 20
@@ -47,22 +49,35 @@ def _fail(message: str) -> int:
 
 
 def _generate(options: Namespace) -> int:
+    if options.track is not None:
+        return _generate_track(options)
     anatomy = anatomy_config(options)
     kinds = options.kinds
     if kinds is None:
         shown = DigitAnatomy(anatomy)
         kinds = shown.kinds[1:]
-        for kind in KINDS[1:]:
+        for kind in shown.families:
             if reason := shown.obstacle(kind):
                 print(f"note: without {kind} images: {reason}", file=sys.stderr)
     config = DatasetConfig(
         anatomy, options.train, options.val, options.test_normal, options.test_per_kind,
         tuple(kinds), options.layout,
     )  # fmt: skip
-    manifest = generate(options.out, config, options.overwrite, options.workers, _progress)
-    print(f"{len(manifest['samples'])} images in {options.out} ({options.layout})")
-    print(f"pixels sha256 {manifest['pixels_sha256']}")
+    _write(options.out, config, options)
     return 0
+
+
+def _generate_track(options: Namespace) -> int:
+    refuse_frozen(options)
+    for name, config in track_sets(options.track, options.layout, options.digits_root).items():
+        _write(options.out / name, config, options)
+    return 0
+
+
+def _write(out: Path, config: DatasetConfig, options: Namespace) -> None:
+    manifest = generate(out, config, options.overwrite, options.workers, _progress)
+    print(f"{len(manifest['samples'])} images in {out} ({config.layout}); see {out / SHEET}")
+    print(f"pixels sha256 {manifest['pixels_sha256']}")
 
 
 def _verify(options: Namespace) -> int:

@@ -1,9 +1,12 @@
 """What a DigitAnatomy is: the grid, the order of its digits, the glyphs and the dials."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import PurePath
+from typing import Any
 
 from synth.errors import SynthError
+from synth.population import Population
+from synth.version import VERSIONS
 
 SPLITS = ("train", "val", "test")
 DIAL = 1 << 16
@@ -21,6 +24,7 @@ def require_int(name: str, value: object, low: int, high: int) -> None:
 
 
 def _require_fraction(name: str, value: object) -> None:
+    """Refuse what is not a number in [0, 1], NaN too."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
         raise SynthError(f"{name} must be a number from 0 to 1, got {value!r}")
 
@@ -38,6 +42,12 @@ class AnatomyConfig:
         seed: 0 to 2**63 - 1.
         difficulty: of the anomalies, 0 (blatant) to 1 (subtle).
         contamination: fraction of the training images that are abnormal, 0 to 1.
+        generator: 1 or 2, see ``synth.generators``. The bundled model, the published tables and
+            every set made so far are of generator 1, so 1 stays the default.
+        starts: of generator 2, 1 to 10: each image counts on from its own start, k = 0 to
+            starts - 1, so that its digits are those of ``order`` plus k, modulo 10.
+        population: of generator 2, what another hospital changes; None changes nothing.
+        strength: how much of the population's change is made, 0 (none) to 1 (all).
 
     Raises:
         SynthError: a value cannot be used.
@@ -52,6 +62,10 @@ class AnatomyConfig:
     seed: int = 0
     difficulty: float = 0.0
     contamination: float = 0.0
+    generator: int = 1
+    starts: int = 1
+    population: Population | None = None
+    strength: float = 1.0
 
     def __post_init__(self) -> None:
         require_int("rows", self.rows, 1, 16)
@@ -69,6 +83,29 @@ class AnatomyConfig:
                 f"order must name {self.num_cells} digits for a {self.rows} x {self.cols} grid, "
                 f"got {len(self.order)}: {self.order!r}"
             )
+        self._check_generator()
+
+    def _check_generator(self) -> None:
+        if self.generator not in VERSIONS:
+            raise SynthError(f"generator must be one of 1 and 2, got {self.generator!r}")
+        require_int("starts", self.starts, 1, 10)
+        _require_fraction("strength", self.strength)
+        if self.generator == 1 and (self.starts != 1 or self.population is not None):
+            raise SynthError("starts and population belong to generator 2; add --generator 2")
+
+    @property
+    def version(self) -> str:
+        """Of the generator that makes the pixels."""
+        return VERSIONS[self.generator]
+
+    def public(self) -> dict[str, Any]:
+        """All parameters as JSON types, without any path of the machine."""
+        values = asdict(self)
+        del values["digits_root"]
+        values["digits"] = self.digits_name
+        if self.population is not None:
+            values["population"] = self.population.public()
+        return values
 
     @property
     def num_cells(self) -> int:

@@ -94,6 +94,11 @@ def encode(entry: Entry, sample: Sample) -> Encoded:
         "index": entry.index,
         "image_sha256": pixel_digest(sample.image),
         "mask_sha256": pixel_digest(mask),
+        "factors": sample.factors,
+        "places": [
+            {"cells": [list(cell) for cell in place.cells], "saturation": place.saturation}
+            for place in sample.places
+        ],
         "cells": [asdict(cell) for cell in sample.cells],
     }
     return Encoded(entry.id, entry.split, png(sample.image), png(mask), record)

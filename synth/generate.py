@@ -20,15 +20,17 @@ from synth.manifest import (
     GENERATOR,
     MANIFEST,
     MARKER,
+    SHEET,
     file_digest,
     is_own,
     list_files,
     read_manifest,
     whole_digest,
     write_manifest,
+    write_tables,
 )
 from synth.plan import DatasetConfig, Entry, list_entries
-from synth.version import __version__
+from synth.preview import set_sheet
 
 Progress = Callable[[Iterator, int], Iterable]
 _CHUNK = 64
@@ -105,14 +107,16 @@ def _noting(samples: Iterator[Encoded], count: int, records: list[dict]) -> Iter
 
 
 def _describe(out: Path, config: DatasetConfig, anatomy: DigitAnatomy, records: list[dict]) -> dict:
-    """Write the card, and compose the manifest of what now lies in the folder."""
+    """Write card, tables and contact sheet; compose the manifest of what now lies in the folder."""
     digest = whole_digest(records)
-    card = write_card(config, records, __version__, digest)
+    write_tables(out, records)
+    set_sheet(anatomy, records).save(out / SHEET)
+    card = write_card(config, records, anatomy.words, digest)
     (out / "README.md").write_text(card, encoding="utf-8", newline="\n")
     files = [name for name in list_files(out) if name != MARKER]
     return {
         "generator": GENERATOR,
-        "version": __version__,
+        "version": config.anatomy.version,
         "parameters": config.parameters(),
         "digits_fingerprint": anatomy.source.fingerprint,
         "pixels_sha256": digest,

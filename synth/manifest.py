@@ -1,5 +1,6 @@
 """``manifest.json``: what a finished data set holds. Without it, nothing verifies."""
 
+import csv
 import hashlib
 import json
 import os
@@ -7,16 +8,20 @@ import re
 from pathlib import Path
 
 from synth.errors import SynthError
+from synth.factors import flat
 
 MANIFEST = "manifest.json"
 MARKER = "INCOMPLETE"
 """Present while a data set is being written, and after a run that was killed."""
+ROWS, TABLE = "manifest.jsonl", "manifest.csv"
+"""Every sample's record: whole, a line each; and as a table of its factors."""
+SHEET = "contact-sheet.png"
 GENERATOR = "DigitAnatomy"
 MEDMIX = "MedMix"
 
 _TOP_LEVEL = (
     "train", "val", "test", "ground_truth", "ground_truth_train", "ground_truth_val", "README.md",
-    MANIFEST, MARKER, f"{MANIFEST}.part",
+    MANIFEST, MARKER, f"{MANIFEST}.part", ROWS, TABLE, SHEET,
 )  # fmt: skip
 _CONTAINER = re.compile(r"(train|val|test)(\.parquet|-\d{6}\.tar)")
 # What cloning from a hub adds beside the data.
@@ -57,6 +62,17 @@ def list_files(root: Path) -> list[str]:
 def is_own(name: str) -> bool:
     """Whether a top-level name is one that this package writes."""
     return name in _TOP_LEVEL or _CONTAINER.fullmatch(name) is not None
+
+
+def write_tables(root: Path, records: list[dict]) -> None:
+    """Write the samples' records as lines of JSON, and their factors as a table."""
+    with open(root / ROWS, "w", encoding="utf-8", newline="\n") as file:
+        file.writelines(json.dumps(record) + "\n" for record in records)
+    rows = [flat(record) for record in records]
+    with open(root / TABLE, "w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
 
 
 def write_manifest(root: Path, content: dict) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass, field
 
-from synth.anatomy import KINDS, DigitAnatomy
+from synth.anatomy import DigitAnatomy
 from synth.config import SPLITS, AnatomyConfig, require_int
 from synth.errors import SynthError
 
@@ -21,6 +21,7 @@ class DatasetConfig:
         test_per_kind: test images of each abnormal kind.
         kinds: the abnormal kinds to include; None takes all that the anatomy can show.
         layout: a name in ``LAYOUTS``.
+        track: name of the track that froze these parameters; None if none did.
 
     Raises:
         SynthError: a number cannot be used, or all of them are 0.
@@ -33,6 +34,7 @@ class DatasetConfig:
     test_per_kind: int = 100
     kinds: tuple[str, ...] | None = None
     layout: str = "mvtec"
+    track: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("train", "val", "test_normal", "test_per_kind"):
@@ -44,10 +46,7 @@ class DatasetConfig:
 
     def parameters(self) -> dict:
         """Everything that decides the pixels, as JSON types; machine paths are left out."""
-        values = asdict(self)
-        del values["anatomy"]["digits_root"]
-        values["anatomy"]["digits"] = self.anatomy.digits_name
-        return values
+        return asdict(self) | {"anatomy": self.anatomy.public()}
 
 
 @dataclass(frozen=True)
@@ -73,10 +72,9 @@ def list_entries(config: DatasetConfig, anatomy: DigitAnatomy) -> list[Entry]:
     """
     kinds = anatomy.kinds[1:] if config.kinds is None else config.kinds
     for kind in kinds:
-        if kind not in KINDS[1:]:
-            raise SynthError(f"kinds: unknown kind {kind!r}; choose from {', '.join(KINDS[1:])}")
-        if reason := anatomy.obstacle(kind):
-            raise SynthError(f"kind {kind!r} cannot be made: {reason}")
+        if kind == "normal":
+            raise SynthError("kinds: normal images are in every set; name abnormal kinds only")
+        anatomy.require_kind(kind)
     entries = [
         Entry(f"train/good/{number:04d}", "train", kind, index)
         for number, (kind, index) in enumerate(anatomy.train_plan(config.train, kinds))

@@ -1,5 +1,7 @@
 """A contact sheet: every kind in a row, examples in columns, the truth outlined."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -8,6 +10,7 @@ from synth.anatomy import DigitAnatomy, Sample
 _PAPER, _TEXT, _FAINT = (250, 250, 248), (34, 36, 40), (120, 124, 130)
 _OUTLINE = (255, 110, 40)
 _ZOOM_TO = 192
+_CAPTION = 34  # letters that fit below an image
 _GAP, _LEFT, _TOP = 12, 150, 64
 
 
@@ -24,12 +27,40 @@ def contact_sheet(anatomy: DigitAnatomy, columns: int = 6, split: str = "test") 
     Returns:
         An RGB picture.
     """
+    rows = [(kind, "", anatomy.samples(split, kind, range(columns))) for kind in anatomy.kinds]
+    return _sheet(anatomy, rows, columns, f"{split} · truth outlined")
+
+
+def set_sheet(anatomy: DigitAnatomy, records: Sequence[dict], columns: int = 6) -> Image.Image:
+    """Draw the first images of every split and kind of a data set, and say how many there are.
+
+    Args:
+        anatomy: of the data set.
+        records: of its samples, as its manifest holds them.
+        columns: images of each kind, at most.
+
+    Returns:
+        An RGB picture.
+    """
+    groups: dict[tuple[str, str], list[int]] = {}
+    for record in records:
+        groups.setdefault((record["split"], record["kind"]), []).append(record["index"])
+    rows = [
+        (kind, f"{split}: {len(indices)}", anatomy.samples(split, kind, indices[:columns]))
+        for (split, kind), indices in groups.items()
+    ]
+    return _sheet(anatomy, rows, columns, f"{len(records)} images · truth outlined")
+
+
+def _sheet(
+    anatomy: DigitAnatomy, rows: Sequence[tuple[str, str, list[Sample]]], columns: int, note: str
+) -> Image.Image:
+    """A line of images for each row: its name, a second line of words, and its samples."""
     zoom = max(1, _ZOOM_TO // max(anatomy.config.shape))
     height, width = (side * zoom for side in anatomy.config.shape)
-    kinds = anatomy.kinds
     size = (
         _LEFT + columns * (width + _GAP) + _GAP,
-        _TOP + len(kinds) * (height + _GAP + 18) + _GAP,
+        _TOP + len(rows) * (height + _GAP + 18) + _GAP,
     )
     sheet = Image.new("RGB", size, _PAPER)
     pen = ImageDraw.Draw(sheet)
@@ -37,12 +68,16 @@ def contact_sheet(anatomy: DigitAnatomy, columns: int = 6, split: str = "test") 
     config = anatomy.config
     pen.text((_GAP, 12), "DigitAnatomy", _TEXT, title)
     facts = f"digits {config.digits_name} · seed {config.seed}"
-    facts += f" · difficulty {config.difficulty:g} · {split} · truth outlined"
+    facts += f" · difficulty {config.difficulty:g} · generator {config.generator}"
+    if config.population is not None:
+        facts += f" · population {config.population.name} at {config.strength:g}"
+    facts += f" · {note}"
     pen.text((_GAP, 40), facts, _FAINT, small)
-    for row, kind in enumerate(kinds):
+    for row, (name, words, samples) in enumerate(rows):
         top = _TOP + row * (height + _GAP + 18)
-        pen.text((_GAP, top + height // 2 - 10), kind, _TEXT, body)
-        for column, sample in enumerate(anatomy.samples(split, kind, range(columns))):
+        pen.text((_GAP, top + height // 2 - 10), name, _TEXT, body)
+        pen.text((_GAP, top + height // 2 + 12), words, _FAINT, small)
+        for column, sample in enumerate(samples):
             left = _LEFT + column * (width + _GAP)
             sheet.paste(Image.fromarray(_outlined(sample, zoom)), (left, top))
             pen.text((left, top + height + 2), _caption(sample), _FAINT, small)
@@ -71,6 +106,11 @@ def _caption(sample: Sample) -> str:
         elif cell.action == "flipped":
             how = "mirrored" if cell.details["axis"] == "horizontal" else "inverted"
             words.append(f"{cell.before} {how}")
-        else:
+        elif cell.action in ("replaced", "moved"):
             words.append(f"{cell.before} is {cell.after}")
-    return ", ".join(words)
+        elif cell.action == "added":
+            words.append(f"{cell.after} added")
+        elif cell.action != "equalled":
+            words.append(f"{cell.before} {cell.action}")
+    text = ", ".join(words)
+    return text if len(text) <= _CAPTION else text[: _CAPTION - 1] + "…"

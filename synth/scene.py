@@ -40,6 +40,7 @@ class Change:
         pixels: (cell, cell) uint8, the new ones.
         mask: (cell, cell) bool, the truth.
         action, after, details: see :class:``CellRecord``.
+        saturation: pixels of the mask whose finding is as good as finding all; None: all.
     """
 
     index: int
@@ -48,6 +49,7 @@ class Change:
     action: str
     after: int | None
     details: dict[str, Any] = field(default_factory=dict)
+    saturation: int | None = None
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,20 @@ class Scene:
         pixels = np.zeros((cell, cell), np.uint8)
         pixels[top : top + size, left : left + size] = book.tiles(number, spot.ids[0])[0]
         return pixels
+
+
+def paste(target: np.ndarray, config: AnatomyConfig, index: int, pixels: np.ndarray) -> None:
+    """Put a cell's pixels where they belong.
+
+    Args:
+        target: (height, width), changed in place.
+        config: the anatomy.
+        index: number of the cell in reading order.
+        pixels: (cell, cell).
+    """
+    row, col = divmod(index, config.cols)
+    side = config.cell
+    target[row * side : (row + 1) * side, col * side : (col + 1) * side] = pixels
 
 
 def either_ink(before: np.ndarray, after: np.ndarray) -> np.ndarray:

@@ -1,4 +1,7 @@
-"""The generator's version."""
+"""The generators' versions."""
 
 __version__ = "1.0.0"
-"""Recorded with every data set. Any change of any pixel raises it."""
+"""Of generator 1, recorded with every data set it makes. Any change of any pixel raises it."""
+
+VERSIONS = {1: __version__, 2: "2.0.0"}
+"""By generator. Any change of any pixel that a generator makes raises its version."""

@@ -24,7 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--plugin"):
         # Only then: the generator's own tests run where there is no torch.
-        from simsid.detectors.registry import load_plugin
+        from simsid.plugins import load_plugin
 
         load_plugin(config.getoption("--plugin"))
 

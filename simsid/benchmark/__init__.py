@@ -1,2 +1,1 @@
-"""How fast, which part of a method matters, and what a method stands: speed, ablation,
-contamination, robustness."""
+"""Compare methods (``ranking``), look closer at one (``sweeps``), and at what one takes (``cost``)."""

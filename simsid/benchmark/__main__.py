@@ -10,22 +10,26 @@ from importlib import import_module
 from simsid.cli import run_command, run_subcommand
 
 
-def _main_of(name: str, arguments: list[str] | None) -> int:
+def _main_of(module: str, arguments: list[str] | None) -> int:
     """Imported when it is asked for: torch takes seconds, and help needs none."""
-    return import_module(f"simsid.benchmark.{name}").main(arguments)
+    main: Callable[[list[str] | None], int] = import_module(f"simsid.benchmark.{module}").main
+    return main(arguments)
 
 
 _WORDS = {
-    "run": "every model on every data set with every seed, ranked",
-    "report": "tables and plots of what run measured",
-    "speed": "images a second, and milliseconds by component",
-    "ablation": "the method without each of its parts, at equal budget",
-    "contamination": "the method trained on normals mixed with abnormals",
-    "robustness": "a trained model's scores under changed films",
-    "patchcore": "memory and time of PatchCore's kinds, and of anomalib's",
+    "ranking.run": "every model on every data set with every seed, ranked",
+    "ranking.report": "tables and plots of what run measured",
+    "cost.speed": "images a second, and milliseconds by component",
+    "sweeps.ablation": "the method without each of its parts, at equal budget",
+    "sweeps.contamination": "the method trained on normals mixed with abnormals",
+    "sweeps.robustness": "a trained model's scores under changed films",
+    "cost.patchcore": "memory and time of PatchCore's kinds, and of anomalib's",
+    "curves.severity": "AUROC against the strength of DigitAnatomy's anomalies, by kind",
+    "curves.shift": "DigitAnatomy in another population, before and after recalibration",
 }
 _COMMANDS: dict[str, tuple[Callable[..., int], str]] = {
-    name: (partial(_main_of, name), words) for name, words in _WORDS.items()
+    module.rpartition(".")[2]: (partial(_main_of, module), words)
+    for module, words in _WORDS.items()
 }
 
 

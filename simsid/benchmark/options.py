@@ -15,12 +15,12 @@ from simsid.cli import command_parser
 from simsid.data.datasets import LabelledImages, RadiographData
 from simsid.data.options import add_data_options
 from simsid.detectors import detector_class, detector_names
+from simsid.detectors.build import build_detector
 from simsid.detectors.calibration import DEFAULT_FALSE_ALARM_RATE
 from simsid.errors import DataError, SimsidError
 from simsid.evaluate import pick_device
 from simsid.evaluation.evaluate import PARTS, part_to_measure
 from simsid.evaluation.metrics import has_both_classes
-from simsid.train import build_detector
 from simsid.training.options import resolve_precision
 
 
@@ -95,7 +95,7 @@ def settled(budget: Budget, options: Namespace, data: RadiographData, images: in
     if budget.epochs:
         return budget
     cls = detector_class(options.model)
-    config = build_detector(cls, Namespace(**options.as_dict() | {"seed": 0}), data).config
+    config = build_detector(cls, options.preset, data, options.detector, seed=0).config
     steps = max(1, images // budget.batch_size)
     return dataclasses.replace(budget, epochs=cls.epochs_for(options.preset, config, steps))
 

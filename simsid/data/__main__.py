@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(make_parser(), arguments).check
     root = Path(options.data_root)
     with naming_unreadable():
-        check = check_data(options.dataset, root, film_options(options), progress)
+        check = check_data(options.dataset, root, film_options(options.as_dict()), progress)
     print(to_markdown(check.content))
     if options.out is not None:
         folder = Path(options.out)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal
 
 from jsonargparse import ActionYesNo, ArgumentParser, Namespace
 from tqdm import tqdm
 
+from simsid.data.choice import DataChoice
 from simsid.data.datasets import RadiographData
 from simsid.data.film_set import VIEWS, FilmOptions
 from simsid.data.joined import split_names
-from simsid.data.load import DATASETS, FILM_SETS, load_data
+from simsid.data.load import DATASETS, FILM_SETS
 from simsid.data.preprocess import FITS, Preprocessing
 from simsid.data.unreadable import MOST_UNREADABLE, OPTION, UnreadableFilmsError
 from simsid.errors import DataError
@@ -119,10 +120,25 @@ def _add_preparation_options(parser: ArgumentParser) -> None:
     )
 
 
-def load_from_options(
-    options: Namespace, preprocessing: Preprocessing | None = None
-) -> RadiographData:
-    """The data set that these options name; ``contamination`` counts where a command has it.
+def data_choice(options: Mapping[str, Any]) -> DataChoice:
+    """The data that these options name; ``contamination`` and ``preset`` count where there are any.
+
+    Raises:
+        DataError: an option that cannot be understood.
+    """
+    return DataChoice(
+        dataset=options["dataset"],
+        data_root=options["data_root"],
+        digits=options["digits"],
+        digits_root=options["digits_root"],
+        difficulty=options["difficulty"],
+        seed=options["data_seed"],
+        films=film_options(options),
+    )
+
+
+def load_choice(choice: DataChoice, preprocessing: Preprocessing | None = None) -> RadiographData:
+    """Load the data, with a bar on a terminal: what every command does.
 
     Args:
         preprocessing: of the model that will look at it, if there is one.
@@ -131,17 +147,14 @@ def load_from_options(
         DataError: it cannot be had; the message says why.
     """
     with naming_unreadable():
-        return load_data(
-            options.dataset,
-            options.data_root,
-            preprocessing,
-            film_options(options),
-            progress,
-            digits=options.digits,
-            digits_root=options.digits_root,
-            difficulty=options.difficulty,
-            seed=options.data_seed,
-        )
+        return choice.load(preprocessing, progress)
+
+
+def load_from_options(
+    options: Namespace, preprocessing: Preprocessing | None = None
+) -> RadiographData:
+    """``load_choice`` of what these options name."""
+    return load_choice(data_choice(options), preprocessing)
 
 
 @contextmanager
@@ -165,7 +178,7 @@ def tell_films(data: RadiographData, say: Callable[[str], object]) -> None:
         say(f"  {line}")
 
 
-def film_options(options: Namespace) -> FilmOptions:
+def film_options(options: Mapping[str, Any]) -> FilmOptions:
     """What the command line says of films.
 
     Raises:
@@ -203,9 +216,9 @@ def _size(text: str | int | None) -> tuple[int, int] | None:
     return int(sides[0]), int(sides[-1])
 
 
-def _paper_size(options: Namespace) -> tuple[int, int] | None:
+def _paper_size(options: Mapping[str, Any]) -> tuple[int, int] | None:
     """The talk's films have 128 px: so have those of its preset."""
-    names = split_names(options.dataset)
+    names = split_names(options["dataset"])
     keeps_size = any(name not in FILM_SETS or FILM_SETS[name].keeps_size for name in names)
     return PAPER_SIZE if options.get("preset") == "paper" and not keeps_size else None
 

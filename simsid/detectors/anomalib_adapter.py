@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from simsid.data.image_kind import ImageKind
-from simsid.detectors.anomalib_library import has_own_epochs, image_model, quiet, train_model
+from simsid.detectors.anomalib_library import (
+    LibraryModel,
+    has_own_epochs,
+    image_model,
+    quiet,
+    train_model,
+)
 from simsid.detectors.base import Detector
 from simsid.detectors.config import DetectorConfig
 from simsid.detectors.contract import Evidence
@@ -68,7 +73,7 @@ class AnomalibDetector(Detector):
     gives_reconstruction = False
     built_bytes = 512 * 2**20  # whole backbones are built before their last layers are dropped
     own_maps: ClassVar[bool] = True
-    library_class: ClassVar[Callable[..., Any]]
+    library_class: ClassVar[type[LibraryModel]]
     config: AnomalibConfig
 
     def __init__(self, config: AnomalibConfig) -> None:
@@ -76,7 +81,7 @@ class AnomalibDetector(Detector):
         # Never pre-trained here: opening a stranger's model folder must download nothing.
         self.model = self._built(pre_trained=False)
 
-    def _built(self, pre_trained: bool) -> nn.Module:
+    def _built(self, pre_trained: bool) -> LibraryModel:
         cls = self.library_class
         takes = inspect.signature(cls).parameters
         given = {key: value for key, value in self.config.settings if key in takes or

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
@@ -18,7 +18,21 @@ from torch import Tensor, nn
 from simsid.errors import SimsidError
 
 
-def image_model(name: str) -> Callable[..., Any]:
+class LibraryModel(nn.Module):
+    """What this kit uses of a model of the library; for the type checker, nothing derives from it."""
+
+    trainer_arguments: dict[str, Any]
+    trainer: object | None
+    pre_processor: nn.Module
+    model: nn.Module
+
+    @classmethod
+    def configure_pre_processor(cls, image_size: tuple[int, int]) -> nn.Module:
+        """What brings films to the size and the grey levels that the model takes."""
+        raise NotImplementedError
+
+
+def image_model(name: str) -> type[LibraryModel]:
     """The library's class of an image model, such as 'reverse_distillation'.
 
     Raises:
@@ -45,13 +59,13 @@ def image_model(name: str) -> Callable[..., Any]:
     return found
 
 
-def has_own_epochs(model: nn.Module) -> bool:
+def has_own_epochs(model: LibraryModel) -> bool:
     """Whether the library itself says how often this model looks at the films: mostly once."""
     return "max_epochs" in model.trainer_arguments
 
 
 def train_model(
-    model: nn.Module, films: Tensor, epochs: int, batch_size: int, device: torch.device
+    model: LibraryModel, films: Tensor, epochs: int, batch_size: int, device: torch.device
 ) -> None:
     """Let Lightning train a model of the library, in random order, on one device.
 
@@ -64,14 +78,18 @@ def train_model(
     """
     from anomalib.data import ImageBatch
     from lightning.pytorch import Trainer
-    from torch.utils.data import DataLoader
+    from torch.utils.data import DataLoader, TensorDataset
 
-    def collate(items: list[Tensor]) -> Any:
-        return ImageBatch(image=torch.stack(items).expand(-1, 3, -1, -1).contiguous())
+    def collate(items: list[tuple[Tensor, ...]]) -> Any:
+        return ImageBatch(
+            image=torch.stack([film for (film,) in items]).expand(-1, 3, -1, -1).contiguous()
+        )
 
     size = min(batch_size, len(films))
     alone = len(films) % size == 1 and size > 1  # batch normalisation cannot take one
-    loader = DataLoader(list(films), size, shuffle=True, collate_fn=collate, drop_last=alone)
+    loader = DataLoader(
+        TensorDataset(films), size, shuffle=True, collate_fn=collate, drop_last=alone
+    )
     model.train()
     options = {"max_epochs": epochs, **model.trainer_arguments, "devices": 1}
     options |= {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}

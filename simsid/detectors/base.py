@@ -26,7 +26,7 @@ from simsid.detectors.calibration import (
 from simsid.detectors.contract import Evidence
 from simsid.detectors.method import Batches, Method
 from simsid.detectors.normal_statistics import normal_statistics
-from simsid.detectors.placement import PlacementCheck, shrink
+from simsid.detectors.placement import PlacementCheck, fit_placement, shrink
 from simsid.detectors.population import PopulationCheck
 from simsid.prediction import Prediction
 
@@ -316,7 +316,8 @@ class Detector(Method):
 
     def set_placement(self, batches: Batches) -> None:
         """Learn from training normals what an image must look like to be scored at all."""
-        self.placement.fit(torch.cat([shrink(images.cpu()) for images in batches()]))
+        small = torch.cat([shrink(images.cpu()) for images in batches()])
+        fit_placement(self.placement, small)
 
     def set_populations(
         self, batches: Batches, populations: Int[Tensor, " n"] | None = None

@@ -9,10 +9,31 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy import stats
 
+from simsid.errors import SimsidError
+
 DEFAULT_FALSE_ALARM_RATE = 0.05
 MAP_QUANTILES = (0.5, 0.99)
 INTERVAL = 0.9  # probability that the realised rate lies in the interval that is told
 _NO_NAME = ""
+
+
+def check_rates(false_alarm_rate: float | None, confidence: float | None) -> None:
+    """Refuse a rate that is no share of normals, and a confidence that promises nothing.
+
+    Args:
+        false_alarm_rate: of ``--false-alarm-rate``. confidence: of ``--rate-confidence``; None of
+            either is always fine.
+
+    Raises:
+        SimsidError: one of them cannot be.
+    """
+    if false_alarm_rate is not None and not 0 < false_alarm_rate < 1:
+        raise SimsidError(f"--false-alarm-rate must lie between 0 and 1, not {false_alarm_rate}")
+    if confidence is not None and not 0.5 < confidence < 1:
+        raise SimsidError(
+            f"--rate-confidence must lie between 0.5 and 1, as 0.9, not {confidence}; leave it "
+            "out for a rate that holds on average"
+        )
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -20,6 +20,7 @@ from simsid.detectors.registry import register
 from simsid.models.autoencoder import small_size
 from simsid.models.backbones import OWN, build_backbone
 from simsid.models.igd import Critic, InterpolatedGaussian, corners, random_patches
+from simsid.models.members import Members
 
 GLOBAL, LOCAL = "global_reconstruction", "local_reconstruction"
 GLOBAL_UNLIKELY, LOCAL_UNLIKELY = "global_unlikeliness", "local_unlikeliness"
@@ -103,7 +104,7 @@ class Igd(Detector):
         super().__init__(config)
         self.side = min(config.patch_size, *self.image_size)
         sizes = (self.image_size, (self.side, self.side))
-        self.models = torch.nn.ModuleList(
+        self.models = Members[InterpolatedGaussian](
             InterpolatedGaussian(
                 build_backbone(config.backbone, config.layers, config.width),
                 size,
@@ -112,7 +113,7 @@ class Igd(Detector):
             )
             for size, channels in zip(sizes, (config.channels, config.patch_channels), strict=True)
         )
-        self.critics = torch.nn.ModuleList(Critic(config.critic_channels) for _ in sizes)
+        self.critics = Members[Critic](Critic(config.critic_channels) for _ in sizes)
         self.to(memory_format=torch.channels_last)
 
     def stages(self) -> Sequence[Stage]:
@@ -121,12 +122,12 @@ class Igd(Detector):
     @property
     def whole(self) -> InterpolatedGaussian:
         """The model of whole films."""
-        return cast(InterpolatedGaussian, self.models[0])
+        return self.models[0]
 
     @property
     def patch(self) -> InterpolatedGaussian:
         """The model of patches."""
-        return cast(InterpolatedGaussian, self.models[1])
+        return self.models[1]
 
     def begin_stage(self, stage: str, batches: Batches) -> None:
         if stage == self.stages()[0].name and not self.begun_elsewhere:

@@ -46,6 +46,7 @@ class Method(nn.Module, ABC):
     name: ClassVar[str]
     config_class: ClassVar[type[DetectorConfig]]
     components: tuple[str, ...]
+    settles_score: ClassVar[bool] = False  # whether the examination may change ``fusion``
     default_epochs: ClassVar[dict[str, int]] = {"quick": 10, "paper": 100}
     training_only: ClassVar[tuple[str, ...]] = ()
     growing: ClassVar[tuple[str, ...]] = ()
@@ -88,6 +89,10 @@ class Method(nn.Module, ABC):
             raise ValueError(f"fusion names unknown components: {sorted(unknown)}")
         weights = torch.tensor([float(wanted.get(name, 0.0)) for name in self.components])
         return weights / weights.sum()
+
+    def practised_families(self) -> tuple[str, ...]:
+        """Families of made anomalies like those that training showed, see ``simsid.examination``."""
+        return ()
 
     def image_score(
         self, name: str, regions: Float[Tensor, "batch patches"]

@@ -24,19 +24,15 @@ from simsid import __version__
 from simsid.data.preprocess import Preprocessing
 from simsid.detectors.base import CHECKS, Detector
 from simsid.detectors.budget import Budget, check_settings
+from simsid.detectors.bundled import bundled_folder, bundled_models, is_bundled
 from simsid.detectors.calibration import Calibration
 from simsid.detectors.config import config_from_dict
+from simsid.detectors.model_files import CALIBRATION, INNER, WEIGHTS, ModelFolder
 from simsid.detectors.registry import detector_class, is_known
 from simsid.detectors.untrusted import Entry, read_header, read_object
 from simsid.errors import ModelFolderError
 
 FORMAT_VERSION = 2
-WEIGHTS, CONFIG, CALIBRATION, CARD = (
-    "model.safetensors",
-    "config.json",
-    "calibration.json",
-    "README.md",
-)
 DTYPES = {
     "F32": torch.float32,
     "F16": torch.float16,
@@ -58,15 +54,16 @@ def save_model(detector: Detector, folder: str | Path) -> None:
     folder, calibration = Path(folder), detector.calibration
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    new, old = ModelFolder(draft), ModelFolder(folder)
     try:
         weights = {k: _packed(v.detach().cpu()).contiguous() for k, v in _kept(detector).items()}
-        save_file(weights, draft / WEIGHTS, metadata={"format": "pt"})
-        _write_json(draft / CONFIG, describe(detector))
-        _write_json(draft / CALIBRATION, calibration.to_json())
-        if (folder / CARD).exists():
-            shutil.copy(folder / CARD, draft / CARD)
+        save_file(weights, new.weights, metadata={"format": "pt"})
+        _write_json(new.config, describe(detector))
+        _write_json(new.calibration, calibration.to_json())
+        if old.card.exists():
+            shutil.copy(old.card, new.card)
         os.chmod(draft, 0o755)
-        os.chmod(draft / WEIGHTS, 0o644)  # safetensors writes for its owner only
+        os.chmod(new.weights, 0o644)  # safetensors writes for its owner only
         _swap_in(draft, folder)
     except SafetensorError as error:  # how safetensors reports a full disk
         raise ModelFolderError(f"cannot write {folder}: {error}; what was there is kept") from error
@@ -110,15 +107,23 @@ def describe(detector: Detector) -> dict[str, Any]:
 
 
 def model_folder_of(path: str | Path) -> Path:
-    """The model folder that ``path`` names: itself, or ``model/`` in a run folder."""
+    """The model folder that ``path`` names: itself, ``model/`` in a run folder, or 'bundled:NAME'.
+
+    Raises:
+        ModelFolderError: there is no bundled model of that name.
+    """
+    if is_bundled(path):
+        return bundled_folder(str(path))
     path = Path(path)
-    if (path / "model").is_dir() and not (path / CONFIG).exists():
-        return path / "model"
-    return path
+    inner = path / INNER
+    return inner if inner.is_dir() and not ModelFolder(path).config.exists() else path
 
 
 def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Detector:
     """Open a model folder.
+
+    Args:
+        folder: see ``model_folder_of``.
 
     Raises:
         ModelFolderError: a file is missing or corrupt, the format is newer, or the weights do not
@@ -128,20 +133,21 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Detect
     if not folder.is_dir():
         raise ModelFolderError(
             f"no model folder at {folder}: train one, or check the path; "
-            "models that come with the kit lie in hub/bundled/"
+            f"models that come with the kit are {', '.join(bundled_models())}"
         )
-    described = read_object(folder / CONFIG)
+    files = ModelFolder(folder)
+    described = read_object(files.config)
     version = described.get("format_version")
     if version != FORMAT_VERSION:
         raise ModelFolderError(
-            f"{folder / CONFIG} has format {version}, this version reads {FORMAT_VERSION}: "
+            f"{files.config} has format {version}, this version reads {FORMAT_VERSION}: "
             "update the kit, or train the model again"
         )
-    header = read_header(folder / WEIGHTS)
+    header = read_header(files.weights)
     name = str(described.get("detector"))[:80]
     if not is_known(name):
         raise ModelFolderError(
-            f"{folder / CONFIG} was made by '{name}', a detector that the kit does not have: name "
+            f"{files.config} was made by '{name}', a detector that the kit does not have: name "
             "the file that defines it with --plugin FILE.py"
         )
     try:
@@ -151,18 +157,18 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Detect
         with torch.random.fork_rng(devices=[]), Budget(header, cls.built_bytes):
             detector = cls(config_from_dict(cls.config_class, described["config"]))
     except Exception as error:  # numbers from a stranger can break a network in any way
-        raise ModelFolderError(f"{folder / CONFIG} describes no detector: {error}") from error
-    _check_image(detector, described.get("image"), folder / CONFIG)
-    detector.preprocessing = _preprocessing(detector, described, folder / CONFIG)
-    _load_weights(detector, folder / WEIGHTS, header)
-    calibration = read_object(folder / CALIBRATION)
+        raise ModelFolderError(f"{files.config} describes no detector: {error}") from error
+    _check_image(detector, described.get("image"), files.config)
+    detector.preprocessing = _preprocessing(detector, described, files.config)
+    _load_weights(detector, files.weights, header)
+    calibration = read_object(files.calibration)
     try:
         detector.calibration = Calibration.from_json(calibration)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        raise ModelFolderError(f"{folder / CALIBRATION} is damaged: {error}") from error
+        raise ModelFolderError(f"{files.calibration} is damaged: {error}") from error
     missing = set(detector.score_names) - set(detector.calibration.scores)
     if missing:
-        raise ModelFolderError(f"{folder / CALIBRATION} lacks the scores {sorted(missing)}")
+        raise ModelFolderError(f"{files.calibration} lacks the scores {sorted(missing)}")
     _check_populations(detector, folder)
     facts = described.get("facts")
     detector.facts = facts if isinstance(facts, dict) else {}

@@ -51,7 +51,8 @@ def normal_statistics(
     Args:
         evidences: of each batch of normals, with the number of its pixels.
     """
-    regions, sums, squares, count = [], 0.0, 0.0, 0
+    regions, count = [], 0
+    sums = squares = torch.zeros((), dtype=torch.float64)
     for evidence, size in evidences:
         regions.append(torch.stack([evidence.regions[name].double() for name in components]))
         pixels = torch.stack(

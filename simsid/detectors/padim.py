@@ -93,6 +93,7 @@ class Padim(Detector):
     gives_reconstruction: ClassVar[bool] = False
     own_maps: ClassVar[bool] = True
     config: PadimConfig
+    kept: Tensor
 
     def __init__(self, config: PadimConfig) -> None:
         super().__init__(config)

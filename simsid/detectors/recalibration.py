@@ -31,12 +31,13 @@ def recalibrate(
     false_alarm_rate: float | None = None,
     confidence: float | None = None,
     abnormal_share: float = 0.0,
+    same_populations: bool = False,
 ) -> Detector:
     """A copy of ``detector`` whose verdicts stand on these normals alone.
 
     With 100 normals and more, what their population looks like is learned anew, and films of the
     former populations are of another one. With fewer, the former populations are widened until
-    they hold 98 % of these normals.
+    they hold 96 % of these normals.
 
     Args:
         normals: (n, height, width) at the detector's size, uint8 or float in [0, 1]; training never
@@ -46,6 +47,8 @@ def recalibrate(
         abnormal_share: of an archive without labels, at most how many films are abnormal, 0 to
             0.5. So many of the highest scores are left out, which assumes that abnormal films are
             among them; ``Calibration.rate_interval`` says what follows if they are not.
+        same_populations: the normals are more films of the populations that the model knows. Looks
+            stay as they are, and each population has its own thresholds again.
 
     Raises:
         SimsidError: fewer than 20 normals are left, or a share out of range.
@@ -55,6 +58,8 @@ def recalibrate(
             f"the share of abnormal films must lie between 0 and {_MOST_REMOVED}, "
             f"not {abnormal_share}: with more of them an archive says nothing of normals"
         )
+    if same_populations and abnormal_share:
+        raise SimsidError("films of the same populations must be normal: leave out the share")
     kept = len(normals) - round(abnormal_share * len(normals))
     if kept < LEAST:
         raise SimsidError(
@@ -63,13 +68,36 @@ def recalibrate(
         )
     own = copy.deepcopy(detector)
     images = own.as_batch(normals)
-    _learn_look(own, images)
+    names: tuple[str, ...] = ()
+    if same_populations:
+        names = _known_populations(own, images)
+    else:
+        _learn_look(own, images)
     rate = false_alarm_rate or detector.calibration.false_alarm_rate
-    own.calibrate(images, rate, confidence=confidence)
+    own.calibrate(images, rate, names, confidence)
     if kept < len(normals):
         own.calibration = _without_highest(own, len(normals) - kept)
     own.facts = detector.facts | {"recalibrated": _facts(normals, kept, abnormal_share)}
     return own
+
+
+def _known_populations(detector: Detector, images: torch.Tensor) -> tuple[str, ...]:
+    """Names of the populations that the model was calibrated on.
+
+    Raises:
+        SimsidError: one of them has fewer than 20 of the films.
+    """
+    names = detector.calibration.names
+    if len(names) > 1:
+        nearest = detector.population.nearest(images.to(detector.device)).cpu()
+        for index, name in enumerate(names):
+            own = int((nearest == index).sum())
+            if own < LEAST:
+                raise SimsidError(
+                    f"{own} of the films look like the population '{name}', at least {LEAST} of "
+                    "each are needed: add films, or leave out --same-populations"
+                )
+    return names
 
 
 def _learn_look(detector: Detector, images: torch.Tensor) -> None:

@@ -155,8 +155,11 @@ class PixelGaussian(Reference):
 
     def consolidate(self, batches: Batches) -> None:
         count = sum(len(images) for images in batches())
-        mean = sum(images.double().sum(0, keepdim=True) for images in batches()) / count
-        squares = sum((images - mean).square().sum(0, keepdim=True) for images in batches())
+        zero = torch.zeros_like(self.mean, dtype=torch.float64)
+        total = sum((images.double().sum(0, keepdim=True) for images in batches()), start=zero)
+        mean = total / count
+        each = ((images - mean).square().sum(0, keepdim=True) for images in batches())
+        squares = sum(each, start=zero)
         self.mean.copy_(mean)
         self.variance.copy_((squares / max(1, count - 1)).clamp_min(_LEAST_STD**2))
 

@@ -58,6 +58,7 @@ class RegionPatchCore(PatchMemoryDetector):
     centring: Tensor
     mask: Tensor
     bank_ends: Tensor
+    cell_of: Tensor
 
     def __init__(self, config: RegionPatchCoreConfig) -> None:
         super().__init__(config)
@@ -94,6 +95,17 @@ class RegionPatchCore(PatchMemoryDetector):
 
     # --- alignment --------------------------------------------------------------------------
 
+    @property
+    def aligner(self) -> alignment.AffineNet:
+        """The network that aligns films.
+
+        Raises:
+            ValueError: this configuration aligns none.
+        """
+        if self.align_net is None:
+            raise ValueError(f"'{self.name}' aligns no films: its setting 'align' is off")
+        return self.align_net
+
     def stages(self) -> Sequence[Stage]:
         """The backbone's, then a round of alignment for each canonical film."""
         rounds = range(1, self.config.align_rounds + 1) if self.align_net is not None else ()
@@ -121,7 +133,7 @@ class RegionPatchCore(PatchMemoryDetector):
     def players(self, stage: str) -> dict[str, Player]:
         if not stage.startswith(_ALIGN):
             return super().players(stage)
-        return {"alignment": Player.of(self.align_net, self.config.align_learning_rate)}
+        return {"alignment": Player.of(self.aligner, self.config.align_learning_rate)}
 
     def training_step(self, images: Tensor, stage: str) -> Iterator[tuple[str, dict[str, Tensor]]]:
         if not stage.startswith(_ALIGN):
@@ -131,13 +143,14 @@ class RegionPatchCore(PatchMemoryDetector):
         frozen = {name: value.detach() for name, value in backbone.named_parameters()}
         drawn = draw_variation(images, self.config.jitter)
         moved = drawn.expose(drawn.move(images)).clamp(0, 1)
-        moved = alignment.shrunk(moved, self.align_net.size)
-        canonical = alignment.shrunk(self.canonical, self.align_net.size)
+        moved = alignment.shrunk(moved, self.aligner.size)
+        canonical = alignment.shrunk(self.canonical, self.aligner.size)
         aligned = alignment.warp(moved, self._pose(moved))
         losses = alignment.alignment_losses(
             aligned, canonical, lambda films: functional_call(backbone, frozen, films)
         )
-        yield "alignment", {"loss": sum(losses.values()), **losses}
+        first, *others = losses.values()
+        yield "alignment", {"loss": sum(others, start=first), **losses}
 
     def aligned(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Films in the pose of the canonical one, and the (batch, 2, 3) maps that brought them there."""
@@ -147,7 +160,7 @@ class RegionPatchCore(PatchMemoryDetector):
         return alignment.warp(images, theta), theta
 
     def _pose(self, images: Tensor) -> Tensor:
-        return alignment.compose(self.align_net(images), self.centring)
+        return alignment.compose(self.aligner(images), self.centring)
 
     # --- memory -----------------------------------------------------------------------------
 

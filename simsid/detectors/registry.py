@@ -7,13 +7,11 @@ with ``anomalib:`` are resolved by an adapter when they are asked for.
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from importlib.metadata import entry_points
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from simsid.errors import SimsidError
+from simsid.plugins import note_offer
 
 if TYPE_CHECKING:
     from simsid.detectors.base import Detector
@@ -29,6 +27,7 @@ def register(detector: _D) -> _D:
     if detector.name in _DETECTORS:
         raise ValueError(f"a detector named '{detector.name}' is registered already")
     _DETECTORS[detector.name] = detector
+    note_offer(detector.name)
     return detector
 
 
@@ -67,28 +66,3 @@ def is_known(name: str) -> bool:
     """Whether ``detector_class`` would look for it, be what offers it broken or not."""
     known = name in _DETECTORS or name.startswith(ANOMALIB)
     return known or bool(entry_points(group=ENTRY_POINTS, name=name))
-
-
-def load_plugin(path: str | Path) -> None:
-    """Run a Python file, so that the detectors in it are registered; a second time does nothing.
-
-    Raises:
-        SimsidError: there is no such file, it fails, or it registers no detector.
-    """
-    path = Path(path).resolve()
-    name = f"simsid_plugin_{path.stem}"
-    known = sys.modules.get(name)
-    if known is not None and known.__file__ == str(path):
-        return
-    spec = importlib.util.spec_from_file_location(name, path) if path.suffix == ".py" else None
-    if spec is None or spec.loader is None or not path.is_file():
-        raise SimsidError(f"--plugin needs a Python file; {path} is not one")
-    before = set(_DETECTORS)
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-        if set(_DETECTORS) == before:
-            raise SimsidError("no class in it has @register")
-    except Exception as error:  # somebody else's code
-        del sys.modules[name]
-        raise SimsidError(f"--plugin {path} cannot be used: {error}") from error

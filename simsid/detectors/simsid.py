@@ -29,9 +29,9 @@ from simsid.models.lesions import (
     LesionNetwork,
     cells_to_regions,
     check_cells,
+    excess_probability,
     normal_levels,
     normal_scores,
-    robust_deviations,
 )
 from simsid.models.losses import coverage_loss
 from simsid.models.memory import (
@@ -85,6 +85,7 @@ class SimSID(SpaceAwareDetector):
         "lesions.learners.",
     )
     other_players: ClassVar[tuple[str, ...]] = (*SpaceAwareDetector.other_players, "lesions.")
+    settles_score = True
     config: SimSIDConfig
 
     lesion_levels: Tensor
@@ -117,6 +118,9 @@ class SimSID(SpaceAwareDetector):
         self.signature_slots = nn.Parameter(
             torch.randn(banks, config.signature_slots, config.signature_dim)
         )
+
+    def practised_families(self) -> tuple[str, ...]:
+        return ("opacity", "graft", "painted") if self.lesions is not None else ()
 
     def learning_slots(self) -> Tensor:
         return self.signature_slots.expand(self.grid_size[0] * self.grid_size[1], -1, -1)
@@ -170,13 +174,13 @@ class SimSID(SpaceAwareDetector):
             logits.append(cells[:, 0])
             context.append(cells_to_regions(features, self.grid_size))
         self.lesion_levels.copy_(normal_levels(torch.cat(logits), _LEVELS))
-        context = torch.cat(context)
-        self.context_mean.copy_(context.mean(0))
-        self.context_std.copy_(context.std(0).clamp_min(_MIN_CONTEXT_STD))
-        context = (context - self.context_mean) / self.context_std
+        joined = torch.cat(context)
+        self.context_mean.copy_(joined.mean(0))
+        self.context_std.copy_(joined.std(0).clamp_min(_MIN_CONTEXT_STD))
+        joined = (joined - self.context_mean) / self.context_std
         if not self.config.space_aware:
-            context = context.flatten(0, 1)[:, None]
-        slots = consolidate_slots(context, self.config.context_slots, spherical=False)
+            joined = joined.flatten(0, 1)[:, None]
+        slots = consolidate_slots(joined, self.config.context_slots, spherical=False)
         self.context_slots.copy_(slots)
 
     def evidence(self, images: Tensor) -> Evidence:
@@ -190,7 +194,7 @@ class SimSID(SpaceAwareDetector):
         evidence.regions[LESION] = cells_to_regions(rarity, self.grid_size)[..., 0]
         evidence.regions[CONTEXT_DISTANCE] = nearest_slot_euclidean(context, self.context_slots)
         evidence.pixels[LESION] = F.interpolate(
-            robust_deviations(logits[:, 0], self.lesion_levels)[:, None],
+            excess_probability(logits[:, 0], self.lesion_levels)[:, None],
             size=self.image_size,
             mode="bilinear",
             align_corners=False,

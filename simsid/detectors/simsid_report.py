@@ -150,9 +150,9 @@ class SimSIDReport(Detector):
         self.inpainting = FeatureInpainting(
             transformer, memory, self.grid_size, dim, config.top_k, config.mask_centre
         )
-        for name in (TEACHER, STUDENT):
-            generator = ReportGenerator(self.image_size, patches, dim, config.generator_channels)
-            setattr(self, name, generator)
+        widths = config.generator_channels
+        self.teacher = ReportGenerator(self.image_size, patches, dim, widths)
+        self.student = ReportGenerator(self.image_size, patches, dim, widths)
         self.discriminator = ReportDiscriminator(self.image_size, config.discriminator_channels)
         self.register_buffer(
             "nearest_training",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from simsid.data.image_kind import Films, ImageKind
 from simsid.detectors.config import DetectorConfig
@@ -23,6 +23,7 @@ from simsid.detectors.space_aware import (
 from simsid.models.coders import PatchDecoder, PatchEncoder
 from simsid.models.generator import Generator, PixelMemory
 from simsid.models.inpainting import InpaintingBlock
+from simsid.models.members import Members
 from simsid.models.memory import MemoryQueue, ReadConfig, consolidate_slots
 
 _PAPER_WEIGHTS = LossWeights(
@@ -135,8 +136,15 @@ class SQUID(SpaceAwareDetector):
     def __init__(self, config: SQUIDConfig) -> None:
         super().__init__(config, _build(config))
 
+    @property
+    def queue(self) -> MemoryQueue:
+        """The memory at the bottleneck, as ``_build`` made it."""
+        memory = self.generator.memory
+        assert isinstance(memory, MemoryQueue)
+        return memory
+
     def remember(self, query: Tensor) -> None:
-        self.generator.memory.enqueue(query)
+        self.queue.enqueue(query)
         for memory in self.generator.decoder_memories or ():
             memory.remember()
 
@@ -145,12 +153,11 @@ class SQUID(SpaceAwareDetector):
         with torch.no_grad():
             for images in batches():
                 query, _ = self.generator.encode(images.to(self.device))
-                self.generator.memory.refill(query)
+                self.queue.refill(query)
         super().consolidate(batches)
 
     def slots_for_scoring(self, signatures: Tensor) -> Tensor:
-        queue = self.generator.memory.slots
-        return consolidate_slots(queue.transpose(0, 1), self.config.scoring_slots)
+        return consolidate_slots(self.queue.slots.transpose(0, 1), self.config.scoring_slots)
 
 
 def _build(config: SQUIDConfig) -> Generator:
@@ -181,6 +188,6 @@ def _build(config: SQUIDConfig) -> Generator:
         decoder_bottleneck=(channels[-1], height, width),
         inpaint_prob=config.inpaint_prob,
         query_from_memory=False,
-        decoder_memories=nn.ModuleList(memories) if config.decoder_memories else None,
+        decoder_memories=Members(memories) if config.decoder_memories else None,
         standardise_input=config.standardise_input,
     )

@@ -13,15 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from simsid.detectors.model_files import CALIBRATION, CARD, CONFIG, WEIGHTS
 from simsid.errors import ModelFolderError
 
 KIB = 1024
 MIB = 1024 * KIB
 MOST_BYTES = {
-    "model.safetensors": 1024 * MIB,
-    "config.json": MIB,
-    "calibration.json": 4 * MIB,  # some 25,000 normals
-    "README.md": MIB,
+    WEIGHTS: 1024 * MIB,
+    CONFIG: MIB,
+    CALIBRATION: 4 * MIB,  # some 25,000 normals
+    CARD: MIB,
 }
 _MOST_HEADER = 2 * MIB
 _MOST_TENSORS = 4096

@@ -10,12 +10,14 @@ from typing import Any
 
 import yaml
 
+from simsid.detectors.model_files import ModelFolder
 from simsid.evaluation.blocks import number, percent, valued, with_interval
 from simsid.evaluation.card_sections import complete_card
 from simsid.evaluation.content import DISCLAIMER, READ
+from simsid.examination.examine import Examination
+from simsid.examination.table import TITLE, to_text
 from simsid.files import write_text
 
-CARD = "README.md"
 _LICENSE = "apache-2.0"
 _WEIGHTS = "Measured with weights of sha256"
 
@@ -26,10 +28,11 @@ def write_card(model_folder: Path, results: dict[str, Any]) -> None:
     Raises:
         OSError: the folder lacks ``config.json`` or weights, or cannot be written.
     """
-    described = json.loads((model_folder / "config.json").read_text(encoding="utf-8"))
-    digest = hashlib.sha256((model_folder / "model.safetensors").read_bytes()).hexdigest()
+    files = ModelFolder(model_folder)
+    described = json.loads(files.config.read_text(encoding="utf-8"))
+    digest = hashlib.sha256(files.weights.read_bytes()).hexdigest()
     text = card_text(described, results) + f"\n{_WEIGHTS} {digest}.\n"
-    write_text(model_folder / CARD, text)
+    write_text(files.card, text)
 
 
 def measured_weights(card: str) -> str | None:
@@ -118,9 +121,16 @@ def _body(described: dict[str, Any], results: dict[str, Any]) -> list[str]:
         f"{_thresholds(image)}, from {calibration['calibration_normals_flagged']['n']} "
         f"normals kept out of training, for a false-alarm rate of {image['false_alarm_rate']:.0%}; "
         f"of the {results['part']} normals {percent(flagged['share'])} were flagged.",
+        *_examination(results.get("examination")),
         "## Use",
         "```\npython -m simsid.score IMAGES --model THIS_FOLDER --out scores.csv\n```",
     ]
+
+
+def _examination(content: dict[str, Any] | None) -> list[str]:
+    if content is None:
+        return []
+    return [f"## {TITLE}", to_text(Examination.from_json(content))]
 
 
 def _thresholds(image: dict[str, Any]) -> str:

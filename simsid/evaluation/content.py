@@ -16,6 +16,9 @@ from simsid.evaluation.blocks import (
     valued,
     with_interval,
 )
+from simsid.examination.default_score import findings_of
+from simsid.examination.examine import Examination
+from simsid.examination.table import HEADER, TITLE, rows_of, words_of
 
 _KINDS_IN_SUMMARY = 6
 DISCLAIMER = "Research software, not a medical device: not for diagnosis or any clinical decision."
@@ -83,6 +86,14 @@ def summary_of(results: dict[str, Any], report: Path) -> str:
     return "\n".join([*lines, f"report: {report}"])
 
 
+def _examination(content: dict[str, Any] | None) -> list[Section]:
+    if content is None:
+        return []
+    examination = Examination.from_json(content)
+    table = Table(HEADER, tuple(rows_of(examination)))
+    return [Section(TITLE, (words_of(examination), *findings_of(examination), table))]
+
+
 def _pixel_summary(pixel: dict[str, Any]) -> str:
     if not pixel["abnormal_with_mask"]:
         return "no pixel metrics: the pixel truth of no abnormal image is known"
@@ -104,6 +115,7 @@ def sections_of(
     sections = [
         Section("Result", (_headline(results), tables.headline_table(results), *shown("panels"))),
         Section("By kind of anomaly", (tables.kind_table(results), *shown("curves", "scores"))),
+        *_examination(results.get("examination")),
         Section("By score", (
             "The papers score an image by the discriminator or by the reconstruction error; both "
             "are computed here beside this kit's own.", tables.score_table(results))),

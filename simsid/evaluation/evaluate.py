@@ -98,6 +98,7 @@ def evaluate(
         "n": _counts(data, labelled),
         "image": measures.image_measures(detector, labels, prediction),
         "shifted": measures.shifted_measures(detector, labelled, prediction),
+        "examination": detector.facts.get("examination"),
         "by_kind": metrics.auroc_by_kind(labels, prediction.score, labelled.kinds),
         "by_score": {
             name: metrics.ranking_metrics(labels, prediction.scores[name])

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.stats import betabinom
 
+from simsid.data.ages import AGE_GROUPS, UNKNOWN, age_group
 from simsid.evaluation.metrics import ranking_metrics, share_interval
 
 MIN_IN_GROUP = 10
-UNKNOWN = "unknown"
 GROUPED_BY = ("view", "age", "sex")
-_AGE_LIMITS = (10, 20, 40, 60, 80)
-_AGE_NAMES = ("under 10", "10-19", "20-39", "40-59", "60-79", "80 and over")
-_YEARS = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
-_OLDEST = 125  # NIH ChestX-ray14 has ages of 400 and more: typing errors
 
 
 def calibration_by_group(
@@ -59,22 +53,11 @@ def group_names(attribute: str, values: np.ndarray | None) -> dict[str, Bool[np.
     if values is None:
         return {}
     names = [age_group(v) if attribute == "age" else str(v).strip() or UNKNOWN for v in values]
-    order = list(_AGE_NAMES) if attribute == "age" else sorted(set(names) - {UNKNOWN})
+    order = list(AGE_GROUPS) if attribute == "age" else sorted(set(names) - {UNKNOWN})
     if not set(names) - {UNKNOWN}:
         return {}
     found = np.array(names)
     return {name: found == name for name in (*order, UNKNOWN) if (found == name).any()}
-
-
-def age_group(text: str) -> str:
-    """'20-39' for '31', '031Y' or '31.0'; DICOM's months, weeks and days are understood."""
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([YMWD]?)\s*", str(text).upper())
-    if match is None:
-        return UNKNOWN
-    years = float(match[1]) * _YEARS[match[2] or "Y"]
-    if years > _OLDEST:
-        return UNKNOWN
-    return _AGE_NAMES[int(np.searchsorted(_AGE_LIMITS, years, side="right"))]
 
 
 def expected_range(

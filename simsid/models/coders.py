@@ -58,6 +58,7 @@ def _seam_filter() -> nn.Conv2d:
     """One learned blur over the finished image: blocks of sub-pixels larger than 2 leave a grid."""
     blur = nn.Conv2d(1, 1, 5, padding=2)
     nn.init.constant_(blur.weight, 1 / 25)
+    assert blur.bias is not None  # a convolution has one unless told otherwise
     nn.init.zeros_(blur.bias)
     return blur
 

@@ -26,6 +26,8 @@ class PositionGaussian(nn.Module):
     covariance estimation', 2010.
     """
 
+    rows: Tensor
+    cols: Tensor
     mean: Tensor
     factor: Tensor
 

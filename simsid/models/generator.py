@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from simsid.models.coders import PatchDecoder, PatchEncoder
 from simsid.models.inpainting import InpaintingBlock, masked_shortcut
 from simsid.models.layers import standardise
+from simsid.models.members import Members
 from simsid.models.memory import MemoryMatrix, MemoryQueue
 
 
@@ -99,7 +100,7 @@ class Generator(nn.Module):
         signature_dim: int | None = None,
         inpaint_prob: float = 0.95,
         query_from_memory: bool = True,
-        decoder_memories: nn.ModuleList | None = None,
+        decoder_memories: Members[PixelMemory] | None = None,
         standardise_input: bool = False,
     ) -> None:
         super().__init__()

@@ -15,6 +15,11 @@ class BatchNorm2d(nn.BatchNorm2d):
     torch's SyncBatchNorm refuses CPU tensors; with one rank this *is* ``nn.BatchNorm2d``.
     """
 
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+    momentum: float
+
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
         if not self.training or not dist.is_initialized() or dist.get_world_size() == 1:
             return super().forward(x)

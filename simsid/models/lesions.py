@@ -19,6 +19,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from simsid.models.layers import BatchNorm2d, conv_block, standardise
+from simsid.models.members import Members
 from simsid.models.variation import VariationRange, blur, draw_variation
 
 _VISIBLE = (0.01, 0.06)  # change in grey levels that begins to count, and counts in full
@@ -161,6 +162,8 @@ class LesionBranch(nn.Module):
         ValueError: no networks, or a decay outside [0, 1).
     """
 
+    steps: Tensor
+
     def __init__(
         self, channels: int, members: int, graft_share: float = 0.5, decay: float = 0.995
     ) -> None:
@@ -168,7 +171,7 @@ class LesionBranch(nn.Module):
         if members < 1 or not 0 <= decay < 1:
             raise ValueError(f"lesion networks need members >= 1 and a decay in [0, 1), "
                              f"not {members} and {decay}")  # fmt: skip
-        self.learners = nn.ModuleList(LesionNetwork(channels) for _ in range(members))
+        self.learners = Members[LesionNetwork](LesionNetwork(channels) for _ in range(members))
         self.averages = copy.deepcopy(self.learners).requires_grad_(False)
         self.graft_share, self.decay = graft_share, decay
         self.feature_dim = sum(network.feature_dim for network in self.learners)
@@ -244,16 +247,15 @@ def normal_scores(
     return torch.special.ndtri(share.clamp(_RAREST, 1 - _RAREST))
 
 
-def robust_deviations(
+def excess_probability(
     logits: Float[Tensor, "batch rows cols"], levels: Float[Tensor, "levels rows cols"]
 ) -> Float[Tensor, "batch rows cols"]:
-    """Distance from the median normal at the same place, in robust standard deviations.
+    """How much likelier a lesion is than in the median normal film at the same place.
 
-    Unlike :func:`normal_scores` it has no ceiling: for maps, where the worst cell must stand out.
+    Unlike :func:`normal_scores` it knows how sure the network is: for maps, where the place that
+    most looks like a lesion must stand out, not one that hardly varies among normals.
     """
-    last = len(levels) - 1
-    low, median, high = (levels[round(share * last)] for share in (0.16, 0.5, 0.84))
-    return (logits - median) / ((high - low) / 2).clamp_min(1e-3)
+    return logits.sigmoid() - levels[len(levels) // 2].sigmoid()
 
 
 def cells_to_regions(

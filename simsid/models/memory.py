@@ -178,6 +178,8 @@ class MemoryQueue(_Memory):
     that one rank with the joined batch would hold. Source: SQUID, 'memory queue'.
     """
 
+    pointer: Tensor
+
     def __init__(
         self,
         num_regions: int,

@@ -40,8 +40,8 @@ def ms_ssim(
     Source: Wang et al., 'Multiscale structural similarity for image quality assessment', 2003.
     """
     parts = _scales(images, others)
-    weights = torch.tensor(_WEIGHTS[: len(parts)])
-    weights = (weights / weights.sum()).tolist()
+    raw = torch.tensor(_WEIGHTS[: len(parts)])
+    weights = (raw / raw.sum()).tolist()
     product = torch.ones(len(images), device=images.device)
     for number, ((luminance, structure), weight) in enumerate(zip(parts, weights, strict=True)):
         last = number == len(parts) - 1

@@ -1,7 +1,13 @@
 """The one scoring path: command line, Python, HTTP, MCP and page score through ``score_film``."""
 
 from simsid.scoring.batch import BatchCheck, BatchFinding
-from simsid.scoring.film import RefusedFilm, ScoredFilm, score_film, score_films
+from simsid.scoring.film import (
+    RefusedFilm,
+    ScoredFilm,
+    score_film,
+    score_films,
+    score_prepared,
+)
 from simsid.scoring.verdicts import (
     ANOTHER_POPULATION,
     CALLED_ABNORMAL,
@@ -21,5 +27,6 @@ __all__ = [
     "ScoredFilm",
     "score_film",
     "score_films",
+    "score_prepared",
     "verdict_of",
 ]

@@ -133,6 +133,16 @@ def score_films(
     return results
 
 
+def score_prepared(
+    detector: Detector, image: Float[np.ndarray, "height width"], score: str | None = None
+) -> ScoredFilm | RefusedFilm:
+    """Score one film that ``prepare_image`` made for this detector: what ``score_film`` says of it.
+
+    For whoever keeps films at the model's size and scores them again, after a recalibration.
+    """
+    return _judge(detector, {0: image}, score, accept=False)[0]
+
+
 def _score_batch(
     detector: Detector, films: Sequence[np.ndarray], score: str | None, accept: bool
 ) -> list[ScoredFilm | RefusedFilm]:
@@ -143,6 +153,16 @@ def _score_batch(
             images[index] = prepare_image(detector, pixels)
         except ImageError as error:
             results[index] = RefusedFilm.because(error)
+    results |= _judge(detector, images, score, accept)
+    return [results[index] for index in range(len(films))]
+
+
+def _judge(
+    detector: Detector, images: dict[int, np.ndarray], score: str | None, accept: bool
+) -> dict[int, ScoredFilm | RefusedFilm]:
+    """Check and score prepared films, in one pass."""
+    results: dict[int, ScoredFilm | RefusedFilm] = {}
+    images = dict(images)
     doubts = dict(zip(images, check_placement(detector, list(images.values())), strict=True))
     for index, findings in doubts.items():
         refusal = next((each for each in findings if each.severity == REFUSE), None)
@@ -157,7 +177,7 @@ def _score_batch(
             results[index] = _scored(
                 detector, name, prediction, row, image, doubts[index], looks[row]
             )
-    return [results[index] for index in range(len(films))]
+    return results
 
 
 def _looks(detector: Detector, images: np.ndarray) -> list[float | None]:

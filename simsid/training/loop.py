@@ -91,7 +91,18 @@ class Training:
         self._optimisers: dict[str, torch.optim.Optimizer] = {}
         self._schedules: dict[str, torch.optim.lr_scheduler.LRScheduler] = {}
         self._last_save = time.monotonic()
-        self._stop = False
+        self.stop = StopSignals()
+
+    @property
+    def run_folder(self) -> RunFolder:
+        """Where checkpoints and metrics go.
+
+        Raises:
+            TrainingError: this training keeps nothing.
+        """
+        if self.folder is None:
+            raise TrainingError("this training has no run folder to go on from")
+        return self.folder
 
     @property
     def total_steps(self) -> int:
@@ -110,7 +121,7 @@ class Training:
             TrainingInterrupted: Ctrl-C or SIGTERM, after saving.
             TrainingError: a loss is not finite, or a checkpoint cannot be written.
         """
-        with self._listening(), self._progress() as bar:
+        with self.stop, self._progress() as bar:
             while not self.finished:
                 self._run_stage(bar)
         self.save()
@@ -205,7 +216,7 @@ class Training:
             self._save_if_due()
 
     def _asked_to_stop(self) -> bool:
-        return self._on_any_rank(self._stop)
+        return self._on_any_rank(self.stop.asked)
 
     def _on_any_rank(self, flag: bool) -> bool:
         """Ranks must leave the loop at the same step, or the others wait for ever."""
@@ -276,7 +287,8 @@ class Training:
         Raises:
             TrainingError: damaged, or of another detector, data set or schedule.
         """
-        content = load_checkpoint(self.folder.checkpoint)
+        folder = self.run_folder
+        content = load_checkpoint(folder.checkpoint)
         ours = {
             "detector": self.detector.name,
             "fingerprint": self.fingerprint,
@@ -285,7 +297,7 @@ class Training:
         for key, value in ours.items():
             if content[key] != value:
                 raise TrainingError(
-                    f"{self.folder.checkpoint} was made with {key} {content[key]}, not {value}: "
+                    f"{folder.checkpoint} was made with {key} {content[key]}, not {value}: "
                     "resume with the same settings and data, or start a new run"
                 )
         try:
@@ -293,14 +305,14 @@ class Training:
             self.detector.load_state_dict(content["model"])
         except RuntimeError as error:
             raise TrainingError(
-                f"{self.folder.checkpoint} does not fit the run's config.yaml: was it edited? {error}"
+                f"{folder.checkpoint} does not fit the run's {folder.config.name}: was it edited? {error}"
             ) from error
         self.position = Position(**content["position"])
         if content["optimisers"]:
             self._make_optimisers(self.detector.stages()[self.position.stage].name)
             if self._optimisers.keys() != content["optimisers"].keys():
                 raise TrainingError(
-                    f"{self.folder.checkpoint} trains {sorted(content['optimisers'])}, this version "
+                    f"{folder.checkpoint} trains {sorted(content['optimisers'])}, this version "
                     f"of '{self.detector.name}' {sorted(self._optimisers)}: start a new run"
                 )
             for name, optimiser in self._optimisers.items():
@@ -308,7 +320,7 @@ class Training:
                 schedule.last_epoch = content["schedules"][name]
                 optimiser.load_state_dict(content["optimisers"][name])
         if self.accelerator.is_main_process:
-            self.folder.truncate_metrics(self.position.total)
+            folder.truncate_metrics(self.position.total)
         self.accelerator.wait_for_everyone()
 
     def _not_finite(self, player: str, losses: dict[str, Tensor]) -> str:
@@ -336,9 +348,6 @@ class Training:
             mininterval=0.5,
             dynamic_ncols=True,
         )
-
-    def _listening(self) -> StopSignals:
-        return StopSignals(self)
 
 
 def balanced_order(populations: Int[Tensor, " n"], rng: torch.Generator) -> Int[Tensor, " n"]:

@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from simsid.detectors.model_files import INNER, ModelFolder
 from simsid.errors import TrainingError
 from simsid.locked_folder import LockedFolder
 
@@ -24,8 +25,13 @@ class RunFolder(LockedFolder):
         self.config = self.path / "config.yaml"
         self.metrics = self.path / "metrics.jsonl"
         self.checkpoint = self.path / "checkpoint.pt"
-        self.model = self.path / "model"
+        self.model = self.path / INNER
         self.report = self.path / "report"
+
+    @property
+    def holds_model(self) -> bool:
+        """Whether training came to its end."""
+        return ModelFolder(self.model).config.exists()
 
     def append_metrics(self, lines: list[dict[str, Any]]) -> None:
         """Add lines to ``metrics.jsonl``.
@@ -85,5 +91,15 @@ def new_run_path(base: Path) -> Path:
 def latest_run_path(base: Path) -> Path | None:
     """The newest of ``base``, ``base-2``, ... that holds a checkpoint."""
     found = [base, *base.parent.glob(f"{base.name}-*")]
-    found = [path for path in found if (path / "checkpoint.pt").exists()]
-    return max(found, key=lambda path: (path / "checkpoint.pt").stat().st_mtime, default=None)
+    dated = {path: file.stat().st_mtime for path in found
+             if (file := RunFolder(path).checkpoint).exists()}  # fmt: skip
+    return max(dated, key=dated.__getitem__, default=None)
+
+
+def run_folder_around(model: str | Path) -> RunFolder | None:
+    """The run folder that ``model`` is, or lies in, by its training log; None where there is none."""
+    for path in (Path(model), Path(model).parent):
+        folder = RunFolder(path)
+        if folder.metrics.exists():
+            return folder
+    return None

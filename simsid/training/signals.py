@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import signal
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from simsid.training.loop import Training
+from typing import Any
 
 
 class StopSignals:
-    """First Ctrl-C or SIGTERM asks the loop to save and stop; a second Ctrl-C stops at once."""
+    """First Ctrl-C or SIGTERM asks the loop to save and stop; a second Ctrl-C stops at once.
 
-    def __init__(self, training: Training) -> None:
-        self.training = training
+    Attributes:
+        asked: whether there was one; whoever else wants the loop to stop may set it.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
         self.previous: dict[int, Any] = {}
 
     def __enter__(self) -> None:
@@ -28,6 +29,6 @@ class StopSignals:
             signal.signal(number, handler)
 
     def _ask(self, number: int, frame: object) -> None:
-        if self.training._stop and number == signal.SIGINT:
+        if self.asked and number == signal.SIGINT:
             raise KeyboardInterrupt
-        self.training._stop = True
+        self.asked = True

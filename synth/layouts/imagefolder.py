@@ -14,7 +14,8 @@ class ImageFolderLayout:
 
     description: ClassVar[str] = (
         "`<split>/metadata.jsonl` describes `<split>/images/*.png` with columns `file_name`, "
-        "`mask_file_name` (black for normals), `label`, `kind`, `split`, `id` and `cells`."
+        "`mask_file_name` (black for normals), `label`, `kind`, `split`, `id`, `cells` and "
+        "`places` (JSON text), and a column for each factor."
     )
     data_files: ClassVar[dict[str, str]] = {split: f"{split}/**" for split in SPLITS}
 
@@ -34,8 +35,10 @@ class ImageFolderLayout:
                 (folder / mask).write_bytes(sample.mask_png)
                 row = {"file_name": image, "mask_file_name": mask}
                 row |= {key: sample.record[key] for key in ("label", "kind", "split", "id")}
+                row |= sample.record.get("factors", {})
                 # As text: the details differ by kind, and a column has one type.
                 row["cells"] = json.dumps(sample.record["cells"])
+                row["places"] = json.dumps(sample.record.get("places", []))
                 lines.write(json.dumps(row) + "\n")
 
     def read(self, root: Path) -> Iterator[Decoded]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, ClassVar
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 from synth.config import SPLITS
 from synth.encode import Decoded, Encoded, pixels
 from synth.errors import SynthError
+from synth.factors import COLUMNS
 
 if TYPE_CHECKING:
     import pyarrow
@@ -20,18 +22,18 @@ _FEATURES = {
     "image": {"_type": "Image"},
     "mask": {"_type": "Image"},
     "label": {"names": ["normal", "abnormal"], "_type": "ClassLabel"},
-    "kind": {"dtype": "string", "_type": "Value"},
-    "id": {"dtype": "string", "_type": "Value"},
-    "cells": {"dtype": "string", "_type": "Value"},
 }
+_TEXTS = ("id", "cells", "places")
+_TYPES = {str: "string", int: "int64", float: "float64"}
 
 
 class ParquetLayout:
-    """``split.parquet`` with columns image, mask, label, kind, id and cells (JSON text)."""
+    """``split.parquet`` with pictures, label, kind, a column for each factor, cells and places."""
 
     description: ClassVar[str] = (
         "`<split>.parquet` with columns `image` and `mask` (PNG inside; black for normals), "
-        "`label`, `kind`, `id` and `cells` (JSON text)."
+        "`label`, `kind`, `id`, a column for each factor, and `cells` and `places` (JSON text). "
+        "`datasets.load_dataset(FOLDER)` opens them."
     )
     data_files: ClassVar[dict[str, str]] = {split: f"{split}.parquet" for split in SPLITS}
 
@@ -46,16 +48,14 @@ class ParquetLayout:
     def write(self, root: Path, split: str, samples: Iterable[Encoded]) -> None:
         """Write the split's file in row groups of 500."""
         arrow, parquet = _pyarrow()
-        schema = _schema(arrow)
+        rest = iter(samples)
+        first = list(islice(rest, _ROWS))
+        schema = _schema(arrow, first[0].record)
         with parquet.ParquetWriter(root / f"{split}.parquet", schema) as writer:
-            rows: list[dict] = []
-            for sample in samples:
-                rows.append(_row(sample))
-                if len(rows) == _ROWS:
-                    writer.write_table(arrow.Table.from_pylist(rows, schema=schema))
-                    rows = []
-            if rows:
+            while first:
+                rows = [_row(sample) for sample in first]
                 writer.write_table(arrow.Table.from_pylist(rows, schema=schema))
+                first = list(islice(rest, _ROWS))
 
     def read(self, root: Path) -> Iterator[Decoded]:
         """Yield every row with its image and mask."""
@@ -82,12 +82,16 @@ def _pyarrow() -> tuple[ModuleType, ModuleType]:
     return pyarrow, pyarrow.parquet
 
 
-def _schema(arrow: ModuleType) -> pyarrow.Schema:
+def _schema(arrow: ModuleType, record: dict) -> pyarrow.Schema:
+    """Columns and what the Hub's viewer and ``datasets`` take them for."""
     picture = arrow.struct([("bytes", arrow.binary()), ("path", arrow.string())])
-    text = arrow.string()
+    columns = {"kind": "string"} | dict.fromkeys(_TEXTS, "string")
+    if "factors" in record:
+        columns |= {name: _TYPES[kind] for name, kind in COLUMNS.items()}
     fields = [("image", picture), ("mask", picture), ("label", arrow.int64())]
-    fields += [("kind", text), ("id", text), ("cells", text)]
-    info = json.dumps({"info": {"features": _FEATURES}})
+    fields += [(name, arrow.type_for_alias(kind)) for name, kind in columns.items()]
+    values = {name: {"dtype": kind, "_type": "Value"} for name, kind in columns.items()}
+    info = json.dumps({"info": {"features": _FEATURES | values}})
     return arrow.schema(fields, metadata={"huggingface": info})
 
 
@@ -100,4 +104,6 @@ def _row(sample: Encoded) -> dict:
         "kind": sample.record["kind"],
         "id": sample.id,
         "cells": json.dumps(sample.record["cells"]),
+        "places": json.dumps(sample.record.get("places", [])),
+        **sample.record.get("factors", {}),
     }

@@ -19,7 +19,7 @@ class WebDatasetLayout:
 
     description: ClassVar[str] = (
         "`<split>-NNNNNN.tar`, 1,000 samples a shard, each as `NNNN.png`, `NNNN.mask.png` (black "
-        "for normals) and `NNNN.json` (id, label, kind, cells)."
+        "for normals) and `NNNN.json` (id, label, kind, cells, places, factors)."
     )
     data_files: ClassVar[dict[str, str]] = {split: f"{split}-*.tar" for split in SPLITS}
 

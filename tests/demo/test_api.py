@@ -16,6 +16,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian, generate_uid
 
 import hub
+from demo.privacy import MAX_FILES
 from simsid.scoring import score_film
 from tests.demo.conftest import ROOT, Page, png
 
@@ -72,6 +73,14 @@ def test_a_batch_answers_in_order_and_refuses_one_by_one(client, digits, tmp_pat
     answers = client.predict(files, api_name="/score_batch")
     assert [answer["status"] for answer in answers] == ["ok", "not_an_image", "ok"]
     assert [answer["verdict"] for answer in answers] == ["abnormal", None, "normal"]
+
+
+def test_too_many_films_are_refused_and_freed_at_once(client, page: Page, digits, tmp_path) -> None:
+    films = [as_file(tmp_path, f"{n}.png", png(digits["normal"])) for n in range(MAX_FILES + 1)]
+    with pytest.raises(Exception, match="at most 64"):
+        client.predict(films, api_name="/score_batch")
+    left = [path for path in page.temp.rglob("uploads-*/**/*") if path.is_file()]
+    assert {path.name for path in left} <= {"lock"}
 
 
 def test_generate_gives_the_pixels_of_synth(client, digits: dict) -> None:

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 from demo.benchmark_tab import _COLUMNS, RESULTS, plots_html, read_results, table_rows
-from simsid.benchmark.ranking import COST, QUALITY
-from simsid.benchmark.report import FORMAT_VERSION
+from simsid.benchmark.ranking.rank import COST, QUALITY
+from simsid.benchmark.ranking.report import FORMAT_VERSION
 
 
 def results(entries: list[dict]) -> dict:

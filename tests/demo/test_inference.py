@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import hub
-from demo.batch import csv_of, table_rows
+from demo.batch import csv_of, table_html
 from demo.histogram import histogram
 from demo.inference import Inference
 from demo.pictures import map_figure, region_at, regions_picture
@@ -101,9 +101,10 @@ def test_pictures_say_in_words_what_they_show(inference: Inference, digits: dict
 
 def test_tables_number_films_in_the_order_of_the_upload(inference: Inference, digits: dict) -> None:
     results = [inference.score_bytes(b"no", MODEL), inference.score_array(digits["normal"], MODEL)]
-    rows = table_rows(results)
-    assert [row[0] for row in rows] == [1, 2]
-    assert rows[0][2] is None and rows[0][5] == "not scored"
+    table = table_html(results)
+    assert table.index('data-film="1"') < table.index('data-film="2"')
+    assert 'data-film="1" data-verdict="Not scored"' in table
+    assert 'data-film="2" data-verdict="Nothing unusual found"' in table
     lines = csv_of(results).decode().splitlines()
     assert lines[1].startswith("1,,,,,,,,,,not_an_image,") and lines[2].startswith("2,")
 

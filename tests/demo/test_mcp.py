@@ -86,6 +86,11 @@ def test_the_tools_are_the_endpoints_with_their_descriptions(page: Page) -> None
     schema = tools["explain"].inputSchema
     assert schema["required"] == ["file", "row", "col"]
     assert "base64" in schema["properties"]["file"]["description"]
+    for tool in tools.values():
+        told = [field["description"] for field in tool.inputSchema["properties"].values()]
+        for text in (tool.description, *told):
+            assert text.endswith(".") and text[0].isupper() and ",," not in text, text
+            assert "  " not in text and "\n" not in text
     listed = json.loads(ask(page, "GET", "/gradio_api/info").body)["named_endpoints"]
     assert {name.strip("/") for name in listed} == set(tools)
 

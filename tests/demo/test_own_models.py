@@ -20,6 +20,7 @@ from demo.shelf import ModelShelf
 from simsid.data.image_kind import Cells
 from simsid.detectors import Detector, detector_class, registry, save_model
 from simsid.errors import SimsidError
+from simsid.plugins import load_plugin
 from simsid.scoring import score_film
 from simsid.training.fit import fit
 from synth import DigitAnatomy
@@ -66,7 +67,7 @@ def mine(plugin: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
     films = np.stack([source.sample("train", "normal", index).image for index in range(48)])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(registry, "_DETECTORS", dict(registry._DETECTORS))
-        registry.load_plugin(plugin)
+        load_plugin(plugin)
         cls = detector_class("page-test-plugin")
         detector = cls(cls.config_class.preset("quick", (96, 96), Cells((3, 3))))
         fit(detector, films, epochs=1, batch_size=16, device="cpu")

@@ -78,7 +78,7 @@ def test_an_unknown_bundled_model_names_those_that_there_are():
 def copied(tmp_path, monkeypatch) -> Path:
     """The bundled models in a place where they can be spoiled."""
     folder = Path(shutil.copytree(hub.BUNDLED_FOLDER, tmp_path / "bundled"))
-    monkeypatch.setattr(hub, "BUNDLED_FOLDER", folder)
+    monkeypatch.setattr("simsid.detectors.bundled.FOLDER", folder)
     return folder
 
 

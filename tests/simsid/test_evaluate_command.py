@@ -6,6 +6,7 @@ import pytest
 
 from simsid import evaluate
 from simsid.cli import run_command
+from simsid.data.choice import DataChoice
 from simsid.detectors import save_model
 from tests.simsid.helpers import make_detector
 
@@ -13,7 +14,7 @@ from tests.simsid.helpers import make_detector
 @pytest.fixture
 def model(data, tmp_path, registered, monkeypatch):
     save_model(make_detector(data), tmp_path / "model")
-    monkeypatch.setattr(evaluate, "load_from_options", lambda *args, **options: data)
+    monkeypatch.setattr(DataChoice, "load", lambda *args, **options: data)
     return tmp_path / "model"
 
 

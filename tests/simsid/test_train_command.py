@@ -12,6 +12,7 @@ import yaml
 
 from simsid.detectors import load_model
 from simsid.train import _opening, main
+from simsid.training.plan import Prepared
 from synth.__main__ import main as synth
 from tests.simsid.helpers import make_detector
 
@@ -87,6 +88,8 @@ def command(*arguments, folder="."):
         (["--resume"], "no run to resume"),
         (["--detector.slots", "3"], "slots"),
         (["--false-alarm-rate", "1.5"], "between 0 and 1"),
+        (["--rate-confidence", "3"], "between 0.5 and 1"),
+        (["--rate-confidence", "0.5"], "leave it out for a rate that holds on average"),
         (["--preset", "huge"], "preset"),
         (["--config", "/nowhere.yaml"], "nowhere.yaml"),
         (["--detector.num_slots", "abc"], "num_slots"),
@@ -188,7 +191,7 @@ def test_the_opening_line_tells_abnormals_from_normals(data, steps, told):
         accelerator=SimpleNamespace(mixed_precision="no"),
         total_steps=steps,
     )
-    options = SimpleNamespace(model="m", dataset="d", seed=0, run="r", resume=False)
-    said = _opening(options, mixed, training, Path("r"))
+    plan = SimpleNamespace(model="m", run=SimpleNamespace(path=Path("r")))
+    said = _opening(Prepared(plan, mixed, training, None))
     assert f"{len(data.train) - 3} normals and 3 abnormals to train" in said
     assert told in said and ("fp32" in said) == (steps > 0)

@@ -14,21 +14,31 @@ import pytest
 import synth
 from synth import KINDS, AnatomyConfig, DigitAnatomy
 from synth.draws import Draws, chain, mix, mix_array
+from synth.population import POPULATIONS
+from synth.version import VERSIONS
 
 MANIFEST = Path(__file__).with_name("pixels.json")
+SECOND_MANIFEST = Path(__file__).with_name("pixels-2.json")
 CASES = {
     "plain": {},
     "hard": {"difficulty": 1.0, "seed": 5},
     "halfway": {"difficulty": 0.37, "seed": 2**40},
     "grid": {"rows": 2, "cols": 5, "order": "0314159265", "cell": 45, "difficulty": 0.6},
 }
+SECOND = {
+    "plain": {},
+    "hard": {"difficulty": 1.0, "seed": 5, "starts": 3},
+    "hands": {"population": POPULATIONS["other-hands"], "strength": 0.7},
+    "scanner": {"population": POPULATIONS["other-scanner"], "difficulty": 0.37},
+    "grid": {"rows": 2, "cols": 5, "order": "0314159265", "cell": 45, "difficulty": 0.6},
+}
 SOURCES = ("strokes", "optdigits", "npz")
 
 
-def digests(source: str, path: str, case: str) -> dict[str, str]:
+def digests(source: str, path: str, parameters: dict) -> dict[str, str]:
     """sha256 of images and masks by split and kind."""
     digits = path if source == "npz" else source
-    anatomy = DigitAnatomy(AnatomyConfig(digits=digits, **CASES[case]))
+    anatomy = DigitAnatomy(AnatomyConfig(digits=digits, **parameters))
     found = {}
     for split in synth.SPLITS:
         for kind in anatomy.kinds:
@@ -46,7 +56,18 @@ def test_pixels_equal_the_committed_manifest(source, case, npz):
         pytest.importorskip("sklearn")
     expected = json.loads(MANIFEST.read_text())
     assert expected["version"] == synth.__version__
-    assert digests(source, str(npz), case) == expected["pixels"][f"{source}/{case}"]
+    assert digests(source, str(npz), CASES[case]) == expected["pixels"][f"{source}/{case}"]
+
+
+@pytest.mark.parametrize("case", SECOND)
+@pytest.mark.parametrize("source", SOURCES)
+def test_pixels_of_generator_2_equal_the_committed_manifest(source, case, npz):
+    if source == "optdigits" or case == "hands":
+        pytest.importorskip("sklearn")
+    expected = json.loads(SECOND_MANIFEST.read_text())
+    assert expected["version"] == VERSIONS[2]
+    parameters = SECOND[case] | {"generator": 2}
+    assert digests(source, str(npz), parameters) == expected["pixels"][f"{source}/{case}"]
 
 
 def test_sample_does_not_depend_on_order_or_company():
@@ -117,13 +138,16 @@ def _write_manifest() -> None:
         path = Path(folder, "glyphs.npz")
         images, labels = make_glyphs()
         np.savez(path, images=images, labels=labels)
-        pixels = {
-            f"{source}/{case}": digests(source, str(path), case)
-            for source in SOURCES
-            for case in CASES
-        }
-    content = {"version": synth.__version__, "pixels": pixels}
-    MANIFEST.write_text(json.dumps(content, indent=1) + "\n")
+        for manifest, generator, cases in ((MANIFEST, 1, CASES), (SECOND_MANIFEST, 2, SECOND)):
+            pixels = {
+                f"{source}/{case}": digests(
+                    source, str(path), cases[case] | {"generator": generator}
+                )
+                for source in SOURCES
+                for case in cases
+            }
+            content = {"version": VERSIONS[generator], "pixels": pixels}
+            manifest.write_text(json.dumps(content, indent=1) + "\n")
 
 
 if __name__ == "__main__":

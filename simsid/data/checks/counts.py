@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from simsid.data.ages import UNKNOWN, age_group
 from simsid.data.film import Film
 from simsid.data.films import PARTS
-from simsid.evaluation.groups import UNKNOWN, age_group
 
 
 def count_films(films: Sequence[Film]) -> dict[str, dict[str, dict[str, int]]]:

@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from simsid.data.checks.looks import Looks
-from simsid.evaluation.bootstrap import auroc_interval
+from simsid.resampling import auroc_interval
 
 LABELLED = ("validation", "test")
 _NOT_SHORTCUTS = {"findings"}  # what the label was made from

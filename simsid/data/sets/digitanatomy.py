@@ -9,7 +9,6 @@ import numpy as np
 from simsid.data.datasets import LabelledImages, RadiographData
 from simsid.errors import DataError
 from synth import AnatomyConfig, DigitAnatomy, SynthError
-from synth import __version__ as synth_version
 
 DEFAULT_TRAIN, DEFAULT_CALIBRATION, DEFAULT_VALIDATION = 1600, 200, 100
 DEFAULT_TEST_NORMAL, DEFAULT_TEST_PER_KIND = 200, 100
@@ -49,8 +48,8 @@ def make_digitanatomy(
         raise DataError(str(error)) from error
     facts = {
         "name": "digitanatomy",
-        "generator_version": synth_version,
-        "config": dataclasses.asdict(config) | {"digits": config.digits_name, "digits_root": None},
+        "generator_version": config.version,
+        "config": config.public() | {"digits_root": None},
         "train": len(made.train),
         "calibration": len(made.calibration),
         "calibration_from": "glyphs that train does not have",

@@ -2,5 +2,6 @@
 
 from simsid.detectors.placement.check import PlacementCheck
 from simsid.detectors.placement.features import shrink
+from simsid.detectors.placement.fit import fit_placement
 
-__all__ = ["PlacementCheck", "shrink"]
+__all__ = ["PlacementCheck", "fit_placement", "shrink"]

@@ -40,8 +40,9 @@ def coin(share: float, rng: Generator) -> bool:
 
 def axes(images: Images) -> tuple[Float[Tensor, "height width"], Float[Tensor, "height width"]]:
     """Rows and columns of the pixels, 0 to 1."""
-    rows, cols = (torch.linspace(0, 1, side) for side in images.shape[2:])
-    return torch.meshgrid(rows, cols, indexing="ij")
+    sides = [torch.linspace(0, 1, side) for side in images.shape[2:]]
+    rows, cols = torch.meshgrid(sides, indexing="ij")
+    return rows, cols
 
 
 def warp(

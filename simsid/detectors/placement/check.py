@@ -32,9 +32,20 @@ class PlacementCheck(FilmCheck):
 
     A small network tells normals from examples made out of them (``examples``), and a linear
     subspace says how far an image lies from all normals; both read ``features``. An anomaly score
-    takes no part. Everything is a buffer of fixed shape, 250 KB in all; until ``fit`` has run, or
+    takes no part. Everything is a buffer of fixed shape, 250 KB in all; until ``fit_placement`` has run, or
     when a model folder has none of it, nothing is ever found.
     """
+
+    fitted: Tensor
+    centre: Tensor
+    spread: Tensor
+    basis: Tensor
+    hidden_weight: Tensor
+    hidden_bias: Tensor
+    out_weight: Tensor
+    out_bias: Tensor
+    least_contrast: Tensor
+    limits: Tensor
 
     def __init__(self) -> None:
         super().__init__()
@@ -48,12 +59,6 @@ class PlacementCheck(FilmCheck):
         self.register_buffer("out_bias", torch.zeros(()))
         self.register_buffer("least_contrast", torch.zeros(()))
         self.register_buffer("limits", torch.full((2,), float("1e9")))  # to warn, to refuse
-
-    def fit(self, images: Float[Tensor, "n 1 height width"], seed: int = 0) -> None:
-        """Learn from training normals, float in [0, 1]; too few of them leave it unfitted."""
-        from simsid.detectors.placement.fit import fit_placement
-
-        fit_placement(self, images, seed)
 
     @torch.no_grad()
     def strangeness(self, images: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, " batch"]:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Generator, Tensor
 
+from simsid.detectors.placement.check import PlacementCheck
 from simsid.detectors.placement.examples import OUT_OF_PLACE, in_place, slightly_moved
 from simsid.detectors.placement.features import CLIP, describe, shrink
-
-if TYPE_CHECKING:
-    from simsid.detectors.placement.check import PlacementCheck
 
 MIN_NORMALS = 60  # fewer do not say what normals have in common
 _MAX_NORMALS = 800
@@ -34,9 +31,12 @@ Change = Callable[[Tensor, Generator], Tensor]
 
 
 def fit_placement(
-    check: PlacementCheck, images: Float[Tensor, "n 1 height width"], seed: int
+    check: PlacementCheck, images: Float[Tensor, "n 1 height width"], seed: int = 0
 ) -> None:
-    """Set every buffer of ``check`` from training normals; the same seed gives the same bits."""
+    """Set every buffer of ``check`` from training normals, float in [0, 1].
+
+    Too few of them leave it unfitted. The same seed gives the same bits.
+    """
     if len(images) < MIN_NORMALS:
         return
     rng = Generator().manual_seed(seed)

@@ -14,7 +14,7 @@ from simsid.models.film_features import NUM_FEATURES, film_features, mirror_symm
 MIN_NORMALS = 60  # fewer do not say what normals have in common
 _DIRECTIONS = 40
 _FOLDS = 5
-_KEPT = 0.98  # of own normals
+_KEPT = 0.96  # of own normals
 _KEPT_WRONG = 0.9  # of own normals with opacities and misplaced pieces, larger than most disease
 _MIN_SPREAD = 1e-3
 _LATERAL = 0.35  # mirror symmetry of a film that is no frontal view
@@ -27,8 +27,9 @@ class PopulationCheck(FilmCheck):
     directions with the variance along them, and the mean variance off them. The distance of a film
     is its squared Mahalanobis distance in that model (Hotelling's T2 along the directions, and the
     residual off them), divided by the population's limit: above 1 the film is of another
-    population. At most 2 % of the population's held-out normals pass the limit, and at most 10 % of
-    them with opacities and misplaced pieces in them: disease must not look like another hospital.
+    population. Of a population's held-out normals at most 4 % lie beyond every limit, and at most
+    10 % of them with opacities and misplaced pieces in them: disease must not look like another
+    hospital.
 
     Every buffer has a row for each population. With none, nothing is ever found.
     """
@@ -76,16 +77,19 @@ class PopulationCheck(FilmCheck):
         if min(map(len, parts)) < MIN_NORMALS:
             return
         rng = Generator().manual_seed(seed)
-        models = [_fit_one(part, rng) for part in parts]
-        for name in self.growing:
-            values = torch.stack([model[name] for model in models])
-            setattr(self, name, values.to(self.limit.device))
+        features = [film_features(part) for part in parts]
+        wrong = [film_features(hurt(shrink(part), rng)) for part in parts]
+        models = [_subspace(own) for own in features]
+        values = [torch.stack(each) for each in zip(*models, strict=True)]
+        values.append(_limits(features, wrong, rng))
+        for name, value in zip(self.growing, values, strict=True):
+            setattr(self, name, value.to(self.limit.device))
 
     @torch.no_grad()
     def set_limits(
         self, images: Float[Tensor, "n 1 height width"], populations: Int[Tensor, " n"]
     ) -> None:
-        """Widen the limits so that 98 % of these normals keep within them: of a new hospital."""
+        """Widen the limits so that 96 % of these normals keep within them: of a new hospital."""
         ratios = self.distances(images).gather(1, populations[:, None])[:, 0]
         for index in range(self.num_populations):
             own = ratios[populations == index]
@@ -143,23 +147,35 @@ _NOT_FRONTAL = (
 )
 
 
-def _fit_one(images: Tensor, rng: Generator) -> dict[str, Tensor]:
-    features = film_features(images)
-    wrong = film_features(hurt(shrink(images), rng))
-    order = torch.randperm(len(features), generator=rng)
-    distances = []
+def _limits(
+    features: list[Tensor], wrong: list[Tensor], rng: Generator
+) -> Float[Tensor, " populations"]:
+    """Of each population, from films that its model did not see.
+
+    A film is compared with the population that it looks most like, so the limits of several
+    populations are drawn in together until the shares hold for that comparison.
+
+    Args:
+        features, wrong: of each population's normals, as they are and with defects.
+    """
+    count = len(features)
+    folds = [torch.randperm(len(own), generator=rng) % _FOLDS for own in features]
+    distances = [torch.zeros(len(own), 2, count) for own in features]
     for fold in range(_FOLDS):
-        held_out = order[fold::_FOLDS]
-        rest = torch.ones(len(features), dtype=torch.bool)
-        rest[held_out] = False
-        model = _subspace(features[rest])
-        distances.append(
-            torch.stack([_distance(part[held_out], *model) for part in (features, wrong)], 1)
-        )
-    names = ("centre", "spread", "basis", "variance", "residual")
-    as_they_are, with_defects = torch.cat(distances).unbind(1)
-    limit = torch.maximum(as_they_are.quantile(_KEPT), with_defects.quantile(_KEPT_WRONG))
-    return dict(zip(names, _subspace(features), strict=True)) | {"limit": limit}
+        models = [_subspace(own[of != fold]) for own, of in zip(features, folds, strict=True)]
+        for own, defects, of, table in zip(features, wrong, folds, distances, strict=True):
+            for column, model in enumerate(models):
+                table[of == fold, 0, column] = _distance(own[of == fold], *model)
+                table[of == fold, 1, column] = _distance(defects[of == fold], *model)
+    alone = torch.stack([_limit(table[:, :, i]) for i, table in enumerate(distances)])
+    nearest = torch.stack([_limit((table / alone).amin(2)) for table in distances])
+    return alone * nearest
+
+
+def _limit(distances: Float[Tensor, "n 2"]) -> Float[Tensor, ""]:
+    """Lets pass the kept shares of films as they are and of films with defects."""
+    as_they_are, with_defects = distances.unbind(1)
+    return torch.maximum(as_they_are.quantile(_KEPT), with_defects.quantile(_KEPT_WRONG))
 
 
 def _subspace(features: Tensor) -> tuple[Tensor, ...]:

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from simsid.models.members import Members
 from simsid.models.memory import gather_ranks
 from simsid.models.shrinkage import gumbel_noise
 
@@ -133,7 +134,7 @@ class HierarchicalMemory(nn.Module):
         super().__init__()
         if num_levels not in (1, 2, 3):
             raise ValueError(f"the report defines 3 levels of memory, not {num_levels}")
-        self.levels = nn.ModuleList(
+        self.levels = Members[SpaceAwareMemory](
             SpaceAwareMemory(initial_blocks, feature_dim, similarity_threshold, temperature)
             for _ in range(num_levels)
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from simsid.benchmark.export import public_run, public_summary, public_sweep
+from simsid.benchmark.public import public_run, public_summary, public_sweep
 
 KIT = Path(__file__).parents[3]
 PAGES = [

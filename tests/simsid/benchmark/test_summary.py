@@ -6,10 +6,10 @@ from sklearn.metrics import roc_auc_score
 
 from simsid.benchmark.cases import Case
 from simsid.benchmark.difference import what_differences_cover
-from simsid.benchmark.job import SCORE
-from simsid.benchmark.output import flat_rows, spread
-from simsid.benchmark.ranking import compare
+from simsid.benchmark.ranking.job import SCORE
+from simsid.benchmark.ranking.rank import compare
 from simsid.benchmark.summary import summarise
+from simsid.benchmark.sweeps.output import flat_rows, spread
 
 LABELS = np.repeat([0, 1], [40, 30])
 CASES = [Case("full"), Case("worse"), Case("broken")]

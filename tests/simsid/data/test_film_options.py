@@ -6,7 +6,7 @@ from jsonargparse import ArgumentParser
 
 from simsid.data.film_set import FilmOptions
 from simsid.data.load import load_data
-from simsid.data.options import add_data_options, film_options, load_from_options
+from simsid.data.options import add_data_options, data_choice, film_options
 from simsid.data.preprocess import Preprocessing
 from simsid.errors import DataError
 from tests.simsid.data import trees
@@ -27,11 +27,14 @@ def test_options_change_the_sets_own_preparation(tmp_path):
         "--dataset", "nih", "--data-root", str(trees.nih(tmp_path)), "--image-size", "64x96",
         "--fit", "crop", "--window", "1,99", "--clahe", "0.02",
     )  # fmt: skip
-    data = load_from_options(options)
+    data = data_choice(options.as_dict()).load()
     assert data.preprocessing == Preprocessing((64, 96), "crop", (1.0, 99.0), 0.02)
     assert data.train.shape[1:] == (64, 96)
-    assert film_options(parsed()) == FilmOptions()
-    assert film_options(parsed("--window", "none", "--image-size", "64")).image_size == (64, 64)
+    assert film_options(parsed().as_dict()) == FilmOptions()
+    assert film_options(parsed("--window", "none", "--image-size", "64").as_dict()).image_size == (
+        64,
+        64,
+    )
 
 
 @pytest.mark.parametrize(
@@ -46,7 +49,7 @@ def test_options_change_the_sets_own_preparation(tmp_path):
 def test_settings_that_cannot_be_are_one_plain_sentence(option, value, says, tmp_path):
     options = parsed("--dataset", "nih", "--data-root", str(trees.nih(tmp_path)), option, value)
     with pytest.raises(DataError, match=says):
-        load_from_options(options)
+        data_choice(options.as_dict()).load()
 
 
 def test_a_models_own_preparation_wins_and_contradictions_are_refused(tmp_path):
@@ -100,4 +103,4 @@ def test_a_folder_contaminates_from_its_own_abnormal_training_films(tmp_path):
 )  # fmt: skip
 def test_options_that_would_change_nothing_are_refused(arguments, says):
     with pytest.raises(DataError, match=says):
-        load_from_options(parsed(*arguments))
+        data_choice(parsed(*arguments).as_dict()).load()

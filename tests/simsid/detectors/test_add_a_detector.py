@@ -11,6 +11,7 @@ import pytest
 from simsid.cli import run_command
 from simsid.detectors import load_model, registry
 from simsid.errors import SimsidError
+from simsid.plugins import load_plugin
 from simsid.train import main
 
 PAGE = Path(__file__).parents[3] / "docs" / "add-a-detector.md"
@@ -77,8 +78,8 @@ def small_set(tmp_path):
 def test_a_plugin_given_twice_is_run_once(own_registry, tmp_path):
     path = tmp_path / "mine.py"
     path.write_text(PLAIN)
-    own_registry.load_plugin(path)
-    own_registry.load_plugin(path)
+    load_plugin(path)
+    load_plugin(path)
     assert own_registry.detector_class("mine").name == "mine"
 
 
@@ -122,7 +123,7 @@ def offer(monkeypatch, load):
 def test_a_package_offers_its_detector_by_an_entry_point(own_registry, monkeypatch, tmp_path):
     path = tmp_path / "mine.py"
     path.write_text(PLAIN)
-    offer(monkeypatch, lambda: own_registry.load_plugin(path))
+    offer(monkeypatch, lambda: load_plugin(path))
     assert own_registry.detector_names()[-1] == "mine"
     assert own_registry.detector_class("mine").name == "mine"
 

@@ -6,6 +6,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from simsid.detectors import load_model, save_model
+from simsid.detectors.model_files import ModelFolder
+from simsid.detectors.model_folder import model_folder_of
 from simsid.errors import ModelFolderError
 from simsid.training.fit import fit
 from tests.simsid.training.tiny import blobs, tiny_simsid
@@ -191,3 +193,14 @@ def test_a_loaded_model_scores_like_the_saved_one(saved):
     one, two = load_model(saved), load_model(saved)
     images = blobs(4, seed=5)
     assert np.array_equal(one.predict(images).score, two.predict(images).score)
+
+
+def test_a_bundled_model_opens_by_its_name_wherever_a_folder_does():
+    folder = model_folder_of("bundled:digitanatomy")
+    assert folder.name == "digitanatomy" and ModelFolder(folder).weights.is_file()
+    assert load_model("bundled:digitanatomy").facts["data"]["name"] == "digitanatomy"
+
+
+def test_an_unknown_bundled_model_is_refused_with_those_that_there_are():
+    with pytest.raises(ModelFolderError, match=r"no bundled model 'bundled:knees'.*bundled:chest"):
+        load_model("bundled:knees")

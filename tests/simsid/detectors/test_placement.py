@@ -15,7 +15,7 @@ from simsid.cli import run_command
 from simsid.data.sets.digitanatomy import make_digitanatomy
 from simsid.detectors import load_model
 from simsid.detectors.model_folder import save_model
-from simsid.detectors.placement import PlacementCheck
+from simsid.detectors.placement import PlacementCheck, fit_placement
 from simsid.scoring.film import check_placement
 from synth import AnatomyConfig
 from tests.simsid.helpers import make_data, make_detector
@@ -45,7 +45,7 @@ def anatomy():
 @pytest.fixture(scope="module")
 def check(anatomy):
     placement = PlacementCheck()
-    placement.fit(as_images(anatomy.train))
+    fit_placement(placement, as_images(anatomy.train))
     return placement
 
 
@@ -103,7 +103,7 @@ def test_the_same_seed_learns_the_same_bits_and_leaves_other_randomness_alone(an
     expected = torch.rand(4)
     torch.manual_seed(3)
     for placement in checks:
-        placement.fit(as_images(anatomy.train[:60]))
+        fit_placement(placement, as_images(anatomy.train[:60]))
     assert torch.equal(torch.rand(4), expected)
     first, second = (placement.state_dict() for placement in checks)
     assert first["fitted"]
@@ -112,7 +112,7 @@ def test_the_same_seed_learns_the_same_bits_and_leaves_other_randomness_alone(an
 
 def test_too_few_normals_teach_nothing_and_nothing_is_found(anatomy):
     placement = PlacementCheck()
-    placement.fit(as_images(anatomy.train[:20]))
+    fit_placement(placement, as_images(anatomy.train[:20]))
     assert not placement.fitted
     assert placement.findings(torch.rand(2, 1, 96, 96)) == [[], []]
 

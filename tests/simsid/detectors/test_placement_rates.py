@@ -15,7 +15,7 @@ import torch
 
 from simsid.data.images import read_image
 from simsid.data.preprocess import Preprocessing
-from simsid.detectors.placement import PlacementCheck
+from simsid.detectors.placement import PlacementCheck, fit_placement
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 PREPARE = Preprocessing((128, 128))
@@ -105,7 +105,7 @@ def strangers():
 @pytest.mark.parametrize(("trained", "other"), [("zhanglab", "nih"), ("nih", "zhanglab")])
 def test_films_are_in_place_and_what_is_no_film_is_not(trained, other, films, strangers):
     check = PlacementCheck()
-    check.fit(films[trained]["train"])
+    fit_placement(check, films[trained]["train"])
 
     def share(images: torch.Tensor) -> float:
         return float(np.mean([bool(found) for found in check.findings(images)]))

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from simsid.evaluation.groups import age_group, calibration_by_group, expected_range, group_names
+from simsid.data.ages import age_group
+from simsid.evaluation.groups import calibration_by_group, expected_range, group_names
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ from simsid.models.lesions import (
     LesionNetwork,
     cells_to_regions,
     check_cells,
+    excess_probability,
     normal_levels,
     normal_scores,
     paint_lesions,
-    robust_deviations,
 )
 from simsid.models.variation import VariationRange, draw_variation
 
@@ -153,7 +153,11 @@ def test_cells_where_all_normals_are_alike_give_finite_scores():
     ).all()
 
 
-def test_robust_deviations_have_no_ceiling():
-    levels = normal_levels(torch.randn(2000, 1, 1) * 3 - 5, 65)
-    values = robust_deviations(torch.tensor([-5.0, -2.0, 25.0])[:, None, None], levels)[:, 0, 0]
-    assert torch.allclose(values, torch.tensor([0.0, 1.0, 10.0]), atol=0.6)
+def test_a_cell_that_hardly_varies_does_not_outshine_a_likely_lesion():
+    steady = torch.linspace(-6.0, -5.9, 65)[:, None, None]  # a border of the film
+    restless = torch.linspace(-6.0, 0.0, 65)[:, None, None]  # a lung
+    levels = torch.cat([steady, restless], 2)
+    film = torch.tensor([[[-5.0, 2.0]]])
+    border, lung = excess_probability(film, levels)[0, 0].tolist()
+    assert lung == pytest.approx(torch.sigmoid(torch.tensor(2.0)).item() - 0.0474, abs=1e-3)
+    assert 0 < border < 0.01 < lung

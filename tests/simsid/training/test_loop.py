@@ -31,7 +31,7 @@ def stop_after(training, steps):
     advance = training._advance
 
     def counted(*details):
-        training._stop = training.position.total + 1 >= steps
+        training.stop.asked = training.position.total + 1 >= steps
         advance(*details)
 
     training._advance = counted
@@ -97,7 +97,7 @@ def test_a_stop_in_the_very_last_step_is_heard(tmp_path):
     with RunFolder(tmp_path) as folder:
         training = Training(tiny_simsid(), blobs(16), options(epochs=1), folder)
         save = training.save
-        training.save = lambda: (save(), setattr(training, "_stop", True))
+        training.save = lambda: (save(), setattr(training.stop, "asked", True))
         with pytest.raises(TrainingInterrupted):
             training.run()
         again = Training(tiny_simsid(), blobs(16), options(epochs=1), folder)

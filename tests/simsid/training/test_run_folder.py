@@ -4,7 +4,12 @@ import sys
 import pytest
 
 from simsid.errors import TrainingError
-from simsid.training.run_folder import RunFolder, latest_run_path, new_run_path
+from simsid.training.run_folder import (
+    RunFolder,
+    latest_run_path,
+    new_run_path,
+    run_folder_around,
+)
 
 
 def test_a_second_training_in_one_folder_is_refused(tmp_path):
@@ -57,3 +62,20 @@ def test_metrics_after_the_checkpoint_and_a_cut_line_are_dropped(tmp_path):
             file.write('{"step": 4, "lo')
         folder.truncate_metrics(2)
         assert folder.metrics.read_text() == '{"step": 1}\n{"step": 2}\n'
+
+
+def test_a_model_in_its_run_folder_leads_to_the_training_log(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.model.mkdir(parents=True)
+    assert run_folder_around(folder.model) is None
+    folder.metrics.write_text("{}\n")
+    for named in (folder.path, folder.model):
+        assert run_folder_around(named).metrics == folder.metrics
+
+
+def test_a_run_holds_a_model_once_it_is_written(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.model.mkdir()
+    assert not folder.holds_model
+    (folder.model / "config.json").write_text("{}")
+    assert folder.holds_model

@@ -1,0 +1,77 @@
+// Names of films stay in this browser: what is sent has a number in place of its name. The names
+// are written into the table here; the files stay at hand until the next ones are dropped.
+(() => {
+  let pending = [], drop = "", files = [];
+  const UPLOADS = "#upload, #own-upload, #full-upload";
+
+  const nameless = (file, number) => {
+    const ending = /\.[a-z0-9]{2,5}$/i.exec(file.name);
+    return new File([file], `film-${number + 1}${ending ? ending[0].toLowerCase() : ""}`, { type: file.type });
+  };
+  const handOver = (input, chosen) => {
+    const sent = new DataTransfer();
+    chosen.map(nameless).forEach((file) => sent.items.add(file));
+    if (input.closest("#upload")) pending = chosen;
+    input.files = sent.files;
+  };
+  document.addEventListener("change", (event) => {
+    const input = event.target;
+    if (!input.matches?.("input[type=file]") || !input.closest(UPLOADS)) return;
+    if (input.dataset.handedOver) delete input.dataset.handedOver;
+    else handOver(input, [...input.files]);
+  }, true);
+  document.addEventListener("drop", (event) => {
+    const zone = event.target.closest?.(UPLOADS);
+    if (!zone) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    event.target.dispatchEvent(new DragEvent("dragleave", { bubbles: true }));
+    const input = zone.querySelector("input[type=file]"), chosen = [...event.dataTransfer.files];
+    if (!input || !chosen.length) return;
+    handOver(input, chosen);
+    input.dataset.handedOver = "1";
+    input.dispatchEvent(new Event("change", { bubbles: true }));
+  }, true);
+
+  window.fileOf = (number) => files[number - 1];
+  const label = () => {
+    const section = document.querySelector("#verdict section[data-drop]");
+    if (section && section.dataset.drop !== drop) {
+      drop = section.dataset.drop;
+      files = drop ? pending : [];
+    }
+    for (const place of document.querySelectorAll("[data-name]")) {
+      const name = files[Number(place.dataset.name) - 1]?.name || "";
+      if (place.textContent !== name) place.textContent = place.title = name;
+    }
+  };
+  new MutationObserver(label).observe(document.documentElement, { childList: true, subtree: true });
+
+  // The table of films: a heading sorts, the list above it filters.
+  const value = (row, column) => {
+    const cell = row.cells[column], kept = cell.dataset.value;
+    if (kept === undefined) return cell.textContent.trim().toLowerCase();
+    return kept === "" ? null : Number(kept);
+  };
+  const compare = (a, b) => {
+    if (a === null || b === null) return (a === null) - (b === null);
+    return typeof a === "number" ? a - b : a.localeCompare(b, undefined, { numeric: true });
+  };
+  document.addEventListener("click", (event) => {
+    const head = event.target.closest?.(".films thead th");
+    if (!head) return;
+    const falling = head.getAttribute("aria-sort") === "ascending";
+    for (const each of head.parentNode.cells) each.setAttribute("aria-sort", "none");
+    head.setAttribute("aria-sort", falling ? "descending" : "ascending");
+    const body = head.closest("table").tBodies[0], column = head.cellIndex;
+    const rows = [...body.rows].map((row) => [value(row, column), row]);
+    rows.sort(([a], [b]) => (falling && a !== null && b !== null ? -1 : 1) * compare(a, b));
+    body.append(...rows.map(([, row]) => row));
+  });
+  document.addEventListener("change", (event) => {
+    if (!event.target.matches?.(".films .filter select")) return;
+    const wanted = event.target.value;
+    for (const row of event.target.closest(".films").querySelectorAll("tbody tr"))
+      row.hidden = Boolean(wanted) && row.dataset.verdict !== wanted;
+  });
+})();

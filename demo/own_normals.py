@@ -1,0 +1,94 @@
+"""A visitor's own normal films: verdicts of one visit stand on them, and nothing of them is kept.
+
+What stays in memory until the visit ends is scores and limits, no film: the calibration, and how
+far films may lie from the model's populations. Networks are shared with every other visitor.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from demo.kept import KeptFilm
+from simsid.detectors import Detector
+from simsid.detectors.calibration import Calibration
+from simsid.detectors.population import PopulationCheck
+from simsid.detectors.recalibration import LEAST, recalibrate
+from simsid.errors import SimsidError
+from simsid.scoring import CALLED_ABNORMAL, ScoredFilm, score_prepared
+
+
+@dataclass(frozen=True, eq=False)
+class OwnNormals:
+    """What a visit's own normal films change in one model.
+
+    Attributes:
+        model: name of the model.
+        calibration, population: in place of the model's own.
+        films: how many normals the verdicts stand on now.
+        left_out: films that could not be used.
+        called_before: how many of these films were called unusual before.
+        no_verdict_before: how many had no verdict before.
+        thresholds_before: of the populations that the films were compared with, by name.
+    """
+
+    model: str
+    calibration: Calibration
+    population: PopulationCheck
+    films: int
+    left_out: int
+    called_before: int
+    no_verdict_before: int
+    thresholds_before: dict[str, float]
+
+
+def learn(
+    detector: Detector, model: str, images: Sequence[Float[np.ndarray, "h w"]], left_out: int = 0
+) -> OwnNormals:
+    """Recalibrate on prepared normal films; the detector stays as it is.
+
+    Raises:
+        SimsidError: fewer than 20 of them can be scored.
+    """
+    before = [score_prepared(detector, image) for image in images]
+    scored = [film for film in before if isinstance(film, ScoredFilm)]
+    usable = [i for i, film in zip(images, before, strict=True) if isinstance(film, ScoredFilm)]
+    left_out += len(images) - len(usable)
+    if len(usable) < LEAST:
+        raise SimsidError(
+            f"{len(usable)} of {len(usable) + left_out} films can be used as normals of this "
+            f"model, and at least {LEAST} are needed: nothing was changed. Drop {LEAST} or more "
+            "normal films at once; 60 make the rate certain"
+        )
+    own = recalibrate(detector, np.stack(usable))
+    called = sum(film.verdict == CALLED_ABNORMAL for film in scored)
+    return OwnNormals(
+        model,
+        own.calibration,
+        own.population,
+        len(usable),
+        left_out,
+        called,
+        sum(film.doubtful for film in scored),
+        {film.population: film.threshold for film in scored},
+    )
+
+
+def with_own(detector: Detector, own: OwnNormals | None) -> Detector:
+    """The detector as this visit sees it: the same networks with another calibration."""
+    if own is None:
+        return detector
+    view = copy.copy(detector)
+    view._modules = dict(detector._modules)
+    view.population = copy.deepcopy(own.population).to(detector.device)
+    view.calibration = own.calibration
+    return view
+
+
+def usable(films: Sequence[KeptFilm], model: str) -> list[Float[np.ndarray, "h w"]]:
+    """The films as the model sees them, without those that could not be read."""
+    return [film.images[model] for film in films if model in film.images]

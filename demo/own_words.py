@@ -1,0 +1,46 @@
+"""What the page says once a visit's verdicts stand on the visitor's own normals."""
+
+from __future__ import annotations
+
+from html import escape
+
+from demo.own_normals import OwnNormals
+
+
+def own_section(own: OwnNormals, label: str) -> str:
+    """Before and after, as a small table, and what follows."""
+    low, high = (100 * end for end in own.calibration.rate_interval())
+    rate = 100 * own.calibration.false_alarm_rate
+    now = own.calibration.threshold(next(iter(own.calibration.scores)))
+    left_out = (
+        f"<p>{own.left_out} more films could not be used: unreadable, or out of place for this "
+        "model.</p>"
+        if own.left_out
+        else ""
+    )
+    before = f"{own.called_before} of {own.films} ({100 * own.called_before / own.films:.0f} %)"
+    if own.no_verdict_before:
+        before += f"; {own.no_verdict_before} had no verdict"
+    return (
+        f'<section class="own" role="status"><p>The verdicts of {escape(label)} stand on your '
+        f"{own.films} normal films for this visit.</p><table><thead><tr><td></td>"
+        '<th scope="col">before</th><th scope="col">now</th></tr></thead><tbody>'
+        f'<tr><th scope="row">threshold</th><td>{_thresholds(own.thresholds_before)}</td>'
+        f"<td>{now:.2f}</td></tr>"
+        f'<tr><th scope="row">your normals called unusual</th><td>{before}</td>'
+        f"<td>{rate:.3g} % of the next ones ({low:.0f} to {high:.0f} %)</td></tr></tbody></table>"
+        f"{left_out}<p>In brackets: where the true rate lies with 90 % confidence. To keep this "
+        "for good: <code>python -m simsid.recalibrate</code>.</p></section>"
+    )
+
+
+def refused_normals(message: str) -> str:
+    """Why nothing was changed."""
+    return f'<p class="notice" role="alert">{escape(message)}.</p>'
+
+
+def _thresholds(by_population: dict[str, float]) -> str:
+    return "; ".join(
+        f"{value:.2f}{f' ({escape(name)})' if name else ''}"
+        for name, value in sorted(by_population.items())
+    )

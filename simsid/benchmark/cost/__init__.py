@@ -1,0 +1,1 @@
+"""What a method takes in time and memory: ``speed``, ``patchcore``."""

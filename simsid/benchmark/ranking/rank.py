@@ -1,0 +1,215 @@
+"""From journal lines to a ranking: quality and cost of each model on each data set, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from simsid.benchmark.cases import Case
+from simsid.benchmark.difference import paired_difference
+from simsid.benchmark.ranking.image_intervals import flags, image_intervals, sensitivity_at
+from simsid.benchmark.ranking.job import SCORE
+from simsid.benchmark.summary import Lines, spread_of_seeds, summarise
+from simsid.detectors.calibration import DEFAULT_FALSE_ALARM_RATE
+from simsid.evaluation.bootstrap import auroc_resamples
+
+QUALITY = ("aupr", "f1", "sensitivity", "false_alarms", "oracle_f1", "oracle_sensitivity",
+           "pixel_auroc", "aupro",
+           "dice", "iou", "box_dice", "box_iou", "box_chance_iou", "pointing")  # fmt: skip
+COST = ("train_seconds", "command_seconds", "train_images_per_second", "score_images_per_second",
+        "peak_memory_mb", "peak_gpu_mb", "model_mb", "parameters")  # fmt: skip
+_BOXES = {
+    "box_dice": "dice",
+    "box_iou": "iou",
+    "box_chance_iou": "chance_iou",
+    "pointing": "pointing",
+}
+
+
+def rank(
+    lines: Lines,
+    dataset: str,
+    labels: Sequence[int],
+    reference: str,
+    kinds: Sequence[str] = (),
+    false_alarm_rate: float = DEFAULT_FALSE_ALARM_RATE,
+) -> list[dict[str, Any]]:
+    """An entry for each model on one data set: the highest mean AUROC first, then those that lack
+    seeds, failed ones last.
+
+    Args:
+        lines: of the journal, of all data sets.
+        labels: of the measured images, 0 normal, 1 abnormal.
+        reference: the model that others are compared with, chosen before anything is measured:
+            the best of these very rows makes the others look different by chance.
+        kinds: of the measured images; none where they are not known.
+        false_alarm_rate: of ``oracle_sensitivity``.
+
+    Returns:
+        ``dataset``, ``model``, ``seeds`` (that count), ``failed``, ``auroc`` (mean, std, by_seed,
+        ci), ``against_reference`` and ``against_best`` (see :func:`compare`, with the p-value
+        adjusted for the number of rows by Holm's method; None for the row itself), each of
+        ``QUALITY`` (mean, std, by_seed, or None), ``by_kind`` and ``by_score`` (the same for each
+        kind and each named score; with ``ci`` where an image's scores say it), ``cost`` (means over
+        seeds, ``cost_seeds`` how many know them), ``command``, ``commits``.
+    """
+    own = {key: line for key, line in lines.items() if key[0].partition("/")[0] == dataset}
+    cases = [Case(name) for name in dict.fromkeys(name for name, _ in own)]
+    truth = np.array(labels)
+    entries = [_entry(item, own) for item in summarise(cases, own, truth)]
+    for entry in entries:
+        if entry["auroc"]:
+            _add_image_numbers(entry, own, truth, kinds, false_alarm_rate)
+    most = max((entry["seeds"] for entry in entries), default=0)
+    entries.sort(
+        key=lambda e: (e["seeds"] < most, -e["auroc"]["mean"]) if e["auroc"] else (True, np.inf)
+    )
+    best = entries[0]["model"] if entries else reference
+    for key, other in (("against_reference", reference), ("against_best", best)):
+        for entry in entries:
+            entry[key] = None
+            if entry["auroc"] and entry["model"] != other:
+                entry[key] = compare(own, dataset, entry["model"], other, truth)
+        found = [e[key] for e in entries if e[key] and e[key]["p"] is not None]
+        adjusted = holm([value["p"] for value in found])
+        for value, p_value in zip(found, adjusted, strict=True):
+            value["p_adjusted"] = p_value
+    return entries
+
+
+def mean_scores(lines: Lines, dataset: str, model: str) -> np.ndarray:
+    """(seeds, images) of a model's scores."""
+    found = [
+        line["scores"][SCORE]
+        for (name, _), line in sorted(lines.items())
+        if name == f"{dataset}/{model}" and line["ok"]
+    ]
+    return np.array(found)
+
+
+def compare(
+    lines: Lines, dataset: str, model: str, other: str, labels: np.ndarray
+) -> dict[str, Any] | None:
+    """Model minus other, paired by seed and image; None where no seed has both.
+
+    Returns:
+        What :func:`paired_difference` gives (``difference``, ``ci``, ``p``, ``seeds`` that both
+        have), and ``p_adjusted`` (None here).
+    """
+    pairs = [
+        (line, lines[f"{dataset}/{other}", seed])
+        for (name, seed), line in sorted(lines.items())
+        if name == f"{dataset}/{model}" and line["ok"]
+        and lines.get((f"{dataset}/{other}", seed), {}).get("ok")
+    ]  # fmt: skip
+    if not pairs:
+        return None
+    by_seed = [one["auroc"][SCORE] - two["auroc"][SCORE] for one, two in pairs]
+    drawn = [
+        np.subtract(*(auroc_resamples(labels, np.array(x["scores"][SCORE])) for x in pair))
+        for pair in pairs
+    ]
+    return paired_difference(by_seed, np.array(drawn)) | {"p_adjusted": None}
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """p-values adjusted for their number. Source: Holm, Scand. J. Statist. 1979."""
+    order = np.argsort(p_values, kind="stable")
+    adjusted, top = np.empty(len(order)), 0.0
+    for rank_of, index in enumerate(order):
+        top = max(top, min(1.0, (len(order) - rank_of) * p_values[index]))
+        adjusted[index] = top
+    return adjusted.tolist()
+
+
+def _entry(item: dict[str, Any], lines: Lines) -> dict[str, Any]:
+    good = [
+        line for (name, _), line in sorted(lines.items()) if name == item["case"] and line["ok"]
+    ]
+    dataset, _, model = item["case"].partition("/")
+    kinds = dict.fromkeys(kind for line in good for kind in line["by_kind"])
+    names = dict.fromkeys(name for line in good for name in line["by_score"])
+    return {
+        "dataset": dataset,
+        "model": model,
+        "seeds": item["seeds"],
+        "failed": item["failed"],
+        "auroc": item["scores"].get(SCORE),
+        **{name: _spread([_quality(line, name) for line in good]) for name in QUALITY},
+        "by_kind": {kind: _spread([line["by_kind"].get(kind) for line in good]) for kind in kinds},
+        "by_score": {
+            name: _spread([line["by_score"].get(name) for line in good]) for name in names
+        },
+        "cost": {name: _mean(_known(good, name)) for name in COST},
+        "cost_seeds": {name: len(_known(good, name)) for name in COST},
+        "machine": ", ".join(dict.fromkeys(map(_machine, good))),
+        "command": good[0]["command"] if good else None,
+        "commits": item["commits"],
+    }
+
+
+def _add_image_numbers(
+    entry: dict[str, Any],
+    lines: Lines,
+    labels: np.ndarray,
+    kinds: Sequence[str],
+    false_alarm_rate: float,
+) -> None:
+    """What the scores of the images say beyond what each seed's line holds."""
+    scores = mean_scores(lines, entry["dataset"], entry["model"])
+    shares = [entry[name]["by_seed"] if entry[name] else None
+              for name in ("sensitivity", "false_alarms")]  # fmt: skip
+    flagged = None
+    if None not in shares:
+        flagged = np.array([flags(row, labels, *pair)
+                            for row, *pair in zip(scores, *shares, strict=True)])  # fmt: skip
+    entry["oracle_sensitivity"] = spread_of_seeds(
+        [sensitivity_at(row, labels, false_alarm_rate) for row in scores]
+    )
+    intervals = image_intervals(scores, labels, flagged, kinds)
+    for kind, interval in intervals.pop("by_kind").items():
+        if entry["by_kind"].get(kind):
+            entry["by_kind"][kind]["ci"] = interval
+    for name, interval in intervals.items():
+        if entry[name] and interval is not None:
+            entry[name]["ci"] = interval
+
+
+def _machine(line: dict[str, Any]) -> str:
+    cost = line["cost"]
+    return f"{cost['device']}, {cost['cores']} core" + "s" * (cost["cores"] != 1)
+
+
+def _quality(line: dict[str, Any], name: str) -> float | None:
+    pixel, boxes = line["pixel"] or {}, line["boxes"] or {}
+    no_verdicts = line["decision"]["sensitivity"] is None  # too few calibration normals
+    places: dict[str, Any] = {
+        "aupr": line["aupr"],
+        "false_alarms": None if no_verdicts else line["normals_flagged"]["share"],
+        "oracle_f1": line["oracle"]["oracle_f1"],
+        "pixel_auroc": pixel.get("auroc"),
+    } | {key: _value(boxes.get(name)) for key, name in _BOXES.items()}
+    if name in places:
+        return places[name]
+    return line["decision"].get(name) if name in line["decision"] else pixel.get(name)
+
+
+def _value(measured: Any) -> float | None:
+    """Of a plain number, or of one that comes with its interval."""
+    return measured.get("value") if isinstance(measured, dict) else measured
+
+
+def _spread(values: list[float | None]) -> dict[str, Any] | None:
+    return spread_of_seeds(values) if values and None not in values else None
+
+
+def _known(lines: list[dict[str, Any]], name: str) -> list[float]:
+    """What a resumed training cannot tell is left out."""
+    values = (line["cost"].get(name) for line in lines)
+    return [value for value in values if value is not None]
+
+
+def _mean(values: list[float]) -> float | None:
+    return float(np.mean(values)) if values else None

@@ -1,0 +1,242 @@
+"""``python -m simsid.benchmark report DIR …``: the tables and plots of what ``run`` measured."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import ArgumentParser
+
+from simsid.benchmark.journal import Journal
+from simsid.benchmark.public import (
+    copy_plots,
+    panels_file,
+    public_lines,
+    public_run,
+    public_settings,
+    without_pictures,
+)
+from simsid.benchmark.ranking import job
+from simsid.benchmark.ranking.joined import SETTINGS, TYPED, join
+from simsid.benchmark.ranking.page import ranking_page
+from simsid.benchmark.ranking.plots import draw_cost, draw_kinds, draw_roc
+from simsid.benchmark.ranking.rank import mean_scores, rank
+from simsid.benchmark.ranking.side_by_side import draw_side_by_side
+from simsid.benchmark.ranking.tables import write_csv
+from simsid.benchmark.summary import Lines
+from simsid.benchmark.sweeps.output import spread
+from simsid.cli import command_parser, parse
+from simsid.errors import SimsidError
+from simsid.evaluation.evaluate import strict_json
+from simsid.evaluation.provenance import versions
+from simsid.files import write_text
+
+FORMAT_VERSION = 3  # of benchmark.json
+NAME = "benchmark"
+_NOTE, _CHOSEN = "note.txt", "reference.txt"
+_REFERENCE = "simsid"
+_KEPT = "with which every report compares unless told otherwise"
+_NAMED = "which was named for this report (only a choice made before looking is a fair one)"
+_FIRST = "the first model that was run, as simsid is not in this table (--reference names another)"
+
+
+def make_parser() -> ArgumentParser:
+    parser = command_parser(
+        "python -m simsid.benchmark report",
+        "Write tables and plots of what `run` left in a folder.",
+    )
+    add = parser.add_argument
+    add("folders", type=str, nargs="+",
+        help="the --out of `run`; several, where one table's trainings were spread, with --out")  # fmt: skip
+    add("--out", type=str | None, default=None, help="folder to join several in, made anew")
+    add("--export", type=str | None, default=None,
+        help="also write tables and plots there, without paths and without pictures of films")  # fmt: skip
+    add("--reference", type=str | None, default=None,
+        help="model that the others are compared with, kept in the folder; default: simsid, "
+        "else the first")  # fmt: skip
+    add("--note", type=str | None, default=None,
+        help="what readers must know of these runs; kept in the folder")  # fmt: skip
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns the exit code.
+
+    Raises:
+        SimsidError: there is nothing to report on.
+    """
+    options = parse(make_parser(), arguments)
+    folder = _folder([Path(name) for name in options.folders], options.out)
+    if options.note is not None:
+        write_text(folder / _NOTE, options.note.strip() + "\n")
+    print(write_report(folder, options.reference))
+    if options.export:
+        print(f"exported: {export(folder, Path(options.export))}")
+    return 0
+
+
+def _folder(folders: list[Path], out: str | None) -> Path:
+    for folder in folders:
+        if not (folder / "rows.jsonl").exists():
+            raise SimsidError(
+                f"no rows in {folder}: give the --out of `python -m simsid.benchmark run`"
+            )
+    if len(folders) > 1 and out is None:
+        raise SimsidError("several folders need --out, a folder to join them in")
+    return folders[0] if out is None else join(folders, Path(out))
+
+
+def write_report(folder: Path, reference: str | None = None) -> str:
+    """Write ``benchmark.md``, ``.csv``, ``.json`` and the plots; returns what to print.
+
+    Args:
+        reference: model that the others are compared with; None for the one that was named last,
+            or 'simsid' or, without it, the first that was run.
+
+    Raises:
+        SimsidError: no row of any data set was measured, they are of another format, or none is
+            the reference's.
+    """
+    lines = _lines(folder)
+    reference = _reference(folder, lines, reference)
+    data = _data(folder)
+    entries = _entries(folder, lines, data, reference)
+    _draw(folder, lines, data, entries, reference)
+    _write(folder, folder, entries, data, reference)
+    best = [f"{name}: {found[0]['model']} {spread(found[0]['auroc'], True)}"
+            for name, found in entries.items()]  # fmt: skip
+    return "\n".join(["first by AUROC:", *best, f"table: {folder / f'{NAME}.md'}"])
+
+
+def export(folder: Path, target: Path) -> Path:
+    """Write what may be shown to everybody: tables, plots, and pictures of generated images only.
+
+    Raises:
+        SimsidError: as ``write_report``, or ``target`` is ``folder``.
+    """
+    left_out = copy_plots(folder, target)
+    lines = _lines(folder)
+    reference = _reference(folder, lines, None)
+    data = _data(folder)
+    entries = _entries(folder, public_lines(lines), data, reference)
+    _write(folder, target, entries, data, reference, left_out)
+    return target
+
+
+def _lines(folder: Path) -> Lines:
+    """Rows of the journal, of the present format.
+
+    Raises:
+        SimsidError: there are none, or others.
+    """
+    lines = Journal(folder, {}).done()
+    if not any(line["ok"] for line in lines.values()):
+        raise SimsidError(f"no row in {folder} was measured: see logs/ for what failed")
+    others = {line.get("format_version") for line in lines.values() if line["ok"]}
+    if others != {job.FORMAT_VERSION}:
+        raise SimsidError(
+            f"{folder} holds rows of format {', '.join(map(str, others))}, this kit has "
+            f"{job.FORMAT_VERSION}: measure them again, with another --out"
+        )
+    return lines
+
+
+def _data(folder: Path) -> dict[str, Any]:
+    files = sorted((folder / "data").glob("*.json"))
+    return {file.stem: json.loads(file.read_text("utf-8")) for file in files}
+
+
+def _reference(folder: Path, lines: Lines, named: str | None) -> str:
+    models = list(dict.fromkeys(name.partition("/")[2] for name, _ in lines))
+    kept = _text(folder / _CHOSEN)
+    if named is not None:
+        if named not in models:
+            raise SimsidError(f"no row of '{named}' in {folder}; there are: {', '.join(models)}")
+        write_text(folder / _CHOSEN, named + "\n")
+        return named
+    if kept in models:
+        return kept
+    return _REFERENCE if _REFERENCE in models else models[0]
+
+
+def _entries(
+    folder: Path, lines: Lines, data: dict[str, Any], reference: str
+) -> dict[str, list[dict[str, Any]]]:
+    """Of each data set that has a measured row, in the order in which they were run."""
+    rate = _settings(folder)["false_alarm_rate"]
+    order = dict.fromkeys(case.partition("/")[0] for case, _ in lines)
+    entries = {
+        name: rank(lines, name, data[name]["labels"], reference, data[name]["kinds"], rate)
+        for name in order
+    }
+    return {name: found for name, found in entries.items() if any(e["auroc"] for e in found)}
+
+
+def _write(
+    folder: Path,
+    target: Path,
+    entries: dict[str, list[dict[str, Any]]],
+    data: dict[str, Any],
+    reference: str,
+    left_out: list[str] | None = None,
+) -> None:
+    """Write page, CSV and JSON; with ``left_out`` for everybody, without those pictures."""
+    settings = _settings(folder)
+    commands = _text(folder / TYPED).splitlines()
+    if left_out is not None:
+        settings = public_settings(settings)
+        commands = list(dict.fromkeys(map(public_run, commands)))
+    command = "; then ".join(f"`{text}`" for text in commands)
+    note, why = _text(folder / _NOTE), _why(folder, reference)
+    page = ranking_page(target, settings, data, entries, (reference, why), note, command)
+    write_text(target / f"{NAME}.md", without_pictures(page, left_out or []))
+    every = [entry for found in entries.values() for entry in found]
+    write_csv(target / f"{NAME}.csv", every)
+    content = {
+        "format_version": FORMAT_VERSION,
+        "note": _text(folder / _NOTE),
+        "reference": reference,
+        "settings": settings,
+        "data": {n: {k: data[n][k] for k in ("fingerprint", "part", "train")} for n in entries},
+        "commits": sorted({commit for entry in every for commit in entry["commits"]}),
+        "versions": versions(),
+        "entries": every,
+    }
+    text = json.dumps(strict_json(content), indent=1, allow_nan=False)
+    write_text(target / f"{NAME}.json", text + "\n")
+
+
+def _settings(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / SETTINGS).read_text("utf-8"))
+
+
+def _why(folder: Path, reference: str) -> str:
+    """How the reference came to be one."""
+    if _text(folder / _CHOSEN) == reference:
+        return _NAMED
+    return _KEPT if reference == _REFERENCE else _FIRST
+
+
+def _text(file: Path) -> str:
+    return file.read_text("utf-8").strip() if file.exists() else ""
+
+
+def _draw(
+    folder: Path,
+    lines: Lines,
+    data: dict[str, Any],
+    entries: dict[str, list[dict[str, Any]]],
+    reference: str,
+) -> None:
+    scores = {
+        name: {e["model"]: mean_scores(lines, name, e["model"]) for e in found if e["auroc"]}
+        for name, found in entries.items()
+    }
+    labels = {name: data[name]["labels"] for name in entries}
+    draw_roc(scores, labels, reference, folder / "roc.png")
+    draw_kinds(entries, folder / "kinds.png")
+    draw_cost(entries, reference, folder / "cost.png")
+    for name, found in entries.items():
+        models = [entry["model"] for entry in found if entry["auroc"]]
+        draw_side_by_side(folder, name, models, folder / panels_file(name))

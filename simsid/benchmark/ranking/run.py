@@ -1,0 +1,290 @@
+"""``python -m simsid.benchmark run``: every model on every data set with every seed."""
+
+from __future__ import annotations
+
+import functools
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from jsonargparse import ArgumentParser, Namespace
+
+from simsid.benchmark.cases import Case
+from simsid.benchmark.journal import Journal
+from simsid.benchmark.options import check_rate, labelled_part, out_folder, typed_command
+from simsid.benchmark.ranking.job import FORMAT_VERSION, Job, run_job, shown_images
+from simsid.benchmark.ranking.joined import TYPED
+from simsid.benchmark.ranking.report import write_report
+from simsid.benchmark.resumable import run_sweep
+from simsid.cli import command_parser, parse
+from simsid.data.datasets import LabelledImages, RadiographData
+from simsid.data.load import DATASETS, GENERATED
+from simsid.data.options import load_from_options
+from simsid.detectors import detector_class, detector_names
+from simsid.detectors.calibration import DEFAULT_FALSE_ALARM_RATE
+from simsid.errors import SimsidError
+from simsid.evaluate import pick_device
+from simsid.evaluation.evaluate import PARTS, part_to_measure
+from simsid.files import write_text
+from simsid.map_scale import MapScale
+from simsid.prediction import Prediction
+
+_DEFAULTS = {"digits": "strokes", "digits_root": None, "difficulty": 0.0, "data_seed": 0}
+_GENERATOR = tuple(_DEFAULTS)
+
+
+def make_parser() -> ArgumentParser:
+    parser = command_parser(
+        "python -m simsid.benchmark run",
+        "Train and measure models on data sets; the same command goes on where it was "
+        "stopped, and one model that fails does not stop the rest.",
+        example="--models simsid,squid,ae --datasets "
+        "digitanatomy,zhanglab --data-root zhanglab=/data/zhanglab --seeds 3 --out runs/ranking",
+    )
+    add = parser.add_argument
+    add("--models", type=str, default="all",
+        help="names with commas between, anomalib:NAME too; all stands for "
+        f"{', '.join(detector_names())}")  # fmt: skip
+    add("--datasets", type=str, default=GENERATED,
+        help=f"names with commas between, of: {', '.join(DATASETS)}")  # fmt: skip
+    add("--data-root", type=str, default="",
+        help="folders of the data sets, as zhanglab=DIR,nih=DIR")  # fmt: skip
+    add("--seeds", type=int, default=3, help="trainings of each model, seeds 0, 1, …")
+    add("--budget", type=Literal["quick", "paper"], default="quick",
+        help="quick: under four minutes for digitanatomy on a CPU core, up to ten for some hundred films; "
+        "paper: sources' sizes")  # fmt: skip
+    add("--part", type=Literal[PARTS] | None, default=None,
+        help="part to measure on; default: test where there is one, else validation")  # fmt: skip
+    add("--digits", type=str, default="strokes",
+        help="glyphs of digitanatomy: strokes, optdigits, mnist, or an .npz")  # fmt: skip
+    add("--digits-root", type=str | None, default=None, help="folder of mnist's idx files")
+    add("--difficulty", type=float, default=0.0, help="of digitanatomy's anomalies, 0 to 1")
+    add("--data-seed", type=int, default=0, help="seed of generated data")
+    add("--false-alarm-rate", type=float, default=DEFAULT_FALSE_ALARM_RATE,
+        help="share of normals that may be called abnormal")  # fmt: skip
+    add("--device", type=Literal["auto", "cpu", "cuda"], default="auto", help="where to train")
+    add(
+        "--keep-runs",
+        type=bool,
+        default=False,
+        help="keep the checkpoints of finished trainings too",
+    )
+    add("--out", type=str, required=True, help="folder of the rows, the tables and the plots")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns the exit code.
+
+    Raises:
+        SimsidError: for ``run_command`` to print.
+    """
+    options = parse(make_parser(), arguments)
+    folder = out_folder(options)
+    models, datasets, roots = _models(options), _datasets(options), _roots(options)
+    if options.seeds < 1:
+        raise SimsidError("--seeds must be at least 1")
+    check_rate(options.false_alarm_rate)
+    device = pick_device(options.device)
+    loaded = {name: _load(name, options, roots) for name in datasets}
+    with Journal(folder, _settings(options)) as journal, _terminated_as_interrupted():
+        _keep_command(folder, typed_command("run", arguments))
+        for name, (data, part, labelled) in loaded.items():
+            _describe(folder, name, data, part, labelled)
+        cases = [Case(f"{name}/{model}") for name in datasets for model in models]
+        measure = functools.partial(_measure, options, folder, roots, loaded, device)
+        code = run_sweep(journal, cases, options.seeds, measure, print)
+        lines = journal.done()
+        if any(line["ok"] for line in lines.values()):
+            print(write_report(folder))
+        planned = [(case.name, seed) for case in cases for seed in range(options.seeds)]
+        failed = [key for key in planned if key in lines and not lines[key]["ok"]]
+    for name, seed in failed:
+        print(f"failed: {name}, seed {seed}: {lines[name, seed]['error']}", file=sys.stderr)
+    return code or (1 if failed else 0)
+
+
+def _keep_command(folder: Path, command: str) -> None:
+    file = folder / TYPED
+    known = file.read_text("utf-8").splitlines() if file.exists() else []
+    if command not in known:
+        write_text(file, "\n".join([*known, command]) + "\n")
+
+
+def _measure(
+    options: Namespace,
+    folder: Path,
+    roots: dict[str, str],
+    loaded: dict[str, tuple[RadiographData, str, LabelledImages]],
+    device: str,
+    case: Case,
+    seed: int,
+) -> dict[str, Any]:
+    dataset, _, model = case.name.partition("/")
+    data, part, labelled = loaded[dataset]
+    name = f"{dataset}-{model.replace(':', '-')}-{seed}"
+    arguments = tuple(_train_arguments(options, roots, dataset, model, seed))
+    job = Job(dataset, model, seed, arguments, folder / "runs" / name, folder / "logs" / name)
+    line, prediction, scale = run_job(job, data, part, device)
+    if seed == 0:
+        file = folder / "maps" / f"{dataset}-{model.replace(':', '-')}.npz"
+        _keep_maps(file, labelled, prediction, scale)
+    if not options.keep_runs:
+        (job.folder / "checkpoint.pt").unlink(missing_ok=True)
+    return line
+
+
+def _train_arguments(
+    options: Namespace, roots: dict[str, str], dataset: str, model: str, seed: int
+) -> Iterator[str]:
+    yield from ("--dataset", dataset, "--model", model, "--seed", str(seed))
+    yield from ("--preset", options.budget, "--device", options.device)
+    yield from ("--false-alarm-rate", str(options.false_alarm_rate))
+    if options.plugin is not None:
+        yield from ("--plugin", str(Path(options.plugin).resolve()))
+    if dataset in roots:
+        yield from ("--data-root", roots[dataset])
+    elif dataset == GENERATED:
+        for key in _GENERATOR:
+            if options[key] is not None:
+                yield from (f"--{key.replace('_', '-')}", str(options[key]))
+
+
+def _load(
+    name: str, options: Namespace, roots: dict[str, str]
+) -> tuple[RadiographData, str, LabelledImages]:
+    own = {"dataset": name, "data_root": roots.get(name), "preset": options.budget}
+    given = name == GENERATED and name not in roots
+    generator = {key: options[key] if given else _DEFAULTS[key] for key in _GENERATOR}
+    data = load_from_options(Namespace(**own, **generator))
+    return data, *labelled_part(data, part_to_measure(data, options.part))
+
+
+def _describe(
+    folder: Path, name: str, data: RadiographData, part: str, labelled: LabelledImages
+) -> None:
+    """Keep what the report needs of a data set; refuse to go on with other data than before.
+
+    Raises:
+        SimsidError: rows of this folder were measured on other data.
+    """
+    file = folder / "data" / f"{name}.json"
+    described = {
+        "fingerprint": data.fingerprint,
+        "part": part,
+        "train": len(data.train),
+        "calibration": len(data.calibration),
+        "image_size": list(data.image_size),
+        "labels": labelled.labels.astype(int).tolist(),
+        "kinds": labelled.kinds.tolist(),
+        "shown": shown_images(labelled.kinds),
+        "made_by_the_kit": data.facts.get("config", {}).get("digits") == "strokes",
+    }
+    if file.exists():
+        kept = json.loads(file.read_text("utf-8"))
+        for key in ("fingerprint", "part"):
+            if kept[key] != described[key]:
+                raise SimsidError(
+                    f"{folder} holds rows of {name} with {key} {kept[key]}, not {described[key]}: "
+                    "they would not compare. Choose another --out"
+                )
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_text(file, json.dumps(described) + "\n")
+    shown = described["shown"]
+    masks = labelled.masks if labelled.masks is not None else np.zeros_like(labelled.images, bool)
+    np.savez_compressed(
+        folder / "data" / f"{name}.npz", images=labelled.images[shown], masks=masks[shown]
+    )
+
+
+def _keep_maps(
+    file: Path, labelled: LabelledImages, prediction: Prediction, scale: MapScale
+) -> None:
+    """The shown images' maps, for the panels that set all methods side by side."""
+    shown = shown_images(labelled.kinds)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(
+        file,
+        maps=prediction.anomaly_map[shown, 0].astype(np.float16),
+        p_values=prediction.p_value[shown],
+        scale=np.array([scale.low, scale.high]),
+    )
+
+
+def _settings(options: Namespace) -> dict[str, Any]:
+    """What makes rows of one folder comparable; models, data sets and seeds may be added later."""
+    return {
+        "benchmark": "run",
+        "format_version": FORMAT_VERSION,
+        "budget": options.budget,
+        "false_alarm_rate": options.false_alarm_rate,
+        "device": pick_device(options.device),
+        **{key: options[key] for key in _GENERATOR},
+    }
+
+
+def _models(options: Namespace) -> list[str]:
+    given = _names(options.models)
+    names = _names(",".join(n for g in given for n in (detector_names() if g == "all" else [g])))
+    if not names:
+        raise SimsidError("--models names none; give names with commas between, or all")
+    for name in names:
+        detector_class(name)
+    return names
+
+
+def _datasets(options: Namespace) -> list[str]:
+    names = _names(options.datasets)
+    unknown = [name for name in names if name not in DATASETS]
+    if unknown or not names:
+        raise SimsidError(
+            f"unknown data set '{', '.join(unknown)}'; choose from: {', '.join(DATASETS)}"
+        )
+    return names
+
+
+def _roots(options: Namespace) -> dict[str, str]:
+    """'zhanglab=DIR,nih=DIR' to folders by data set."""
+    roots = {}
+    for part in _names(options.data_root):
+        name, sign, root = part.partition("=")
+        if not sign or name not in DATASETS or not root:
+            example = f"{_datasets(options)[0]}={part}"
+            raise SimsidError(
+                f"--data-root must be NAME=DIR with commas between, as {example}, not '{part}'"
+            )
+        roots[name] = root
+    unused = [name for name in roots if name not in _datasets(options)]
+    if unused:
+        raise SimsidError(f"--data-root names {unused[0]}, which is not among --datasets")
+    given = [key for key in _GENERATOR if GENERATED in roots and options[key] != _DEFAULTS[key]]
+    if given:
+        raise SimsidError(
+            f"--{given[0].replace('_', '-')} is for generated data and means nothing with "
+            f"--data-root {GENERATED}={roots[GENERATED]}"
+        )
+    return roots
+
+
+def _names(text: str) -> list[str]:
+    return list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """SIGTERM stops as Ctrl-C does, so that the training at work saves a checkpoint."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {sig: signal.signal(sig, stop) for sig in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for sig, handler in before.items():
+            signal.signal(sig, handler)

@@ -1,0 +1,1 @@
+"""One method under one change after another: ``ablation``, ``contamination``, ``robustness``."""

@@ -1,0 +1,185 @@
+"""``python -m simsid.benchmark contamination``: training with abnormals among the normals."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from jsonargparse import ArgumentParser, Namespace
+
+from simsid.benchmark.cases import Case, train_and_measure
+from simsid.benchmark.difference import what_differences_cover
+from simsid.benchmark.journal import Journal
+from simsid.benchmark.options import (
+    add_budget_options,
+    budget_of,
+    export_folder,
+    labelled_part,
+    out_folder,
+    settled,
+    sweep_parser,
+    sweep_settings,
+    typed_command,
+)
+from simsid.benchmark.public import public_summary
+from simsid.benchmark.resumable import run_sweep
+from simsid.benchmark.summary import summarise
+from simsid.benchmark.sweeps.mixtures import FilmMixtures, GeneratedMixtures
+from simsid.benchmark.sweeps.output import (
+    Result,
+    as_text,
+    export_result,
+    flat_rows,
+    spread,
+    write_result,
+)
+from simsid.benchmark.sweeps.plots import draw_contamination
+from simsid.cli import parse
+from simsid.data.datasets import RadiographData
+from simsid.data.load import GENERATED
+from simsid.data.options import load_from_options
+from simsid.errors import SimsidError
+from simsid.evaluation.blocks import Table
+
+_NAME = "contamination"
+_LIMITS = (
+    "Calibration normals hold no abnormals: the threshold is that of a user who has a few films "
+    "known to be normal. Without any, verdicts would suffer more than the AUROC does.",
+    "± is the standard deviation over training seeds, which also draw their films where films are "
+    "mixed. Intervals of an AUROC are 95 % bootstrap intervals over the measured images, of the mean "
+    "over seeds, and do not cover training. CSV and JSON have differences to the first row.",
+)
+
+
+def make_parser() -> ArgumentParser:
+    parser = sweep_parser(
+        _NAME, "Train on normals mixed with abnormals, at equal numbers of training images."
+    )
+    add_budget_options(parser)
+    parser.add_argument("--rates", type=str, default="0,0.05,0.1,0.2,0.3,0.5",
+                        help="shares of abnormal images in training, with commas between")  # fmt: skip
+    parser.add_argument("--train-images", type=int | None, default=None,
+                        help="in every training set; default: as many as the rates allow")  # fmt: skip
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns the exit code.
+
+    Raises:
+        SimsidError: for ``run_command`` to print.
+    """
+    options = parse(make_parser(), arguments)
+    budget, folder, target = budget_of(options), out_folder(options), export_folder(options)
+    rates = parse_rates(options.rates)
+    mixtures = make_mixtures(options, rates)
+    budget = settled(budget, options, mixtures.data, mixtures.size)
+    part, labelled = labelled_part(mixtures.data, options.part)
+    cases = [Case(f"{100 * rate:g} %", options.detector, rate) for rate in rates]
+    settings = sweep_settings(_NAME, options, budget, mixtures.data, part)
+    settings["train_images"] = mixtures.size
+
+    def measure(case: Case, seed: int) -> dict[str, Any]:
+        data = dataclasses.replace(mixtures.data, train=mixtures.train(case.place, seed))
+        shown = sys.stderr.isatty()
+        line = train_and_measure(options.model, case, seed, data, labelled, budget, shown)
+        return line | {"abnormal_in_training": mixtures.abnormal(case.place)}
+
+    with Journal(folder, settings) as journal:
+        code = run_sweep(journal, cases, options.seeds, measure, print)
+        summary = summarise(cases, journal.done(), labelled.labels, cases[0].name)
+        if not any(entry["seeds"] for entry in summary):
+            return code or 1
+        counts = {case.name: mixtures.abnormal(case.place) for case in cases}
+        command = typed_command(_NAME, arguments)
+        result = make_result(summary, settings, command, counts)
+        draw_contamination(summary, settings, folder / f"{_NAME}.png")
+        commits = sorted({commit for entry in summary for commit in entry["commits"]})
+        page = write_result(result, folder, commits)
+        if target is not None:
+            shown = make_result(public_summary(summary), settings, command, counts)
+            export_result(shown, folder, target, options.dataset, commits)
+    print(f"{as_text(result.table)}\ntable: {page}")
+    return code
+
+
+def parse_rates(text: str) -> list[float]:
+    """'0,0.1' to rising shares without repetition.
+
+    Raises:
+        SimsidError: not numbers in [0, 1).
+    """
+    try:
+        rates = sorted({float(part) for part in text.split(",")})
+    except ValueError as error:
+        raise SimsidError(f"--rates must be numbers with commas between, not {text}") from error
+    if not all(0 <= rate < 1 for rate in rates):
+        raise SimsidError(f"--rates must lie in [0, 1), not {text}")
+    return rates
+
+
+def make_mixtures(options: Namespace, rates: Sequence[float]) -> GeneratedMixtures | FilmMixtures:
+    """Training sets of equal size at each rate.
+
+    Raises:
+        DataError: the data set cannot be had, or has too few films.
+        SimsidError: too small a ``--train-images``.
+    """
+    if options.train_images is not None and options.train_images < 1:
+        raise SimsidError("--train-images must be at least 1")
+
+    def load(contamination: float) -> RadiographData:
+        return load_from_options(Namespace(**options.as_dict(), contamination=contamination))
+
+    if options.dataset == GENERATED and options.data_root is None:
+        return GeneratedMixtures(load, options.train_images)
+    return FilmMixtures(load, rates, options.train_images)
+
+
+def make_result(
+    summary: Sequence[dict[str, Any]],
+    settings: dict[str, Any],
+    command: str,
+    counts: dict[str, int],
+) -> Result:
+    """The table: a row for each share, a column for each score and for the verdicts."""
+    names = list(next(entry for entry in summary if entry["seeds"])["scores"])
+    rows = [
+        (
+            entry["case"],
+            f"{counts[entry['case']]} of {settings['train_images']}",
+            str(entry["seeds"]),
+            spread(entry["scores"].get(names[0]), interval=True),
+            *(spread(entry["scores"].get(name)) for name in names[1:]),
+            spread(entry["default"]["sensitivity"]),
+            spread(entry["default"]["false_alarms"]),
+        )
+        for entry in summary
+    ]
+    shown = [name.replace("_", " ") for name in names]
+    header = ("abnormal in training", "images", "seeds", f"AUROC, {shown[0]} (default)",
+              *(f"AUROC, {name}" for name in shown[1:]), "sensitivity", "false alarms")  # fmt: skip
+    failed = tuple(f"'{e['case']}' failed: {text}." for e in summary for text in e["failed"])
+    return Result(
+        name=_NAME,
+        title=f"Contaminated training of {settings['model']} on {settings['data']}",
+        note=f"Every row: {settings['train_images']} training images, epochs "
+        f"{settings['epochs']}, batch size {settings['batch_size']}; measured on the "
+        f"{settings['part']} part.",
+        words=(
+            "Mean ± standard deviation over seeds; of the default score also the 95 % interval. "
+            "The number of training images is that which the largest share allows, the same for "
+            "all, so rows differ in the share alone. Sensitivity and false alarms are at the "
+            f"threshold for a stated rate of {settings['false_alarm_rate']:.0%}.",
+        ),
+        table=Table(header, tuple(rows)),
+        figure="AUROC against the share of abnormal images in training. Lines: means over seeds; "
+        "dots: seeds; band: the default score's 95 % interval over images.",
+        rows=flat_rows(summary),
+        content=summary,
+        settings=settings,
+        command=command,
+        limits=(*failed, *_LIMITS, what_differences_cover(summary)),
+    )

@@ -1,0 +1,151 @@
+"""What a sweep writes: Markdown, CSV, JSON and a plot, with the command, commit and data."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from simsid.benchmark.public import public_sweep
+from simsid.evaluation.blocks import Picture, Section, Table
+from simsid.evaluation.evaluate import strict_json
+from simsid.evaluation.provenance import kit_commit, versions
+from simsid.evaluation.render import to_markdown
+from simsid.files import atomic_text, write_text
+
+_CSV_DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a sweep found, ready to be written.
+
+    Attributes:
+        name: of the files. title: of the page.
+        note: the one line to read first. words: how to read the table.
+        table: of the page. figure: what the plot shows.
+        rows: flat dictionaries with the same keys, for the CSV.
+        content: everything, for the JSON.
+        settings: of the sweep. command: what was typed.
+        limits: what the numbers do not say.
+    """
+
+    name: str
+    title: str
+    note: str
+    words: tuple[str, ...]
+    table: Table
+    figure: str
+    rows: Sequence[dict[str, Any]]
+    content: Any
+    settings: dict[str, Any]
+    command: str
+    limits: tuple[str, ...]
+
+
+def write_result(result: Result, folder: Path, commits: Sequence[str] = ()) -> Path:
+    """Write ``<name>.md``, ``.csv`` and ``.json`` beside ``<name>.png``; returns the first.
+
+    Args:
+        commits: of the kit at each row; several when a sweep went on after a change.
+    """
+    plot = folder / f"{result.name}.png"
+    made = {
+        **result.settings,
+        "rows made with commit": ", ".join(commits) or kit_commit() or "none (not a checkout)",
+        "versions": ", ".join(f"{k} {v}" for k, v in versions().items() if v),
+        "command": result.command,
+    }
+    sections = [
+        Section("Result", (*result.words, result.table, Picture(plot, result.figure))),
+        Section("Limits", result.limits),
+        Section("How this was made", (_made_table(made),)),
+    ]
+    page = folder / f"{result.name}.md"
+    write_text(page, to_markdown(result.title, result.note, sections, folder))
+    content = strict_json({"made": made, "rows": result.content})
+    write_text(
+        folder / f"{result.name}.json", json.dumps(content, indent=1, allow_nan=False) + "\n"
+    )
+    with atomic_text(folder / f"{result.name}.csv") as file:
+        writer = csv.DictWriter(file, list(result.rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(
+            {key: _rounded(value) for key, value in row.items()} for row in result.rows
+        )
+    return page
+
+
+def export_result(
+    result: Result, folder: Path, target: Path, dataset: str, commits: Sequence[str] = ()
+) -> Path:
+    """Write for everybody, with the plot from ``folder``: no path of the machine in the command.
+
+    Args:
+        result: made of a :func:`public_summary`, where rows may have failed.
+        dataset: whose folder the command may name.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(folder / f"{result.name}.png", target / f"{result.name}.png")
+    command = public_sweep(result.command, dataset)
+    return write_result(replace(result, command=command), target, commits)
+
+
+def as_text(table: Table) -> str:
+    """The table for a terminal, columns aligned."""
+    rows = [table.header, *table.rows]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(table.header))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
+
+
+def spread(value: dict[str, Any] | None, interval: bool = False) -> str:
+    """'0.912 ± 0.010 [0.880, 0.941]': mean, std over seeds, interval over images."""
+    if value is None:
+        return "n/a"
+    text = f"{value['mean']:.3f}"
+    if value["std"] is not None:
+        text += f" ± {value['std']:.3f}"
+    return f"{text} [{value['ci'][0]:.3f}, {value['ci'][1]:.3f}]" if interval else text
+
+
+def flat_rows(summary: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One row for each case and score, for the CSV; a case without any result has one row."""
+    rows = []
+    for entry in summary:
+        base = {"case": entry["case"], "place": entry["place"], "seeds": entry["seeds"],
+                "failed": "; ".join(entry["failed"])}  # fmt: skip
+        for score, value in entry["scores"].items() or (("", None),):
+            value = value or {}
+            low, high = value.get("ci", (None, None))
+            below, above = value.get("difference_ci", (None, None))
+            rows.append(base | {
+                "score": score, "auroc_mean": value.get("mean"), "auroc_std": value.get("std"),
+                "auroc_low": low, "auroc_high": high, "difference": value.get("difference"),
+                "difference_low": below, "difference_high": above,
+            })  # fmt: skip
+    return rows
+
+
+def _rounded(value: Any) -> Any:
+    return round(value, _CSV_DIGITS) if isinstance(value, float) else value
+
+
+def _made_table(made: dict[str, Any]) -> Table:
+    rows = [(key.replace("_", " "), _cell(key, value)) for key, value in made.items()]
+    return Table(("what", "value"), tuple(rows))
+
+
+def _cell(key: str, value: Any) -> str:
+    if key == "command":
+        return f"`{value}`"
+    return json.dumps(value) if isinstance(value, dict | list) else str(value)

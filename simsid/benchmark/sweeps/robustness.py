@@ -1,0 +1,213 @@
+"""``python -m simsid.benchmark robustness``: a trained model's scores under changed films."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from jsonargparse import ArgumentParser
+
+from simsid.benchmark.cases import Case, measure
+from simsid.benchmark.journal import Journal
+from simsid.benchmark.options import (
+    export_folder,
+    labelled_part,
+    out_folder,
+    sweep_parser,
+    typed_command,
+)
+from simsid.benchmark.resumable import run_sweep
+from simsid.benchmark.summary import summarise
+from simsid.benchmark.sweeps.output import Result, as_text, export_result, write_result
+from simsid.benchmark.sweeps.perturbations import PERTURBATIONS, perturb
+from simsid.benchmark.sweeps.plots import draw_robustness
+from simsid.cli import parse
+from simsid.data.options import load_from_options
+from simsid.detectors import Detector, load_model
+from simsid.errors import DataError
+from simsid.evaluate import pick_device
+from simsid.evaluation.blocks import Table, number, percent, with_interval
+from simsid.evaluation.bootstrap import mean_interval
+from simsid.evaluation.provenance import kit_commit
+
+UNTOUCHED = "untouched"
+_NAME = "robustness"
+_LIMITS = (
+    "Changes are made to films as the model takes them, after its own window and resizing: a "
+    "change that the preprocessing would undo is not credited to it.",
+    "One change at a time, the same for normals and abnormals: a real new hospital changes "
+    "several at once, and its patients too.",
+    "One trained model and one draw of each change: intervals, those of differences too, cover the "
+    "measured images only, not another training.",
+)
+
+
+def make_parser() -> ArgumentParser:
+    parser = sweep_parser(
+        _NAME, "Score films that are scaled, shifted, cropped, lighter, blurred, … and compare."
+    )
+    parser.add_argument("--model", type=str, required=True, help="run folder or model folder")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns the exit code.
+
+    Raises:
+        SimsidError: for ``run_command`` to print.
+    """
+    options = parse(make_parser(), arguments)
+    folder, target = out_folder(options), export_folder(options)
+    detector = load_model(options.model, pick_device(options.device))
+    data = load_from_options(options, detector.preprocessing)
+    part, labelled = labelled_part(data, options.part)
+    if labelled.images.shape[1:] != detector.image_size:
+        raise DataError(f"the data has images of {labelled.images.shape[1:]} px, the model takes "
+                        f"{detector.image_size}")  # fmt: skip
+    settings = {
+        "benchmark": _NAME, "model": detector.name, "weights": weights_digest(detector),
+        "false_alarm_rate": detector.calibration.false_alarm_rate, "data": data.name,
+        "data_fingerprint": data.fingerprint, "part": part,
+    }  # fmt: skip
+    changes = {case.name: (kind, case) for kind, case in all_cases()}
+
+    def score(case: Case, seed: int) -> dict[str, Any]:
+        kind = changes[case.name][0]
+        images = labelled.images
+        if kind != UNTOUCHED:
+            images = perturb(images, PERTURBATIONS[kind], case.place, seed)
+        return measure(detector, images, labelled) | {"commit": kit_commit()}
+
+    cases = [case for _, case in changes.values()]
+    with Journal(folder, settings) as journal:
+        code = run_sweep(journal, cases, 1, score, print)
+        lines = journal.done()
+        summary = summarise(cases, lines, labelled.labels, UNTOUCHED)
+        rows = robustness_rows(summary, lines, labelled.labels, changes)
+        if not rows:
+            return code or 1
+        result = make_result(rows, settings, typed_command(_NAME, arguments))
+        draw_robustness(
+            [row for row in rows if row["is_default"]], settings, folder / f"{_NAME}.png"
+        )
+        commits = sorted({commit for entry in summary for commit in entry["commits"]})
+        page = write_result(result, folder, commits)
+        if target is not None:
+            export_result(result, folder, target, options.dataset, commits)
+    print(f"{as_text(result.table)}\ntable: {page}")
+    return code
+
+
+def all_cases() -> list[tuple[str, Case]]:
+    """Kind of change and case, the untouched films first."""
+    cases = [(UNTOUCHED, Case(UNTOUCHED))]
+    for kind, perturbation in PERTURBATIONS.items():
+        for strength in perturbation.strengths:
+            name = f"{kind} {perturbation.text.format(strength)}"
+            cases.append((kind, Case(name, place=strength)))
+    return cases
+
+
+def weights_digest(detector: Detector) -> str:
+    """Short hash of everything the model goes by, so that rows of two models never mix."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(detector.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    if detector.is_calibrated:  # verdicts depend on it
+        for name, scores in sorted(detector.calibration.scores.items()):
+            digest.update(name.encode() + np.asarray(scores).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def robustness_rows(
+    summary: Sequence[dict[str, Any]],
+    lines: dict[tuple[str, int], dict[str, Any]],
+    labels: np.ndarray,
+    changes: dict[str, tuple[str, Case]],
+) -> list[dict[str, Any]]:
+    """Flat rows of each change and score, the default score of each change first.
+
+    AUROC with its paired difference, the share of normals flagged (of the default score, which
+    alone has verdicts), and how normals' scores move, in standard deviations of untouched normals'
+    scores: ``move`` is the mean, 1 shifts a whole population by as much as its films differ among
+    themselves; ``distance`` is the mean of absolute moves, which also sees films that go apart.
+    """
+    untouched = lines.get((UNTOUCHED, 0))
+    if untouched is None or not untouched["ok"]:
+        return []
+    default = next(iter(untouched["auroc"]))
+    normal = labels == 0
+    rows = []
+    for entry in summary:
+        if not entry["seeds"]:
+            continue
+        line = lines[entry["case"], 0]
+        flagged = line["normals_flagged"] or {"share": None, "ci": None}
+        for score, value in entry["scores"].items():
+            verdicts = flagged if score == default else {"share": None, "ci": None}
+            moves = _moves(untouched["scores"][score], line["scores"][score], normal)
+            rows.append({
+                "case": entry["case"], "change": changes[entry["case"]][0],
+                "strength": entry["place"], "score": score, "is_default": score == default,
+                "auroc": value["mean"], "auroc_ci": value["ci"],
+                "difference": value.get("difference"), "difference_ci": value.get("difference_ci"),
+                "false_alarms": verdicts["share"], "false_alarms_ci": verdicts["ci"],
+                "move": float(moves.mean()), "move_ci": list(mean_interval(moves)),
+                "distance": float(np.abs(moves).mean()),
+            })  # fmt: skip
+    return rows
+
+
+def _moves(before: Sequence[float], after: Sequence[float], normal: np.ndarray) -> np.ndarray:
+    """Of each normal's score, in standard deviations of normals' scores before."""
+    start = np.array(before)[normal]
+    deviation = max(float(start.std(ddof=1)), 1e-12) if len(start) > 1 else 1.0
+    return (np.array(after)[normal] - start) / deviation
+
+
+def make_result(rows: Sequence[dict[str, Any]], settings: dict[str, Any], command: str) -> Result:
+    """The table: one row a change."""
+    body = [
+        (
+            row["case"],
+            with_interval(row["auroc"], row["auroc_ci"]),
+            _signed(row["difference"], row["difference_ci"]),
+            percent(row["false_alarms"]),
+            number(row["move"], 2),
+            number(row["distance"], 2),
+        )
+        for row in rows
+        if row["is_default"]
+    ]
+    header = ("change", "AUROC [95 % interval]", "difference to untouched", "normals flagged",
+              "move of normals (SD)", "distance (SD)")  # fmt: skip
+    return Result(
+        name=_NAME,
+        title=f"Robustness of {settings['model']} on {settings['data']}",
+        note=f"Measured on the {settings['part']} part; nothing is trained or calibrated again.",
+        words=(
+            "Normals flagged: at the model's own threshold, for a stated rate of "
+            f"{settings['false_alarm_rate']:.0%}. Move: mean change of normals' scores, in standard "
+            "deviations of untouched normals' scores; distance: mean of its absolute values. "
+            "Differences are paired by image. CSV and JSON tell the same of every score.",
+        ),
+        table=Table(header, tuple(body)),
+        figure="Each change at each strength, with 95 % intervals over images. Dashed: untouched "
+        "films.",
+        rows=[
+            {key: value for key, value in row.items() if not key.endswith("_ci")} for row in rows
+        ],
+        content=rows,
+        settings=settings,
+        command=command,
+        limits=_LIMITS,
+    )
+
+
+def _signed(value: float | None, interval: list[float] | None) -> str:
+    if value is None or interval is None:
+        return ""
+    return f"{value:+.3f} [{interval[0]:+.3f}, {interval[1]:+.3f}]"

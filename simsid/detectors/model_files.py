@@ -1,0 +1,37 @@
+"""The files of a model folder, by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+WEIGHTS, CONFIG, CALIBRATION, CARD = (
+    "model.safetensors",
+    "config.json",
+    "calibration.json",
+    "README.md",
+)
+INNER = "model"  # what the model folder of a run folder is called
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """Where the files of a model folder are."""
+
+    path: Path
+
+    @property
+    def weights(self) -> Path:
+        return self.path / WEIGHTS
+
+    @property
+    def config(self) -> Path:
+        return self.path / CONFIG
+
+    @property
+    def calibration(self) -> Path:
+        return self.path / CALIBRATION
+
+    @property
+    def card(self) -> Path:
+        return self.path / CARD

@@ -1,0 +1,1 @@
+"""What a model sees and what it does not, found on normals alone: no label, no disease."""

@@ -1,0 +1,90 @@
+"""The default score, put together from the examination: no label, no data set's name.
+
+A score may not be blind to a family of anomalies that one of its parts sees. Where it is, the part
+that sees most of what was missed gets half of the weight; the new score stays only if it sees more
+on the whole. Families that the method was trained with do not judge.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+from simsid.detectors.base import FUSED, Detector
+from simsid.examination.examine import Examination, examine, parts_of
+
+BLIND, SEEN = (
+    0.65,
+    0.85,
+)  # AUROC for strong anomalies below which a score is blind, above which it sees
+_WORSE = 0.1  # by which a part must beat the default score on the whole before it is told
+_NOTHING = 0.6
+
+
+def settle_score(
+    detector: Detector, normals: np.ndarray, calibrate: Callable[[], None], may_change: bool = True
+) -> Examination | None:
+    """Examine a calibrated detector, and mend its default score if that is blind.
+
+    Args:
+        normals: calibration normals; training never saw them.
+        calibrate: calibrates the detector anew, after its score has changed.
+        may_change: False only examines: the user chose the score.
+    """
+    examination = examine(detector, normals)
+    if examination is None or not may_change or not detector.settles_score:
+        return examination
+    part = missing_part(detector, examination)
+    if part is None:
+        return examination
+    before = detector.config
+    weights = [(name, 0.5 * weight) for name, weight in _shares(detector) if weight]
+    detector.config = dataclasses.replace(before, fusion=(*weights, (part, 0.5)))
+    calibrate()
+    mended = examine(detector, normals)
+    if mended is not None and mended.mean(FUSED) > examination.mean(FUSED):
+        return dataclasses.replace(mended, added=(part,))
+    detector.config = before
+    calibrate()
+    return examination
+
+
+def missing_part(detector: Detector, examination: Examination) -> str | None:
+    """The part that sees most of the families to which the default score is blind."""
+    blind = [f for f in examination.judging if examination.strong(FUSED, f) < BLIND]
+    weights = dict(_shares(detector))
+    seen = {
+        part: [examination.strong(part, family) for family in blind]
+        for part in parts_of(detector)
+        if weights.get(part, 0.0) < 0.5
+    }
+    count = {part: sum(value > SEEN for value in values) for part, values in seen.items()}
+    best = max(count, key=lambda part: (count[part], sum(seen[part])), default=None)
+    return best if best is not None and count[best] else None
+
+
+def _shares(detector: Detector) -> list[tuple[str, float]]:
+    return list(zip(detector.components, detector.fusion_weights().tolist(), strict=True))
+
+
+def findings_of(examination: Examination) -> list[str]:
+    """Sentences on the default score that a user must know; mostly none."""
+    told = [f"the default score takes up {part.replace('_', ' ')}, which sees what it did not see"
+            for part in examination.added]  # fmt: skip
+    own = examination.mean(FUSED)
+    means = {part: examination.mean(part) for part in examination.auroc if part != FUSED}
+    best = max(means, key=lambda part: means[part], default=None)
+    strongest = max(examination.strong(FUSED, family) for family in examination.judging)
+    if strongest < _NOTHING:
+        told.append(
+            f"the default score sees none of the anomalies made for its examination (AUROC "
+            f"{strongest:.2f} at most): train longer, or on more normals"
+        )
+    elif best is not None and means[best] > own + _WORSE:
+        told.append(
+            f"on the anomalies made for its examination the default score is behind "
+            f"{best.replace('_', ' ')} (mean AUROC {own:.2f} and {means[best]:.2f})"
+        )
+    return told

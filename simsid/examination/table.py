@@ -1,0 +1,57 @@
+"""The examination in words and a table: what the model sees, and what it does not."""
+
+from __future__ import annotations
+
+from simsid.detectors.base import FUSED
+from simsid.examination.examine import Examination
+from simsid.examination.families import FAMILIES, STRENGTHS
+
+TITLE = "What it sees, and what it does not"
+HEADER = ("anomaly made from a normal film", *STRENGTHS, "the part that sees it best")
+_WORDS = {
+    "opacity": "soft opacity",
+    "graft": "same place of another film",
+    "exchanged": "two places exchanged",
+    "erased": "a place erased",
+    "flipped": "a place upside down",
+    "foreign": "another place of another film",
+    "darkened": "a place darkened",
+    "painted": "painted lesions of training",
+}
+
+
+def words_of(examination: Examination) -> str:
+    """One paragraph for readers of the table."""
+    practised = [_WORDS[family] for family in examination.practised]
+    flatter = (
+        f" Families marked * ({', '.join(practised)}) are like those that it was trained with: "
+        "they flatter."
+        if practised
+        else ""
+    )
+    return (
+        f"AUROC of the default score for anomalies made from {examination.normals} normal films "
+        f"that training never saw, against these films as they are; no label was needed.{flatter}"
+    )
+
+
+def rows_of(examination: Examination) -> list[tuple[str, ...]]:
+    """One row for each family."""
+    rows = []
+    for family in FAMILIES:
+        own = examination.auroc[FUSED][family]
+        parts = {name: examination.strong(name, family) for name in examination.auroc}
+        parts.pop(FUSED)
+        best = max(parts, key=lambda name: parts[name]) if parts else ""
+        told = f"{best.replace('_', ' ')} {parts[best]:.2f}" if best else ""
+        mark = " *" if family in examination.practised else ""
+        rows.append((_WORDS[family] + mark, *(f"{own[s]:.2f}" for s in STRENGTHS), told))
+    return rows
+
+
+def to_text(examination: Examination) -> str:
+    """For a terminal or a Markdown file."""
+    rows = [HEADER, *rows_of(examination)]
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    lines.insert(1, "|---" + "|---:" * len(STRENGTHS) + "|---|")
+    return "\n".join([words_of(examination), "", *lines])

@@ -1,0 +1,75 @@
+"""``python -m simsid.examine``: what a model sees and what it does not, from normal films alone."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from jsonargparse import ArgumentParser
+from tqdm import tqdm
+
+from simsid.cli import command_parser, parse, run_command
+from simsid.data.decode.worker import read_untrusted
+from simsid.data.find import find_images
+from simsid.detectors import load_model
+from simsid.device import pick_device
+from simsid.errors import ImageError, SimsidError
+from simsid.examination.default_score import findings_of
+from simsid.examination.examine import LEAST, examine
+from simsid.examination.table import to_text
+from simsid.files import write_text
+from simsid.scoring.film import prepare_image
+
+
+def make_parser() -> ArgumentParser:
+    parser = command_parser(
+        "python -m simsid.examine",
+        "Make anomalies from normal films, and say which of them a model's scores see. "
+        f"At least {LEAST} normal films that training never saw.",
+        example="--model bundled:chest --normals films/normal",
+    )
+    add = parser.add_argument
+    add("--model", type=str, required=True, help="run folder, model folder or bundled:NAME")
+    add("--normals", type=str, required=True, help="folder of normal films")
+    add("--out", type=str | None, default=None, help="new JSON file for the numbers")
+    add("--seed", type=int, default=0, help="of places and kinds of the anomalies")
+    add("--device", type=Literal["auto", "cpu", "cuda"], default="auto", help="where to score")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns the exit code.
+
+    Raises:
+        SimsidError, OSError: nothing was written; for ``run_command`` to print.
+    """
+    options = parse(make_parser(), arguments)
+    out = None if options.out is None else Path(options.out)
+    if out is not None and out.exists():
+        raise SimsidError(f"--out {out} exists already: choose a new name")
+    files = find_images([options.normals])
+    detector = load_model(options.model, pick_device(options.device))
+    images = []
+    for file in tqdm(files, desc="reading films", disable=None, leave=False):
+        try:
+            images.append(prepare_image(detector, read_untrusted(file).pixels))
+        except ImageError as error:
+            raise SimsidError(f"{file}: {error}; remove or replace it") from error
+    examination = examine(detector, np.stack(images), options.seed)
+    if examination is None:
+        raise SimsidError(
+            f"{options.normals} holds {len(images)} films, at least {LEAST} are needed"
+        )
+    print(to_text(examination))
+    for told in findings_of(examination):
+        print(told)
+    if out is not None:
+        write_text(out, json.dumps(examination.to_json(), indent=1, allow_nan=False) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))

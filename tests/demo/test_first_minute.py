@@ -1,0 +1,178 @@
+"""A dropped film goes to the model it belongs to; own normals; names that never leave the browser."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from demo.kept import Fit, belongs_to, majority
+from tests.demo.conftest import png
+from tests.demo.test_browser import choose_model, drop, wait_for_text
+from tests.demo.test_one_score import chest
+
+BUNDLED = ["bundled:digits", "bundled:chest", "bundled:children"]
+NAME = "ZZDOEJANEZZ"
+
+
+def test_a_film_in_place_is_preferred_to_one_out_of_place() -> None:
+    fits = {BUNDLED[0]: Fit(0, None, -3.0), BUNDLED[1]: Fit(2, 2.5, 4.0)}
+    assert belongs_to(fits, BUNDLED) == BUNDLED[0]
+
+
+def test_a_model_that_knows_its_populations_has_looked_more_closely() -> None:
+    fits = {BUNDLED[0]: Fit(0, None, -9.0), BUNDLED[1]: Fit(0, 0.3, 0.0)}
+    assert belongs_to(fits, BUNDLED) == BUNDLED[1]
+    lateral = {BUNDLED[1]: Fit(0, 1.2, 0.0), BUNDLED[2]: Fit(0, None, -9.0)}
+    assert belongs_to(lateral, BUNDLED) == BUNDLED[1]
+
+
+def test_the_operators_model_comes_before_bundled_ones_unless_the_film_is_not_of_it() -> None:
+    theirs = Fit(0, 0.1, 0.0)
+    assert belongs_to({"ours": Fit(0, None, 0.0), BUNDLED[1]: theirs}, BUNDLED) == "ours"
+    for strange in (Fit(1, None, 0.0), Fit(2, 0.2, 0.0), Fit(0, 1.3, 0.0)):
+        assert belongs_to({"ours": strange, BUNDLED[1]: theirs}, BUNDLED) == BUNDLED[1]
+
+
+def test_most_films_choose_and_unread_ones_do_not() -> None:
+    assert majority([None, "a", "b", "b", None, None]) == "b"
+    assert majority([None, None]) is None and belongs_to({}, BUNDLED) is None
+
+
+def film(seed: int) -> tuple[str, bytes]:
+    return f"{NAME}-{seed}.png", png(chest(seed))
+
+
+def test_the_first_film_goes_to_the_chest_model_and_is_scored_again_by_another(tab) -> None:
+    assert tab.input_value("#model input").startswith("bundled:digitanatomy")
+    drop(tab, film(0))
+    wait_for_text(tab, "#verdict", "Model: bundled:chest")
+    wait_for_text(tab, "#verdict", "Chosen by the film")
+    assert tab.input_value("#model input").startswith("bundled:chest")
+    choose_model(tab, "bundled:zhanglab")
+    wait_for_text(tab, "#verdict", "Model: bundled:zhanglab")
+    assert not tab.locator("#auto input").is_checked()
+    drop(tab, film(1))  # the visitor has chosen: it stays
+    tab.wait_for_timeout(1500)
+    wait_for_text(tab, "#verdict", "Model: bundled:zhanglab")
+    tab.locator("#auto input").check()
+    tab.click("#example-novel")
+    wait_for_text(tab, "#verdict", "Model: bundled:digitanatomy")
+
+
+def test_names_are_shown_and_never_leave_the_browser(tab, page, digits) -> None:
+    sent: list[bytes] = []
+    tab.on("request", lambda request: sent.append(request.post_data_buffer or b""))
+    drop(tab, *((f"{NAME}-{kind}.png", png(image)) for kind, image in digits.items()))
+    tab.wait_for_selector("#table tbody tr")
+    wait_for_text(tab, "#table", f"{NAME}-novel.png")
+    assert NAME in tab.inner_text("#verdict")
+    assert any(b"film-1.png" in body for body in sent)
+    assert not any(NAME.encode() in body for body in sent)
+    assert NAME not in page.log.read_text()
+    tab.click("#example-novel")  # what is shown now has no name
+    tab.wait_for_function(f"!document.querySelector('#verdict').innerText.includes('{NAME}')")
+
+
+def test_a_drop_by_mouse_hides_names_too(tab, digits) -> None:
+    sent: list[bytes] = []
+    tab.on("request", lambda request: sent.append(request.post_data_buffer or b""))
+    held = tab.evaluate_handle(
+        """([name, bytes]) => {
+          const held = new DataTransfer();
+          held.items.add(new File([new Uint8Array(bytes)], name, {type: "image/png"}));
+          return held;
+        }""",
+        [f"{NAME}.png", list(png(digits["novel"]))],
+    )
+    tab.dispatch_event("#upload button", "drop", {"dataTransfer": held})
+    wait_for_text(tab, "#verdict", f"{NAME}.png")
+    assert not any(NAME.encode() in body for body in sent)
+
+
+def test_the_table_sorts_filters_and_opens_a_film(tab, digits) -> None:
+    films = [(f"{n}.png", png(image)) for n in range(3) for image in digits.values()]
+    drop(tab, *films)
+    tab.wait_for_selector("#table tbody tr")
+    box = tab.locator(".films-scroll").bounding_box()
+    row = tab.locator("#table tbody tr").first.bounding_box()
+    assert (box["height"] - 40) / row["height"] >= 12
+    tab.locator("#table th button", has_text="score").click()
+    column = "[...document.querySelectorAll('#table tbody tr')].map(r => +r.cells[2].dataset.value)"
+    scores = tab.evaluate(column)
+    assert scores == sorted(scores)
+    tab.locator("#table th button", has_text="score").click()
+    assert tab.evaluate(column) == sorted(scores, reverse=True)
+    tab.select_option("#table select", "Nothing unusual found")
+    assert 0 < tab.locator("#table tbody tr:visible").count() < len(films)
+    tab.locator("#table tbody tr:visible").first.click()
+    wait_for_text(tab, "#verdict", "Nothing unusual found")
+    assert "Taken together" in tab.inner_text("#together") or "Note" in tab.inner_text("#together")
+
+
+def test_no_progress_line_shows_a_raw_key(tab, digits) -> None:
+    tab.evaluate(
+        """() => { window.seen = ""; new MutationObserver(() => window.seen += document.body.innerText
+          + [...document.querySelectorAll('[aria-live]')].map(e => e.textContent).join())
+          .observe(document.body, {childList: true, subtree: true, characterData: true}) }"""
+    )
+    drop(tab, *((f"{n}.png", png(digits["normal"])) for n in range(19)))
+    tab.wait_for_selector("#table tbody tr")
+    tab.wait_for_timeout(1500)
+    assert "common." not in tab.evaluate("window.seen")
+
+
+def normals(count: int) -> list[tuple[str, bytes]]:
+    from synth import DigitAnatomy
+
+    source = DigitAnatomy()
+    films = (source.sample("test", "normal", 100 + index).image for index in range(count))
+    return [(f"{index}.png", png(image)) for index, image in enumerate(films)]
+
+
+def drop_normals(tab, count: int) -> None:
+    files = [{"name": n, "mimeType": "image/png", "buffer": c} for n, c in normals(count)]
+    tab.set_input_files("#own-upload input[type=file]", files)
+
+
+def test_own_normals_move_the_verdicts_of_a_visit_and_can_be_undone(tab, digits) -> None:
+    tab.click("#example-novel")
+    wait_for_text(tab, "#verdict", "200 normal films")
+    tab.get_by_role("button", name="Own normals").click()
+    drop_normals(tab, 19)
+    wait_for_text(tab, "#own-said", "19 of 19 films can be used")
+    wait_for_text(tab, "#own-said", "nothing was changed")
+    drop_normals(tab, 24)
+    wait_for_text(tab, "#own-said", "stand on your 24 normal films")
+    wait_for_text(tab, "#verdict", "24 normal films")
+    wait_for_text(tab, "#verdict", "recalibrated on 24 normals of your own")
+    assert "before" in tab.inner_text("#own-said") and "threshold" in tab.inner_text("#own-said")
+    tab.click("#own-undo")
+    wait_for_text(tab, "#verdict", "200 normal films")
+
+
+@pytest.fixture(scope="module")
+def inference():
+    from demo.inference import Inference
+
+    made = Inference()
+    yield made
+    made.close()
+
+
+def test_own_normals_say_what_the_command_line_says_and_leave_the_model_alone(inference) -> None:
+    from simsid.detectors.recalibration import recalibrate
+    from simsid.scoring import score_film
+
+    model = "bundled:digitanatomy"
+    detector = inference.detector(model)
+    films = [inference.keep_bytes(content) for _, content in normals(25)]
+    own = inference.learn_normals(films, model)
+    apart = recalibrate(detector, np.stack([film.images[model] for film in films]))
+    for kept in films[:3]:
+        image = kept.images[model]
+        answer, expected = inference.score_kept(kept, model, own), score_film(apart, image)
+        assert answer.film.score == pytest.approx(expected.score, abs=1e-6)
+        assert answer.film.p_value == expected.p_value and answer.own_normals == 25
+        assert answer.film.threshold == expected.threshold
+        assert inference.score_kept(kept, model).film.num_normals == 200
+    assert own.thresholds_before == {"": detector.calibration.threshold("fused")}

@@ -1,0 +1,32 @@
+"""What data a command works on is a value: compared, changed in one thing, and read when asked."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from simsid.data.choice import DataChoice
+from simsid.data.film_set import FilmOptions
+from simsid.errors import DataError
+from tests.simsid.data import trees
+
+
+def test_a_choice_of_films_loads_what_it_says(tmp_path):
+    films = FilmOptions(image_size=(64, 96))
+    data = DataChoice("nih", str(trees.nih(tmp_path)), films=films).load()
+    assert data.name == "nih" and data.image_size == (64, 96)
+
+
+def test_a_choice_reads_nothing_before_it_is_loaded():
+    choice = DataChoice("nih", "/nowhere")
+    assert choice == DataChoice("nih", "/nowhere")
+    with pytest.raises(DataError, match="/nowhere"):
+        choice.load()
+
+
+def test_contamination_changes_training_and_nothing_else(tmp_path):
+    pure = DataChoice("nih", str(trees.nih(tmp_path)))
+    mixed = pure.contaminated(0.2)
+    assert dataclasses.replace(mixed, films=pure.films) == pure
+    assert len(mixed.load().train) > len(pure.load().train)
+    assert np.array_equal(mixed.load().calibration, pure.load().calibration)
