@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from demo.doors import Doorkeeper, Doors, open_doors
 from demo.privacy import MAX_FILE_BYTES, UploadFolder
 from simsid.errors import SimsidError
+from simsid.files import path_text
 from simsid.plugins import load_plugin
 
 if TYPE_CHECKING:  # Gradio reads its settings on import, and torch is slow to come
@@ -71,12 +72,18 @@ def make_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add(
         "--model",
+        type=path_text,
         action="append",
         default=[],
         metavar="FOLDER",
         help="run folder or model folder to offer; repeat it for more; the first is the default",
     )
-    add("--plugin", metavar="FILE.py", help="Python file with the detectors of your own models")
+    add(
+        "--plugin",
+        type=path_text,
+        metavar="FILE.py",
+        help="Python file with the detectors of your own models",
+    )
     add("--host", help="address to listen on (default: 127.0.0.1, this machine only)")
     add("--port", type=int, help="port (default: the first free one from 7860)")
     add(

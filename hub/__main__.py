@@ -10,6 +10,7 @@ from pathlib import Path
 from jsonargparse import ArgumentParser
 
 from simsid.cli import add_plugin_option, command_parser, parse, run_command
+from simsid.files import path_text
 
 
 def make_parser() -> ArgumentParser:
@@ -17,7 +18,7 @@ def make_parser() -> ArgumentParser:
     parser = command_parser("python -m hub", "Share and fetch trained models.")
     commands = parser.add_subcommands(dest="command")
     push = _command("push", "share a run's model folder on the Hub")
-    push.add_argument("run", type=str, help="run folder or model folder")
+    push.add_argument("run", type=path_text, help="run folder or model folder")
     push.add_argument("repository", type=str, help="user/name; created if it is missing")
     push.add_argument("--private", action="store_true", help="use a private repository")
     push.add_argument("--revision", type=str, default="main", help="branch to write to")
@@ -43,11 +44,11 @@ def make_parser() -> ArgumentParser:
     pull = _command("pull", "fetch a model, pinned to a commit and checked")
     pull.add_argument("repository", type=str, help="user/name or user/name@commit")
     pull.add_argument("--revision", type=str | None, default=None, help="commit, branch or tag")
-    pull.add_argument("--out", type=str | None, default=None, help="new folder that takes a copy")
+    pull.add_argument("--out", type=path_text, default=None, help="new folder that takes a copy")
     commands.add_subcommand("pull", pull)
     commands.add_subcommand("list", _command("list", "list bundled models and those in the cache"))
     verify = _command("verify", "check a model from end to end")
-    verify.add_argument("model", type=str, help="folder, bundled:NAME, or user/name[@commit]")
+    verify.add_argument("model", type=path_text, help="folder, bundled:NAME, or user/name[@commit]")
     commands.add_subcommand("verify", verify)
     space = _command("deploy-space", "deploy the page as a Hugging Face Space")
     space.add_argument("repository", type=str, help="user/name; created if it is missing")

@@ -12,9 +12,12 @@ from collections.abc import Callable
 from jsonargparse import ArgumentError, ArgumentParser, DefaultHelpFormatter, Namespace
 
 from simsid.errors import SimsidError
+from simsid.files import path_text
 from simsid.plugins import load_plugin
+from simsid.terminal import show_anything
 
 BAD_USAGE, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
+_NO_MEMORY = re.compile("can't allocate memory|out of memory")  # how torch says it
 
 
 def run_command(main: Callable[[], int | None]) -> int:
@@ -23,6 +26,7 @@ def run_command(main: Callable[[], int | None]) -> int:
     2 for bad input or a bad state of the world (one line on standard error), 130 for Ctrl-C,
     141 when the reader of our output has gone, else what ``main`` returns.
     """
+    show_anything()
     try:
         code = main() or 0
         sys.stdout.flush()
@@ -37,6 +41,10 @@ def run_command(main: Callable[[], int | None]) -> int:
         return _fail(f"{named}{error.strerror or error}")
     except (SimsidError, ValueError) as error:
         return _fail(str(error))
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and not _NO_MEMORY.search(str(error)):
+            raise
+        return _fail(f"not enough memory: take smaller images or batches ({error})")
     return code
 
 
@@ -107,7 +115,7 @@ def add_plugin_option(parser: ArgumentParser) -> None:
     """Add ``--plugin FILE.py``; ``parse`` adds it to a command, and this to each subcommand."""
     parser.add_argument(
         "--plugin",
-        type=str | None,
+        type=path_text,
         default=None,
         help="Python file with detectors of your own; see docs/add-a-detector.md",
     )

@@ -18,7 +18,8 @@ from simsid.detectors.model_folder import model_folder_of
 from simsid.device import pick_device
 from simsid.errors import SimsidError
 from simsid.evaluation.evaluate import PARTS
-from simsid.evaluation.report import report_on
+from simsid.evaluation.report import check_report, report_on
+from simsid.files import path_text
 from simsid.training.run_folder import run_folder_around
 
 
@@ -28,14 +29,15 @@ def make_parser() -> ArgumentParser:
         "Evaluate a model on a labelled part of a data set, and write a report.",
     )
     add = parser.add_argument
-    add("--model", type=str, required=True, help="run folder, model folder or bundled:NAME")
+    add("--model", type=path_text, required=True, help="run folder, model folder or bundled:NAME")
     add_data_options(parser)
     add("--part", type=Literal[PARTS] | None, default=None,
         help="labelled part to measure on; default: test when there is one, else validation")  # fmt: skip
     add("--device", type=Literal["auto", "cpu", "cuda"], default="auto", help="where to score")
     add("--card", action="store_true", help="write the model card with these numbers as well")
-    add("--out", type=str, required=True,
+    add("--out", type=path_text, required=True,
         help="name.json; name.md, name.html and figures/ are written beside it")  # fmt: skip
+    add("--overwrite", action="store_true", help="write over files that no earlier report left")
     return parser
 
 
@@ -47,6 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
     """
     options = parse(make_parser(), arguments)
     out = _json_path(options.out)
+    if not options.overwrite:
+        check_report(out.parent, "--out", out.stem)
     detector = load_model(options.model, pick_device(options.device))
     data = load_choice(data_choice(options.as_dict()), detector.preprocessing)
     tell_films(data, print)

@@ -1,8 +1,10 @@
-"""Files that are whole or not there at all."""
+"""Files that are whole or not there at all, and what an option that takes a path makes of it."""
 
 from __future__ import annotations
 
 import os
+import re
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,25 +12,58 @@ from pathlib import Path
 from typing import TextIO
 
 
+def path_text(text: str | None) -> str | None:
+    """The type of every option that takes a path: ``~`` is the user's home, as in a shell."""
+    return None if text is None else os.path.expanduser(text)
+
+
+def roots_text(text: str | None) -> str | None:
+    """The same for ``DIR`` and for ``name=DIR,name=DIR``."""
+    if text is None:
+        return None
+    return re.sub(r"(^|[=,])(~[^/,=]*)", lambda at: at[1] + os.path.expanduser(at[2]), text)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """An error of the system inside the block names ``path`` where it names no file itself.
+
+    A full disk is told when bytes are written, and the system does not say of which file.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None or error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
 @contextmanager
 def atomic_text(path: Path) -> Iterator[TextIO]:
     """A text file that takes its name only when the block ends well; newlines as written.
 
-    What UTF-8 cannot say, such as an odd byte in a file name, is written as an escape.
+    Of a link the target is written and the link stays; a pipe or a device is written to. What
+    UTF-8 cannot say, such as an odd byte in a file name, is written as an escape.
 
     Raises:
-        OSError: the folder cannot be written; an older file of that name stays.
+        OSError: the folder cannot be written or is full; an older file of that name stays.
     """
-    handle, draft = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():
+        with naming(path), open(target, "w", **_TEXT) as file:
+            yield file
+        return
     try:
-        with open(handle, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+        handle, draft = tempfile.mkstemp(prefix=".draft-", dir=target.parent)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    try:
+        with naming(path), open(handle, "w", **_TEXT) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(draft, 0o666 & ~mask)
-        os.replace(draft, path)
+        os.chmod(draft, _mode_of(target))
+        os.replace(draft, target)
     except BaseException:
         os.unlink(draft)
         raise
@@ -38,3 +73,15 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file whole or not at all."""
     with atomic_text(path) as file:
         file.write(text)
+
+
+_TEXT = {"encoding": "utf-8", "errors": "backslashreplace", "newline": ""}
+
+
+def _mode_of(target: Path) -> int:
+    """That of the file which is replaced; of a new one what the user's mask asks for."""
+    if target.exists():
+        return stat.S_IMODE(target.stat().st_mode)
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask

@@ -21,10 +21,11 @@ from simsid.detectors.calibration import check_rates
 from simsid.detectors.findings import REFUSE
 from simsid.detectors.model_files import ModelFolder
 from simsid.detectors.model_folder import model_folder_of, save_model
-from simsid.detectors.recalibration import LEAST, recalibrate
+from simsid.detectors.recalibration import LEAST, films_needed, recalibrate
 from simsid.device import pick_device
 from simsid.errors import ImageError, SimsidError
-from simsid.files import write_text
+from simsid.files import path_text, write_text
+from simsid.map_files import without_maps
 from simsid.scoring.film import prepare_image
 
 _SHARE = 0.1
@@ -38,17 +39,17 @@ def make_parser() -> ArgumentParser:
         example="--model bundled:chest --normals films/normal --out models/ours",
     )
     add = parser.add_argument
-    add("--model", type=str, required=True, help="run folder, model folder or bundled:NAME")
-    add("--normals", type=str | None, default=None,
+    add("--model", type=path_text, required=True, help="run folder, model folder or bundled:NAME")
+    add("--normals", type=path_text, default=None,
         help="folder of normal films that training never saw")  # fmt: skip
-    add("--unlabelled", type=str | None, default=None,
+    add("--unlabelled", type=path_text, default=None,
         help="instead: folder of films without labels, most of them normal")  # fmt: skip
     add("--abnormal-share", type=float, default=_SHARE,
         help="of --unlabelled: at most how many films are abnormal, 0 to 0.5; so many of the "
         "highest scores are left out")  # fmt: skip
     add("--same-populations", action="store_true",
         help="the films are of the model's own populations: keep thresholds by population")  # fmt: skip
-    add("--out", type=str, required=True, help="new model folder to write")
+    add("--out", type=path_text, required=True, help="new model folder to write")
     add("--false-alarm-rate", type=float | None, default=None,
         help="share of normals that may be called abnormal; default: the model's own")  # fmt: skip
     add("--rate-confidence", type=float | None, default=None,
@@ -71,13 +72,14 @@ def main(arguments: list[str] | None = None) -> int:
     out = Path(options.out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise SimsidError(f"--out {out} exists already: choose a new folder")
-    files = find_images([options.normals or options.unlabelled])
+    files = without_maps(find_images([options.normals or options.unlabelled]))
     detector = load_model(options.model, pick_device(options.device))
     images, left_out = _read(detector, files)
-    if len(images) < LEAST:
+    needed = films_needed(options.abnormal_share if options.unlabelled else 0.0)
+    if len(images) < needed:
         raise SimsidError(
             f"{options.normals or options.unlabelled} holds {len(images)} films that this model "
-            f"can score, at least {LEAST} are needed"
+            f"can score, at least {needed} are needed"
         )
     own = recalibrate(
         detector,

@@ -2,56 +2,42 @@
 
 from __future__ import annotations
 
-import csv
-import os
+import errno
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from jsonargparse import ArgumentParser
-from PIL import Image
+from jsonargparse import ArgumentParser, Namespace
 from tqdm import tqdm
 
-from simsid.cli import command_parser, parse, run_command
+from simsid.cli import INTERRUPTED, command_parser, parse, run_command
 from simsid.data.decode.worker import read_untrusted
 from simsid.data.find import common_folder, find_images
 from simsid.detectors import Detector, load_model
-from simsid.detectors.findings import ANOTHER, Finding
+from simsid.detectors.model_folder import fingerprint
 from simsid.device import pick_device
 from simsid.errors import ImageError, SimsidError
-from simsid.files import atomic_text
-from simsid.map_scale import MapScale, map_scale, overlay
+from simsid.files import path_text
+from simsid.map_files import MapFiles, without_maps
+from simsid.map_scale import map_scale
 from simsid.scoring import UNDECIDED, BatchCheck, RefusedFilm, ScoredFilm, score_films
-
-COLUMNS = (
-    *("file", "score", "percentile", "p_value", "verdict"),
-    *("false_alarm_rate", "rate_low", "rate_high", "num_normals", "population"),
-    *("status", "message"),
+from simsid.scoring.rows import ACCEPT, SCORED, row_of, without_map
+from simsid.scoring.table import (
+    COLUMNS,
+    Row,
+    TableWriter,
+    check_table,
+    file_key,
+    read_table,
+    writes_to_stdout,
 )
-SCORED = "ok"
-ACCEPT = "--accept-out-of-place"
+from simsid.stop import terminated_as_interrupted
 
+__all__ = ["COLUMNS", "main", "make_parser", "score_batches"]
 
-@dataclass(frozen=True)
-class MapFiles:
-    """Where anomaly maps go: ``<folder>/<path below base>.map.png``, and ``.map.npy`` if asked."""
-
-    folder: Path
-    base: Path
-    arrays: bool
-
-    def write(
-        self, path: Path, image: np.ndarray, anomaly_map: np.ndarray, scale: MapScale
-    ) -> None:
-        relative = Path(os.path.abspath(path)).relative_to(self.base)
-        target = self.folder / relative.parent / f"{relative.name}.map.png"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(overlay(image, anomaly_map, scale)).save(target)
-        if self.arrays:
-            np.save(target.with_suffix(".npy"), anomaly_map)
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # not one film's failure: every map would fail
 
 
 def make_parser() -> ArgumentParser:
@@ -61,10 +47,26 @@ def make_parser() -> ArgumentParser:
         "Research software, not a medical device.",
     )
     add = parser.add_argument
-    add("paths", type=str, nargs="+", help="image files, folders (with what lies below), globs")
-    add("--model", type=str, required=True, help="run folder, model folder or bundled:NAME")
-    add("--out", type=str, required=True, help="CSV file to write")
-    add("--maps", type=str | None, default=None, help="folder for an anomaly map of each image")
+    add(
+        "paths",
+        type=path_text,
+        nargs="+",
+        help="image files, folders (with what lies below), globs",
+    )
+    add("--model", type=path_text, required=True, help="run folder, model folder or bundled:NAME")
+    add(
+        "--out",
+        type=path_text,
+        required=True,
+        help="CSV file to write; rows reach it as they are made",
+    )
+    add(
+        "--resume",
+        action="store_true",
+        help="finish the table that a stopped run left at --out; give the same options again",
+    )
+    add("--overwrite", action="store_true", help="write over files that no earlier run wrote")
+    add("--maps", type=path_text, default=None, help="folder for an anomaly map of each image")
     add("--map-arrays", action="store_true", help="also write each map as a float32 .npy")
     add("--score", type=str | None, default=None, help="another of the model's scores")
     add(
@@ -81,110 +83,170 @@ def main(arguments: list[str] | None = None) -> int:
     """Command line; returns 0 when every file was scored and 1 when some could not be.
 
     Raises:
-        SimsidError, OSError: before anything is scored; for ``run_command`` to print.
+        SimsidError, OSError: before anything is scored, or the table cannot be written; for
+            ``run_command`` to print.
     """
     options = parse(make_parser(), arguments)
-    if options.batch_size < 1:
-        raise SimsidError(f"--batch-size must be at least 1, not {options.batch_size}")
-    out, maps_folder = Path(options.out), Path(options.maps) if options.maps else None
-    files = find_images(options.paths, skip=maps_folder)
-    if not any(file.exists() for file in files):
-        raise SimsidError(f"no image found in: {' '.join(options.paths)}")
+    out = Path(options.out)
+    files, maps = _prepare(options, out)
     detector = load_model(options.model, pick_device(options.device))
     if options.score is not None and options.score not in detector.score_names:
         raise SimsidError(f"--score must be one of: {', '.join(detector.score_names)}")
-    if out.is_dir():
-        raise SimsidError(f"--out must name a CSV file, {out} is a folder")
+    made_with = _made_with(detector, options)
+    kept, size = read_table(out) if options.resume else ([], 0)
+    _check_kept(kept, files, made_with, out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    maps = None
-    if maps_folder is not None:
-        maps_folder.mkdir(parents=True, exist_ok=True)
-        maps = MapFiles(maps_folder, common_folder(files), options.map_arrays)
-    failed = 0
-    with atomic_text(out) as table:
-        writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        accept = options.accept_out_of_place
-        check = BatchCheck(detector, options.score)
-        for row in score_files(
-            detector, files, options.batch_size, options.score, maps, accept, check
-        ):
-            writer.writerow(row)
-            failed += row["status"] != SCORED
-    print(_summary(detector, out, len(files), failed))
+    if maps is not None:
+        maps.folder.mkdir(parents=True, exist_ok=True)
+    check = BatchCheck(detector, options.score)
+    for row in kept:
+        check.add_row(row["population"], row["score"])
+    done = {row["file"]: row["status"] for row in kept}
+    batches = score_batches(
+        detector, files, options.batch_size, options.score, maps, options.accept_out_of_place,
+        check, set(done), made_with,
+    )  # fmt: skip
+    say = sys.stderr if writes_to_stdout(out) else sys.stdout
+    try:
+        with terminated_as_interrupted(), TableWriter(out, size) as table:
+            for rows in batches:
+                table.append(rows)
+                done |= {row["file"]: row["status"] for row in rows}
+    except KeyboardInterrupt:
+        print(f"stopped: {_go_on(out, len(done), len(files))}", file=sys.stderr)
+        return INTERRUPTED
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise SimsidError(
+            f"{error.filename}: {error.strerror}; make room: {_go_on(out, len(done), len(files))}"
+        ) from error
+    failed = sum(status != SCORED for status in done.values())
+    print(_summary(detector, out, len(files), failed), file=say)
     finding = check.finding()
     if finding is not None:
-        print(f"warning: {finding.message}")
+        print(f"warning: {finding.message}", file=say)
     return 1 if failed else 0
 
 
-def score_files(
+def _prepare(options: Namespace, out: Path) -> tuple[list[Path], MapFiles | None]:
+    """Which films, and where their maps go; everything that can be refused without the model."""
+    if options.batch_size < 1:
+        raise SimsidError(f"--batch-size must be at least 1, not {options.batch_size}")
+    check_table(out, options.overwrite, options.resume)
+    folder = Path(options.maps) if options.maps else None
+    found = find_images(options.paths)
+    files = without_maps(found)
+    if len(files) < len(found):
+        print(f"{len(found) - len(files)} maps of an earlier run were left out", file=sys.stderr)
+    if not any(file.exists() for file in files):
+        raise SimsidError(f"no image found in: {' '.join(options.paths)}")
+    place = out.resolve()
+    if any(file.resolve() == place for file in files if file.suffix == out.suffix):
+        raise SimsidError(f"--out {out} is one of the files to score: choose another name")
+    if folder is None:
+        return files, None
+    maps = MapFiles(folder, common_folder(files), options.map_arrays)
+    maps.check(files, options.overwrite or options.resume)
+    return files, maps
+
+
+def _made_with(detector: Detector, options: Namespace) -> str:
+    """The model and what else changes rows, so that one table never mixes them."""
+    score = f" score={options.score}" if options.score else ""
+    return fingerprint(detector) + score + (" accept" if options.accept_out_of_place else "")
+
+
+def _check_kept(kept: Sequence[Row], files: Sequence[Path], made_with: str, out: Path) -> None:
+    """Refuse to finish a table of other films or another model.
+
+    Raises:
+        SimsidError: it is one.
+    """
+    wanted = {file_key(file) for file in files}
+    for row in kept:
+        if row["model"] != made_with:
+            raise SimsidError(
+                f"{out} was made with another model or other options ({row['model']}, not "
+                f"{made_with}): give the same ones, or choose another --out"
+            )
+        if row["file"] not in wanted:
+            raise SimsidError(
+                f"{out} holds a row of {row['file']}, which is not among the films to score: name "
+                "the same films, or choose another --out"
+            )
+
+
+def score_batches(
     detector: Detector,
-    files: list[Path],
+    files: Sequence[Path],
     batch_size: int = 32,
     score: str | None = None,
     maps: MapFiles | None = None,
     accept_out_of_place: bool = False,
     batch_check: BatchCheck | None = None,
-) -> Iterator[dict[str, object]]:
-    """A row of ``COLUMNS`` for each file, in order.
+    done: Collection[str] = (),
+    model: str = "",
+) -> Iterator[list[Row]]:
+    """Rows of ``COLUMNS`` for the files, in order, batch by batch.
 
     A bad file has its error's code as status and no score, and so has one that is out of place
     and refused for it, unless these are accepted: then its message warns, as for doubtful ones.
+    Arithmetic rounds by the size of a batch: one of which some rows are done is scored whole.
+
+    Args:
+        done: names of files, see ``file_key``, that have their rows already.
+        model: what the rows say they were made with.
+
+    Raises:
+        OSError: no room is left for a map.
     """
     scale = map_scale(detector)
     with tqdm(total=len(files), unit="image", desc="scoring", disable=None, leave=False) as bar:
         for start in range(0, len(files), batch_size):
             batch = files[start : start + batch_size]
-            results: dict[Path, ScoredFilm | RefusedFilm] = {}
-            films: dict[Path, np.ndarray] = {}
-            for file in batch:
-                try:
-                    films[file] = read_untrusted(file).pixels
-                except ImageError as error:
-                    results[file] = RefusedFilm.because(error)
-            scored = score_films(
-                detector, list(films.values()), score, accept_out_of_place, batch_size
-            )
-            results |= dict(zip(films, scored, strict=True))
-            for file in batch:
-                result = results[file]
-                if batch_check is not None:
-                    batch_check.add(result)
-                if maps is not None and isinstance(result, ScoredFilm):
-                    maps.write(file, result.image, result.anomaly_map, scale)
+            wanted = [file for file in batch if file_key(file) not in done]
+            if wanted:
+                results = _score(detector, batch, score, accept_out_of_place)
+                rows = []
+                for file in wanted:
+                    result = results[file]
+                    if batch_check is not None:
+                        batch_check.add(result)
+                    row = row_of(file, result, model)
+                    if maps is not None and isinstance(result, ScoredFilm):
+                        try:
+                            maps.write(file, result.image, result.anomaly_map, scale)
+                        except OSError as error:
+                            if error.errno in _NO_ROOM:
+                                raise
+                            row = without_map(row, error)
+                    rows.append(row)
+                yield rows
             bar.update(len(batch))
-            yield from (_row(file, results[file]) for file in batch)
 
 
-def _row(file: Path, result: ScoredFilm | RefusedFilm) -> dict[str, object]:
-    """What the table says of a film."""
-    row: dict[str, object] = {**dict.fromkeys(COLUMNS, ""), "file": file.as_posix()}
-    if isinstance(result, RefusedFilm):
-        message = result.message
-        if result.out_of_place:
-            message = f"{_out_of_place(result)}, or score it all the same with {ACCEPT}"
-        return row | {"status": result.code, "message": message}
-    low, high = result.rate_interval
-    return row | {
-        "score": result.score,
-        "percentile": "" if result.percentile is None else result.percentile,
-        "p_value": "" if result.p_value is None else result.p_value,
-        "verdict": result.verdict,
-        "false_alarm_rate": result.false_alarm_rate,
-        "rate_low": round(low, 4),
-        "rate_high": round(high, 4),
-        "num_normals": result.num_normals,
-        "population": result.population,
-        "status": SCORED,
-        "message": "; ".join(map(_out_of_place, result.findings)),
-    }
+def _score(
+    detector: Detector, batch: Sequence[Path], score: str | None, accept: bool
+) -> dict[Path, ScoredFilm | RefusedFilm]:
+    """Read and score one batch; a file that cannot be read costs no other its score."""
+    results: dict[Path, ScoredFilm | RefusedFilm] = {}
+    films: dict[Path, np.ndarray] = {}
+    for file in batch:
+        try:
+            films[file] = read_untrusted(file).pixels
+        except ImageError as error:
+            results[file] = RefusedFilm.because(error)
+        except OSError as error:
+            results[file] = RefusedFilm("unreadable", f"{file}: {error.strerror or error}")
+    scored = score_films(detector, list(films.values()), score, accept, len(batch))
+    return results | dict(zip(films, scored, strict=True))
 
 
-def _out_of_place(found: RefusedFilm | Finding) -> str:
-    if isinstance(found, Finding) and found.severity == ANOTHER:
-        return f"another population: {found.message}"
-    return f"out of place ({found.code}): {found.message}"
+def _go_on(out: Path, done: int, total: int) -> str:
+    if not done:
+        return f"nothing was written to {out}"
+    return f"{done} of {total} films are in {out}; the same command with --resume goes on"
 
 
 def _summary(detector: Detector, out: Path, total: int, failed: int) -> str:
@@ -192,7 +254,7 @@ def _summary(detector: Detector, out: Path, total: int, failed: int) -> str:
     lines = [f"{total - failed} of {total} images scored; table: {out}"]
     if failed:
         lines.append(
-            f"{failed} could not be read or are out of place: see the columns status and message"
+            f"{failed} could not be read, are out of place or have no map: see the columns status and message"
         )
     if not np.isfinite(detector.calibration.threshold(detector.score_names[0])):
         lines.append(

@@ -17,9 +17,10 @@ from simsid.detectors import Detector, detector_names, save_model
 from simsid.detectors.calibration import DEFAULT_FALSE_ALARM_RATE
 from simsid.evaluation.evaluate import part_to_measure
 from simsid.evaluation.provenance import kit_commit
-from simsid.evaluation.report import report_on
+from simsid.evaluation.report import check_report, report_on
 from simsid.examination.default_score import findings_of, settle_score
 from simsid.examination.examine import Examination
+from simsid.files import path_text
 from simsid.peak import peak_gpu_mb, peak_memory_mb
 from simsid.plugins import load_plugin
 from simsid.training import TrainingInterrupted
@@ -88,13 +89,13 @@ def make_parser() -> ArgumentParser:
     )
     add(
         "--run",
-        type=str | None,
+        type=path_text,
         default=None,
         help="run folder; default runs/<dataset>-<model>-<seed>",
     )
     add(
         "--init-from",
-        type=str | None,
+        type=path_text,
         default=None,
         help="run folder, model folder or bundled:NAME of the same method whose weights to begin "
         "with: fine-tuning",
@@ -114,6 +115,7 @@ def main(arguments: list[str] | None = None) -> int:
     settings = parse(parser, arguments).as_dict()
     folder = RunFolder(run_path(settings))
     if settings["resume"]:
+        check_report(folder.report, "--run")
         typed = parser.parse_args(arguments, defaults=False).as_dict()
         settings = resumed_settings(settings, typed, folder)
         if settings.get("plugin"):  # the run's own, where none was typed

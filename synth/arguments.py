@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -102,6 +103,11 @@ def parse(
     return parser.parse_args(arguments)
 
 
+def _path(text: str) -> Path:
+    """A path, in which ``~`` is the user's home, as in a shell."""
+    return Path(text).expanduser()
+
+
 # fmt: off
 def _add_generate(commands: _Commands, run: Run) -> None:
     parser = commands.add_parser(
@@ -113,7 +119,7 @@ def _add_generate(commands: _Commands, run: Run) -> None:
         formatter_class=_HelpFormat,
     )
     add = parser.add_argument
-    add("--out", type=Path, required=True, metavar="DIR", help="folder to write")
+    add("--out", type=_path, required=True, metavar="DIR", help="folder to write")
     add("--train", type=int, metavar="N", default=_DATASET.train, help="training images")
     add("--val", type=int, metavar="N", default=_DATASET.val,
         help="normal validation images; the kinds share as many abnormal ones")
@@ -146,7 +152,7 @@ def _add_verify(commands: _Commands, run: Run) -> None:
         epilog="example:\n  python -m synth verify data/digits",
         formatter_class=_HelpFormat,
     )
-    parser.add_argument("folder", type=Path, metavar="DIR", help="folder of the data set")
+    parser.add_argument("folder", type=_path, metavar="DIR", help="folder of the data set")
     parser.set_defaults(run=run)
 
 
@@ -159,7 +165,8 @@ def _add_preview(commands: _Commands, run: Run) -> None:
         formatter_class=_HelpFormat,
     )
     add = parser.add_argument
-    add("--out", type=Path, required=True, metavar="FILE", help="picture to write")
+    add("--out", type=_path, required=True, metavar="FILE", help="picture to write")
+    add("--overwrite", action="store_true", help="replace a file that is no sheet of this command")
     add("--columns", type=int, metavar="N", default=6, help="examples of each kind")
     add("--split", choices=SPLITS, default="test", help="part of the set that the glyphs come from")
     _add_anatomy(add)
@@ -177,8 +184,8 @@ def _add_medmix(commands: _Commands, run: Run) -> None:
         formatter_class=_HelpFormat,
     )
     add = parser.add_argument
-    add("--films", type=Path, required=True, metavar="DIR", help="folder of normal films")
-    add("--out", type=Path, required=True, metavar="DIR", help="folder to write")
+    add("--films", type=_path, required=True, metavar="DIR", help="folder of normal films")
+    add("--out", type=_path, required=True, metavar="DIR", help="folder to write")
     add("--train", type=int, metavar="N", default=0,
         help="films that stay as they are and go to the training part")
     add("--normal-share", type=float, metavar="F", default=0.5,
@@ -191,9 +198,9 @@ def _add_medmix(commands: _Commands, run: Run) -> None:
 
 
 def _add_anatomy(add: _Add) -> None:
-    add("--digits", metavar="SRC", default=_ANATOMY.digits,
+    add("--digits", type=os.path.expanduser, metavar="SRC", default=_ANATOMY.digits,
         help=f"glyphs: {', '.join(SOURCES)}, or the path of an .npz with images and labels")
-    add("--digits-root", metavar="DIR", default=None,
+    add("--digits-root", type=os.path.expanduser, metavar="DIR", default=None,
         help="folder of the idx files for --digits mnist; missing files are downloaded into it")
     add("--seed", type=int, metavar="S", default=_ANATOMY.seed, help="random seed")
     add("--difficulty", type=float, metavar="D", default=_ANATOMY.difficulty,

@@ -13,7 +13,7 @@ from synth.generate import generate
 from synth.manifest import MANIFEST, SHEET
 from synth.medmix_set import MedMixSet, generate_medmix
 from synth.plan import DatasetConfig
-from synth.preview import contact_sheet
+from synth.preview import check_replaceable, contact_sheet, save_sheet
 from synth.tracks import track_sets
 from synth.verify import verify
 
@@ -30,6 +30,9 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         The exit status: 0 done, 1 not verified, 2 an error, 130 Ctrl-C.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # what a terminal cannot show is printed as an escape
+            stream.reconfigure(errors="backslashreplace")
     options = parse(arguments, _generate, _verify, _preview, _medmix)
     try:
         return options.run(options)
@@ -100,10 +103,11 @@ def _verify(options: Namespace) -> int:
 def _preview(options: Namespace) -> int:
     if not 1 <= options.columns <= 50:
         raise SynthError(f"columns must be from 1 to 50, got {options.columns}")
+    check_replaceable(options.out, options.overwrite)
     sheet = contact_sheet(DigitAnatomy(anatomy_config(options)), options.columns, options.split)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     try:
-        sheet.save(options.out)
+        save_sheet(sheet, options.out)
     except ValueError as error:
         raise SynthError(f"{options.out} is not the name of a picture; end it in .png") from error
     print(f"{options.out}: {sheet.width} x {sheet.height} pixels")

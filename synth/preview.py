@@ -1,17 +1,21 @@
 """A contact sheet: every kind in a row, examples in columns, the truth outlined."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
 from synth.anatomy import DigitAnatomy, Sample
+from synth.errors import SynthError
 
 _PAPER, _TEXT, _FAINT = (250, 250, 248), (34, 36, 40), (120, 124, 130)
 _OUTLINE = (255, 110, 40)
 _ZOOM_TO = 192
 _CAPTION = 34  # letters that fit below an image
 _GAP, _LEFT, _TOP = 12, 150, 64
+_WORDS = "contact sheet by synth"
 
 
 def contact_sheet(anatomy: DigitAnatomy, columns: int = 6, split: str = "test") -> Image.Image:
@@ -82,6 +86,37 @@ def _sheet(
             sheet.paste(Image.fromarray(_outlined(sample, zoom)), (left, top))
             pen.text((left, top + height + 2), _caption(sample), _FAINT, small)
     return sheet
+
+
+def save_sheet(sheet: Image.Image, path: Path) -> None:
+    """Write a sheet, which says what it is where its format can.
+
+    Raises:
+        OSError: the file cannot be written.
+        ValueError: its ending names no format.
+    """
+    said = PngInfo()
+    said.add_text("Description", _WORDS)
+    sheet.save(path, pnginfo=said)  # other formats than PNG leave it out
+
+
+def check_replaceable(path: Path, overwrite: bool) -> None:
+    """Refuse to write over a file that is no sheet, or cannot say so.
+
+    Raises:
+        SynthError: it is one.
+    """
+    if overwrite or not path.is_file() or path.stat().st_size == 0:
+        return
+    try:
+        with Image.open(path, formats=["PNG"]) as picture:
+            own = picture.info.get("Description") == _WORDS
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        own = False
+    if not own:
+        raise SynthError(
+            f"{path}: exists and is no sheet of this command; name another file or add --overwrite"
+        )
 
 
 def _outlined(sample: Sample, zoom: int) -> np.ndarray:

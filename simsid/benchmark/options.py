@@ -21,6 +21,8 @@ from simsid.errors import DataError, SimsidError
 from simsid.evaluate import pick_device
 from simsid.evaluation.evaluate import PARTS, part_to_measure
 from simsid.evaluation.metrics import has_both_classes
+from simsid.files import path_text
+from simsid.outputs import check_names, json_object
 from simsid.training.options import resolve_precision
 
 
@@ -32,9 +34,9 @@ def sweep_parser(name: str, description: str) -> ArgumentParser:
     add("--part", type=Literal[PARTS] | None, default=None,
         help="part to measure on; default: validation where there is one: test stays unread")  # fmt: skip
     add("--device", type=Literal["auto", "cpu", "cuda"], default="auto", help="where to compute")
-    add("--out", type=str, required=True,
+    add("--out", type=path_text, required=True,
         help="folder of the tables and the plot; the same command goes on where it was stopped")  # fmt: skip
-    add("--export", type=str | None, default=None,
+    add("--export", type=path_text, default=None,
         help="also write tables and plot there, without paths")  # fmt: skip
     return parser
 
@@ -138,6 +140,32 @@ def typed_command(name: str, arguments: list[str] | None) -> str:
     return shlex.join(["python", "-m", "simsid.benchmark", name, *typed])
 
 
+_SWEEPS = ("ablation", "contamination", "robustness", "benchmark", "patchcore")
+_WRITTEN = (
+    *("settings.json", "rows.jsonl", "commands.txt", "data", "maps", "runs", "logs"),
+    *("roc.png", "kinds.png", "cost.png"),
+    *(f"{name}.{kind}" for name in _SWEEPS for kind in ("md", "json", "csv", "png")),
+)
+
+
+def check_results(folder: Path, option: str) -> None:
+    """Refuse a folder in which somebody else's files have the names that benchmarks write.
+
+    Raises:
+        SimsidError: it is a file, or holds such a file and nothing that a benchmark left.
+    """
+    own = is_sweep(folder) or any(
+        {"made", "rows"} <= found.keys() or {"entries", "settings"} <= found.keys()
+        for found in (json_object(folder / f"{name}.json") for name in _SWEEPS)
+    )
+    check_names(folder, option, _WRITTEN, lambda _: own)
+
+
+def is_sweep(folder: Path) -> bool:
+    """Whether a benchmark was at work here."""
+    return "benchmark" in json_object(folder / "settings.json")
+
+
 def out_folder(options: Namespace) -> Path:
     """Where to write.
 
@@ -145,8 +173,7 @@ def out_folder(options: Namespace) -> Path:
         SimsidError: it is a file.
     """
     path = Path(options.out)
-    if path.exists() and not path.is_dir():
-        raise SimsidError(f"--out must be a folder, {path} is a file")
+    check_results(path, "--out")
     return path
 
 
@@ -159,8 +186,7 @@ def export_folder(options: Namespace) -> Path | None:
     if options.export is None:
         return None
     path = Path(options.export)
-    if path.exists() and not path.is_dir():
-        raise SimsidError(f"--export must be a folder, {path} is a file")
+    check_results(path, "--export")
     if path.resolve() == Path(options.out).resolve():
         raise SimsidError(f"--export must name another folder than {path}")
     return path

@@ -9,10 +9,11 @@ from typing import Literal
 from jsonargparse import ArgumentParser
 
 from simsid.cli import command_parser, parse, run_command
-from simsid.data.checks.check import REPORT, SHEET, check_data, write_check
+from simsid.data.checks.check import REPORT, SHEET, check_data, check_writable, write_check
 from simsid.data.checks.render import to_markdown
 from simsid.data.load import FILM_SETS
 from simsid.data.options import add_choice_options, film_options, naming_unreadable, progress
+from simsid.files import path_text, roots_text
 
 
 def make_parser() -> ArgumentParser:
@@ -24,10 +25,10 @@ def make_parser() -> ArgumentParser:
     check.add_argument(
         "--dataset", type=Literal[tuple(FILM_SETS)], required=True, help="name of the data set"
     )
-    check.add_argument("--data-root", type=str, required=True, help="folder that holds it")
+    check.add_argument("--data-root", type=roots_text, required=True, help="folder that holds it")
     check.add_argument(
         "--out",
-        type=str | None,
+        type=path_text,
         default=None,
         help=f"folder for {REPORT}.json, {REPORT}.md and {SHEET}; without it nothing is written",
     )
@@ -47,6 +48,8 @@ def main(arguments: list[str] | None = None) -> int:
         SimsidError, OSError: for ``run_command`` to print.
     """
     options = parse(make_parser(), arguments).check
+    if options.out is not None:
+        check_writable(Path(options.out))
     root = Path(options.data_root)
     with naming_unreadable():
         check = check_data(options.dataset, root, film_options(options.as_dict()), progress)

@@ -18,11 +18,13 @@ from simsid.data.load import DATASETS, FILM_SETS
 from simsid.data.preprocess import FITS, Preprocessing
 from simsid.data.unreadable import MOST_UNREADABLE, OPTION, UnreadableFilmsError
 from simsid.errors import DataError
+from simsid.files import path_text, roots_text
 
 _SPLITS = tuple(dict.fromkeys(name for item in FILM_SETS.values() for name in item.splits))
 _VIEWS, _FITS = ("auto", *VIEWS), ("auto", *FITS)
 
 PAPER_SIZE = (128, 128)
+_LEAST_SIDE, _MOST_SIDE = 16, 4096
 
 
 def add_data_options(parser: ArgumentParser) -> None:
@@ -36,20 +38,20 @@ def add_data_options(parser: ArgumentParser) -> None:
     )
     add(
         "--data-root",
-        type=str | None,
+        type=roots_text,
         default=None,
         help="folder of the data set as its authors distribute it; without it, digitanatomy is "
         "generated in memory",
     )
     add(
         "--digits",
-        type=str,
+        type=path_text,
         default="strokes",
         help="glyphs of digitanatomy: strokes, optdigits, mnist, or an .npz with images and labels",
     )
     add(
         "--digits-root",
-        type=str | None,
+        type=path_text,
         default=None,
         help="folder of mnist's idx files; missing files are downloaded into it",
     )
@@ -213,7 +215,12 @@ def _size(text: str | int | None) -> tuple[int, int] | None:
     sides = str(text).lower().split("x")
     if not 1 <= len(sides) <= 2 or not all(side.isdigit() for side in sides):
         raise DataError(f"--image-size must be 128, or 160x128 (height x width), not {text}")
-    return int(sides[0]), int(sides[-1])
+    height, width = int(sides[0]), int(sides[-1])
+    if not _LEAST_SIDE <= min(height, width) <= max(height, width) <= _MOST_SIDE:
+        raise DataError(
+            f"--image-size must lie between {_LEAST_SIDE} and {_MOST_SIDE} a side, not {text}"
+        )
+    return height, width
 
 
 def _paper_size(options: Mapping[str, Any]) -> tuple[int, int] | None:

@@ -11,6 +11,8 @@ WEIGHTS, CONFIG, CALIBRATION, CARD = (
     "calibration.json",
     "README.md",
 )
+FILES = (WEIGHTS, CONFIG, CALIBRATION, CARD)
+SUMS = "SHA256SUMS"  # of a model that was shared; untrue of a new one
 INNER = "model"  # what the model folder of a run folder is called
 
 

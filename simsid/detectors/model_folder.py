@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 import shutil
@@ -22,6 +23,7 @@ from safetensors.torch import load_file, save_file
 
 from simsid import __version__
 from simsid.data.preprocess import Preprocessing
+from simsid.detectors import model_files
 from simsid.detectors.base import CHECKS, Detector
 from simsid.detectors.budget import Budget, check_settings
 from simsid.detectors.bundled import bundled_folder, bundled_models, is_bundled
@@ -31,6 +33,8 @@ from simsid.detectors.model_files import CALIBRATION, INNER, WEIGHTS, ModelFolde
 from simsid.detectors.registry import detector_class, is_known
 from simsid.detectors.untrusted import Entry, read_header, read_object
 from simsid.errors import ModelFolderError
+from simsid.files import naming
+from simsid.outputs import json_object
 
 FORMAT_VERSION = 2
 DTYPES = {
@@ -49,9 +53,11 @@ def save_model(detector: Detector, folder: str | Path) -> None:
 
     Raises:
         ValueError: the detector is not calibrated.
+        ModelFolderError: something else lies there.
         OSError: the folder cannot be written; what was there stays.
     """
-    folder, calibration = Path(folder), detector.calibration
+    check_replaceable(Path(folder))
+    folder, calibration = Path(os.path.realpath(folder)), detector.calibration
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     new, old = ModelFolder(draft), ModelFolder(folder)
@@ -80,11 +86,46 @@ def _swap_in(draft: Path, folder: Path) -> None:
     os.replace(folder, old / folder.name)
     try:
         os.replace(draft, folder)
+        for path in (old / folder.name).iterdir():  # notes that somebody laid there
+            if (
+                path.name not in (*model_files.FILES, model_files.SUMS)
+                and not (folder / path.name).exists()
+            ):
+                os.replace(path, folder / path.name)
     except OSError:
-        os.replace(old / folder.name, folder)
+        if not folder.exists():
+            os.replace(old / folder.name, folder)
         raise
     finally:
         shutil.rmtree(old, ignore_errors=True)
+
+
+def check_replaceable(folder: Path) -> None:
+    """Refuse to write a model where something else lies.
+
+    Raises:
+        ModelFolderError: it is a file, or a folder with content that is no model folder.
+    """
+    if not os.path.lexists(folder) or (folder.is_symlink() and not folder.exists()):
+        return
+    if folder.is_dir() and (
+        not any(folder.iterdir())
+        or {"format_version", "detector"} <= json_object(ModelFolder(folder).config).keys()
+    ):
+        return
+    raise ModelFolderError(
+        f"{folder} exists and is no model folder: nothing was changed. Choose another place"
+    )
+
+
+def fingerprint(detector: Detector) -> str:
+    """Twelve hexadecimal digits that change with weights, settings and calibration."""
+    described = {key: value for key, value in describe(detector).items() if key != "versions"}
+    content = {"config": described, "calibration": detector.calibration.to_json()}
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode())
+    for name, values in sorted(_kept(detector).items()):
+        digest.update(name.encode() + values.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:12]
 
 
 def describe(detector: Detector) -> dict[str, Any]:
@@ -253,4 +294,5 @@ def _kept(detector: Detector) -> dict[str, torch.Tensor]:
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    with naming(path):
+        path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import itertools
 from typing import Any
 
 import numpy as np
@@ -53,17 +54,13 @@ def recalibrate(
     Raises:
         SimsidError: fewer than 20 normals are left, or a share out of range.
     """
-    if not 0 <= abnormal_share <= _MOST_REMOVED:
-        raise SimsidError(
-            f"the share of abnormal films must lie between 0 and {_MOST_REMOVED}, "
-            f"not {abnormal_share}: with more of them an archive says nothing of normals"
-        )
     if same_populations and abnormal_share:
         raise SimsidError("films of the same populations must be normal: leave out the share")
+    needed = films_needed(abnormal_share)
     kept = len(normals) - round(abnormal_share * len(normals))
-    if kept < LEAST:
+    if len(normals) < needed:
         raise SimsidError(
-            f"{kept} normal films are too few to recalibrate on: at least {LEAST} are needed, "
+            f"{len(normals)} films are too few to recalibrate on: at least {needed} are needed, "
             "and 60 make a rate of 5 % certain within some percent"
         )
     own = copy.deepcopy(detector)
@@ -98,6 +95,20 @@ def _known_populations(detector: Detector, images: torch.Tensor) -> tuple[str, .
                     "each are needed: add films, or leave out --same-populations"
                 )
     return names
+
+
+def films_needed(abnormal_share: float) -> int:
+    """How many films must be had for enough to be left once so many are taken out.
+
+    Raises:
+        SimsidError: the share is out of range.
+    """
+    if not 0 <= abnormal_share <= _MOST_REMOVED:
+        raise SimsidError(
+            f"the share of abnormal films must lie between 0 and {_MOST_REMOVED}, "
+            f"not {abnormal_share}: with more of them an archive says nothing of normals"
+        )
+    return next(n for n in itertools.count(LEAST) if n - round(abnormal_share * n) >= LEAST)
 
 
 def _learn_look(detector: Detector, images: torch.Tensor) -> None:

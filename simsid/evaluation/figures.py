@@ -20,6 +20,7 @@ from simsid.evaluation.style import (
     NORMAL_COLOUR,
     colour_of,
     dash_of,
+    label_of,
     log_if_wide,
     new_figure,
     save,
@@ -60,7 +61,9 @@ def draw_curves(evaluation: Evaluation, path: Path) -> Path:
         chosen = (labels == 0) | (labelled.kinds == kind)
         fpr, tpr, _ = roc_curve(labels[chosen], scores[chosen])
         style = {"color": colour_of(kind, kinds), "ls": dash_of(kind, kinds), "lw": 1.4}
-        roc.plot(fpr, tpr, label=f"{kind} {results['by_kind'][kind]['auroc']:.3f}", **style)
+        roc.plot(
+            fpr, tpr, label=f"{label_of(kind)} {results['by_kind'][kind]['auroc']:.3f}", **style
+        )
         precision, recall, _ = precision_recall_curve(labels[chosen], scores[chosen])
         pr.plot(recall, precision, **style)
     fpr, tpr, _ = roc_curve(labels, scores)

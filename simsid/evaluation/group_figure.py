@@ -10,6 +10,7 @@ from matplotlib.ticker import PercentFormatter
 
 from simsid.evaluation.figures import source_line
 from simsid.evaluation.style import FAINT, INK, KIND_COLOURS, NORMAL_COLOUR, new_figure, save
+from simsid.terminal import printable
 
 _ROW = 0.3
 _CHANCE = "#DDDDDD"
@@ -36,7 +37,7 @@ def draw_groups(results: dict[str, Any], path: Path) -> Path | None:
         if measured["auroc"] is not None:
             _dot(auroc, height, measured["auroc"], measured["auroc_ci"], KIND_COLOURS[0])
     flagged.axvline(groups["rate"], color=INK, lw=1.2, ls="--")
-    names = [f"{name}  ({m['normal']} + {m['abnormal']})" for name, m, _ in rows]
+    names = [f"{printable(name)}  ({m['normal']} + {m['abnormal']})" for name, m, _ in rows]
     flagged.set_yticks(heights, names)
     flagged.set_ylim(heights[-1] + 0.6, -0.6)
     flagged.set_xlim(left=-0.01)

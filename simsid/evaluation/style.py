@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.text import Text
 from matplotlib.ticker import NullFormatter
+
+from simsid.files import naming
+from simsid.outputs import png_says
+from simsid.terminal import printable
 
 NORMAL_COLOUR, CALIBRATION_COLOUR, INK, FAINT = "#0072B2", "#8A8A8A", "#222222", "#6B6B6B"
 KIND_COLOURS = ("#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8B5A2B")
@@ -47,6 +53,7 @@ _RC = {
     "legend.fontsize": 9,
     "lines.linewidth": 1.8,
     "figure.facecolor": "white",
+    "text.parse_math": False,  # names of films and findings may hold dollar signs
 }
 
 
@@ -86,7 +93,9 @@ def log_if_wide(axes: Axes, values: np.ndarray, axis: str = "y", decades: int = 
     if values.min() <= 0 or values.max() / values.min() < 10**decades:
         return False
     (axes.set_yscale if axis == "y" else axes.set_xscale)("log")
-    (axes.yaxis if axis == "y" else axes.xaxis).set_minor_formatter(NullFormatter())
+    scaled = axes.yaxis if axis == "y" else axes.xaxis
+    scaled.set_major_formatter("{x:g}")
+    scaled.set_minor_formatter(NullFormatter())
     return True
 
 
@@ -101,6 +110,22 @@ def plain(axes: Axes) -> None:
 
 def save(figure: Figure, path: Path, source: str) -> Path:
     """Write a PNG with ``source`` (data fingerprint and commit) in small print below."""
+    source = printable(source)
     figure.supxlabel(source, fontsize=7, color=FAINT, x=0.995, ha="right")
-    figure.savefig(path, dpi=DPI, metadata={"Software": None, "Description": source})
+    for text in figure.findobj(Text):
+        text.set_text(printable(text.get_text()))
+    with warnings.catch_warnings(), naming(path):
+        warnings.filterwarnings("ignore", "Glyph .* missing from")  # drawn as a box
+        figure.savefig(path, dpi=DPI, metadata={"Software": None, "Description": source})
     return path
+
+
+def is_figure(path: Path) -> bool:
+    """Whether ``save`` wrote this."""
+    said = png_says(path, "Description")
+    return "data " in said and "commit " in said
+
+
+def label_of(name: str) -> str:
+    """A name as a legend shows it: matplotlib leaves out what begins with an underscore."""
+    return printable(f" {name}" if name.startswith("_") else name)

@@ -60,6 +60,12 @@ class BatchCheck:
             population = self._calibration.names.index(film.population)
             self._values.setdefault(population, []).append((film.score, film.look))
 
+    def add_row(self, population: str, score: str) -> None:
+        """Take in a film by its row in a table, which does not tell how it looks."""
+        if score and population in self._calibration.names:
+            index = self._calibration.names.index(population)
+            self._values.setdefault(index, []).append((float(score), None))
+
     def finding(self) -> BatchFinding | None:
         """What the batch says, or None: it is too small, or nothing speaks against it."""
         calibration = self._calibration

@@ -6,12 +6,16 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from simsid.detectors.model_files import INNER, ModelFolder
 from simsid.errors import TrainingError
 from simsid.locked_folder import LockedFolder
+from simsid.outputs import check_is_folder, is_marked, mark
+
+_COMMAND = "simsid.train"
 
 
 class RunFolder(LockedFolder):
@@ -32,6 +36,10 @@ class RunFolder(LockedFolder):
     def holds_model(self) -> bool:
         """Whether training came to its end."""
         return ModelFolder(self.model).config.exists()
+
+    def claim(self) -> None:
+        """Leave word that what training writes here is its own; see ``require_new_run``."""
+        mark(self.path, _COMMAND)
 
     def append_metrics(self, lines: list[dict[str, Any]]) -> None:
         """Add lines to ``metrics.jsonl``.
@@ -77,6 +85,32 @@ def _complete_lines(path: Path) -> list[str]:
             break
         lines.append(line)
     return lines
+
+
+def require_new_run(path: Path) -> None:
+    """Refuse a folder in which training would write over something.
+
+    What a start left that never reached a checkpoint is its own, by the mark it made.
+
+    Raises:
+        SimsidError: it is a file, holds a run, or holds a file or folder of somebody else.
+    """
+    check_is_folder(path, "--run")
+    if (path / "checkpoint.pt").exists() and (path / "config.yaml").exists():
+        raise TrainingError(
+            f"{path} holds a run already: add --resume to go on with it, or choose another --run"
+        )
+    found = [name for name in _WRITTEN if os.path.lexists(path / name)]
+    if not found or (is_marked(path, _COMMAND) and "model" not in found):
+        return
+    whose = "a trained model already" if is_marked(path, _COMMAND) else f"{found[0]} already"
+    raise TrainingError(f"{path} holds {whose}: nothing was changed. Choose another --run")
+
+
+_WRITTEN = (
+    *("checkpoint.pt", "config.yaml", "metrics.jsonl", "model", "report", "tensorboard"),
+    *("checkpoint.pt.draft", "metrics.jsonl.draft"),
+)
 
 
 def new_run_path(base: Path) -> Path:

@@ -10,9 +10,15 @@ from typing import Any
 import yaml
 
 from simsid.detectors.config import DetectorConfig
+from simsid.detectors.model_folder import check_replaceable
 from simsid.errors import SimsidError
 from simsid.files import write_text
-from simsid.training.run_folder import RunFolder, latest_run_path, new_run_path
+from simsid.training.run_folder import (
+    RunFolder,
+    latest_run_path,
+    new_run_path,
+    require_new_run,
+)
 
 # What --resume may be given beside: where and on what to run, not what to compute.
 _FREE_ON_RESUME = {
@@ -29,11 +35,10 @@ def run_path(settings: Mapping[str, Any]) -> Path:
     """
     if settings["run"] is not None:
         folder = RunFolder(settings["run"])
-        if not settings["resume"] and folder.checkpoint.exists():
-            raise SimsidError(
-                f"{folder.path} holds a run already: add --resume to go on with it, or choose "
-                "another --run"
-            )
+        if settings["resume"]:
+            check_replaceable(folder.model)
+        else:
+            require_new_run(folder.path)
         return folder.path
     base = usual_path(settings)
     if not settings["resume"]:
@@ -77,6 +82,7 @@ def write_settings(folder: RunFolder, settings: Mapping[str, Any], config: Detec
     """Everything needed to train this again: ``--config config.yaml``."""
     content = {key: value for key, value in settings.items() if key not in _NOT_KEPT}
     content["detector"] = _plain(dataclasses.asdict(config))
+    folder.claim()
     folder.metrics.unlink(missing_ok=True)  # left by a start that never reached a checkpoint
     write_text(folder.config, yaml.safe_dump(content, sort_keys=False))
 

@@ -149,16 +149,19 @@ def test_bad_usage_is_told_in_one_line_before_scoring(
     assert not (tmp_path / "s.csv").exists()
 
 
-def test_an_interrupted_run_leaves_the_old_table(model, films, tmp_path, monkeypatch):
+def test_a_run_that_is_stopped_before_its_first_row_leaves_the_old_table(
+    model, films, tmp_path, monkeypatch
+):
     out = tmp_path / "s.csv"
-    out.write_text("old")
+    run(films / "spot", "--model", model, "--out", out)
+    old = out.read_text()
 
     def stop(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(score, "read_untrusted", stop)
     assert run(films, "--model", model, "--out", out) == 130
-    assert out.read_text() == "old"
+    assert out.read_text() == old
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".s.csv")]
 
 

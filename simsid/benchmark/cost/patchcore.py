@@ -22,12 +22,15 @@ from simsid.benchmark.cost import patchcore_rows
 from simsid.benchmark.cost.patchcore_figure import draw_region_patchcore
 from simsid.benchmark.cost.patchcore_page import Runs, cost_table, write_page
 from simsid.benchmark.cost.patchcore_rows import OURS, PEER
-from simsid.benchmark.options import typed_command
+from simsid.benchmark.options import check_results, typed_command
 from simsid.benchmark.sweeps.output import as_text
 from simsid.cli import command_parser, parse
 from simsid.data.datasets import RadiographData
 from simsid.data.options import add_data_options, load_from_options
 from simsid.errors import SimsidError
+from simsid.evaluation.style import is_figure
+from simsid.files import path_text
+from simsid.outputs import check_file
 
 
 def make_parser() -> ArgumentParser:
@@ -42,13 +45,13 @@ def make_parser() -> ArgumentParser:
     add("--coreset-share", type=float, default=0.01, help="share of the vectors that is stored")
     add("--runs", type=int, default=3, help="processes of each row; median and range are shown")
     add("--repeats", type=int, default=5, help="measurements of scoring in each; its median counts")
-    add("--out", type=str | None, default=None,
+    add("--out", type=path_text, default=None,
         help="folder to write patchcore.md and patchcore.json to, without paths")  # fmt: skip
-    add("--anomalib-python", type=str | None, default=None,
+    add("--anomalib-python", type=path_text, default=None,
         help="interpreter of an environment that has anomalib; default: this one")  # fmt: skip
-    add("--figure", type=str | None, default=None,
+    add("--figure", type=path_text, default=None,
         help="draw what --model makes of this data into a PNG, and measure nothing")  # fmt: skip
-    add("--model", type=str | None, default=None, help="run folder of a region-patchcore to draw")
+    add("--model", type=path_text, default=None, help="run folder of a region-patchcore to draw")
     return parser
 
 
@@ -92,8 +95,10 @@ def _check(options: Namespace) -> None:
         raise SimsidError("--repeats and --runs must be at least 1")
     if options.films < 16 or not 0 < options.coreset_share <= 1:
         raise SimsidError("--films must be at least 16, --coreset-share within 0 and 1")
-    if options.out is not None and Path(options.out).is_file():
-        raise SimsidError(f"--out must be a folder, {options.out} is a file")
+    if options.out is not None:
+        check_results(Path(options.out), "--out")
+    if options.figure is not None:
+        check_file(Path(options.figure), "--figure", "a figure", is_figure)
 
 
 def _measure_all(films: np.ndarray, python: str | None, options: Namespace) -> Runs:

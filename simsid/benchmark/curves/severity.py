@@ -16,6 +16,7 @@ from simsid.benchmark.curves.methods import add_method_options, methods
 from simsid.benchmark.curves.output import (
     NEVER,
     Row,
+    command_of,
     strengths_of,
     table,
     with_interval,

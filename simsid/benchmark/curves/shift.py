@@ -13,7 +13,14 @@ from jsonargparse import ArgumentParser, Namespace
 from simsid.benchmark.curves.digits import Digits, draw_digits, local_normals, track_anatomy
 from simsid.benchmark.curves.figures import draw_shift
 from simsid.benchmark.curves.methods import add_method_options, methods
-from simsid.benchmark.curves.output import Row, strengths_of, table, with_interval, write_curve
+from simsid.benchmark.curves.output import (
+    Row,
+    command_of,
+    strengths_of,
+    table,
+    with_interval,
+    write_curve,
+)
 from simsid.cli import command_parser, parse
 from simsid.detectors import Detector
 from simsid.detectors.recalibration import LEAST, recalibrate

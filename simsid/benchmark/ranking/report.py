@@ -9,6 +9,7 @@ from typing import Any
 from jsonargparse import ArgumentParser
 
 from simsid.benchmark.journal import Journal
+from simsid.benchmark.options import check_results, is_sweep
 from simsid.benchmark.public import (
     copy_plots,
     panels_file,
@@ -30,7 +31,7 @@ from simsid.cli import command_parser, parse
 from simsid.errors import SimsidError
 from simsid.evaluation.evaluate import strict_json
 from simsid.evaluation.provenance import versions
-from simsid.files import write_text
+from simsid.files import path_text, write_text
 
 FORMAT_VERSION = 3  # of benchmark.json
 NAME = "benchmark"
@@ -47,10 +48,10 @@ def make_parser() -> ArgumentParser:
         "Write tables and plots of what `run` left in a folder.",
     )
     add = parser.add_argument
-    add("folders", type=str, nargs="+",
+    add("folders", type=path_text, nargs="+",
         help="the --out of `run`; several, where one table's trainings were spread, with --out")  # fmt: skip
-    add("--out", type=str | None, default=None, help="folder to join several in, made anew")
-    add("--export", type=str | None, default=None,
+    add("--out", type=path_text, default=None, help="folder to join several in, made anew")
+    add("--export", type=path_text, default=None,
         help="also write tables and plots there, without paths and without pictures of films")  # fmt: skip
     add("--reference", type=str | None, default=None,
         help="model that the others are compared with, kept in the folder; default: simsid, "
@@ -67,6 +68,8 @@ def main(arguments: list[str] | None = None) -> int:
         SimsidError: there is nothing to report on.
     """
     options = parse(make_parser(), arguments)
+    if options.export:
+        check_results(Path(options.export), "--export")
     folder = _folder([Path(name) for name in options.folders], options.out)
     if options.note is not None:
         write_text(folder / _NOTE, options.note.strip() + "\n")
@@ -78,10 +81,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _folder(folders: list[Path], out: str | None) -> Path:
     for folder in folders:
-        if not (folder / "rows.jsonl").exists():
+        if not (folder / "rows.jsonl").exists() or not is_sweep(folder):
             raise SimsidError(
                 f"no rows in {folder}: give the --out of `python -m simsid.benchmark run`"
             )
+    if out is not None:
+        check_results(Path(out), "--out")
     if len(folders) > 1 and out is None:
         raise SimsidError("several folders need --out, a folder to join them in")
     return folders[0] if out is None else join(folders, Path(out))

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import functools
 import json
-import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,9 +28,10 @@ from simsid.detectors.calibration import DEFAULT_FALSE_ALARM_RATE
 from simsid.errors import SimsidError
 from simsid.evaluate import pick_device
 from simsid.evaluation.evaluate import PARTS, part_to_measure
-from simsid.files import write_text
+from simsid.files import path_text, roots_text, write_text
 from simsid.map_scale import MapScale
 from simsid.prediction import Prediction
+from simsid.stop import terminated_as_interrupted
 
 _DEFAULTS = {"digits": "strokes", "digits_root": None, "difficulty": 0.0, "data_seed": 0}
 _GENERATOR = tuple(_DEFAULTS)
@@ -52,7 +51,7 @@ def make_parser() -> ArgumentParser:
         f"{', '.join(detector_names())}")  # fmt: skip
     add("--datasets", type=str, default=GENERATED,
         help=f"names with commas between, of: {', '.join(DATASETS)}")  # fmt: skip
-    add("--data-root", type=str, default="",
+    add("--data-root", type=roots_text, default="",
         help="folders of the data sets, as zhanglab=DIR,nih=DIR")  # fmt: skip
     add("--seeds", type=int, default=3, help="trainings of each model, seeds 0, 1, …")
     add("--budget", type=Literal["quick", "paper"], default="quick",
@@ -60,9 +59,9 @@ def make_parser() -> ArgumentParser:
         "paper: sources' sizes")  # fmt: skip
     add("--part", type=Literal[PARTS] | None, default=None,
         help="part to measure on; default: test where there is one, else validation")  # fmt: skip
-    add("--digits", type=str, default="strokes",
+    add("--digits", type=path_text, default="strokes",
         help="glyphs of digitanatomy: strokes, optdigits, mnist, or an .npz")  # fmt: skip
-    add("--digits-root", type=str | None, default=None, help="folder of mnist's idx files")
+    add("--digits-root", type=path_text, default=None, help="folder of mnist's idx files")
     add("--difficulty", type=float, default=0.0, help="of digitanatomy's anomalies, 0 to 1")
     add("--data-seed", type=int, default=0, help="seed of generated data")
     add("--false-alarm-rate", type=float, default=DEFAULT_FALSE_ALARM_RATE,
@@ -74,7 +73,7 @@ def make_parser() -> ArgumentParser:
         default=False,
         help="keep the checkpoints of finished trainings too",
     )
-    add("--out", type=str, required=True, help="folder of the rows, the tables and the plots")
+    add("--out", type=path_text, required=True, help="folder of the rows, the tables and the plots")
     return parser
 
 
@@ -92,7 +91,7 @@ def main(arguments: list[str] | None = None) -> int:
     check_rate(options.false_alarm_rate)
     device = pick_device(options.device)
     loaded = {name: _load(name, options, roots) for name in datasets}
-    with Journal(folder, _settings(options)) as journal, _terminated_as_interrupted():
+    with Journal(folder, _settings(options)) as journal, terminated_as_interrupted():
         _keep_command(folder, typed_command("run", arguments))
         for name, (data, part, labelled) in loaded.items():
             _describe(folder, name, data, part, labelled)
@@ -273,18 +272,3 @@ def _roots(options: Namespace) -> dict[str, str]:
 
 def _names(text: str) -> list[str]:
     return list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
-
-
-@contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """SIGTERM stops as Ctrl-C does, so that the training at work saves a checkpoint."""
-
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = {sig: signal.signal(sig, stop) for sig in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for sig, handler in before.items():
-            signal.signal(sig, handler)

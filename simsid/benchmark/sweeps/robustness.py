@@ -31,6 +31,7 @@ from simsid.evaluate import pick_device
 from simsid.evaluation.blocks import Table, number, percent, with_interval
 from simsid.evaluation.bootstrap import mean_interval
 from simsid.evaluation.provenance import kit_commit
+from simsid.files import path_text
 
 UNTOUCHED = "untouched"
 _NAME = "robustness"
@@ -48,7 +49,7 @@ def make_parser() -> ArgumentParser:
     parser = sweep_parser(
         _NAME, "Score films that are scaled, shifted, cropped, lighter, blurred, … and compare."
     )
-    parser.add_argument("--model", type=str, required=True, help="run folder or model folder")
+    parser.add_argument("--model", type=path_text, required=True, help="run folder or model folder")
     return parser
 
 

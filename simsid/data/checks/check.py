@@ -20,7 +20,8 @@ from simsid.data.films import Progress, refuse_unreadable, short_names
 from simsid.data.load import FILM_SETS
 from simsid.data.pixel_truth import count_truth, pixel_truth
 from simsid.data.told import tell_truth
-from simsid.files import write_text
+from simsid.files import naming, write_text
+from simsid.outputs import check_names, json_object
 
 REPORT, SHEET = "check", "contact_sheet.png"
 _SHOWN = 50
@@ -94,6 +95,16 @@ def _in_two_parts(films: list[Film]) -> int:
     return sum(len(own) > 1 for own in parts.values())
 
 
+def check_writable(folder: Path) -> None:
+    """Refuse a folder in which another file has one of the names that ``write_check`` writes.
+
+    Raises:
+        SimsidError: it holds one.
+    """
+    own = "shortcuts" in json_object(folder / f"{REPORT}.json")
+    check_names(folder, "--out", (f"{REPORT}.json", f"{REPORT}.md", SHEET), lambda _: own)
+
+
 def write_check(check: Check, folder: Path) -> None:
     """Write ``check.json``, ``check.md`` and ``contact_sheet.png``.
 
@@ -101,7 +112,8 @@ def write_check(check: Check, folder: Path) -> None:
         OSError: the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    draw_sheet(check.looks.films, folder / SHEET)
+    with naming(folder / SHEET):
+        draw_sheet(check.looks.films, folder / SHEET)
     write_text(folder / f"{REPORT}.json", json.dumps(check.content, indent=2) + "\n")
     text = to_markdown(check.content) + f"\n![films of each part]({SHEET})\n"
     write_text(folder / f"{REPORT}.md", text)

@@ -27,7 +27,6 @@ from typing import Any
 
 from simsid.data.film import NORMAL_KIND, Film
 from simsid.data.film_set import FilmSet
-from simsid.data.films import MIN_TRAIN
 from simsid.data.sets.layout import films_below
 from simsid.data.sets.manifest import own_name
 from simsid.data.sets.mask_names import masks_beside
@@ -59,11 +58,6 @@ def read_films(root: Path) -> list[Film]:
             f"found {', '.join(found) or 'no folders'}"
         )
     films = [film for side, folder in sides for film in _side(root, side, folder)]
-    normals = sum(film.part == TRAIN and not film.label for film in films)
-    if normals < MIN_TRAIN:
-        raise DataError(
-            f"{root / 'train'} holds {normals} normal images and needs at least {MIN_TRAIN}"
-        )
     return films
 
 

@@ -103,8 +103,14 @@ def split_films(
     left_out["normal films beyond the split"] += sum(map(len, draw.normals.values()))
     found = sum(film.part == "train" for film in placed)
     if found < MIN_TRAIN:
+        taken = sum(film.part == "calibration" for film in train)
+        needed = MIN_TRAIN + next(
+            spare for spare in range(MIN_TRAIN) if spare >= _to_calibrate(MIN_TRAIN + spare)
+        )
         raise DataError(
-            f"{found} normal films are left to train on; at least {MIN_TRAIN} are needed"
+            f"{found + taken} normal films are left to train on; at least "
+            f"{needed if taken else MIN_TRAIN} are needed"
+            + (", some of them to calibrate with" if taken else "")
         )
     return Split(placed, source, {why: count for why, count in left_out.items() if count})
 
@@ -205,12 +211,17 @@ def _calibrate(
         ]
         return "half of the normals in validation", moved, _place(train, "train", 0)
     count = sum(map(len, train))
-    wanted = max(round(CALIBRATION_SHARE * count), min(MIN_CALIBRATION, count // 5), 1)
+    wanted = _to_calibrate(count)
     patients = {own[0].patient: own for own in train}
     calibration = _Draw.take(patients, wanted)
     placed = _place(calibration, "calibration", 0) + _place(list(patients.values()), "train", 0)
     return f"{sum(map(len, calibration))} of {count} training normals", validation, placed
 
 
+def _to_calibrate(count: int) -> int:
+    """How many of so many training normals calibrate."""
+    return max(round(CALIBRATION_SHARE * count), min(MIN_CALIBRATION, count // 5), 1)
+
+
 def _hash(patient: str, seed: int) -> str:
-    return hashlib.sha256(f"{seed}|{patient}".encode()).hexdigest()
+    return hashlib.sha256(f"{seed}|{patient}".encode("utf-8", "surrogateescape")).hexdigest()

@@ -1,0 +1,57 @@
+"""What the table says of a film."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from simsid.detectors.findings import ANOTHER, Finding
+from simsid.scoring.film import RefusedFilm, ScoredFilm
+from simsid.scoring.table import COLUMNS, Row, file_key
+
+SCORED = "ok"
+MAP_FAILED = "map_not_written"
+ACCEPT = "--accept-out-of-place"
+
+
+def row_of(file: Path, result: ScoredFilm | RefusedFilm, model: str) -> Row:
+    """A row of ``COLUMNS``.
+
+    A film without a score has its error's code as status; doubts about a scored one stand in its
+    message.
+
+    Args:
+        model: what the row was made with.
+    """
+    row: Row = {**dict.fromkeys(COLUMNS, ""), "file": file_key(file), "model": model}
+    if isinstance(result, RefusedFilm):
+        message = result.message
+        if result.out_of_place:
+            message = f"{_out_of_place(result)}, or score it all the same with {ACCEPT}"
+        return row | {"status": result.code, "message": message}
+    low, high = result.rate_interval
+    return row | {
+        "score": result.score,
+        "percentile": "" if result.percentile is None else result.percentile,
+        "p_value": "" if result.p_value is None else result.p_value,
+        "verdict": result.verdict,
+        "false_alarm_rate": result.false_alarm_rate,
+        "rate_low": round(low, 4),
+        "rate_high": round(high, 4),
+        "num_normals": result.num_normals,
+        "population": result.population,
+        "status": SCORED,
+        "message": "; ".join(map(_out_of_place, result.findings)),
+    }
+
+
+def without_map(row: Row, error: OSError) -> Row:
+    """The row of a film that has a score, but whose map could not be written."""
+    message = f"the score stands, its map was not written: {error.filename}: {error.strerror}"
+    said = [part for part in (row["message"], message) if part]
+    return row | {"status": MAP_FAILED, "message": "; ".join(said)}
+
+
+def _out_of_place(found: RefusedFilm | Finding) -> str:
+    if isinstance(found, Finding) and found.severity == ANOTHER:
+        return f"another population: {found.message}"
+    return f"out of place ({found.code}): {found.message}"

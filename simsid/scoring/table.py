@@ -1,0 +1,189 @@
+"""The table of scores: rows reach the disk as they are made, and a stopped table can be finished."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from simsid.errors import SimsidError
+from simsid.outputs import check_file
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+COLUMNS = (
+    *("file", "score", "percentile", "p_value", "verdict"),
+    *("false_alarm_rate", "rate_low", "rate_high", "num_normals", "population"),
+    *("status", "message", "model"),
+)
+_EARLIER = (COLUMNS[:-1],)  # what former versions wrote
+_STREAMS = ("/dev/fd/", "/dev/stdout", "/dev/stderr", "/proc/")
+
+Row = dict[str, Any]
+
+
+def file_key(path: Path) -> str:
+    """How the table names a file; bytes that are no text as escapes."""
+    return path.as_posix().encode("utf-8", "backslashreplace").decode()
+
+
+def check_table(path: Path, overwrite: bool, resume: bool) -> None:
+    """Refuse ``--out`` where it names something else than a score table, a new file or a stream.
+
+    Raises:
+        SimsidError: see there; or there is no table to go on with.
+    """
+    if _is_stream(path):
+        if resume:
+            raise SimsidError(f"--resume needs a table that can be read again, not {path}")
+        return
+    check_file(path, "--out", "a score table", is_score_table, overwrite and not resume)
+
+
+def is_score_table(path: Path) -> bool:
+    """Whether the first line is the header of a table of this or an earlier version.
+
+    A header that a kill cut short counts, where nothing follows it.
+    """
+    longest = max(len(_line(columns)) for columns in (COLUMNS, *_EARLIER))
+    with open(path, "rb") as file:
+        head = file.read(longest + 1)
+    headers = [_line(columns) for columns in (COLUMNS, *_EARLIER)]
+    return any(head.startswith(header) for header in headers) or headers[0].startswith(head)
+
+
+def read_table(path: Path) -> tuple[list[Row], int]:
+    """The whole rows of a table, and how many bytes they and the header take.
+
+    A last line that a kill cut short is left out.
+
+    Raises:
+        SimsidError: the columns are others, or a line is damaged.
+    """
+    content = path.read_bytes() if path.exists() else b""
+    content = content[: _end_of_rows(content)]
+    if not content:
+        return [], 0
+    header = _line(COLUMNS)
+    if not content.startswith(header):
+        raise SimsidError(
+            f"{path} has other columns than this version writes: it cannot be resumed. Choose "
+            "another --out"
+        )
+    rows = []
+    try:
+        text = content[len(header) :].decode("utf-8")
+        for number, values in enumerate(csv.reader(io.StringIO(text, newline="")), start=2):
+            if len(values) != len(COLUMNS):
+                raise ValueError(f"row {number} has {len(values)} columns")
+            rows.append(dict(zip(COLUMNS, values, strict=True)))
+    except (ValueError, csv.Error) as error:
+        raise SimsidError(f"{path} is damaged ({error}): choose another --out") from error
+    return rows, len(content)
+
+
+class TableWriter:
+    """Appends rows to a table; as a context manager it closes the file.
+
+    Nothing is changed before the first rows are there. What is written is on the disk when
+    ``append`` returns. If writing fails, the rows that were whole before stay.
+
+    Args:
+        path: a new file, an earlier table, a link to one of them, a pipe or a device.
+        keep: bytes of an earlier table that stay, from ``read_table``.
+    """
+
+    def __init__(self, path: Path, keep: int = 0) -> None:
+        self.path = path
+        self._end = keep
+        self._stream = _is_stream(path)
+        self._file: int | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._file is not None:
+            os.close(self._file)
+
+    def append(self, rows: Sequence[Row]) -> None:
+        """Add rows.
+
+        Raises:
+            OSError: the disk is full, or the file cannot be written; it is named.
+        """
+        data = b"".join(_line([row[name] for name in COLUMNS]) for row in rows)
+        try:
+            if self._file is None:
+                self._file = self._open()
+                data = data if self._end else _line(COLUMNS) + data
+            self._write(self._file, data)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.path)) from error
+
+    def _open(self) -> int:
+        if self._stream and writes_to_stdout(self.path):
+            sys.stdout.flush()
+            return os.dup(sys.stdout.fileno())
+        if self._stream:
+            return os.open(self.path, os.O_WRONLY | os.O_APPEND)
+        file = os.open(self.path, os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+        os.ftruncate(file, self._end)
+        os.lseek(file, self._end, os.SEEK_SET)
+        return file
+
+    def _write(self, file: int, data: bytes) -> None:
+        left = memoryview(data)
+        try:
+            while left:
+                left = left[os.write(file, left) :]
+            if not self._stream:
+                os.fsync(file)
+        except BaseException:  # part of a row may be there
+            if not self._stream:
+                with contextlib.suppress(OSError):
+                    os.ftruncate(file, self._end)
+            raise
+        self._end += len(data)
+
+
+def writes_to_stdout(path: Path) -> bool:
+    """Whether the table goes where the process prints."""
+    try:
+        return path.exists() and os.path.samestat(path.stat(), os.fstat(sys.stdout.fileno()))
+    except (OSError, ValueError):
+        return False
+
+
+def _is_stream(path: Path) -> bool:
+    """A pipe or device, or something that the shell has opened: written to, never replaced."""
+    if path.is_fifo() or path.is_char_device():
+        return True
+    opened = os.path.abspath(path).startswith(_STREAMS) or writes_to_stdout(path)
+    return opened and path.is_file()
+
+
+def _line(values: Sequence[object]) -> bytes:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\r\n").writerow(values)  # so that both are quoted in a value
+    return (out.getvalue()[:-2] + "\n").encode("utf-8", "backslashreplace")
+
+
+def _end_of_rows(content: bytes) -> int:
+    """Where the last whole row ends; a line break inside quotes ends none."""
+    end = len(content)
+    while end and (content[end - 1 : end] != b"\n" or content.count(b'"', 0, end) % 2):
+        end = content.rfind(b"\n", 0, end - 1) + 1
+    return end
