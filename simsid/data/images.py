@@ -71,8 +71,9 @@ def read_film(source: Source, max_pixels: int = MAX_PIXELS) -> DecodedFilm:
 
     8-bit values are divided by 255, 16-bit values by 65535 (or by the highest value of a
     lower depth that holds them all, see ``grey.find_depth``); colour becomes luminance
-    (Rec. 601); what is transparent becomes black; the EXIF
-    orientation is applied; floating point is taken as it is. DICOM goes through rescale, then VOI table or window, then MONOCHROME1 is turned round; see ``dicom.decode_dicom``.
+    (Rec. 601); what is transparent becomes black; the EXIF orientation is applied; floating point
+    is taken as it is. DICOM goes through rescale, then VOI table or window, then MONOCHROME1 is
+    turned round; see ``dicom.decode_dicom``.
 
     Args:
         source: a path, the bytes of a file, or an array: (height, width) uint8, uint16, bool or
