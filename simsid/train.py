@@ -12,7 +12,7 @@ from typing import Any, Literal
 from jsonargparse import ArgumentParser
 
 from simsid.cli import INTERRUPTED, command_parser, parse, run_command
-from simsid.data.options import add_data_options, naming_unreadable, tell_films
+from simsid.data.options import add_data_options, tell_films
 from simsid.detectors import Detector, detector_names, save_model
 from simsid.detectors.calibration import DEFAULT_FALSE_ALARM_RATE
 from simsid.evaluation.evaluate import part_to_measure
@@ -131,8 +131,7 @@ def train(plan: TrainPlan, settings: Mapping[str, Any]) -> int:
         settings: what the run folder keeps, to train this again.
     """
     started = time.monotonic()
-    with naming_unreadable():
-        prepared = prepare(plan)
+    prepared = prepare(plan)
     training = prepared.training
     main_rank = training.accelerator.is_main_process
     say = print if main_rank else _silent

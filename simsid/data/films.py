@@ -15,7 +15,8 @@ from jaxtyping import UInt8
 
 from simsid.data.datasets import LabelledImages, RadiographData
 from simsid.data.film import Film
-from simsid.data.images import read_image
+from simsid.data.film_notes import gather_notes, note_lines
+from simsid.data.images import read_film
 from simsid.data.pixel_truth import PixelTruth, count_truth, pixel_truth, prepare_truth
 from simsid.data.preprocess import Preprocessing
 from simsid.data.told import tell_truth
@@ -83,6 +84,9 @@ def load_films(
     names = short_names(films)
     validation, test = (_labelled(kept[part], names) for part in ("validation", "test"))
     truths = [(part, *_truth(part, kept[part])) for part in ("validation", "test")]
+    noticed = gather_notes(
+        (names[film.path], prepared.warnings) for own in kept.values() for film, prepared in own
+    )
     counts = {
         "name": name,
         "train": len(kept["train"]),
@@ -99,7 +103,11 @@ def load_films(
         test,
         facts | counts | {key: value for key, value in told.items() if value},
         preprocessing,
-        notes=(*notes, *(sentence for _, found, sentence in truths if found)),
+        notes=(
+            *notes,
+            *(sentence for _, found, sentence in truths if found),
+            *note_lines(noticed, len(wanted)),
+        ),
         unreadable=tuple(map(str, failed)),
     )
 
@@ -163,6 +171,7 @@ class _Prepared:
     pixels: np.ndarray
     boxes: np.ndarray
     truth: PixelTruth
+    warnings: tuple[str, ...]
 
 
 def _is_read(pair: tuple[Film, _Prepared | UnreadableFilm]) -> TypeGuard[tuple[Film, _Prepared]]:
@@ -174,14 +183,16 @@ def _read_all(
 ) -> list[_Prepared | UnreadableFilm]:
     def read(film: Film) -> _Prepared | UnreadableFilm:
         try:
-            image = read_image(film.path)
+            decoded = read_film(film.path)
         except ImageError as error:
             return UnreadableFilm.because(film.path, error)
+        image = decoded.pixels
         truth = pixel_truth(film, (image.shape[0], image.shape[1]))
         return _Prepared(
             np.round(preprocessing.apply(image) * 255).astype(np.uint8),
             preprocessing.apply_boxes(film.boxes, image.shape),
             prepare_truth(truth, preprocessing),
+            tuple(decoded.warnings),
         )
 
     with ThreadPoolExecutor(max_workers=_THREADS) as pool:

@@ -15,6 +15,7 @@ from simsid.data.checks.render import to_markdown
 from simsid.data.checks.sheet import draw_sheet
 from simsid.data.checks.shortcuts import find_shortcuts
 from simsid.data.film import Film
+from simsid.data.film_notes import gather_notes, note_lines
 from simsid.data.film_set import FilmOptions, choose_films
 from simsid.data.films import Progress, refuse_unreadable, short_names
 from simsid.data.load import FILM_SETS
@@ -55,7 +56,7 @@ def check_data(
     content = {
         "dataset": dataset,
         "facts": facts,
-        "notes": [*split.notes, *_truth_notes(looks)],
+        "notes": [*split.notes, *_truth_notes(looks), *note_lines(_noticed(looks, names))],
         "unreadable": [str(film) for film in failed],
         "counts": count_films(films),
         "patients_in_two_parts": _in_two_parts(films),
@@ -74,6 +75,11 @@ def check_data(
         "shortcuts": [shortcut.to_json() for shortcut in find_shortcuts(looks)],
     }
     return Check(content, looks)
+
+
+def _noticed(looks: Looks, names: dict[Path, str]) -> dict[str, list[str]]:
+    pairs = zip(looks.films, looks.warnings, strict=True)
+    return gather_notes((names[film.path], warnings) for film, warnings in pairs)
 
 
 def _truth_notes(looks: Looks) -> list[str]:

@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from simsid.data.film import Film
 from simsid.data.films import Progress
-from simsid.data.images import read_image
+from simsid.data.images import read_film
 from simsid.data.preprocess import Preprocessing
 from simsid.data.unreadable import UnreadableFilm, UnreadableFilmsError
 from simsid.errors import ImageError
@@ -32,6 +32,7 @@ class Looks:
         height, width: (n,) in pixels.
         digests: hash of size and decoded pixels; equal for equal pixels.
         thumbs: (n, 32 * 32) squashed films, 0 to 1.
+        warnings: what the decoder noticed in each film, by code.
     """
 
     films: list[Film]
@@ -41,6 +42,7 @@ class Looks:
     width: np.ndarray
     digests: list[str]
     thumbs: np.ndarray
+    warnings: list[tuple[str, ...]]
 
 
 def look_at(
@@ -61,7 +63,9 @@ def look_at(
     read = [(film, row) for film, row in zip(films, rows, strict=True) if isinstance(row, tuple)]
     if not read:
         raise UnreadableFilmsError(failed, len(films), "none is left")
-    mean, contrast, height, width, digests, thumbs = zip(*(row for _, row in read), strict=True)
+    mean, contrast, height, width, digests, thumbs, warnings = zip(
+        *(row for _, row in read), strict=True
+    )
     looks = Looks(
         [film for film, _ in read],
         np.array(mean),
@@ -70,19 +74,22 @@ def look_at(
         np.array(width),
         list(digests),
         np.stack(thumbs),
+        list(warnings),
     )
     return looks, failed
 
 
-_Row = tuple[float, float, int, int, str, Float[np.ndarray, " pixels"]]
+_Row = tuple[float, float, int, int, str, Float[np.ndarray, " pixels"], tuple[str, ...]]
 
 
 def _look(film: Film) -> _Row | UnreadableFilm:
     try:
-        image = read_image(film.path)
+        decoded = read_film(film.path)
     except ImageError as error:
         return UnreadableFilm.because(film.path, error)
+    image = decoded.pixels
     digest = hashlib.sha256(f"{image.shape}".encode() + image.tobytes()).hexdigest()
     thumb = _SMALL.apply(image).ravel()
     height, width = image.shape
-    return float(image.mean()), float(image.std()), height, width, digest, thumb
+    mean, contrast, warnings = float(image.mean()), float(image.std()), tuple(decoded.warnings)
+    return mean, contrast, height, width, digest, thumb, warnings

@@ -17,6 +17,7 @@ _MARKS = (  # longer marks first: UTF-32's begins as UTF-16's does
     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
 )  # fmt: skip
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x19]")  # in no text
+_EXCELS_MARK = re.compile(r'\s*"?sep=[^\r\n]*[\r\n]+', re.IGNORECASE)  # its own way to tell
 _LOOKED_AT = 400
 _LONGEST_FIELD = 10_000_000
 
@@ -67,9 +68,7 @@ def read_rows(
     """
     csv.field_size_limit(_LONGEST_FIELD)
     text = read_text(path)
-    first, _, rest = text.partition("\n")
-    if first.strip().strip('"').lower().startswith("sep="):  # Excel's own way to tell
-        text = rest
+    text = _EXCELS_MARK.sub("", text, count=1) if _EXCELS_MARK.match(text) else text
     try:
         tables = [
             list(csv.reader(io.StringIO(text, newline=""), delimiter=mark)) for mark in _DELIMITERS

@@ -1,6 +1,8 @@
 """One bad film does not stop a folder: all are named, a few of many are gone on without."""
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from simsid.cli import run_command
 from simsid.data.__main__ import main as check
@@ -131,3 +133,15 @@ def test_the_shifted_split_bears_a_bad_film(tmp_path):
     root = hospital(tmp_path)
     spoil(root, "train/normal/003.png")
     assert len(load(root, split="shifted").unreadable) == 1
+
+
+def test_what_the_decoder_notices_reaches_the_log_and_the_check(tmp_path, capsys):
+    root = hospital(tmp_path, normals=20)
+    dark = np.zeros((64, 64), np.uint8)
+    dark[::7, ::5] = 1
+    for index in range(5):
+        Image.fromarray(dark).save(root / f"train/normal/{index:03d}.png")
+    noticed = [note for note in load(root).notes if "000.png" in note]
+    assert noticed and noticed[0].startswith("5 of 32 films: ")
+    assert check(["check", "--dataset", "folder", "--data-root", str(root)]) == 0
+    assert "- 5 films: " in capsys.readouterr().out
