@@ -48,7 +48,8 @@ discarded, which is not the same as de-identified: text burned into the picture 
 picture. A copy at the size of each model stays in memory for up to {minutes} minutes, so that
 regions can be explained and another model can score it, and goes when the tab is closed. To show a
 film at full size your browser sends it once more. Own normals leave their scores, for as long.
-Uploads that nobody asked a score for go after {abandoned} seconds. No history is kept, here or in the browser.
+Uploads that nobody asked a score for go after {abandoned} seconds. No history is
+kept, here or in the browser.
 
 ### How to cite
 {papers}
