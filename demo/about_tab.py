@@ -43,11 +43,13 @@ shows where a film differs from normals, not what a reader should conclude. Digi
 benchmark of order and shape, not of disease.
 
 ### Privacy
-A film is deleted from disk as soon as it has been read; its name is never written. Headers are
+A film is deleted from disk as soon as it has been read; its name never leaves your browser. Headers are
 discarded, which is not the same as de-identified: text burned into the picture stays in the
-picture. A copy at the model's size stays in memory for up to {minutes} minutes, for clicks on its
-regions, and goes when the tab is closed. Uploads that nobody asked a score for go after {abandoned}
-seconds. No history is kept, here or in the browser.
+picture. A copy at the size of each model stays in memory for up to {minutes} minutes, so that
+regions can be explained and another model can score it, and goes when the tab is closed. To show a
+film at full size your browser sends it once more. Own normals leave their scores, for as long.
+Uploads that nobody asked a score for go after {abandoned} seconds. No history is
+kept, here or in the browser.
 
 ### How to cite
 {papers}

@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from demo.pictures import data_url
-from demo.ranking_plot import ranking_svg
+from demo.ranking_plot import NARROW, ranking_svg
 
 _INSTALLED = Path(__file__).resolve().parent / "published"  # where the wheel puts them
 _CHECKOUT = Path(__file__).resolve().parents[1] / "docs" / "benchmark"
@@ -117,7 +117,7 @@ def lead_html(results: dict[str, Any]) -> str:
     return (
         f"<p>{methods} methods, trained on normal images only, on {len(results['data'])} data sets. "
         "Each dot is one of them.</p>"
-        f'{ranking_svg(results)}<div class="five">{cells}</div>'
+        f'{ranking_svg(results)}{ranking_svg(results, NARROW)}<div class="five">{cells}</div>'
     )
 
 

@@ -90,10 +90,12 @@ def _axis(low: float, high: float, floor: int, x: Callable[[float], float], widt
         f'<text x="{x(v):.1f}" y="{floor + 14}" text-anchor="{anchor}">{v:.1f}</text>'
         for v, anchor in ((low, "start"), ((low + high) / 2, "middle"), (high, "end"))
     )
+    words = "score of calibration normals (higher = more abnormal)"
+    if width < _WIDE:
+        words = "score of normals (higher = more abnormal)"
     return (
         f'<line class="axis" x1="{_LEFT}" x2="{width - _RIGHT}" y1="{floor}" y2="{floor}"/>{ticks}'
-        f'<text x="{width / 2}" y="{_HEIGHT - 4}" text-anchor="middle">score of calibration '
-        "normals (higher = more abnormal)</text>"
+        f'<text x="{width / 2}" y="{_HEIGHT - 4}" text-anchor="middle">{words}</text>'
     )
 
 

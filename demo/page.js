@@ -5,6 +5,12 @@ const alternatives = {
 new MutationObserver(() => {
   for (const [place, text] of Object.entries(alternatives))
     for (const image of document.querySelectorAll(place)) if (image.alt !== text) image.alt = text;
+  // Whoever has no pointer must be able to scroll a long command.
+  for (const code of document.querySelectorAll(".code_wrap pre:not([tabindex])")) {
+    code.tabIndex = 0;
+    code.setAttribute("role", "region");
+    code.setAttribute("aria-label", "Command");
+  }
 }).observe(document.documentElement, { childList: true, subtree: true });
 // Gradio opens a list with any key, the one that leaves it too; the menu of a table's heading, which
 // sorts, opens by pointer only.

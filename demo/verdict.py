@@ -75,4 +75,4 @@ def of_another_model(label: str, chosen: str) -> str:
 
 def signature(label: str, why: str = "") -> str:
     """Which model says so, and who chose it."""
-    return f'<p class="hint">Model: {escape(label)}{f". {escape(why)}" if why else ""}</p>'
+    return f'<p class="hint">Model: {escape(label)}{f". {escape(why)}." if why else ""}</p>'

@@ -91,6 +91,7 @@
       picture.src = map;
       viewer.addOverlay({ element: picture, location: new OpenSeadragon.Rect(...place) });
       ask("#viewer-size").textContent = `${size.x} x ${size.y} px`;
+      viewer.canvas.setAttribute("role", "application");
       viewer.canvas.setAttribute("aria-label", "Film; arrows move it, plus and minus zoom");
       viewer.canvas.focus();
       dialog.look();

@@ -5,7 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from demo.benchmark_tab import _COLUMNS, RESULTS, plots_html, read_results, table_rows
+from demo.benchmark_tab import (
+    _COLUMNS,
+    RESULTS,
+    lead_html,
+    plots_html,
+    read_results,
+    table_rows,
+)
 from simsid.benchmark.ranking.rank import COST, QUALITY
 from simsid.benchmark.ranking.report import FORMAT_VERSION
 
@@ -93,3 +100,14 @@ def test_the_readme_shows_the_best_method_besides_simsid_on_each_set() -> None:
     others = [row for row in rows if row[0] != "`simsid`"]
     best = {max(others, key=lambda row: float(row[column].split()[0]))[0] for column in (1, 2, 3)}
     assert best <= shown
+
+
+def test_the_tab_leads_with_one_picture_and_five_numbers_of_the_results() -> None:
+    kept = json.loads((RESULTS / "benchmark.json").read_text("utf-8"))
+    html = lead_html(kept)
+    assert html.count("<b>") == 5 and "currentColor" not in html and html.count("<svg") == 2
+    measured = [entry for entry in kept["entries"] if entry["auroc"]]
+    assert html.count("<circle") == 2 * len(measured)  # once for wide, once for narrow screens
+    for entry in measured:
+        if entry["model"] == kept["reference"]:
+            assert f"{entry['auroc']['mean']:.3f}" in html
