@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from jsonargparse import Namespace
 
+from simsid.benchmark.adapter import untrained
 from simsid.data.datasets import LabelledImages, RadiographData
-from simsid.detectors import Detector, detector_class
+from simsid.detectors import Detector
 from simsid.evaluation import metrics
 from simsid.evaluation.evaluate import predict_in_batches, strict_json
 from simsid.evaluation.provenance import kit_commit
-from simsid.train import build_detector
 from simsid.training.fit import fit
 
 _DIGITS = 7  # of scores in the journal: enough to rank by
@@ -73,8 +72,7 @@ def train_and_measure(
         SimsidError: settings that do not make a detector, or training that fails.
     """
     started = time.perf_counter()
-    options = Namespace(preset=budget.preset, detector=case.settings, seed=seed)
-    detector = build_detector(detector_class(model), options, data)
+    detector = untrained(model, budget.preset, case.settings, seed, data)
     fit(
         detector,
         data.train,
@@ -133,11 +131,7 @@ def same_detector(model: str, one: Case, other: Case, data: RadiographData, pres
 
     They make the same configuration, or ``other`` acts on scores only that this detector has not.
     """
-    cls = detector_class(model)
-    detectors = [
-        build_detector(cls, Namespace(preset=preset, detector=case.settings, seed=0), data)
-        for case in (one, other)
-    ]
+    detectors = [untrained(model, preset, case.settings, 0, data) for case in (one, other)]
     if other.acts_on and not set(other.acts_on) & set(detectors[1].components):
         return True
     configs = [dataclasses.asdict(detector.config) for detector in detectors]
