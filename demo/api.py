@@ -82,7 +82,7 @@ def add_endpoints(inference: Inference, uploads: UploadFolder) -> None:
 
         Args:
             kind: normal, novel, missing, disordered or flipped.
-            difficulty: 0 blatant to 1 subtle.
+            difficulty: From 0, blatant, to 1, subtle.
             seed: of the anatomy.
             index: of the image: the same seed and index give the same pixels.
             digits: nine digits in reading order; 123456789 is normal.

@@ -11,6 +11,7 @@ import gradio as gr
 
 from demo.pictures import data_url
 from demo.ranking_plot import NARROW, ranking_svg
+from simsid.benchmark.journal import present_settings
 
 _INSTALLED = Path(__file__).resolve().parent / "published"  # where the wheel puts them
 _CHECKOUT = Path(__file__).resolve().parents[1] / "docs" / "benchmark"
@@ -154,7 +155,7 @@ def table_rows(results: dict[str, Any]) -> list[list[object]]:
 
 
 def _words(results: dict[str, Any]) -> str:
-    settings = results["settings"]
+    settings = present_settings(results["settings"])
     data = "; ".join(
         f"**{name}**: {about['train']} normals to train, measured on its {about['part']} part "
         f"(data {about['fingerprint']})"
@@ -162,7 +163,7 @@ def _words(results: dict[str, Any]) -> str:
     )
     commits = ", ".join(commit[:12] for commit in results["commits"])
     return (
-        f"Every method at the `{settings['budget']}` budget, trained on normals only. AUROC: mean "
+        f"Every method at the `{settings['preset']}` preset, trained on normals only. AUROC: mean "
         "over seeds, with the 95 % interval over images and the standard deviation over seeds. "
         f"Minus reference: the difference to `{results['reference']}`, paired, with its p-value "
         "adjusted for the number of rows (0.001 stands for all below). "

@@ -48,7 +48,7 @@ def build(
 
     Args:
         kind: one of ``KINDS``: what is done to it beyond the choice of digits.
-        difficulty: 0 blatant to 1 subtle.
+        difficulty: From 0, blatant, to 1, subtle.
         cells: nine of ``CELL_CHOICES``, in reading order; '1' to '9' is the normal order.
 
     Raises:

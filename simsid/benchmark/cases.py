@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from simsid.benchmark.adapter import untrained
 from simsid.data.datasets import LabelledImages, RadiographData
-from simsid.detectors import Detector, detector_class
-from simsid.detectors.build import build_detector
+from simsid.detectors import Detector
 from simsid.evaluation import metrics
 from simsid.evaluation.evaluate import predict_in_batches, strict_json
 from simsid.evaluation.provenance import kit_commit
@@ -72,8 +72,7 @@ def train_and_measure(
         SimsidError: settings that do not make a detector, or training that fails.
     """
     started = time.perf_counter()
-    cls = detector_class(model)
-    detector = build_detector(cls, budget.preset, data, case.settings, seed)
+    detector = untrained(model, budget.preset, case.settings, seed, data)
     fit(
         detector,
         data.train,
@@ -132,8 +131,7 @@ def same_detector(model: str, one: Case, other: Case, data: RadiographData, pres
 
     They make the same configuration, or ``other`` acts on scores only that this detector has not.
     """
-    cls = detector_class(model)
-    detectors = [build_detector(cls, preset, data, case.settings, seed=0) for case in (one, other)]
+    detectors = [untrained(model, preset, case.settings, 0, data) for case in (one, other)]
     if other.acts_on and not set(other.acts_on) & set(detectors[1].components):
         return True
     configs = [dataclasses.asdict(detector.config) for detector in detectors]

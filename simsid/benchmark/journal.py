@@ -12,6 +12,12 @@ from simsid.files import write_text
 from simsid.locked_folder import LockedFolder
 
 Key = tuple[str, int]
+_RENAMED = {"budget": "preset"}  # what settings were called once: folders and exports still say so
+
+
+def present_settings(kept: dict[str, Any]) -> dict[str, Any]:
+    """The same settings under the names that they have today."""
+    return {_RENAMED.get(key, key): value for key, value in kept.items()}
 
 
 class Journal(LockedFolder):
@@ -63,7 +69,7 @@ class Journal(LockedFolder):
             write_text(self._settings, json.dumps(self.settings, indent=1) + "\n")
             return
         try:
-            kept = json.loads(self._settings.read_text(encoding="utf-8"))
+            kept = present_settings(json.loads(self._settings.read_text(encoding="utf-8")))
         except ValueError as error:
             raise SimsidError(f"{self._settings} is damaged: choose another --out") from error
         ours = json.loads(json.dumps(self.settings))

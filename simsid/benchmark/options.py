@@ -5,20 +5,20 @@ from __future__ import annotations
 import dataclasses
 import shlex
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from jsonargparse import ArgumentParser, Namespace
 
+from simsid.benchmark import adapter
 from simsid.benchmark.cases import Budget
 from simsid.cli import command_parser
 from simsid.data.datasets import LabelledImages, RadiographData
 from simsid.data.options import add_data_options
 from simsid.detectors import detector_class, detector_names
-from simsid.detectors.build import build_detector
 from simsid.detectors.calibration import DEFAULT_FALSE_ALARM_RATE
 from simsid.errors import DataError, SimsidError
-from simsid.evaluate import pick_device
 from simsid.evaluation.evaluate import PARTS, part_to_measure
 from simsid.evaluation.metrics import has_both_classes
 from simsid.files import path_text
@@ -71,7 +71,7 @@ def budget_of(options: Namespace) -> Budget:
         raise SimsidError("--seeds, --epochs and --batch-size must be at least 1")
     check_rate(options.false_alarm_rate)
     detector_class(options.model)
-    device = pick_device(options.device)
+    device = adapter.device_named(options.device)
     return Budget(
         preset=options.preset,
         epochs=options.epochs or 0,
@@ -92,14 +92,16 @@ def check_rate(false_alarm_rate: float) -> None:
         raise SimsidError(f"--false-alarm-rate must lie between 0 and 1, not {false_alarm_rate}")
 
 
-def settled(budget: Budget, options: Namespace, data: RadiographData, images: int) -> Budget:
+def settled(
+    budget: Budget, model: str, settings: dict[str, Any], data: RadiographData, images: int
+) -> Budget:
     """The budget with as many epochs as the preset asks for on this data, unless they were given."""
     if budget.epochs:
         return budget
-    cls = detector_class(options.model)
-    config = build_detector(cls, options.preset, data, options.detector, seed=0).config
+    config = adapter.untrained(model, budget.preset, settings, 0, data).config
     steps = max(1, images // budget.batch_size)
-    return dataclasses.replace(budget, epochs=cls.epochs_for(options.preset, config, steps))
+    epochs = detector_class(model).epochs_for(budget.preset, config, steps)
+    return dataclasses.replace(budget, epochs=epochs)
 
 
 def labelled_part(data: RadiographData, part: str | None) -> tuple[str, LabelledImages]:
@@ -120,13 +122,13 @@ def labelled_part(data: RadiographData, part: str | None) -> tuple[str, Labelled
 
 
 def sweep_settings(
-    name: str, options: Namespace, budget: Budget, data: RadiographData, part: str
+    name: str, model: str, detector: dict[str, Any], budget: Budget, data: RadiographData, part: str
 ) -> dict[str, Any]:
     """What makes rows of one folder comparable; seeds and rows may be added later."""
     return {
         "benchmark": name,
-        "model": options.model,
-        "detector": dict(options.detector),
+        "model": model,
+        "detector": detector,
         **dataclasses.asdict(budget),
         "data": data.name,
         "data_fingerprint": data.fingerprint,
@@ -166,27 +168,39 @@ def is_sweep(folder: Path) -> bool:
     return "benchmark" in json_object(folder / "settings.json")
 
 
-def out_folder(options: Namespace) -> Path:
-    """Where to write.
+@dataclass(frozen=True)
+class Places:
+    """Where a sweep writes.
+
+    Attributes:
+        out: folder of everything. export: of what everybody may see, None where none is asked for.
+        dataset: whose folder the exported command names by a word.
+    """
+
+    out: Path
+    export: Path | None
+    dataset: str
+
+
+def places_of(options: Namespace) -> Places:
+    """What ``--out``, ``--export`` and ``--dataset`` say.
+
+    Raises:
+        SimsidError: a folder is a file, or both are one.
+    """
+    out = folder_named("--out", options.out)
+    export = None if options.export is None else folder_named("--export", options.export)
+    if export is not None and export.resolve() == out.resolve():
+        raise SimsidError(f"--export must name another folder than {export}")
+    return Places(out, export, options.dataset)
+
+
+def folder_named(option: str, text: str) -> Path:
+    """The folder that an option names.
 
     Raises:
         SimsidError: it is a file.
     """
-    path = Path(options.out)
-    check_results(path, "--out")
-    return path
-
-
-def export_folder(options: Namespace) -> Path | None:
-    """Where to write what may be shown to everybody; None where that is not asked for.
-
-    Raises:
-        SimsidError: it is a file, or the folder of ``--out``.
-    """
-    if options.export is None:
-        return None
-    path = Path(options.export)
-    check_results(path, "--export")
-    if path.resolve() == Path(options.out).resolve():
-        raise SimsidError(f"--export must name another folder than {path}")
+    path = Path(text)
+    check_results(path, option)
     return path

@@ -45,7 +45,8 @@ def copy_plots(folder: Path, target: Path) -> list[str]:
     target.mkdir(parents=True, exist_ok=True)
     for old in (*map(target.joinpath, _PLOTS), *target.glob(_PANELS.format("*"))):
         old.unlink(missing_ok=True)
-    wanted, left_out = list(_PLOTS), []
+    wanted = list(_PLOTS)
+    left_out: list[str] = []
     for file in sorted((folder / "data").glob("*.json")):
         drawn = json.loads(file.read_text("utf-8"))["made_by_the_kit"]
         (wanted if drawn else left_out).append(panels_file(file.stem))

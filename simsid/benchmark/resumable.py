@@ -18,7 +18,7 @@ Say = Callable[[str], None]
 _log = logging.getLogger(__name__)
 
 
-def run_sweep(
+def run_cases(
     journal: Journal, cases: Sequence[Case], seeds: int, measure: Measure, say: Say
 ) -> int:
     """Measure each case with seeds 0 to ``seeds`` - 1, seed by seed, so that a stop leaves whole tables.

@@ -46,7 +46,9 @@ def summarise(
     def entry(case: Case) -> dict[str, Any]:
         own = {seed: line for (name, seed), line in sorted(lines.items()) if name == case.name}
         good = {seed: line for seed, line in own.items() if line["ok"]}
-        paired = [s for s in good if lines.get((reference, s), {}).get("ok")]
+        paired: list[int] = []
+        if reference is not None:
+            paired = [s for s in good if lines.get((reference, s), {}).get("ok")]
         scores: dict[str, Any] = {}
         for score in next(iter(good.values()))["auroc"] if good else ():
             values = [line["auroc"][score] for line in good.values()]
@@ -92,10 +94,13 @@ def _verdicts(lines: list[dict[str, Any]]) -> dict[str, Any]:
         "sensitivity": [(line["decision"] or {}).get("sensitivity") for line in lines],
         "false_alarms": [(line["normals_flagged"] or {}).get("share") for line in lines],
     }
-    return {
-        name: spread_of_seeds(values) if values and None not in values else None
-        for name, values in found.items()
-    }
+    return {name: spread_if_known(values) for name, values in found.items()}
+
+
+def spread_if_known(values: Sequence[float | None]) -> dict[str, Any] | None:
+    """The spread where every seed knows the value."""
+    known = [value for value in values if value is not None]
+    return spread_of_seeds(known) if known and len(known) == len(values) else None
 
 
 def spread_of_seeds(values: list[float]) -> dict[str, Any]:

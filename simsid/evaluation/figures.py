@@ -12,6 +12,7 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 from simsid.evaluation import reconstruction
 from simsid.evaluation.bootstrap import curve_bands
 from simsid.evaluation.evaluate import Evaluation
+from simsid.evaluation.provenance import short_commit
 from simsid.evaluation.style import (
     CALIBRATION_COLOUR,
     FAINT,
@@ -37,9 +38,8 @@ _ZOOM_ABOVE, _ZOOM = 0.9, 0.2
 
 def source_line(results: dict) -> str:
     """Small print of every figure: detector, data fingerprint, commit."""
-    commit = results["commit"]
-    shown = "no commit" if commit is None else commit[:12] + commit[40:]
-    return f"{results['detector']} · data {results['data_fingerprint']} · commit {shown}"
+    commit = short_commit(results["commit"])
+    return f"{results['detector']} · data {results['data_fingerprint']} · commit {commit}"
 
 
 def draw_curves(evaluation: Evaluation, path: Path) -> Path:

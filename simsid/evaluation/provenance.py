@@ -31,6 +31,11 @@ def kit_commit() -> str | None:
     )
 
 
+def short_commit(commit: str | None) -> str:
+    """Twelve digits, with '+dirty' if it was so; 'none' where there is no commit."""
+    return "none" if commit is None else commit[:12] + commit[40:]
+
+
 def versions() -> dict[str, str | None]:
     """Versions of Python, the kit and what computes its numbers."""
     found: dict[str, str | None] = {

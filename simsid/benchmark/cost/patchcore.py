@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from jsonargparse import ArgumentParser, Namespace
 
+from simsid.benchmark import adapter
 from simsid.benchmark.cost import patchcore_rows
 from simsid.benchmark.cost.patchcore_figure import draw_region_patchcore
 from simsid.benchmark.cost.patchcore_page import Runs, cost_table, write_page
@@ -26,7 +27,7 @@ from simsid.benchmark.options import check_results, typed_command
 from simsid.benchmark.sweeps.output import as_text
 from simsid.cli import command_parser, parse
 from simsid.data.datasets import RadiographData
-from simsid.data.options import add_data_options, load_from_options
+from simsid.data.options import add_data_options
 from simsid.errors import SimsidError
 from simsid.evaluation.style import is_figure
 from simsid.files import path_text
@@ -64,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(make_parser(), arguments)
     _check(options)
     python = peer_python(options.anomalib_python)
-    data = load_from_options(options)
+    data = adapter.load(options)
     if options.figure is not None:
         if options.model is None:
             raise SimsidError("--figure needs a trained region-patchcore: name it with --model")
@@ -103,8 +104,10 @@ def _check(options: Namespace) -> None:
 
 def _measure_all(films: np.ndarray, python: str | None, options: Namespace) -> Runs:
     """Every row once, then all again: what the machine does meanwhile falls on all alike."""
-    interpreters = dict.fromkeys((PEER, *OURS), sys.executable) | {PEER: python}
-    runs: Runs = {name: [] for name, found in interpreters.items() if found is not None}
+    interpreters = dict.fromkeys(OURS, sys.executable)
+    if python is not None:
+        interpreters = {PEER: python} | interpreters
+    runs: Runs = {name: [] for name in interpreters}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "films.npy")
         np.save(path, films)

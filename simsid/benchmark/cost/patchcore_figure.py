@@ -13,7 +13,7 @@ from simsid.detectors import load_model
 from simsid.detectors.region_patchcore import RegionPatchCore
 from simsid.errors import SimsidError
 from simsid.evaluation.evaluate import part_to_measure
-from simsid.evaluation.provenance import kit_commit
+from simsid.evaluation.provenance import kit_commit, short_commit
 from simsid.evaluation.style import new_figure, plain, save, shared_style
 from simsid.map_scale import map_scale, overlay
 from simsid.models.alignment import warp
@@ -44,7 +44,8 @@ def draw_region_patchcore(model: str, data: RadiographData, path: Path) -> Path:
     with shared_style():
         figure = new_figure(_CELL * (len(_COLUMNS) + 0.6), _CELL * (len(kinds) + 1) * 1.1)
         _draw(figure, detector, kinds, np.stack(films))
-        return save(figure, path, f"data {data.fingerprint[:12]}, commit {kit_commit()[:12]}")
+        commit = short_commit(kit_commit())
+        return save(figure, path, f"data {data.fingerprint[:12]}, commit {commit}")
 
 
 def _draw(figure: Figure, detector: RegionPatchCore, kinds: list[str], films: np.ndarray) -> None:
@@ -54,8 +55,10 @@ def _draw(figure: Figure, detector: RegionPatchCore, kinds: list[str], films: np
     rows, cols = detector.map_size
     pictures = {
         "canonical film": detector.canonical[0, 0].numpy(),
-        "looked at": detector.mask.reshape(rows, cols).numpy().astype(np.float32),
-        "cells": (detector.cell_of / len(detector.bank_ends)).reshape(rows, cols).numpy(),
+        "looked at": torch.as_tensor(detector.mask).reshape(rows, cols).numpy().astype(np.float32),
+        "cells": (torch.as_tensor(detector.cell_of) / len(detector.bank_ends))
+        .reshape(rows, cols)
+        .numpy(),
     }
     for axes, (title, picture) in zip(grid[0], pictures.items(), strict=False):
         axes.imshow(picture, cmap="gray", vmin=0, vmax=1)

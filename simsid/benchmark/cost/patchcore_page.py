@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from simsid.benchmark.made import commits_text, made_section, versions_text
 from simsid.benchmark.public import public_sweep
 from simsid.evaluation.blocks import Section, Table
-from simsid.evaluation.provenance import kit_commit, versions
 from simsid.evaluation.render import to_markdown
 from simsid.files import write_text
 
@@ -45,17 +45,15 @@ def write_page(
     """
     made = {
         **settings,
-        "commit": kit_commit() or "none (not a checkout)",
-        "versions": _text(versions()),
-        **{f"process of {name}": _text(found[0]["made"]) for name, found in runs.items()},
+        "commit": commits_text(),
+        "versions": versions_text(),
+        **{f"process of {name}": versions_text(found[0]["made"]) for name, found in runs.items()},
         "command": public_sweep(command, dataset),
     }
-    shown = made | {"command": f"`{made['command']}`"}
-    rows = tuple((key.replace("_", " "), str(value)) for key, value in shown.items())
     sections = [
         Section("Result", (_WORDS, cost_table(runs))),
         Section("Limits", _LIMITS),
-        Section("How this was made", (Table(("what", "value"), rows),)),
+        made_section(made),
     ]
     title = f"Cost of PatchCore's kinds on {settings['data']}"
     note = f"{settings['films']} normals of {settings['side_in_px']} px; nothing is ranked here."
@@ -74,13 +72,14 @@ def summary(found: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any] | None]
 
 
 def _summary(values: list[float | None]) -> dict[str, Any] | None:
-    if None in values:
+    known = [value for value in values if value is not None]
+    if len(known) < len(values):
         return None
     return {
-        "median": float(np.median(values)),
-        "least": min(values),
-        "most": max(values),
-        "runs": values,
+        "median": float(np.median(known)),
+        "least": min(known),
+        "most": max(known),
+        "runs": known,
     }
 
 
@@ -101,7 +100,3 @@ def _cell(own: dict[str, Any] | None, first: dict[str, Any] | None) -> str:
     ratio = own["median"] / max(first["median"], 1e-9)
     ends = "" if own["least"] == own["most"] else f" [{own['least']:.3g}, {own['most']:.3g}]"
     return f"{own['median']:.3g}{ends} ({ratio:.2f})"
-
-
-def _text(made: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in made.items() if value)

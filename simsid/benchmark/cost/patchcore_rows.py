@@ -19,7 +19,7 @@ import torch
 from simsid.peak import forget_peak, peak_memory_mb
 
 PEER = "anomalib PatchCore"
-OURS = {
+OURS: dict[str, tuple[str, dict[str, Any]]] = {
     "patchcore": ("patchcore", {}),
     "region-patchcore": ("region-patchcore", {}),
     "region-patchcore without masking": ("region-patchcore", {"masking": False}),
@@ -40,7 +40,7 @@ def ours(name: str, side: int, share: float) -> Row:
 
     model, changes = OURS[name]
     cls = detector_class(model)
-    config = cls.config_class.preset("quick", (side, side), FILMS)
+    config: Any = cls.config_class.preset("quick", (side, side), FILMS)
     rows = -(-side // 8)
     config = replace(config, width=64, pretraining=False, coreset_share=share, coreset_most=65536,
                      places_per_film=rows * rows, **changes)  # fmt: skip

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -130,7 +131,7 @@ def _train(job: Job, resumed: bool) -> None:
     _keep_seconds(job, None if resumed else time.monotonic() - started)
 
 
-def _pass_on(source: BinaryIO, log: BinaryIO) -> None:
+def _pass_on(source: BufferedReader, log: BinaryIO) -> None:
     """Errors and the progress bar go to the log, and to the terminal where there is one."""
     terminal = sys.stderr.buffer if sys.stderr.isatty() else None
     while chunk := source.read1(4096):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from simsid.benchmark.journal import Journal
+from simsid.benchmark.journal import Journal, present_settings
 from simsid.errors import SimsidError
 
 SETTINGS, TYPED = "settings.json", "commands.txt"
@@ -51,7 +51,7 @@ def join(folders: Sequence[Path], target: Path) -> Path:
 def _same_settings(folders: Sequence[Path]) -> dict[str, Any]:
     first: dict[str, Any] = {}
     for folder in folders:
-        own = json.loads((folder / SETTINGS).read_text("utf-8"))
+        own = present_settings(json.loads((folder / SETTINGS).read_text("utf-8")))
         first = first or own
         for key in first.keys() | own.keys():
             if first.get(key) != own.get(key):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from simsid.benchmark.made import commits_text, made_section, versions_text
 from simsid.benchmark.public import panels_file
 from simsid.benchmark.ranking.tables import (
     cost_table,
@@ -13,7 +15,7 @@ from simsid.benchmark.ranking.tables import (
     quality_table,
 )
 from simsid.evaluation.blocks import Picture, Section, Table
-from simsid.evaluation.provenance import kit_commit, versions
+from simsid.evaluation.provenance import short_commit
 from simsid.evaluation.render import to_markdown
 
 _WORDS = (
@@ -49,7 +51,7 @@ _COMMAND_WORDS = "Each command trains one seed of its row; the other seeds diffe
 _COST_CAPTION = "Quality against cost. Blue: no other method is both better and cheaper."
 _COMMANDS = ("data", "model", "command", "commit")
 _LIMITS = (
-    "Each method trains at its own preset for the budget: neither steps nor parameters are equal. "
+    "Each method trains at its own numbers of the preset: neither steps nor parameters are equal. "
     "A method that needs long training or pretrained features is worth more than `quick` shows.",
     "Below 0.5 no sign is wrong: such a method finds normals stranger than abnormals, and a sign is never "
     "turned on labels.",
@@ -66,7 +68,7 @@ def ranking_page(
     entries: dict[str, list[dict[str, Any]]],
     reference: tuple[str, str],
     note: str,
-    command: str,
+    commands: Sequence[str],
 ) -> str:
     """The page in Markdown.
 
@@ -75,7 +77,7 @@ def ranking_page(
         settings: of the runs. data: what is known of each data set.
         entries: of ``rank``, by data set.
         reference: the model that others are compared with, and how it came to be.
-        note: for readers, first among the limits. command: what was typed.
+        note: for readers, first among the limits. commands: what was typed.
     """
     every = [entry for found in entries.values() for entry in found]
     sections = [_section(folder, name, data[name], found, reference[0])
@@ -83,10 +85,10 @@ def ranking_page(
     commits = sorted({commit for entry in every for commit in entry["commits"]})
     made = {
         **settings,
-        **({"command": command} if command else {}),
+        **({"command": commands} if commands else {}),
         "rows made with commit": ", ".join(commits),
-        "report made with commit": kit_commit() or "none (not a checkout)",
-        "versions": ", ".join(f"{k} {v}" for k, v in versions().items() if v),
+        "report made with commit": commits_text(),
+        "versions": versions_text(),
     }
     plots = (
         Picture(folder / "roc.png", "ROC curves and areas, means over seeds."),
@@ -98,21 +100,20 @@ def ranking_page(
     )
     mixed = [
         f"The seeds of {e['model']} on {e['dataset']} were made by different commits of the kit: "
-        f"{', '.join(commit[:12] + commit[40:] for commit in e['commits'])}."
+        f"{', '.join(map(short_commit, e['commits']))}."
         for e in every if len(e["commits"]) > 1
     ]  # fmt: skip
-    rows = tuple((key.replace("_", " "), str(value)) for key, value in made.items())
-    commands = tuple(
-        (e["dataset"], e["model"], f"`{e['command']}`", ", ".join(c[:12] + c[40:] for c in e["commits"]))
+    typed = tuple(
+        (e["dataset"], e["model"], f"`{e['command']}`", ", ".join(map(short_commit, e["commits"])))
         for e in every if e["command"]
     )  # fmt: skip
     sections += [
         Section("Plots", plots),
         Section("Limits", (*filter(None, [note]), *mixed, *_LIMITS)),
-        Section("Commands", (_COMMAND_WORDS, Table(_COMMANDS, commands))),
-        Section("How this was made", (Table(("what", "value"), rows),)),
+        Section("Commands", (_COMMAND_WORDS, Table(_COMMANDS, typed))),
+        made_section(made),
     ]
-    title = f"Benchmark at the {settings['budget']} budget"
+    title = f"Benchmark at the {settings['preset']} preset"
     first = Section("How to read the tables", (*_WORDS, _AGAINST.format(*reference), *_COST_WORDS))
     words = "Research software, not a medical device. Unsupervised: trained on normals only."
     overview = [Section("Overview", (_OVERVIEW, overview_table(entries)))] * (len(entries) > 1)

@@ -14,7 +14,7 @@ from sklearn.metrics import roc_auc_score, roc_curve
 
 from simsid.benchmark.ranking.point_labels import place
 from simsid.benchmark.ranking.tables import kind_columns
-from simsid.evaluation.provenance import kit_commit
+from simsid.evaluation.provenance import kit_commit, short_commit
 from simsid.evaluation.style import (
     FAINT,
     INK,
@@ -57,10 +57,10 @@ def draw_roc(
                 hits = np.mean([_roc(truth, scores) for scores in values], axis=0)
                 area = np.mean([roc_auc_score(truth, scores) for scores in values])
                 if model in strong:
-                    place = strong.index(model)
+                    rank = strong.index(model)
                     colour, dash = (
-                        _COLOURS[place % len(_COLOURS)],
-                        KIND_DASHES[place % len(KIND_DASHES)],
+                        _COLOURS[rank % len(_COLOURS)],
+                        KIND_DASHES[rank % len(KIND_DASHES)],
                     )
                     axes.plot(_GRID, hits, color=colour, ls=dash, label=f"{model} {area:.3f}")
                 elif model == reference:
@@ -99,7 +99,7 @@ def draw_cost(entries: Entries, reference: str, path: Path) -> Path:
     with shared_style():
         figure = new_figure(_PANEL * len(entries) + 0.6, 2 * _PANEL)
         grid = figure.subplots(2, len(entries), squeeze=False)
-        names = {}
+        names: dict[Axes, tuple[list[Annotation], np.ndarray]] = {}
         for column, (name, found) in enumerate(entries.items()):
             for axes, key, label in zip(
                 grid[:, column],
@@ -112,8 +112,8 @@ def draw_cost(entries: Entries, reference: str, path: Path) -> Path:
                 axes.set(xlabel=label, ylabel="AUROC")
                 axes.set_title(name)
         figure.draw_without_rendering()  # what covers what is known once sizes are
-        for axes, found in names.items():
-            place(axes, *found)
+        for axes, (own, points) in names.items():
+            place(axes, own, points)
         return save(figure, path, _source())
 
 
@@ -179,5 +179,4 @@ def _panels(figure: Any, count: int) -> list[Axes]:
 
 
 def _source() -> str:
-    commit = kit_commit()
-    return f"commit {commit[:12] + commit[40:] if commit else 'none'}"
+    return f"commit {short_commit(kit_commit())}"

@@ -11,7 +11,7 @@ from simsid.benchmark.cases import Case
 from simsid.benchmark.difference import paired_difference
 from simsid.benchmark.ranking.image_intervals import flags, image_intervals, sensitivity_at
 from simsid.benchmark.ranking.job import SCORE
-from simsid.benchmark.summary import Lines, spread_of_seeds, summarise
+from simsid.benchmark.summary import Lines, spread_if_known, spread_of_seeds, summarise
 from simsid.detectors.calibration import DEFAULT_FALSE_ALARM_RATE
 from simsid.evaluation.bootstrap import auroc_resamples
 
@@ -137,10 +137,12 @@ def _entry(item: dict[str, Any], lines: Lines) -> dict[str, Any]:
         "seeds": item["seeds"],
         "failed": item["failed"],
         "auroc": item["scores"].get(SCORE),
-        **{name: _spread([_quality(line, name) for line in good]) for name in QUALITY},
-        "by_kind": {kind: _spread([line["by_kind"].get(kind) for line in good]) for kind in kinds},
+        **{name: spread_if_known([_quality(line, name) for line in good]) for name in QUALITY},
+        "by_kind": {
+            kind: spread_if_known([line["by_kind"].get(kind) for line in good]) for kind in kinds
+        },
         "by_score": {
-            name: _spread([line["by_score"].get(name) for line in good]) for name in names
+            name: spread_if_known([line["by_score"].get(name) for line in good]) for name in names
         },
         "cost": {name: _mean(_known(good, name)) for name in COST},
         "cost_seeds": {name: len(_known(good, name)) for name in COST},
@@ -163,8 +165,8 @@ def _add_image_numbers(
               for name in ("sensitivity", "false_alarms")]  # fmt: skip
     flagged = None
     if None not in shares:
-        flagged = np.array([flags(row, labels, *pair)
-                            for row, *pair in zip(scores, *shares, strict=True)])  # fmt: skip
+        flagged = np.array([flags(row, labels, hits, alarms)
+                            for row, hits, alarms in zip(scores, *shares, strict=True)])  # fmt: skip
     entry["oracle_sensitivity"] = spread_of_seeds(
         [sensitivity_at(row, labels, false_alarm_rate) for row in scores]
     )
@@ -199,10 +201,6 @@ def _quality(line: dict[str, Any], name: str) -> float | None:
 def _value(measured: Any) -> float | None:
     """Of a plain number, or of one that comes with its interval."""
     return measured.get("value") if isinstance(measured, dict) else measured
-
-
-def _spread(values: list[float | None]) -> dict[str, Any] | None:
-    return spread_of_seeds(values) if values and None not in values else None
 
 
 def _known(lines: list[dict[str, Any]], name: str) -> list[float]:

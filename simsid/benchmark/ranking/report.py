@@ -8,7 +8,7 @@ from typing import Any
 
 from jsonargparse import ArgumentParser
 
-from simsid.benchmark.journal import Journal
+from simsid.benchmark.journal import Journal, present_settings
 from simsid.benchmark.options import check_results, is_sweep
 from simsid.benchmark.public import (
     copy_plots,
@@ -33,7 +33,8 @@ from simsid.evaluation.evaluate import strict_json
 from simsid.evaluation.provenance import versions
 from simsid.files import path_text, write_text
 
-FORMAT_VERSION = 3  # of benchmark.json
+FORMAT_VERSION = 4  # of benchmark.json
+READABLE = (3, 4)  # 3 says "budget" where 4 says "preset"
 NAME = "benchmark"
 _NOTE, _CHOSEN = "note.txt", "reference.txt"
 _REFERENCE = "simsid"
@@ -192,9 +193,8 @@ def _write(
     if left_out is not None:
         settings = public_settings(settings)
         commands = list(dict.fromkeys(map(public_run, commands)))
-    command = "; then ".join(f"`{text}`" for text in commands)
     note, why = _text(folder / _NOTE), _why(folder, reference)
-    page = ranking_page(target, settings, data, entries, (reference, why), note, command)
+    page = ranking_page(target, settings, data, entries, (reference, why), note, commands)
     write_text(target / f"{NAME}.md", without_pictures(page, left_out or []))
     every = [entry for found in entries.values() for entry in found]
     write_csv(target / f"{NAME}.csv", every)
@@ -213,7 +213,7 @@ def _write(
 
 
 def _settings(folder: Path) -> dict[str, Any]:
-    return json.loads((folder / SETTINGS).read_text("utf-8"))
+    return present_settings(json.loads((folder / SETTINGS).read_text("utf-8")))
 
 
 def _why(folder: Path, reference: str) -> str:

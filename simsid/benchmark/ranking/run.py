@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import sys
+from argparse import SUPPRESS
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -12,21 +13,20 @@ from typing import Any, Literal
 import numpy as np
 from jsonargparse import ArgumentParser, Namespace
 
+from simsid.benchmark import adapter
 from simsid.benchmark.cases import Case
 from simsid.benchmark.journal import Journal
-from simsid.benchmark.options import check_rate, labelled_part, out_folder, typed_command
+from simsid.benchmark.options import check_rate, folder_named, labelled_part, typed_command
 from simsid.benchmark.ranking.job import FORMAT_VERSION, Job, run_job, shown_images
 from simsid.benchmark.ranking.joined import TYPED
 from simsid.benchmark.ranking.report import write_report
-from simsid.benchmark.resumable import run_sweep
+from simsid.benchmark.resumable import run_cases
 from simsid.cli import command_parser, parse
 from simsid.data.datasets import LabelledImages, RadiographData
 from simsid.data.load import DATASETS, GENERATED
-from simsid.data.options import load_from_options
 from simsid.detectors import detector_class, detector_names
 from simsid.detectors.calibration import DEFAULT_FALSE_ALARM_RATE
 from simsid.errors import SimsidError
-from simsid.evaluate import pick_device
 from simsid.evaluation.evaluate import PARTS, part_to_measure
 from simsid.files import path_text, roots_text, write_text
 from simsid.map_scale import MapScale
@@ -54,9 +54,12 @@ def make_parser() -> ArgumentParser:
     add("--data-root", type=roots_text, default="",
         help="folders of the data sets, as zhanglab=DIR,nih=DIR")  # fmt: skip
     add("--seeds", type=int, default=3, help="trainings of each model, seeds 0, 1, …")
-    add("--budget", type=Literal["quick", "paper"], default="quick",
+    add("--preset", type=Literal["quick", "paper"], default="quick",
         help="quick: under four minutes for digitanatomy on a CPU core, up to ten for some hundred films; "
         "paper: sources' sizes")  # fmt: skip
+    add(
+        "--budget", type=Literal["quick", "paper"] | None, default=None, help=SUPPRESS
+    )  # was its name
     add("--part", type=Literal[PARTS] | None, default=None,
         help="part to measure on; default: test where there is one, else validation")  # fmt: skip
     add("--digits", type=path_text, default="strokes",
@@ -84,12 +87,13 @@ def main(arguments: list[str] | None = None) -> int:
         SimsidError: for ``run_command`` to print.
     """
     options = parse(make_parser(), arguments)
-    folder = out_folder(options)
+    options.preset = options.budget or options.preset
+    folder = folder_named("--out", options.out)
     models, datasets, roots = _models(options), _datasets(options), _roots(options)
     if options.seeds < 1:
         raise SimsidError("--seeds must be at least 1")
     check_rate(options.false_alarm_rate)
-    device = pick_device(options.device)
+    device = adapter.device_named(options.device)
     loaded = {name: _load(name, options, roots) for name in datasets}
     with Journal(folder, _settings(options)) as journal, terminated_as_interrupted():
         _keep_command(folder, typed_command("run", arguments))
@@ -97,7 +101,7 @@ def main(arguments: list[str] | None = None) -> int:
             _describe(folder, name, data, part, labelled)
         cases = [Case(f"{name}/{model}") for name in datasets for model in models]
         measure = functools.partial(_measure, options, folder, roots, loaded, device)
-        code = run_sweep(journal, cases, options.seeds, measure, print)
+        code = run_cases(journal, cases, options.seeds, measure, print)
         lines = journal.done()
         if any(line["ok"] for line in lines.values()):
             print(write_report(folder))
@@ -142,7 +146,7 @@ def _train_arguments(
     options: Namespace, roots: dict[str, str], dataset: str, model: str, seed: int
 ) -> Iterator[str]:
     yield from ("--dataset", dataset, "--model", model, "--seed", str(seed))
-    yield from ("--preset", options.budget, "--device", options.device)
+    yield from ("--preset", options.preset, "--device", options.device)
     yield from ("--false-alarm-rate", str(options.false_alarm_rate))
     if options.plugin is not None:
         yield from ("--plugin", str(Path(options.plugin).resolve()))
@@ -157,10 +161,9 @@ def _train_arguments(
 def _load(
     name: str, options: Namespace, roots: dict[str, str]
 ) -> tuple[RadiographData, str, LabelledImages]:
-    own = {"dataset": name, "data_root": roots.get(name), "preset": options.budget}
     given = name == GENERATED and name not in roots
     generator = {key: options[key] if given else _DEFAULTS[key] for key in _GENERATOR}
-    data = load_from_options(Namespace(**own, **generator))
+    data = adapter.load_named(name, roots.get(name), options.preset, generator)
     return data, *labelled_part(data, part_to_measure(data, options.part))
 
 
@@ -220,9 +223,9 @@ def _settings(options: Namespace) -> dict[str, Any]:
     return {
         "benchmark": "run",
         "format_version": FORMAT_VERSION,
-        "budget": options.budget,
+        "preset": options.preset,
         "false_alarm_rate": options.false_alarm_rate,
-        "device": pick_device(options.device),
+        "device": adapter.device_named(options.device),
         **{key: options[key] for key in _GENERATOR},
     }
 

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 
-from simsid.evaluation.provenance import kit_commit
+from simsid.evaluation.provenance import kit_commit, short_commit
 from simsid.evaluation.style import new_figure, plain, save, shared_style
 from simsid.map_scale import MapScale, overlay
 
@@ -38,7 +39,7 @@ def draw_side_by_side(folder: Path, dataset: str, models: Sequence[str], path: P
     rows, columns = len(bands) * len(kinds), 1 + max(map(len, bands))
     with shared_style():
         figure = new_figure(columns * _CELL + 1.0, rows * (_CELL + 0.16) + 0.3 * len(bands) + 0.3)
-        figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0.01, hspace=0.01)
+        figure.set_layout_engine("constrained", w_pad=0.01, h_pad=0.01, wspace=0.01, hspace=0.01)
         grid = figure.subplots(rows, columns, squeeze=False)
         for axes in grid.flat:
             plain(axes)
@@ -48,15 +49,15 @@ def draw_side_by_side(folder: Path, dataset: str, models: Sequence[str], path: P
                 _draw_input(part[row, 0], images[row], masks[row], kind, row == 0)
             for column, model in enumerate(members, start=1):
                 _draw_maps(part[:, column], images, files[model], model)
-        commit = kit_commit() or "none"
+        commit = short_commit(kit_commit())
         return save(
             figure,
             path,
-            f"{dataset} · data {described['fingerprint']} · commit {commit[:12] + commit[40:]}",
+            f"{dataset} · data {described['fingerprint']} · commit {commit}",
         )
 
 
-def _draw_input(axes, image: np.ndarray, mask: np.ndarray, kind: str, first: bool) -> None:
+def _draw_input(axes: Axes, image: np.ndarray, mask: np.ndarray, kind: str, first: bool) -> None:
     axes.imshow(image, cmap="gray", vmin=0, vmax=1)
     if mask.any():
         axes.contour(mask, levels=[0.5], colors="#56B4E9", linewidths=0.7)

@@ -48,8 +48,9 @@ def overview_table(entries: dict[str, list[Entry]]) -> Table:
     most = {name: max(entry["seeds"] for entry in found) for name, found in entries.items()}
 
     def place(own: dict[str, Entry]) -> tuple[bool, float]:
-        known = [own.get(name) for name in entries]
-        if all(entry and entry["seeds"] == most[entry["dataset"]] for entry in known):
+        known = [own[name] for name in entries if name in own]
+        whole = len(known) == len(entries)
+        if whole and all(entry["seeds"] == most[entry["dataset"]] for entry in known):
             return False, -sum(entry["auroc"]["mean"] for entry in known)
         return True, -max(entry["auroc"]["mean"] if entry["auroc"] else 0 for entry in own.values())
 

@@ -2,44 +2,32 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import sys
 from collections.abc import Sequence
 from typing import Any
 
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import ArgumentParser
 
+from simsid.benchmark import adapter
 from simsid.benchmark.cases import Case, merged, same_detector, train_and_measure
 from simsid.benchmark.difference import what_differences_cover
-from simsid.benchmark.journal import Journal
 from simsid.benchmark.options import (
     add_budget_options,
     budget_of,
-    export_folder,
     labelled_part,
-    out_folder,
+    places_of,
     settled,
     sweep_parser,
     sweep_settings,
     typed_command,
 )
-from simsid.benchmark.public import public_summary
-from simsid.benchmark.resumable import run_sweep
-from simsid.benchmark.summary import summarise
 from simsid.benchmark.sweeps.ablation_rows import FULL, ROWS
-from simsid.benchmark.sweeps.output import (
-    Result,
-    as_text,
-    export_result,
-    flat_rows,
-    spread,
-    write_result,
-)
+from simsid.benchmark.sweeps.output import Result, flat_rows, spread
 from simsid.benchmark.sweeps.plots import draw_ablation
+from simsid.benchmark.sweeps.sweep import Summary, Sweep, run_sweep
 from simsid.cli import parse
 from simsid.data.datasets import RadiographData
-from simsid.data.options import load_from_options
 from simsid.errors import SimsidError
 from simsid.evaluation.blocks import Table
 
@@ -73,30 +61,29 @@ def main(arguments: list[str] | None = None) -> int:
         SimsidError: for ``run_command`` to print.
     """
     options = parse(make_parser(), arguments)
-    budget, folder, target = budget_of(options), out_folder(options), export_folder(options)
-    chosen = chosen_rows(options.model, options.rows, options.row)
-    data = load_from_options(options)
-    budget = settled(budget, options, data, len(data.train))
+    model, preset, own = options.model, options.preset, dict(options.detector)
+    budget, places = budget_of(options), places_of(options)
+    chosen = chosen_rows(model, options.rows, options.row)
+    data = adapter.load(options)
+    budget = settled(budget, model, own, data, len(data.train))
     part, labelled = labelled_part(data, options.part)
-    cases = distinct_cases(options, chosen, data)
-    settings = sweep_settings(_NAME, options, budget, data, part)
-    measure = functools.partial(_measure, options.model, data, labelled, budget)
-    with Journal(folder, settings) as journal:
-        code = run_sweep(journal, cases, options.seeds, measure, print)
-        lines = journal.done()
-        summary = summarise(cases, lines, labelled.labels, FULL)
-        if not any(entry["seeds"] for entry in summary):
-            return code or 1
-        command = typed_command(_NAME, arguments)
-        result = make_result(summary, settings, command)
-        draw_ablation(summary, settings, folder / f"{_NAME}.png")
-        commits = sorted({commit for entry in summary for commit in entry["commits"]})
-        page = write_result(result, folder, commits)
-        if target is not None:
-            shown = make_result(public_summary(summary), settings, command)
-            export_result(shown, folder, target, options.dataset, commits)
-    print(f"{as_text(result.table)}\ntable: {page}")
-    return code
+    settings = sweep_settings(_NAME, model, own, budget, data, part)
+    command = typed_command(_NAME, arguments)
+
+    def measure(case: Case, seed: int) -> dict[str, Any]:
+        shown = sys.stderr.isatty()
+        return train_and_measure(model, case, seed, data, labelled, budget, shown)
+
+    sweep = Sweep(
+        cases=distinct_cases(model, preset, own, chosen, data),
+        seeds=options.seeds,
+        settings=settings,
+        labels=labelled.labels,
+        reference=FULL,
+        measure=measure,
+        tell=lambda summary, lines: make_result(summary, settings, command),
+    )
+    return run_sweep(sweep, places)
 
 
 def chosen_rows(model: str, names: str | None, own: Sequence[str] = ()) -> list[Case]:
@@ -139,14 +126,15 @@ def _own_row(text: str) -> Case:
     return Case(name.strip(), changes)
 
 
-def distinct_cases(options: Namespace, rows: Sequence[Case], data: RadiographData) -> list[Case]:
-    """Rows on top of ``--detector``; one that cannot change the full method is left out."""
-    base = dict(options.detector)
-    cases = [Case(c.name, merged(base, c.settings), c.place, c.acts_on) for c in rows]
+def distinct_cases(
+    model: str, preset: str, own: dict[str, Any], rows: Sequence[Case], data: RadiographData
+) -> list[Case]:
+    """Rows on top of ``own`` settings; one that cannot change the full method is left out."""
+    cases = [Case(c.name, merged(own, c.settings), c.place, c.acts_on) for c in rows]
     kept = [cases[0]]
     for case in cases[1:]:
         try:
-            same = same_detector(options.model, cases[0], case, data, options.preset)
+            same = same_detector(model, cases[0], case, data, preset)
         except SimsidError:
             same = False  # the sweep will record what is wrong with it
         if same:
@@ -156,10 +144,10 @@ def distinct_cases(options: Namespace, rows: Sequence[Case], data: RadiographDat
     return kept
 
 
-def make_result(
-    summary: Sequence[dict[str, Any]], settings: dict[str, Any], command: str
-) -> Result:
+def make_result(summary: Summary, settings: dict[str, Any], command: str) -> Result | None:
     """The table: default score with its difference to full, then every component."""
+    if not any(entry["seeds"] for entry in summary):
+        return None
     names = list(next(entry for entry in summary if entry["seeds"])["scores"])
     rows = [_table_row(entry, names) for entry in summary]
     shown = [name.replace("_", " ") for name in names]
@@ -185,6 +173,7 @@ def make_result(
         settings=settings,
         command=command,
         limits=(*failed, what_differences_cover(summary), *_LIMITS),
+        draw=lambda path: draw_ablation(summary, settings, path),
     )
 
 
@@ -207,9 +196,3 @@ def _table_row(entry: dict[str, Any], names: list[str]) -> tuple[str, ...]:
         spread(verdicts.get("oracle_accuracy")),
         spread(verdicts.get("oracle_f1")),
     )
-
-
-def _measure(
-    model: str, data: Any, labelled: Any, budget: Any, case: Case, seed: int
-) -> dict[str, Any]:
-    return train_and_measure(model, case, seed, data, labelled, budget, sys.stderr.isatty())

@@ -9,37 +9,26 @@ from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace
 
+from simsid.benchmark import adapter
 from simsid.benchmark.cases import Case, train_and_measure
 from simsid.benchmark.difference import what_differences_cover
-from simsid.benchmark.journal import Journal
 from simsid.benchmark.options import (
     add_budget_options,
     budget_of,
-    export_folder,
     labelled_part,
-    out_folder,
+    places_of,
     settled,
     sweep_parser,
     sweep_settings,
     typed_command,
 )
-from simsid.benchmark.public import public_summary
-from simsid.benchmark.resumable import run_sweep
-from simsid.benchmark.summary import summarise
 from simsid.benchmark.sweeps.mixtures import FilmMixtures, GeneratedMixtures
-from simsid.benchmark.sweeps.output import (
-    Result,
-    as_text,
-    export_result,
-    flat_rows,
-    spread,
-    write_result,
-)
+from simsid.benchmark.sweeps.output import Result, flat_rows, spread
 from simsid.benchmark.sweeps.plots import draw_contamination
+from simsid.benchmark.sweeps.sweep import Summary, Sweep, run_sweep
 from simsid.cli import parse
 from simsid.data.datasets import RadiographData
 from simsid.data.load import GENERATED
-from simsid.data.options import load_from_options
 from simsid.errors import SimsidError
 from simsid.evaluation.blocks import Table
 
@@ -72,37 +61,35 @@ def main(arguments: list[str] | None = None) -> int:
         SimsidError: for ``run_command`` to print.
     """
     options = parse(make_parser(), arguments)
-    budget, folder, target = budget_of(options), out_folder(options), export_folder(options)
+    model, own = options.model, dict(options.detector)
+    budget, places = budget_of(options), places_of(options)
     rates = parse_rates(options.rates)
     mixtures = make_mixtures(options, rates)
-    budget = settled(budget, options, mixtures.data, mixtures.size)
+    budget = settled(budget, model, own, mixtures.data, mixtures.size)
     part, labelled = labelled_part(mixtures.data, options.part)
-    cases = [Case(f"{100 * rate:g} %", options.detector, rate) for rate in rates]
-    settings = sweep_settings(_NAME, options, budget, mixtures.data, part)
+    shares = {f"{100 * rate:g} %": rate for rate in rates}
+    counts = {name: mixtures.abnormal(rate) for name, rate in shares.items()}
+    settings = sweep_settings(_NAME, model, own, budget, mixtures.data, part)
     settings["train_images"] = mixtures.size
+    command = typed_command(_NAME, arguments)
 
     def measure(case: Case, seed: int) -> dict[str, Any]:
-        data = dataclasses.replace(mixtures.data, train=mixtures.train(case.place, seed))
+        train = mixtures.train(shares[case.name], seed)
+        data = dataclasses.replace(mixtures.data, train=train)
         shown = sys.stderr.isatty()
-        line = train_and_measure(options.model, case, seed, data, labelled, budget, shown)
-        return line | {"abnormal_in_training": mixtures.abnormal(case.place)}
+        line = train_and_measure(model, case, seed, data, labelled, budget, shown)
+        return line | {"abnormal_in_training": counts[case.name]}
 
-    with Journal(folder, settings) as journal:
-        code = run_sweep(journal, cases, options.seeds, measure, print)
-        summary = summarise(cases, journal.done(), labelled.labels, cases[0].name)
-        if not any(entry["seeds"] for entry in summary):
-            return code or 1
-        counts = {case.name: mixtures.abnormal(case.place) for case in cases}
-        command = typed_command(_NAME, arguments)
-        result = make_result(summary, settings, command, counts)
-        draw_contamination(summary, settings, folder / f"{_NAME}.png")
-        commits = sorted({commit for entry in summary for commit in entry["commits"]})
-        page = write_result(result, folder, commits)
-        if target is not None:
-            shown = make_result(public_summary(summary), settings, command, counts)
-            export_result(shown, folder, target, options.dataset, commits)
-    print(f"{as_text(result.table)}\ntable: {page}")
-    return code
+    sweep = Sweep(
+        cases=[Case(name, own, rate) for name, rate in shares.items()],
+        seeds=options.seeds,
+        settings=settings,
+        labels=labelled.labels,
+        reference=next(iter(shares)),
+        measure=measure,
+        tell=lambda summary, lines: make_result(summary, settings, command, counts),
+    )
+    return run_sweep(sweep, places)
 
 
 def parse_rates(text: str) -> list[float]:
@@ -131,7 +118,7 @@ def make_mixtures(options: Namespace, rates: Sequence[float]) -> GeneratedMixtur
         raise SimsidError("--train-images must be at least 1")
 
     def load(contamination: float) -> RadiographData:
-        return load_from_options(Namespace(**options.as_dict(), contamination=contamination))
+        return adapter.load(options, contamination=contamination)
 
     if options.dataset == GENERATED and options.data_root is None:
         return GeneratedMixtures(load, options.train_images)
@@ -139,12 +126,15 @@ def make_mixtures(options: Namespace, rates: Sequence[float]) -> GeneratedMixtur
 
 
 def make_result(
-    summary: Sequence[dict[str, Any]],
-    settings: dict[str, Any],
-    command: str,
-    counts: dict[str, int],
-) -> Result:
-    """The table: a row for each share, a column for each score and for the verdicts."""
+    summary: Summary, settings: dict[str, Any], command: str, counts: dict[str, int]
+) -> Result | None:
+    """The table: a row for each share, a column for each score and for the verdicts.
+
+    Args:
+        counts: of abnormal images in training, by case.
+    """
+    if not any(entry["seeds"] for entry in summary):
+        return None
     names = list(next(entry for entry in summary if entry["seeds"])["scores"])
     rows = [
         (
@@ -182,4 +172,5 @@ def make_result(
         settings=settings,
         command=command,
         limits=(*failed, *_LIMITS, what_differences_cover(summary)),
+        draw=lambda path: draw_contamination(summary, settings, path),
     )

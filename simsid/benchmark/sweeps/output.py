@@ -5,15 +5,15 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from simsid.benchmark.made import commits_text, made_section, versions_text
 from simsid.benchmark.public import public_sweep
 from simsid.evaluation.blocks import Picture, Section, Table
 from simsid.evaluation.evaluate import strict_json
-from simsid.evaluation.provenance import kit_commit, versions
 from simsid.evaluation.render import to_markdown
 from simsid.files import atomic_text, write_text
 
@@ -32,6 +32,7 @@ class Result:
         content: everything, for the JSON.
         settings: of the sweep. command: what was typed.
         limits: what the numbers do not say.
+        draw: makes the plot at the path it is given.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Result:
     settings: dict[str, Any]
     command: str
     limits: tuple[str, ...]
+    draw: Callable[[Path], Path]
 
 
 def write_result(result: Result, folder: Path, commits: Sequence[str] = ()) -> Path:
@@ -56,14 +58,14 @@ def write_result(result: Result, folder: Path, commits: Sequence[str] = ()) -> P
     plot = folder / f"{result.name}.png"
     made = {
         **result.settings,
-        "rows made with commit": ", ".join(commits) or kit_commit() or "none (not a checkout)",
-        "versions": ", ".join(f"{k} {v}" for k, v in versions().items() if v),
+        "rows made with commit": commits_text(commits),
+        "versions": versions_text(),
         "command": result.command,
     }
     sections = [
         Section("Result", (*result.words, result.table, Picture(plot, result.figure))),
         Section("Limits", result.limits),
-        Section("How this was made", (_made_table(made),)),
+        made_section(made),
     ]
     page = folder / f"{result.name}.md"
     write_text(page, to_markdown(result.title, result.note, sections, folder))
@@ -138,14 +140,3 @@ def flat_rows(summary: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _rounded(value: Any) -> Any:
     return round(value, _CSV_DIGITS) if isinstance(value, float) else value
-
-
-def _made_table(made: dict[str, Any]) -> Table:
-    rows = [(key.replace("_", " "), _cell(key, value)) for key, value in made.items()]
-    return Table(("what", "value"), tuple(rows))
-
-
-def _cell(key: str, value: Any) -> str:
-    if key == "command":
-        return f"`{value}`"
-    return json.dumps(value) if isinstance(value, dict | list) else str(value)

@@ -30,7 +30,9 @@ class Perturbation:
     text: str
 
 
-def perturb(images: np.ndarray, perturbation: Perturbation, strength: float, seed: int = 0):
+def perturb(
+    images: np.ndarray, perturbation: Perturbation, strength: float, seed: int = 0
+) -> np.ndarray:
     """Change (n, height, width) uint8 images; the same seed gives the same pixels, as uint8."""
     films = images.astype(np.float32) / _LEVELS
     changed = perturbation.change(films, strength, np.random.default_rng(seed))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from simsid.evaluation.provenance import kit_commit
+from simsid.evaluation.provenance import kit_commit, short_commit
 from simsid.evaluation.style import (
     FAINT,
     INK,
@@ -31,7 +31,7 @@ def draw_ablation(summary: Sequence[dict[str, Any]], settings: dict[str, Any], p
     names = list(entries[0]["scores"])
     with shared_style():
         figure = new_figure(2.4 + 1.9 * len(names), _ROW * len(entries) + 1.5)
-        panels = np.atleast_1d(figure.subplots(1, len(names), sharey=True))
+        panels = list(np.atleast_1d(figure.subplots(1, len(names), sharey=True)))
         for number, (axes, name) in enumerate(zip(panels, names, strict=True)):
             colour = _COLOURS[number % len(_COLOURS)]
             if summary[0]["seeds"]:  # of the full method, unless it failed
@@ -137,9 +137,7 @@ def _spaced(groups: Sequence[str]) -> list[float]:
 
 
 def _source(settings: dict[str, Any]) -> str:
-    commit = kit_commit()
-    shown = "no commit" if commit is None else commit[:12] + commit[40:]
     return (
         f"{settings['model']} · {settings['data']} · data {settings['data_fingerprint']} · "
-        f"{settings['part']} part · commit {shown}"
+        f"{settings['part']} part · commit {short_commit(kit_commit())}"
     )

@@ -9,25 +9,17 @@ from typing import Any
 import numpy as np
 from jsonargparse import ArgumentParser
 
+from simsid.benchmark import adapter
 from simsid.benchmark.cases import Case, measure
-from simsid.benchmark.journal import Journal
-from simsid.benchmark.options import (
-    export_folder,
-    labelled_part,
-    out_folder,
-    sweep_parser,
-    typed_command,
-)
-from simsid.benchmark.resumable import run_sweep
-from simsid.benchmark.summary import summarise
-from simsid.benchmark.sweeps.output import Result, as_text, export_result, write_result
+from simsid.benchmark.options import labelled_part, places_of, sweep_parser, typed_command
+from simsid.benchmark.summary import Lines
+from simsid.benchmark.sweeps.output import Result
 from simsid.benchmark.sweeps.perturbations import PERTURBATIONS, perturb
 from simsid.benchmark.sweeps.plots import draw_robustness
+from simsid.benchmark.sweeps.sweep import Summary, Sweep, run_sweep
 from simsid.cli import parse
-from simsid.data.options import load_from_options
 from simsid.detectors import Detector, load_model
 from simsid.errors import DataError
-from simsid.evaluate import pick_device
 from simsid.evaluation.blocks import Table, number, percent, with_interval
 from simsid.evaluation.bootstrap import mean_interval
 from simsid.evaluation.provenance import kit_commit
@@ -60,9 +52,9 @@ def main(arguments: list[str] | None = None) -> int:
         SimsidError: for ``run_command`` to print.
     """
     options = parse(make_parser(), arguments)
-    folder, target = out_folder(options), export_folder(options)
-    detector = load_model(options.model, pick_device(options.device))
-    data = load_from_options(options, detector.preprocessing)
+    places = places_of(options)
+    detector = load_model(options.model, adapter.device_named(options.device))
+    data = adapter.load(options, detector.preprocessing)
     part, labelled = labelled_part(data, options.part)
     if labelled.images.shape[1:] != detector.image_size:
         raise DataError(f"the data has images of {labelled.images.shape[1:]} px, the model takes "
@@ -72,33 +64,29 @@ def main(arguments: list[str] | None = None) -> int:
         "false_alarm_rate": detector.calibration.false_alarm_rate, "data": data.name,
         "data_fingerprint": data.fingerprint, "part": part,
     }  # fmt: skip
-    changes = {case.name: (kind, case) for kind, case in all_cases()}
+    kinds = {case.name: kind for kind, case in all_cases()}
+    command = typed_command(_NAME, arguments)
 
-    def score(case: Case, seed: int) -> dict[str, Any]:
-        kind = changes[case.name][0]
+    def measure_changed(case: Case, seed: int) -> dict[str, Any]:
         images = labelled.images
-        if kind != UNTOUCHED:
-            images = perturb(images, PERTURBATIONS[kind], case.place, seed)
+        if case.place is not None:
+            images = perturb(images, PERTURBATIONS[kinds[case.name]], case.place, seed)
         return measure(detector, images, labelled) | {"commit": kit_commit()}
 
-    cases = [case for _, case in changes.values()]
-    with Journal(folder, settings) as journal:
-        code = run_sweep(journal, cases, 1, score, print)
-        lines = journal.done()
-        summary = summarise(cases, lines, labelled.labels, UNTOUCHED)
-        rows = robustness_rows(summary, lines, labelled.labels, changes)
-        if not rows:
-            return code or 1
-        result = make_result(rows, settings, typed_command(_NAME, arguments))
-        draw_robustness(
-            [row for row in rows if row["is_default"]], settings, folder / f"{_NAME}.png"
-        )
-        commits = sorted({commit for entry in summary for commit in entry["commits"]})
-        page = write_result(result, folder, commits)
-        if target is not None:
-            export_result(result, folder, target, options.dataset, commits)
-    print(f"{as_text(result.table)}\ntable: {page}")
-    return code
+    def tell(summary: Summary, lines: Lines) -> Result | None:
+        rows = robustness_rows(summary, lines, labelled.labels, kinds)
+        return make_result(rows, settings, command) if rows else None
+
+    sweep = Sweep(
+        cases=[case for _, case in all_cases()],
+        seeds=1,
+        settings=settings,
+        labels=labelled.labels,
+        reference=UNTOUCHED,
+        measure=measure_changed,
+        tell=tell,
+    )
+    return run_sweep(sweep, places)
 
 
 def all_cases() -> list[tuple[str, Case]]:
@@ -124,10 +112,10 @@ def weights_digest(detector: Detector) -> str:
 
 
 def robustness_rows(
-    summary: Sequence[dict[str, Any]],
-    lines: dict[tuple[str, int], dict[str, Any]],
+    summary: Summary,
+    lines: Lines,
     labels: np.ndarray,
-    changes: dict[str, tuple[str, Case]],
+    kinds: dict[str, str],
 ) -> list[dict[str, Any]]:
     """Flat rows of each change and score, the default score of each change first.
 
@@ -151,7 +139,7 @@ def robustness_rows(
             verdicts = flagged if score == default else {"share": None, "ci": None}
             moves = _moves(untouched["scores"][score], line["scores"][score], normal)
             rows.append({
-                "case": entry["case"], "change": changes[entry["case"]][0],
+                "case": entry["case"], "change": kinds[entry["case"]],
                 "strength": entry["place"], "score": score, "is_default": score == default,
                 "auroc": value["mean"], "auroc_ci": value["ci"],
                 "difference": value.get("difference"), "difference_ci": value.get("difference_ci"),
@@ -205,6 +193,9 @@ def make_result(rows: Sequence[dict[str, Any]], settings: dict[str, Any], comman
         settings=settings,
         command=command,
         limits=_LIMITS,
+        draw=lambda path: draw_robustness(
+            [row for row in rows if row["is_default"]], settings, path
+        ),
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from simsid.benchmark.cases import Case, merged
 from simsid.benchmark.journal import Journal
-from simsid.benchmark.resumable import run_sweep
+from simsid.benchmark.resumable import run_cases
 from simsid.errors import SimsidError
 from simsid.training import TrainingInterrupted
 
@@ -32,7 +32,7 @@ class Measured:
 def sweep(folder, measured: Measured, seeds: int = 2, settings: dict = SETTINGS) -> list[str]:
     said = []
     with Journal(folder, settings) as journal:
-        run_sweep(journal, CASES, seeds, measured, said.append)
+        run_cases(journal, CASES, seeds, measured, said.append)
     return said
 
 
@@ -113,3 +113,12 @@ def test_nested_settings_are_merged_not_replaced():
     got = merged(base, {"weights": {"coverage": 0.0}, "top_k": None})
     assert got == {"weights": {"posterior": 0.2, "coverage": 0.0}, "top_k": None}
     assert base == {"weights": {"posterior": 0.2}, "top_k": 3}
+
+
+def test_a_folder_of_when_the_preset_was_a_budget_goes_on(tmp_path):
+    sweep(tmp_path, Measured(), settings={"budget": "quick"})
+    again = Measured()
+    sweep(tmp_path, again, settings={"preset": "quick"})
+    assert again.calls == []
+    with pytest.raises(SimsidError, match="preset quick, not paper"):
+        sweep(tmp_path, Measured(), settings={"preset": "paper"})

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from simsid import peak
+from simsid.benchmark import adapter
 from simsid.benchmark.__main__ import main
 from simsid.benchmark.cost import patchcore
 from simsid.benchmark.cost.patchcore_figure import draw_region_patchcore
@@ -98,7 +99,7 @@ def unmeasured(monkeypatch):
     films = make_digitanatomy(AnatomyConfig(), 16, 20, 4, test_normal=4, test_per_kind=2)
     monkeypatch.setattr(patchcore, "peer_python", lambda given: given)
     monkeypatch.setattr(patchcore, "run_row", lambda _, name, __: asked.append(name) or row)
-    monkeypatch.setattr(patchcore, "load_from_options", lambda options: films)
+    monkeypatch.setattr(adapter, "load_from_options", lambda *_: films)
     return asked
 
 
@@ -138,12 +139,13 @@ def test_a_row_that_fails_says_why():
 
 
 def test_a_figure_needs_a_model(monkeypatch):
-    monkeypatch.setattr(patchcore, "load_from_options", lambda options: None)
+    monkeypatch.setattr(adapter, "load_from_options", lambda *_: None)
     with pytest.raises(SimsidError, match="name it with --model"):
         main(["patchcore", "--dataset", "digitanatomy", "--figure", "x.png"])
 
 
-def test_the_figure_shows_every_kind(tmp_path):
+def test_the_figure_shows_every_kind_outside_a_checkout_too(tmp_path, monkeypatch):
+    monkeypatch.setattr("simsid.benchmark.cost.patchcore_figure.kit_commit", lambda: None)
     config = RegionPatchCoreConfig.preset("quick", (96, 96), Cells((3, 3)))
     small = {"width": 4, "layers": (1, 2), "pretraining": False, "align_rounds": 1}
     data = make_digitanatomy(AnatomyConfig(), 16, 12, 4, test_normal=4, test_per_kind=2)

@@ -71,7 +71,7 @@ def test_several_folders_need_an_out_of_their_own(two, tmp_path: Path, capsys) -
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"settings": {"budget": "paper"}}, "budget is quick in .* and paper"),
+        ({"settings": {"budget": "paper"}}, "preset is quick in .* and paper"),
         ({"fingerprint": "beef"}, "fingerprint of digitanatomy differs"),
     ],
 )

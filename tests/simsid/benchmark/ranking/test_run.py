@@ -278,3 +278,17 @@ def test_report_needs_rows(tmp_path: Path, capsys: pytest.CaptureFixture) -> Non
 def test_all_may_stand_beside_names() -> None:
     options = ranking.make_parser().parse_args(["--models", "ae,all,ae", "--out", "x"])
     assert ranking._models(options) == ["ae", *(n for n in registry.detector_names() if n != "ae")]
+
+
+@pytest.mark.parametrize("option", ["--preset", "--budget"])
+def test_the_preset_goes_by_its_old_name_too(option: str, monkeypatch, tmp_path: Path) -> None:
+    asked = []
+
+    def stop(name: str, root: str | None, preset: str, generator: dict):
+        asked.append(preset)
+        raise SimsidError("far enough")
+
+    monkeypatch.setattr(ranking.adapter, "load_named", stop)
+    assert command("run", "--models", "ae", option, "paper", "--out", str(tmp_path)) == 2
+    assert asked == ["paper"]
+    assert "budget" not in ranking.make_parser().format_help()

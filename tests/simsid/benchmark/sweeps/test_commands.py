@@ -5,10 +5,9 @@ import json
 
 import pytest
 
-from simsid.benchmark import options
+from simsid.benchmark import adapter, options
 from simsid.benchmark.__main__ import main
 from simsid.benchmark.cases import Case
-from simsid.benchmark.sweeps import ablation, contamination, robustness
 from simsid.benchmark.sweeps import ablation_rows as rows
 from simsid.cli import run_command
 from simsid.data.image_kind import FILMS, Cells
@@ -29,8 +28,7 @@ def tiny_digits(monkeypatch):
         config = AnatomyConfig(contamination=given.get("contamination", 0.0))
         return make_digitanatomy(config, 16, 20, 12, test_normal=4, test_per_kind=2)
 
-    for module in (ablation, contamination, robustness):
-        monkeypatch.setattr(module, "load_from_options", load)
+    monkeypatch.setattr(adapter, "load_from_options", load)
 
 
 def run(*arguments: str) -> int:
@@ -126,7 +124,7 @@ def test_robustness_needs_no_training_and_untouched_films_do_not_move(
     data, tmp_path, registered, monkeypatch
 ):
     save_model(make_detector(data), tmp_path / "model")
-    monkeypatch.setattr(robustness, "load_from_options", lambda *_: data)
+    monkeypatch.setattr(adapter, "load_from_options", lambda *_: data)
     out = tmp_path / "out"
     assert run("robustness", "--model", str(tmp_path / "model"), "--out", str(out)) == 0
     rows = json.loads((out / "robustness.json").read_text())["rows"]
