@@ -12,7 +12,7 @@ import numpy as np
 from demo.accelerator import on_gpu, place
 from demo.pictures import png_bytes
 from demo.shelf import ModelShelf
-from demo.words import SCORED, finding_in_words, note_in_words, remedy_for
+from demo.words import SCORED, finding_in_words, remedy_for
 from simsid.data.decode.worker import DecodingWorker
 from simsid.detectors import Detector
 from simsid.detectors.contract import Explanation
@@ -97,7 +97,7 @@ class Inference:
             decoded = self._worker.decode(data, _NEUTRAL_NAME, MAX_PIXELS)
         except ImageError as error:
             return self._by(model, RefusedFilm.because(error))
-        notes = tuple(note_in_words(code) for code in decoded.warnings)
+        notes = decoded.notes
         return self.score_array(decoded.pixels, model, notes)
 
     def score_array(self, image: np.ndarray, model: str, notes: tuple[str, ...] = ()) -> Answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from simsid.data.decode.notes import in_words
 from simsid.detectors.findings import ANOTHER, Finding
 from simsid.scoring import CALLED_ABNORMAL, CALLED_NORMAL, RefusedFilm, ScoredFilm
 
@@ -29,11 +30,6 @@ _REMEDIES = {
     "out_of_range": "Scale the values to 0 to 1, or save whole numbers",
     "not_finite": "Replace the values that are not numbers",
 }
-_WARNINGS = {
-    "depth_guessed": "the file claims 16 bits but uses 12: it was read as 12",
-    "burned_in_annotation": "the DICOM does not say that no text is burned into the picture",
-    "window_ignored": "the DICOM's window makes no sense and was ignored",
-}
 
 
 def remedy_for(code: str) -> str:
@@ -50,7 +46,7 @@ def finding_in_words(found: Finding | RefusedFilm) -> str:
 
 def note_in_words(code: str) -> str:
     """A decoder's warning code as words; other notes are words already."""
-    return _WARNINGS.get(code, code)
+    return in_words(code)
 
 
 def headline(film: ScoredFilm) -> str:

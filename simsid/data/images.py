@@ -25,6 +25,8 @@ from simsid.data.decode.decoded import (
     damaged,
 )
 from simsid.data.decode.dicom import decode_dicom
+from simsid.data.decode.dicom_sniff import looks_like_dicom
+from simsid.data.decode.notes import notes_on_brightness
 from simsid.data.decode.npy import NPY_SIGNATURE, decode_array, decode_npy
 from simsid.data.decode.pictures import decode_picture
 from simsid.data.decode.quiet import quiet_decoders
@@ -50,7 +52,6 @@ IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".dcm", ".dicom", ".npy"}
 )
 MAX_BYTES = 256 * 2**20
-_DICOM_MARK, _DICOM_MARK_AT = b"DICM", 128
 
 Source = str | Path | bytes | np.ndarray
 
@@ -68,10 +69,11 @@ def read_image(source: Source, max_pixels: int = MAX_PIXELS) -> Float[np.ndarray
 def read_film(source: Source, max_pixels: int = MAX_PIXELS) -> DecodedFilm:
     """Decode one film in this process; for files of strangers use ``simsid.data.decode.worker``.
 
-    8-bit values are divided by 255, 16-bit values by 65535 (by 4095 when none is higher, see
-    ``grey.find_depth``); colour becomes luminance (Rec. 601); what is transparent becomes black;
-    the EXIF orientation is applied; floating point is taken as it is. DICOM goes through rescale,
-    then VOI table or window, then MONOCHROME1 is turned round; see ``dicom.decode_dicom``.
+    8-bit values are divided by 255, 16-bit values by 65535 (or by the highest value of a
+    lower depth that holds them all, see ``grey.find_depth``); colour becomes luminance
+    (Rec. 601); what is transparent becomes black; the EXIF orientation is applied; floating
+    point is taken as it is. DICOM goes through rescale, then VOI table or window, then MONOCHROME1
+    is turned round; see ``dicom.decode_dicom``.
 
     Args:
         source: a path, the bytes of a file, or an array: (height, width) uint8, uint16, bool or
@@ -87,7 +89,7 @@ def read_film(source: Source, max_pixels: int = MAX_PIXELS) -> DecodedFilm:
     if isinstance(source, np.ndarray):
         film = decode_array(source, "array", max_pixels)
         check_image(film.pixels, "array")
-        return film
+        return replace(film, warnings=film.warnings + notes_on_brightness(film.pixels))
     if isinstance(source, bytes | bytearray | memoryview):
         return decode_film(bytes(source), "image", max_pixels)
     return decode_film(read_bytes(source), Path(source).name, max_pixels)
@@ -111,7 +113,7 @@ def decode_film(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Decoded
         # the file: nothing of them goes on.
         raise damaged(name) from None
     check_image(film.pixels, name)
-    return film
+    return replace(film, warnings=film.warnings + notes_on_brightness(film.pixels))
 
 
 def read_bytes(path: str | Path) -> bytes:
@@ -142,12 +144,8 @@ def read_bytes(path: str | Path) -> bytes:
     return data
 
 
-def _is_dicom(data: bytes) -> bool:
-    return data[_DICOM_MARK_AT : _DICOM_MARK_AT + len(_DICOM_MARK)] == _DICOM_MARK
-
-
 _DECODERS: tuple[tuple[Callable[[bytes], bool], Callable[[bytes, str, int], DecodedFilm]], ...] = (
-    (_is_dicom, decode_dicom),
+    (looks_like_dicom, decode_dicom),
     (lambda data: data.startswith(NPY_SIGNATURE), decode_npy),
     (lambda data: data.startswith(TIFF_SIGNATURES), decode_tiff),
     (lambda data: True, decode_picture),

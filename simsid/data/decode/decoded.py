@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from simsid.data.decode.notes import in_words
 from simsid.errors import ImageError
 
 MIN_SIDE = 32
@@ -24,9 +25,7 @@ class DecodedFilm:
         bits: the depth that the values were scaled by; 32 for floating point.
         photometric: how the file stores grey: 'grey', 'grey+alpha', 'palette', 'rgb', 'rgba',
             'cmyk', 'white is zero', 'MONOCHROME1', 'MONOCHROME2' and so on.
-        warnings: codes, each at most once: 'depth_guessed' (16-bit file whose values all fit 12
-            bits), 'burned_in_annotation' (a DICOM that does not say that it has none),
-            'window_ignored' (a DICOM window or table that makes no sense).
+        warnings: codes of ``simsid.data.decode.notes``, each at most once.
     """
 
     pixels: Float[np.ndarray, "height width"]
@@ -39,6 +38,11 @@ class DecodedFilm:
     def size(self) -> tuple[int, int]:
         """(height, width) in pixels."""
         return self.pixels.shape[0], self.pixels.shape[1]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The warnings in words, part of a sentence each."""
+        return tuple(in_words(code, self.bits) for code in self.warnings)
 
 
 def check_image(image: np.ndarray, name: str = "image") -> None:

@@ -21,11 +21,14 @@ ALLOCATED, STORED, HIGH_BIT, SIGNED = 0x0028_0100, 0x0028_0101, 0x0028_0102, 0x0
 WINDOW_CENTRE, WINDOW_WIDTH, WINDOW_FUNCTION = 0x0028_1050, 0x0028_1051, 0x0028_1056
 INTERCEPT, SLOPE = 0x0028_1052, 0x0028_1053
 MODALITY_TABLE, VOI_TABLE = 0x0028_3000, 0x0028_3010
+PADDING, PADDING_LIMIT = 0x0028_0120, 0x0028_0121
+PRESENTATION_SHAPE = 0x2050_0020
 TABLE_DESCRIPTOR, TABLE_DATA = 0x0028_3002, 0x0028_3006
 _WANTED = frozenset(
     {BURNED_IN_ANNOTATION, PIXEL_DATA, FLOAT_PIXELS, DOUBLE_PIXELS, SAMPLES, PHOTOMETRIC, PLANAR}
     | {FRAMES, ROWS, COLUMNS, ALLOCATED, STORED, HIGH_BIT, SIGNED}
     | {WINDOW_CENTRE, WINDOW_WIDTH, WINDOW_FUNCTION, INTERCEPT, SLOPE, MODALITY_TABLE, VOI_TABLE}
+    | {PADDING, PADDING_LIMIT, PRESENTATION_SHAPE}
 )
 _WANTED_IN_TABLE = frozenset({TABLE_DESCRIPTOR, TABLE_DATA})
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFE_E000, 0xFFFE_E00D, 0xFFFE_E0DD
@@ -34,7 +37,6 @@ _LONG = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV"}) | fr
     {b"UC", b"UN", b"UR", b"UT", b"UV"}
 )  # value representations with a length of four bytes
 _MAX_ELEMENTS, _MAX_DEPTH = 100_000, 64  # a film's header has hundreds, and nests a few deep
-_START = 132  # after the preamble and 'DICM'
 
 
 class CutShortError(Exception):
@@ -57,13 +59,15 @@ class Encoding:
 class Header:
     """Where the wanted elements lie: tag to (start, end) of the value in ``data``.
 
-    ``undefined`` holds the tags whose length is not given, such as compressed pixels.
+    ``undefined`` holds the tags whose length is not given, such as compressed pixels. ``short``:
+    the pixels end before the length that their element states.
     """
 
     data: bytes
     encoding: Encoding
     found: dict[int, tuple[int, int]]
     undefined: frozenset[int]
+    short: bool = False
 
     def value(self, tag: int) -> bytes:
         start, end = self.found.get(tag, (0, 0))
@@ -98,7 +102,7 @@ class Header:
         start, end = self.found[tag]
         order = self.encoding.order
         try:
-            item, _, length, start = _read_element(self.data, start, self.encoding, end)
+            item, _, length, start = read_element(self.data, start, self.encoding, end)
             if item != _ITEM:
                 return None
             end = end if length == _UNDEFINED else start + length
@@ -114,15 +118,18 @@ class Header:
         return (entries, first, bits), np.frombuffer(stored, width, entries).astype(np.uint16)
 
 
-def transfer_syntax(data: bytes) -> tuple[str, int]:
-    """The transfer syntax UID of a file with a preamble, and where its data set starts.
+def transfer_syntax(data: bytes, position: int) -> tuple[str, int]:
+    """The transfer syntax UID of a file, '' if it names none, and where its data set starts.
+
+    Args:
+        position: where the first group starts, if there is one.
 
     Raises:
         CutShortError: the file ends within its first group.
     """
-    position, uid, plain = _START, "", Encoding(implicit=False, little=True)
+    uid, plain = "", Encoding(implicit=False, little=True)
     while data[position : position + 2] == b"\x02\x00":
-        tag, _, length, start = _read_element(data, position, plain, len(data))
+        tag, _, length, start = read_element(data, position, plain, len(data))
         position = start + length
         if position > len(data):
             raise CutShortError
@@ -142,15 +149,16 @@ def read_header(data: bytes, start: int, encoding: Encoding) -> Header:
 
 def _walk(data: bytes, position: int, end: int, encoding: Encoding, wanted: frozenset) -> Header:
     found: dict[int, tuple[int, int]] = {}
-    undefined, steps = set(), 0
+    undefined, steps, short = set(), 0, False
     while position + 8 <= end:
-        tag, kind, length, start = _read_element(data, position, encoding, end)
+        tag, kind, length, start = read_element(data, position, encoding, end)
         if tag in (_ITEM_END, _SEQUENCE_END):
             break
         if tag == PIXEL_DATA:
+            short = length != _UNDEFINED and start + length > end
             stop = end if length == _UNDEFINED else min(end, start + length)
         elif length == _UNDEFINED:
-            stop, more = _skip(data, start, encoding, end, kind == b"UN")
+            stop, more = skip_sequence(data, start, encoding, end, kind == b"UN")
             steps += more
         else:
             stop = start + length
@@ -164,12 +172,10 @@ def _walk(data: bytes, position: int, end: int, encoding: Encoding, wanted: froz
         if tag == PIXEL_DATA:
             break
         position = stop
-    return Header(data, encoding, found, frozenset(undefined))
+    return Header(data, encoding, found, frozenset(undefined), short)
 
 
-def _read_element(
-    data: bytes, at: int, encoding: Encoding, end: int
-) -> tuple[int, bytes, int, int]:
+def read_element(data: bytes, at: int, encoding: Encoding, end: int) -> tuple[int, bytes, int, int]:
     """(tag, value representation, length, start of the value) of the element at a position."""
     if at + 8 > end:
         raise CutShortError
@@ -185,7 +191,7 @@ def _read_element(
     return tag, kind, struct.unpack_from(encoding.order + "I", data, at + 8)[0], at + 12
 
 
-def _skip(
+def skip_sequence(
     data: bytes, position: int, encoding: Encoding, end: int, unknown: bool
 ) -> tuple[int, int]:
     """The end of a sequence of undefined length, and how many elements are in it."""
@@ -195,7 +201,7 @@ def _skip(
         steps += 1
         if len(open_parts) > _MAX_DEPTH or steps > _MAX_ELEMENTS:
             raise CutShortError
-        tag, kind, length, position = _read_element(data, position, open_parts[-1], end)
+        tag, kind, length, position = read_element(data, position, open_parts[-1], end)
         if tag in (_ITEM_END, _SEQUENCE_END):
             open_parts.pop()
         elif length == _UNDEFINED:

@@ -5,36 +5,72 @@ Done once for each possible stored value rather than for each pixel.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Integer
 
 from simsid.data.decode import dicom_header as tags
 from simsid.data.decode.dicom_header import Header
+from simsid.data.decode.grey import find_depth
+from simsid.data.decode.notes import DEPTH_UNSURE, WINDOW_IGNORED
 
-WINDOW_IGNORED = "window_ignored"
+
+@dataclass(frozen=True)
+class GreyTable:
+    """Grey in [0, 1] for each stored value from ``lowest`` on, which ``bits`` bits can hold."""
+
+    grey: Float[np.ndarray, " values"]
+    lowest: int
+    bits: int
+    notes: tuple[str, ...] = ()
+
+    def look_up(self, values: Integer[np.ndarray, "height width"]) -> Float[np.ndarray, "h w"]:
+        return self.grey.astype(np.float32).take(values - self.lowest, mode="clip")
 
 
 def make_grey_table(
-    header: Header, bits: int, signed: bool
-) -> tuple[Float[np.ndarray, " values"], tuple[str, ...]]:
-    """Grey in [0, 1] for each possible stored value, from the lowest to the highest, and warnings.
+    header: Header, bits: int, signed: bool, used: tuple[int, int] | None = None
+) -> GreyTable:
+    """Grey for each possible stored value, and the notes that go with it.
 
     A modality table or rescale slope and intercept come first; then the first VOI table, or else
     the first window. Without either, the full range of the stored bits after rescaling becomes 0
     to 1: never the range that a film happens to use.
+
+    Args:
+        used: the lowest and highest stored value, where the header's depth is only that of the
+            cells (16 of 16 bits): then it is found as for a picture, see ``grey.find_depth``.
     """
     lowest = -(2 ** (bits - 1)) if signed else 0
-    values = np.arange(lowest, lowest + 2**bits, dtype=np.float64)
-    values, (low, high) = _rescale(header, values)
+    stored = np.arange(lowest, lowest + 2**bits, dtype=np.float64)
+    values, (low, high) = _rescale(header, stored)
     table = header.table(tags.VOI_TABLE)
     if table is not None:
         (_, first, depth), entries = table
-        return (_look_up(values, first, entries, low < 0) / (2**depth - 1)).clip(0, 1), ()
+        grey = (_look_up(values, first, entries, low < 0) / (2**depth - 1)).clip(0, 1)
+        return GreyTable(grey, lowest, bits)
     windowed = _window(header, values)
     if windowed is not None:
-        return windowed, ()
+        return GreyTable(windowed, lowest, bits)
     ignored = tags.VOI_TABLE in header.found or bool(header.value(tags.WINDOW_WIDTH).strip(b" \0"))
-    return (values - low) / (high - low), (WINDOW_IGNORED,) if ignored else ()
+    notes = (WINDOW_IGNORED,) if ignored else ()
+    if used is not None and tags.MODALITY_TABLE not in header.found:
+        signed, bits, more = _find_depth(*used, signed)
+        lowest = -(2 ** (bits - 1)) if signed else 0
+        values, (low, high) = _rescale(
+            header, np.arange(lowest, lowest + 2**bits, dtype=np.float64)
+        )
+        notes += more
+    return GreyTable((values - low) / (high - low), lowest, bits, notes)
+
+
+def _find_depth(lowest: int, highest: int, signed: bool) -> tuple[bool, int, tuple[str, ...]]:
+    """(whether there is a sign, bits, notes) of values whose header tells no depth of their own."""
+    magnitude = highest if lowest >= 0 else 2 * max(highest, -lowest - 1) + 1
+    found, notes = find_depth(magnitude)
+    notes = tuple(note for note in notes if note != DEPTH_UNSURE)  # the header does say 16
+    return (lowest < 0 or (signed and found == 16)), found, notes
 
 
 def _rescale(

@@ -10,8 +10,10 @@ import numpy as np
 from jaxtyping import Float
 from PIL import Image, UnidentifiedImageError
 
+from simsid.data.decode.codestream import frame_size
 from simsid.data.decode.decoded import DecodedFilm, check_size, damaged
-from simsid.data.decode.grey import blend_channels, find_depth, scale_down, turn_upright
+from simsid.data.decode.grey import blend_deep, find_depth, scale_down, turn_upright
+from simsid.data.decode.jpeg12 import JPEG12_BITS, can_decode_jpeg12, decode_jpeg12
 from simsid.data.decode.png import (
     PNG_SIGNATURE,
     PngFile,
@@ -52,6 +54,9 @@ def decode_picture(data: bytes, name: str, max_pixels: int) -> DecodedFilm:
         check_size(png.height, png.width, name, max_pixels)
         data = png.data
     _check_webp(data, name, max_pixels)
+    deep = frame_size(data) if data.startswith(b"\xff\xd8") else None
+    if deep is not None and deep.bits == JPEG12_BITS:
+        return _decode_deep_jpeg(data, deep.height, deep.width, deep.samples, name, max_pixels)
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             check_size(image.height, image.width, name, max_pixels)
@@ -69,14 +74,27 @@ def decode_picture(data: bytes, name: str, max_pixels: int) -> DecodedFilm:
         raise ImageError("not_an_image", f"{name} is not an image that can be read") from None
 
 
+def _decode_deep_jpeg(
+    data: bytes, height: int, width: int, samples: int, name: str, max_pixels: int
+) -> DecodedFilm:
+    """JPEG of 12 bits, of which Pillow knows nothing."""
+    check_size(height, width, name, max_pixels)
+    if samples > 1:
+        raise ImageError("unsupported", f"{name} is a colour JPEG of 12 bits; save it as PNG")
+    if not can_decode_jpeg12():
+        raise ImageError("missing_codec", f"{name} is JPEG of 12 bits, which needs python-gdcm")
+    pixels = scale_down(decode_jpeg12(data, height, width), JPEG12_BITS)
+    return DecodedFilm(pixels, "JPEG", JPEG12_BITS, "grey")
+
+
 def _decode_open(image: Image.Image, png: PngFile | None, name: str) -> DecodedFilm:
     kind, mode, tags = image.format or "", image.mode, _tiff_tags(image)
     orientation = 1 if kind == "TIFF" else _orientation(image)  # Pillow turns TIFF by itself
     if png is not None and png.is_deep_colour:
         values = decode_deep_colour(png)
-        pixels = blend_channels(scale_down(values, 16))
+        pixels, bits, warnings = blend_deep(values, png.significant)
         photometric = {2: "grey+alpha", 3: "rgb", 4: "rgba"}[values.shape[2]]
-        return DecodedFilm(turn_upright(pixels, orientation), kind, 16, photometric)
+        return DecodedFilm(turn_upright(pixels, orientation), kind, bits, photometric, warnings)
     declared = png.significant if png is not None else _declared_depth(tags)
     if _SIGNED in tags.get(_SAMPLE_FORMAT, ()):  # Pillow takes signed bytes for unsigned ones
         raise ImageError("unsupported", f"{name} must have whole numbers without a sign")

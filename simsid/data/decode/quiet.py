@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
+import sys
 import threading
 import warnings
 from collections.abc import Iterator
@@ -10,6 +13,7 @@ from contextlib import contextmanager
 
 _LOGGERS = ("PIL", "tifffile", "pydicom", "openjpeg")
 _lock = threading.Lock()
+_stderr_lock = threading.Lock()
 _state: dict = {"inside": 0, "caught": None, "levels": {}}
 
 
@@ -30,6 +34,25 @@ def quiet_decoders() -> Iterator[None]:
             _state["inside"] -= 1
             if _state["inside"] == 0:
                 _leave()
+
+
+@contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """Nothing on standard error inside, not from a library in C either; for a moment only.
+
+    What other threads say in that moment is lost, too. Where no file can be opened, as in the
+    decoding worker, everything stays as it is.
+    """
+    with _stderr_lock, contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):
+            kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+            stack.callback(os.close, kept)
+            stack.callback(os.close, nowhere)
+            if sys.stderr is not None:
+                sys.stderr.flush()
+            os.dup2(nowhere, 2)
+            stack.callback(os.dup2, kept, 2)
+        yield
 
 
 def _enter() -> None:

@@ -72,7 +72,12 @@ def _decode_page(data: bytes, name: str, max_pixels: int) -> DecodedFilm:
         bits = depth
         if depth == 16 and values.ndim == 2:
             bits, warnings = find_depth(int(values.max()))
+        elif depth == 16:
+            colours = values[..., :3] if values.shape[2] > 2 else values[..., :1]
+            bits, warnings = find_depth(int(colours.max()))
         values = scale_down(values, bits)
+        if values.ndim == 3 and values.shape[2] in (2, 4) and values[..., -1].max() > 1:
+            values[..., -1] *= np.float32((2**bits - 1) / (2**16 - 1))
     inverted = page.photometric == tifffile.PHOTOMETRIC.MINISWHITE
     return DecodedFilm(
         turn_upright(_grey(values, inverted), _orientation(page)),
