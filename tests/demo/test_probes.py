@@ -276,7 +276,8 @@ def test_the_pages_own_events_read_uploads_only(page: Page, canary: Canary, kind
         d["id"] for d in config["dependencies"] if [t[1] for t in d["targets"]] == ["upload"]
     )
     file, model = _files(canary)[kind], "bundled:digitanatomy"
-    text = event(page, number, [[file], model]) + event(page, number, [file, model])
+    text = event(page, number, [[file], model, True, None])
+    text += event(page, number, [file, model, True, None])
     text += event(page, number, [[], file], event_data={"index": file}, trigger_id=99999)
     assert "percentile" not in text and "higher than that of" not in text
     if kind == "address_as_path":  # Gradio would fetch it before our function is called

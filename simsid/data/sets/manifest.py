@@ -19,6 +19,7 @@ there are 400), and as many abnormal films.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import unicodedata
@@ -56,13 +57,22 @@ _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _BOX_SIDE = 1024
 
 
+def is_generated(root: Path) -> bool:
+    """Whether ``python -m synth`` wrote this set: its manifest.csv tells factors, no patients."""
+    try:
+        content = json.loads((root / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(content, dict) and {"version", "parameters"} <= content.keys()
+
+
 def find_manifest(root: Path) -> Path | None:
     """The table at the root, in any capitals; None where there is none.
 
     Raises:
         DataError: there are several, or it is a spreadsheet or packed.
     """
-    if not root.is_dir():
+    if not root.is_dir() or is_generated(root):
         return None
     names = sorted(path.name for path in root.iterdir() if not is_left_behind(path.name))
     stems = {name: name.lower().removeprefix("manifest") for name in names}

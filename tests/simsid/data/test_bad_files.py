@@ -201,8 +201,9 @@ BAD: dict[str, tuple[str, bytes]] = {
         dicom(GREY), EXPLICIT.encode() + b"\0", RLE.encode() + b"\0")),
     "dicom that says plain and is RLE": ("inconsistent", changed(
         dicom(GREY, RLE), RLE.encode() + b"\0", EXPLICIT.encode() + b"\0")),
-    "dicom of 12-bit JPEG": ("unsupported", framed(dicom_set(FILM >> 4, stored=12), JPEG_EXTENDED, changed(
-        JPEG_FRAME, b"\xff\xc0\0\x0b\x08", b"\xff\xc1\0\x0b\x0c"))),
+    "dicom of 12-bit colour JPEG": ("unsupported", framed(
+        dicom_set(np.dstack([FILM >> 4] * 3), "RGB", 12), JPEG_EXTENDED, changed(
+            picture(np.dstack([GREY] * 3), "JPEG"), b"\xff\xc0\0\x11\x08", b"\xff\xc1\0\x11\x0c"))),
     "dicom with RLE that grows": ("inconsistent", framed(dicom_set(GREY), RLE, struct.pack(
         "<16I", 1, 64, *[0] * 14) + b"\x81\x07" * 90_000)),
     "dicom of 5 Gpx": ("too_large", film_set(Rows=65_535, Columns=65_535)),

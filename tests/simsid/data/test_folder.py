@@ -99,7 +99,7 @@ def test_a_wrong_folder_says_what_was_expected(tmp_path, spoil):
     says = {
         "missing": "check --data-root",
         "empty": r"expected train/good .* found films/, test/",
-        "few": "holds 5 normal images and needs at least 10",
+        "few": "5 normal films are left to train on; at least 12 are needed",
         "bad image": "003.png .*remove or replace",
     }
     with pytest.raises(DataError, match=says[spoil]):

@@ -96,5 +96,7 @@ def test_a_small_set_keeps_most_of_its_films_for_training():
 
 
 def test_too_few_normals_are_refused():
-    with pytest.raises(DataError, match="4 normal films are left to train on"):
+    with pytest.raises(
+        DataError, match="5 normal films are left to train on; at least 12 are needed"
+    ):
         split_films(films(range(5)), Plan())
