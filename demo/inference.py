@@ -17,7 +17,7 @@ from demo.kept import KeptFilm, belongs_to, keep
 from demo.own_normals import OwnNormals, learn, usable, with_own
 from demo.pictures import png_bytes
 from demo.shelf import ModelShelf
-from demo.words import SCORED, finding_in_words, remedy_for
+from demo.words import SCORED, finding_in_words, note_in_words, remedy_for
 from simsid.data.decode.worker import DecodingWorker
 from simsid.detectors import Detector
 from simsid.detectors.contract import Explanation

@@ -165,7 +165,7 @@ def check_results(folder: Path, option: str) -> None:
 
 def is_sweep(folder: Path) -> bool:
     """Whether a benchmark was at work here."""
-    return "benchmark" in json_object(folder / "settings.json")
+    return bool({"benchmark", "preset", "budget"} & json_object(folder / "settings.json").keys())
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,7 @@ def load_films(
         "contaminated": sum(film.label for film, _ in kept["train"]),
         "calibration": len(kept["calibration"]),
     }
-    told = {"pixel_truth": {part: found for part, found, _ in truths if found}}
+    told: dict[str, Any] = {"pixel_truth": {part: found for part, found, _ in truths if found}}
     told |= {"unreadable": dict(Counter(film.code for film in failed))}
     return RadiographData(
         name,

@@ -130,7 +130,8 @@ def _open(data: bytes, name: str, max_pixels: int) -> tuple[str, Header]:
 
 
 def _notes_on_header(header: Header, layout: Layout) -> tuple[str, ...]:
-    notes = () if header.word(tags.BURNED_IN_ANNOTATION) == "NO" else (BURNED_IN_ANNOTATION,)
+    clean = header.word(tags.BURNED_IN_ANNOTATION) == "NO"
+    notes: tuple[str, ...] = () if clean else (BURNED_IN_ANNOTATION,)
     inverse = header.word(tags.PRESENTATION_SHAPE) == "INVERSE"
     if inverse and layout.photometric == "MONOCHROME2":
         notes += (INVERSE_PRESENTATION,)

@@ -54,7 +54,7 @@ def make_grey_table(
     if windowed is not None:
         return GreyTable(windowed, lowest, bits)
     ignored = tags.VOI_TABLE in header.found or bool(header.value(tags.WINDOW_WIDTH).strip(b" \0"))
-    notes = (WINDOW_IGNORED,) if ignored else ()
+    notes: tuple[str, ...] = (WINDOW_IGNORED,) if ignored else ()
     if used is not None and tags.MODALITY_TABLE not in header.found:
         signed, bits, more = _find_depth(*used, signed)
         lowest = -(2 ** (bits - 1)) if signed else 0

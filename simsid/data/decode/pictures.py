@@ -92,9 +92,9 @@ def _decode_open(image: Image.Image, png: PngFile | None, name: str) -> DecodedF
     orientation = 1 if kind == "TIFF" else _orientation(image)  # Pillow turns TIFF by itself
     if png is not None and png.is_deep_colour:
         values = decode_deep_colour(png)
-        pixels, bits, warnings = blend_deep(values, png.significant)
+        pixels, bits, noticed = blend_deep(values, png.significant)
         photometric = {2: "grey+alpha", 3: "rgb", 4: "rgba"}[values.shape[2]]
-        return DecodedFilm(turn_upright(pixels, orientation), kind, bits, photometric, warnings)
+        return DecodedFilm(turn_upright(pixels, orientation), kind, bits, photometric, noticed)
     declared = png.significant if png is not None else _declared_depth(tags)
     if _SIGNED in tags.get(_SAMPLE_FORMAT, ()):  # Pillow takes signed bytes for unsigned ones
         raise ImageError("unsupported", f"{name} must have whole numbers without a sign")

@@ -103,14 +103,14 @@ def split_films(
     left_out["normal films beyond the split"] += sum(map(len, draw.normals.values()))
     found = sum(film.part == "train" for film in placed)
     if found < MIN_TRAIN:
-        taken = sum(film.part == "calibration" for film in train)
+        held = sum(film.part == "calibration" for film in train)
         needed = MIN_TRAIN + next(
             spare for spare in range(MIN_TRAIN) if spare >= _to_calibrate(MIN_TRAIN + spare)
         )
         raise DataError(
-            f"{found + taken} normal films are left to train on; at least "
-            f"{needed if taken else MIN_TRAIN} are needed"
-            + (", some of them to calibrate with" if taken else "")
+            f"{found + held} normal films are left to train on; at least "
+            f"{needed if held else MIN_TRAIN} are needed"
+            + (", some of them to calibrate with" if held else "")
         )
     return Split(placed, source, {why: count for why, count in left_out.items() if count})
 

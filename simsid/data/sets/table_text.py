@@ -75,7 +75,8 @@ def read_rows(
         ]
     except csv.Error as error:
         raise DataError(f"{path} is not a readable csv file: {error}") from error
-    best, header = [], []
+    best: list[list[str]] = []
+    header: list[str] = []
     for table in tables:
         lines = [line for line in table if any(field.strip() for field in line)]
         names = [name_of(name) for name in lines[0]] if lines else []
