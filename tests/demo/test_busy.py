@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from tests.demo.conftest import Page, png, start_page, stop_page
 from tests.demo.test_doors import ask
 
 gradio_client = pytest.importorskip("gradio_client")
+playwright = pytest.importorskip("playwright.sync_api")
 MODEL = "bundled:digitanatomy"
 REQUESTS, FILMS = 12, 24
 
@@ -51,7 +53,8 @@ def test_a_full_queue_says_busy_to_programs_and_serves_the_others(narrow, digits
     refused = [json.loads(text) for status, text in answers if status == 503]
     served = [json.loads(text)["event_id"] for status, text in answers if status == 200]
     assert refused and all(answer == {"detail": BUSY} for answer in refused)
-    assert len(served) >= 3 and len(served) + len(refused) == REQUESTS
+    # One waits at least; whether two more are being scored already is a matter of luck.
+    assert served and len(served) + len(refused) == REQUESTS
     for event in served:
         text = ask(f"{narrow.url}gradio_api/call/score_batch/{event}")[1]
         assert text.count('"status": "ok"') == FILMS
@@ -63,8 +66,13 @@ def test_a_full_queue_says_busy_in_the_browser(narrow, browser, digits) -> None:
     visit = browser.new_page()
     visit.goto(narrow.url)
     visit.wait_for_selector("#example-novel")
-    fill(narrow, png(digits["normal"]))
-    visit.click("#example-novel")
-    visit.get_by_text("busy").first.wait_for(timeout=20_000)
+    busy = visit.get_by_text("busy").first
+    for _ in range(10):  # a fast page may have scored everything before the click
+        fill(narrow, png(digits["normal"]))
+        visit.click("#example-novel")
+        with contextlib.suppress(playwright.TimeoutError):
+            busy.wait_for(timeout=2_000)
+            break
+    assert busy.is_visible()
     assert "Traceback" not in visit.content()
     visit.close()

@@ -191,7 +191,10 @@ def test_sigterm_stops_as_an_interrupt_does(model, films, tmp_path, monkeypatch)
     monkeypatch.setattr(score, "read_untrusted", slowly)
     process = child(films, "--model", model, "--batch-size", 1, "--out", tmp_path / "s.csv")
     deadline = time.monotonic() + 30
-    while not (tmp_path / "s.csv").exists() and time.monotonic() < deadline:
+    table = tmp_path / "s.csv"
+    while time.monotonic() < deadline:
+        if table.exists() and table.read_bytes().count(b"\n") > 1:  # the header, and a row
+            break
         time.sleep(0.01)
     process.terminate()
     process.join(30)
