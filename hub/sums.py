@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 
 from hub.errors import CORRUPT, NOT_A_MODEL, HubError
+from simsid.detectors.model_files import SUMS
 from simsid.detectors.untrusted import check_file
 
-SUMS = "SHA256SUMS"
 REINSTALL = "install the kit again"
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,59}"  # never hidden, never '..'
 # A file, or a file in one folder. A listed name is looked up and never opened.

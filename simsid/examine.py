@@ -9,19 +9,18 @@ from typing import Literal
 
 import numpy as np
 from jsonargparse import ArgumentParser
-from tqdm import tqdm
 
 from simsid.cli import command_parser, parse, run_command
-from simsid.data.decode.worker import read_untrusted
 from simsid.data.find import find_images
 from simsid.detectors import load_model
 from simsid.device import pick_device
-from simsid.errors import ImageError, SimsidError
+from simsid.errors import SimsidError
 from simsid.examination.default_score import findings_of
 from simsid.examination.examine import LEAST, examine
 from simsid.examination.table import to_text
-from simsid.files import write_text
-from simsid.scoring.film import prepare_image
+from simsid.files import path_text, write_text
+from simsid.map_files import without_maps
+from simsid.scoring.normals import read_normals
 
 
 def make_parser() -> ArgumentParser:
@@ -32,9 +31,9 @@ def make_parser() -> ArgumentParser:
         example="--model bundled:chest --normals films/normal",
     )
     add = parser.add_argument
-    add("--model", type=str, required=True, help="run folder, model folder or bundled:NAME")
-    add("--normals", type=str, required=True, help="folder of normal films")
-    add("--out", type=str | None, default=None, help="new JSON file for the numbers")
+    add("--model", type=path_text, required=True, help="run folder, model folder or bundled:NAME")
+    add("--normals", type=path_text, required=True, help="folder of normal films")
+    add("--out", type=path_text, default=None, help="new JSON file for the numbers")
     add("--seed", type=int, default=0, help="of places and kinds of the anomalies")
     add("--device", type=Literal["auto", "cpu", "cuda"], default="auto", help="where to score")
     return parser
@@ -50,20 +49,18 @@ def main(arguments: list[str] | None = None) -> int:
     out = None if options.out is None else Path(options.out)
     if out is not None and out.exists():
         raise SimsidError(f"--out {out} exists already: choose a new name")
-    files = find_images([options.normals])
+    files = without_maps(find_images([options.normals]))
     detector = load_model(options.model, pick_device(options.device))
-    images = []
-    for file in tqdm(files, desc="reading films", disable=None, leave=False):
-        try:
-            images.append(prepare_image(detector, read_untrusted(file).pixels))
-        except ImageError as error:
-            raise SimsidError(f"{file}: {error}; remove or replace it") from error
-    examination = examine(detector, np.stack(images), options.seed)
+    images, left_out = read_normals(detector, files)
+    examination = examine(detector, np.stack(images), options.seed) if images else None
     if examination is None:
         raise SimsidError(
-            f"{options.normals} holds {len(images)} films, at least {LEAST} are needed"
+            f"{options.normals} holds {len(images)} films that this model can score, at least "
+            f"{LEAST} are needed"
         )
     print(to_text(examination))
+    if left_out:
+        print(f"{left_out} films are out of place for this model and were left out")
     for told in findings_of(examination):
         print(told)
     if out is not None:

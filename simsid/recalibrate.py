@@ -4,29 +4,24 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float
 from jsonargparse import ArgumentParser
-from tqdm import tqdm
 
 from simsid.cli import command_parser, parse, run_command
-from simsid.data.decode.worker import read_untrusted
 from simsid.data.find import find_images
 from simsid.detectors import Detector, load_model
 from simsid.detectors.calibration import check_rates
-from simsid.detectors.findings import REFUSE
 from simsid.detectors.model_files import ModelFolder
 from simsid.detectors.model_folder import model_folder_of, save_model
 from simsid.detectors.recalibration import LEAST, films_needed, recalibrate
 from simsid.device import pick_device
-from simsid.errors import ImageError, SimsidError
+from simsid.errors import SimsidError
 from simsid.files import path_text, write_text
 from simsid.map_files import without_maps
-from simsid.scoring.film import prepare_image
+from simsid.scoring.normals import read_normals
 
 _SHARE = 0.1
 
@@ -74,7 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
         raise SimsidError(f"--out {out} exists already: choose a new folder")
     files = without_maps(find_images([options.normals or options.unlabelled]))
     detector = load_model(options.model, pick_device(options.device))
-    images, left_out = _read(detector, files)
+    images, left_out = read_normals(detector, files)
     needed = films_needed(options.abnormal_share if options.unlabelled else 0.0)
     if len(images) < needed:
         raise SimsidError(
@@ -93,33 +88,6 @@ def main(arguments: list[str] | None = None) -> int:
     _write_card(ModelFolder(model_folder_of(options.model)).card, ModelFolder(out).card, own)
     print(_summary(own, out, left_out))
     return 0
-
-
-def _read(
-    detector: Detector, files: Sequence[Path]
-) -> tuple[list[Float[np.ndarray, "height width"]], int]:
-    """Films as the model sees them, and how many are out of place and left out.
-
-    Raises:
-        SimsidError: a film cannot be read.
-    """
-    images = []
-    bar = tqdm(files, desc="reading films", disable=None, leave=False)
-    for file in bar:
-        try:
-            images.append(prepare_image(detector, read_untrusted(file).pixels))
-        except ImageError as error:
-            raise SimsidError(f"{file}: {error}; remove or replace it") from error
-    kept = []
-    for start in range(0, len(images), 64):
-        part = images[start : start + 64]
-        found = detector.placement.findings(detector.as_batch(np.stack(part)).to(detector.device))
-        kept += [
-            image
-            for image, findings in zip(part, found, strict=True)
-            if not any(finding.severity == REFUSE for finding in findings)
-        ]
-    return kept, len(images) - len(kept)
 
 
 def _summary(detector: Detector, out: Path, left_out: int) -> str:

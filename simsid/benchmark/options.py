@@ -142,7 +142,10 @@ def typed_command(name: str, arguments: list[str] | None) -> str:
     return shlex.join(["python", "-m", "simsid.benchmark", name, *typed])
 
 
-_SWEEPS = ("ablation", "contamination", "robustness", "benchmark", "patchcore")
+_SWEEPS = (
+    *("ablation", "contamination", "robustness", "benchmark", "patchcore"),
+    *("severity", "shift"),
+)
 _WRITTEN = (
     *("settings.json", "rows.jsonl", "commands.txt", "data", "maps", "runs", "logs"),
     *("roc.png", "kinds.png", "cost.png"),
@@ -157,7 +160,9 @@ def check_results(folder: Path, option: str) -> None:
         SimsidError: it is a file, or holds such a file and nothing that a benchmark left.
     """
     own = is_sweep(folder) or any(
-        {"made", "rows"} <= found.keys() or {"entries", "settings"} <= found.keys()
+        {"made", "rows"} <= found.keys()
+        or {"benchmark", "rows"} <= found.keys()
+        or {"entries", "settings"} <= found.keys()
         for found in (json_object(folder / f"{name}.json") for name in _SWEEPS)
     )
     check_names(folder, option, _WRITTEN, lambda _: own)

@@ -102,6 +102,9 @@ class CutPaste(Detector):
         self.gaussian = PositionGaussian(config.channels[-1], positions)
         self.to(memory_format=torch.channels_last)
 
+    def practised_families(self) -> tuple[str, ...]:
+        return ("exchanged", "foreign")  # pieces of a film in another place
+
     def players(self, stage: str) -> dict[str, Player]:
         rate, decay = self.config.learning_rate, self.config.weight_decay
         return {"classifier": Player.of(self.classifier, rate, weight_decay=decay)}

@@ -138,6 +138,9 @@ class GanLocaliser(Detector):
             Stage(name, share) for name, share in zip(names, self.config.stage_shares, strict=True)
         ]
 
+    def practised_families(self) -> tuple[str, ...]:
+        return ("opacity", "graft", "foreign", "painted")  # painted lesions and transplants
+
     def players(self, stage: str) -> dict[str, Player]:
         config = self.config
         if stage == "gan":

@@ -38,6 +38,9 @@ class MsaclPretraining(Detector):
     def stages(self) -> Sequence[Stage]:
         return () if self.pretraining is None else (Stage(PRETRAINING),)
 
+    def practised_families(self) -> tuple[str, ...]:
+        return ("graft", "foreign")  # MedMix: pieces of other films
+
     def players(self, stage: str) -> dict[str, Player]:
         if stage != PRETRAINING or self.pretraining is None:
             return super().players(stage)

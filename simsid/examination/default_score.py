@@ -15,10 +15,8 @@ import numpy as np
 from simsid.detectors.base import FUSED, Detector
 from simsid.examination.examine import Examination, examine, parts_of
 
-BLIND, SEEN = (
-    0.65,
-    0.85,
-)  # AUROC for strong anomalies below which a score is blind, above which it sees
+BLIND = 0.65  # AUROC for strong anomalies below which a score is blind
+SEEN = 0.85  # and above which a part sees them
 _WORSE = 0.1  # by which a part must beat the default score on the whole before it is told
 _NOTHING = 0.6
 

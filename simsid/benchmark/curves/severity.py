@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,11 +21,13 @@ from simsid.benchmark.curves.output import (
     with_interval,
     write_curve,
 )
+from simsid.benchmark.options import folder_named
 from simsid.cli import command_parser, parse
 from simsid.detectors import Detector
 from simsid.evaluation.evaluate import predict_in_batches
 from simsid.evaluation.metrics import ranking_metrics
 from simsid.evaluation.saturated_overlap import FPR_LIMIT, saturated_overlap
+from simsid.files import path_text
 from synth.tracks import TRACKS
 
 _NAME = "severity"
@@ -49,7 +50,7 @@ def make_parser() -> ArgumentParser:
     add("--strengths", type=str, default="0,0.25,0.5,0.75,1", help="with commas between, 0 to 1")
     add("--normals", type=int, default=300, help="normals that are drawn")
     add("--per-kind", type=int, default=40, help="anomalies of each kind at each strength")
-    add("--out", type=str, required=True, help="folder of table and figure")
+    add("--out", type=path_text, required=True, help="folder of table and figure")
     return parser
 
 
@@ -61,7 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
     """
     options = parse(make_parser(), arguments)
     strengths, config = strengths_of(options, 0.0), track_anatomy(options.track)
-    folder = Path(options.out)
+    folder = folder_named("--out", options.out)
     folder.mkdir(parents=True, exist_ok=True)
     found = methods(options, config, print)
     rows: list[Row] = []

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from jsonargparse import ArgumentParser, Namespace
@@ -21,12 +20,14 @@ from simsid.benchmark.curves.output import (
     with_interval,
     write_curve,
 )
+from simsid.benchmark.options import folder_named
 from simsid.cli import command_parser, parse
 from simsid.detectors import Detector
 from simsid.detectors.recalibration import LEAST, recalibrate
 from simsid.errors import DataError, SimsidError
 from simsid.evaluation.evaluate import predict_in_batches
 from simsid.evaluation.metrics import ranking_metrics, share_interval
+from simsid.files import path_text
 from synth import AnatomyConfig, SynthError
 from synth.population import POPULATIONS, Population, load_population
 
@@ -50,7 +51,7 @@ def make_parser() -> ArgumentParser:
     add("--normals", type=int, default=300, help="normals that are drawn")
     add("--per-kind", type=int, default=20, help="anomalies of each kind at each strength")
     add("--local-normals", type=int, default=100, help="normals to recalibrate on")
-    add("--out", type=str, required=True, help="folder of table and figure")
+    add("--out", type=path_text, required=True, help="folder of table and figure")
     return parser
 
 
@@ -65,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.local_normals < LEAST:
         raise SimsidError(f"--local-normals must be at least {LEAST}")
     home, population = track_anatomy(options.track, "home"), _population(options)
-    folder = Path(options.out)
+    folder = folder_named("--out", options.out)
     folder.mkdir(parents=True, exist_ok=True)
     found = methods(options, home, print)
     rows: list[Row] = []

@@ -19,7 +19,6 @@ there are 400), and as many abnormal films.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import unicodedata
@@ -33,6 +32,7 @@ from simsid.data.sets.sides import TRAIN, side_of
 from simsid.data.sets.splits import Plan
 from simsid.data.sets.table_text import read_rows
 from simsid.errors import DataError
+from simsid.outputs import json_object
 from synth.walk import is_left_behind
 
 MANIFEST = "manifest.csv"
@@ -59,11 +59,7 @@ _BOX_SIDE = 1024
 
 def is_generated(root: Path) -> bool:
     """Whether ``python -m synth`` wrote this set: its manifest.csv tells factors, no patients."""
-    try:
-        content = json.loads((root / "manifest.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return False
-    return isinstance(content, dict) and {"version", "parameters"} <= content.keys()
+    return {"version", "parameters"} <= json_object(root / "manifest.json").keys()
 
 
 def find_manifest(root: Path) -> Path | None:
