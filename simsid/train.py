@@ -97,8 +97,8 @@ def make_parser() -> ArgumentParser:
         "--init-from",
         type=path_text,
         default=None,
-        help="run folder, model folder or bundled:NAME of the same method whose weights to begin "
-        "with: fine-tuning",
+        help="run folder, model folder or bundled:NAME of the same method to begin with: its "
+        "weights, settings and preparation of films, in place of the preset's",
     )
     add("--resume", action="store_true", help="go on from the run folder's checkpoint")
     add("--tensorboard", action="store_true", help="write the losses for TensorBoard as well")

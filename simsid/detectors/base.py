@@ -367,3 +367,4 @@ class Detector(Method):
                 raise ValueError(f"'{name}' has shape {tuple(value.shape)}, here it is {here}")
             own[name].copy_(value)
         self.begun_elsewhere = True
+        self.copy_to_learners()

@@ -11,20 +11,36 @@ from accelerate.utils import set_seed
 from simsid.data.datasets import RadiographData
 from simsid.data.image_kind import kind_of
 from simsid.detectors.base import Detector
-from simsid.detectors.config import config_from_dict, present_names
+from simsid.detectors.config import DetectorConfig, config_from_dict, present_names
 from simsid.errors import SimsidError
 
 
 def build_detector(
-    cls: type[Detector], preset: str, data: RadiographData, settings: Mapping[str, Any], seed: int
+    cls: type[Detector],
+    preset: str | DetectorConfig,
+    data: RadiographData,
+    settings: Mapping[str, Any],
+    seed: int,
 ) -> Detector:
     """The preset's detector for this data, changed by ``settings``, with weights of ``seed``.
 
+    Args:
+        preset: its name, or the settings of another model to begin with.
+
     Raises:
-        SimsidError: a setting is unknown or cannot work.
+        SimsidError: a setting is unknown or cannot work, or another model's do not fit the data.
     """
+    if isinstance(preset, DetectorConfig) and preset.image_size != data.image_size:
+        sizes = ["{}x{}".format(*size) for size in (preset.image_size, data.image_size)]
+        raise SimsidError(
+            f"the model to begin with takes images of {sizes[0]} px, and these have {sizes[1]}"
+        )
     try:
-        config = cls.config_class.preset(preset, data.image_size, kind_of(data.facts))
+        config = (
+            preset
+            if isinstance(preset, DetectorConfig)
+            else cls.config_class.preset(preset, data.image_size, kind_of(data.facts))
+        )
         changed = dataclasses.asdict(config)
         for key, value in present_names(cls.config_class, dict(settings)).items():
             if key not in changed:

@@ -127,6 +127,14 @@ class Method(nn.Module, ABC):
 
     # --- training by gradients --------------------------------------------------------------
 
+    def copy_to_learners(self) -> None:
+        """Networks that only training needs, from the weights that were taken over.
+
+        For a method that scores with a running mean of what it trains; by default they stay as
+        they were drawn.
+        """
+        return
+
     def stages(self) -> Sequence[Stage]:
         """Parts of training by gradients, in order; none where ``consolidate`` does everything."""
         return (Stage("joint"),)

@@ -139,6 +139,10 @@ class SimSID(SpaceAwareDetector):
         extra = (LESION, CONTEXT_DISTANCE) if config.lesion_channels else ()
         return cls.components + extra
 
+    def copy_to_learners(self) -> None:
+        if self.lesions is not None:  # a model folder holds the running means alone
+            self.lesions.learners.load_state_dict(self.lesions.averages.state_dict())
+
     @classmethod
     def epochs_for(cls, preset: str, config: SimSIDConfig, steps_per_epoch: int) -> int:
         if preset == "quick" and config.lesion_channels:

@@ -16,7 +16,7 @@ from simsid.detectors.registry import detector_class
 from simsid.training.loop import Training
 from simsid.training.options import TrainOptions
 from simsid.training.run_folder import RunFolder
-from simsid.training.transfer import begin_from
+from simsid.training.transfer import begin_from, starting_model
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ class TrainPlan:
         data: which data.
         options: of the loop; the preset says how many epochs where ``preset_epochs`` is set.
         false_alarm_rate, rate_confidence: see ``Detector.calibrate``.
-        init_from: run folder, model folder or bundled model whose weights to begin with.
+        init_from: run folder, model folder or bundled model to begin with: its weights, its
+            settings and its preparation of films, in place of the preset's.
         run: where everything goes; it holds a checkpoint to go on from where ``resume`` is set.
         examine: whether to examine the model after training, see ``settle_score``.
         report: whether to evaluate and write a report at the end.
@@ -65,11 +66,12 @@ class TrainPlan:
             tensorboard=settings["tensorboard"],
         )
         check_rates(settings["false_alarm_rate"], settings.get("rate_confidence"))
+        without_sizes = {key: value for key, value in settings.items() if key != "preset"}
         return cls(
             model=settings["model"],
             preset=settings["preset"],
             detector=dict(settings["detector"]),
-            data=data_choice(settings),
+            data=data_choice(without_sizes if settings.get("init_from") else settings),
             options=options,
             preset_epochs=settings["epochs"] is None,
             false_alarm_rate=settings["false_alarm_rate"],
@@ -103,10 +105,12 @@ def prepare(plan: TrainPlan) -> Prepared:
         SimsidError: the data cannot be had, or the settings make no detector.
     """
     cls = detector_class(plan.model)
-    data = load_choice(plan.data)
-    detector = build_detector(cls, plan.preset, data, plan.detector, plan.options.seed)
+    other = starting_model(cls, plan.init_from) if plan.init_from else None
+    data = load_choice(plan.data, other and other.preprocessing)
+    settings = other.config if other else plan.preset
+    detector = build_detector(cls, settings, data, plan.detector, plan.options.seed)
     # A checkpoint, where there is one, comes after it.
-    began_from = begin_from(detector, plan.init_from) if plan.init_from else None
+    began_from = begin_from(detector, other, plan.init_from or "") if other else None
     options = plan.options
     if plan.preset_epochs:
         steps = len(data.train) // min(options.batch_size, len(data.train))

@@ -10,36 +10,46 @@ from simsid.detectors.model_folder import load_model
 from simsid.errors import TrainingError
 
 
-def begin_from(detector: Detector, folder: str | Path) -> dict[str, Any]:
-    """Give a freshly built detector the weights of a model folder of the same method.
-
-    Networks that only training needs are not in a model folder: they begin as they were drawn.
-    What scoring compares with (statistics, memory banks, calibration) comes from the new data.
+def starting_model(cls: type[Detector], folder: str | Path) -> Detector:
+    """The model that a training of ``cls`` begins with.
 
     Args:
-        folder: a run folder or a model folder.
+        folder: a run folder, a model folder or ``bundled:NAME``.
+
+    Raises:
+        TrainingError: another method, or one that learns no weights.
+        ModelFolderError: see ``load_model``.
+    """
+    other = load_model(folder)
+    if other.name != cls.name:
+        raise TrainingError(
+            f"--init-from {folder} holds a '{other.name}', and a '{cls.name}' is to be "
+            "trained: give a run of the same model"
+        )
+    if not other.stages():
+        raise TrainingError(f"'{cls.name}' learns no weights to begin from: no --init-from")
+    return other
+
+
+def begin_from(detector: Detector, other: Detector, folder: str | Path) -> dict[str, Any]:
+    """Give a freshly built detector the weights of ``other``, which ``folder`` holds.
+
+    Networks that only training needs are not in a model folder: they begin as they were drawn, or
+    as copies of those that scoring reads. What scoring compares with (statistics, memory banks,
+    calibration) comes from the new data.
 
     Returns:
         Where the weights come from: data name and fingerprint of that run.
 
     Raises:
-        TrainingError: another method, other sizes, or a method that learns no weights.
-        ModelFolderError: see ``load_model``.
+        TrainingError: other sizes.
     """
-    other = load_model(folder)
-    if other.name != detector.name:
-        raise TrainingError(
-            f"--init-from {folder} holds a '{other.name}', and a '{detector.name}' is to be "
-            "trained: give a run of the same model"
-        )
-    if not detector.stages():
-        raise TrainingError(f"'{detector.name}' learns no weights to begin from: no --init-from")
     try:
         detector.take_over(other.state_dict())
     except ValueError as error:
         raise TrainingError(
-            f"--init-from {folder} does not fit: {error}; train with the same --preset, image size "
-            "and --detector settings"
+            f"--init-from {folder} does not fit: {error}; leave out the --detector settings that "
+            "change its networks"
         ) from error
     data = other.facts.get("data")
     return {
