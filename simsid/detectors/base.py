@@ -27,7 +27,7 @@ from simsid.detectors.contract import Evidence
 from simsid.detectors.method import Batches, Method
 from simsid.detectors.normal_statistics import normal_statistics
 from simsid.detectors.placement import PlacementCheck, fit_placement, shrink
-from simsid.detectors.population import PopulationCheck
+from simsid.detectors.population import PopulationCheck, enough_normals
 from simsid.prediction import Prediction
 
 FUSED = "fused"
@@ -324,13 +324,19 @@ class Detector(Method):
     ) -> None:
         """Learn from training normals which populations there are, and what is of none of them.
 
+        Too few normals to learn it from widen what the model to begin with knew, if there was one.
+
         Args:
             populations: of each normal, from 0; None: all are of one.
         """
         small = torch.cat([shrink(images.cpu()) for images in batches()])
         if populations is None:
             populations = torch.zeros(len(small), dtype=torch.long)
-        self.population.fit(small, populations.cpu())
+        if self.population.num_populations and not enough_normals(populations):
+            small = small.to(self.device)
+            self.population.set_limits(small, self.population.nearest(small))
+        else:
+            self.population.fit(small, populations.cpu())
 
     # --- weights ----------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,8 @@ def begin_from(detector: Detector, other: Detector, folder: str | Path) -> dict[
 
     Networks that only training needs are not in a model folder: they begin as they were drawn, or
     as copies of those that scoring reads. What scoring compares with (statistics, memory banks,
-    calibration) comes from the new data.
+    calibration) comes from the new data; so does the look of its population, unless there are too
+    few normals to learn it from.
 
     Returns:
         Where the weights come from: data name and fingerprint of that run.
@@ -51,6 +53,7 @@ def begin_from(detector: Detector, other: Detector, folder: str | Path) -> dict[
             f"--init-from {folder} does not fit: {error}; leave out the --detector settings that "
             "change its networks"
         ) from error
+    detector.population = copy.deepcopy(other.population)
     data = other.facts.get("data")
     return {
         "data": data.get("name") if isinstance(data, dict) else None,

@@ -72,10 +72,10 @@ class PopulationCheck(FilmCheck):
             images: float in [0, 1].
             populations: 0 to count - 1, of each image.
         """
+        if not enough_normals(populations):
+            return
         count = int(populations.max()) + 1
         parts = [images[populations == index].cpu() for index in range(count)]
-        if min(map(len, parts)) < MIN_NORMALS:
-            return
         rng = Generator().manual_seed(seed)
         features = [film_features(part) for part in parts]
         wrong = [film_features(hurt(shrink(part), rng)) for part in parts]
@@ -135,6 +135,11 @@ class PopulationCheck(FilmCheck):
             else:
                 found.append([Finding("another_population", ANOTHER, _ANOTHER)])
         return found
+
+
+def enough_normals(populations: Int[Tensor, " n"]) -> bool:
+    """Whether each of these populations has enough normals to say what they have in common."""
+    return int(populations.bincount().min()) >= MIN_NORMALS
 
 
 _ANOTHER = (

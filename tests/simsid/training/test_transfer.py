@@ -28,6 +28,10 @@ def begun(detector, folder):
     return begin_from(detector, starting_model(type(detector), folder), folder)
 
 
+def large(count):
+    return blobs(count).repeat(6, axis=1).repeat(6, axis=2)
+
+
 @pytest.fixture
 def pretrained(tmp_path):
     detector = fit(built(), blobs(24), epochs=1, batch_size=8, device="cpu")
@@ -143,3 +147,27 @@ def test_images_of_another_size_than_the_model_takes_are_refused(tmp_path):
     plan = TrainPlan.of(options.as_dict(), RunFolder(tmp_path / "run"))
     with pytest.raises(SimsidError, match="takes images of 192x192 px, and these have 96x96"):
         prepare(plan)
+
+
+def test_too_few_normals_widen_the_look_that_the_model_to_begin_with_knew():
+    cls = detector_class("simsid")
+    chest = starting_model(cls, "bundled:chest")
+    second = cls(chest.config)
+    begin_from(second, chest, "bundled:chest")
+    films = second.as_batch(large(24))
+    before = chest.population.distances(films).amin(1)
+    assert (before > 1).all()  # blobs are no chests
+    second.set_populations(lambda: iter([films]))
+    assert (second.population.distances(films).amin(1) <= 1).float().mean() > 0.9
+    assert torch.equal(second.population.centre, chest.population.centre)
+    assert (chest.population.distances(films).amin(1) == before).all()  # the source stays
+
+
+def test_enough_normals_learn_a_look_of_their_own():
+    cls = detector_class("simsid")
+    chest = starting_model(cls, "bundled:chest")
+    second = cls(chest.config)
+    begin_from(second, chest, "bundled:chest")
+    films = second.as_batch(large(60))
+    second.set_populations(lambda: iter([films]))
+    assert second.population.num_populations == 1
