@@ -14,7 +14,7 @@ from demo.pictures import image_tag
 from demo.privacy import ABANDONED_SECONDS, KEEP_FILM_SECONDS
 from demo.shelf import ModelShelf
 from simsid.evaluation.provenance import kit_commit
-from simsid.map_scale import MapScale, overlay
+from simsid.map_scale import overlay
 from simsid.scoring import ScoredFilm
 
 _PAPERS = (
@@ -101,7 +101,7 @@ def steps_html(example: Answer) -> str:
     film = example.film
     if not isinstance(film, ScoredFilm) or film.reconstruction is None:
         return ""
-    pictures = (film.image, film.reconstruction, overlay(film.image, film.anomaly_map, MapScale()))
+    pictures = (film.image, film.reconstruction, overlay(film.image, film.shown_map, film.scale))
     figures = "".join(
         f"<figure>{image_tag(picture, words[3:])}<figcaption>{words}</figcaption></figure>"
         for picture, words in zip(pictures, _STEPS, strict=True)

@@ -11,13 +11,13 @@ import numpy as np
 from demo.batch import batch_warning
 from demo.components import guarded
 from demo.digits import ORDER, build
-from demo.doubt import is_borderline
 from demo.inference import Answer, Inference, refusal
 from demo.pictures import png_bytes
 from demo.privacy import MAX_FILE_BYTES, MAX_FILES, UploadFolder
 from simsid.errors import ImageError
 from simsid.map_scale import overlay
-from simsid.scoring import RefusedFilm, ScoredFilm
+from simsid.scoring import BORDERLINE, RefusedFilm, ScoredFilm, basis
+from simsid.scoring.verdicts import DEPRECATED
 
 _LIMIT = {"concurrency_limit": 2, "concurrency_id": "scoring"}
 _NO_FILM = "the file is neither a film in base64 nor an upload; addresses are never fetched"
@@ -43,14 +43,20 @@ def add_endpoints(inference: Inference, uploads: UploadFolder) -> None:
             model: one of the page's models.
 
         Returns:
-            status ('ok' or a reason code), message, model, commit (of a Hub's model), score,
-            percentile, p_value, verdict, false_alarm_rate, num_normals, rate_interval (where the
-            true rate lies with 90 % confidence), population, regions (rows of scores), borderline
-            (whether the normals are too few to say on which side of the threshold it lies) and
-            map_png (film under its map). A film of another population has no percentile and no
+            status ('ok' or a reason code), message, model, commit (of a Hub's model), state
+            ('nothing unusual found', 'borderline', 'unusual', 'another population: no verdict', 'not a
+            film for this model', 'too few normals: no verdict'; null for a file that cannot be
+            read), basis (sentences on what the state stands on), score, percentile, p_value,
+            threshold, threshold_interval (where the threshold may lie: there a film is borderline),
+            false_alarm_rate, rate_interval (where the true rate lies with 90 % confidence),
+            num_normals, population, found_share (of abnormal films, at this threshold; null where
+            it was not measured), found_of (how many these were), diffuse (a sentence where no
+            single place explains the score), regions (rows of scores), map_png (film under its map),
+            and for one more version verdict (normal, abnormal, undecided or another population) and
+            borderline: read state instead. A film of another population has no percentile and no
             p_value.
         """
-        return _as_json(read(file, model), inference)
+        return _as_json(read(file, model), True)
 
     def score_batch(files: list[dict | str], model: str = default) -> list:
         """Score up to 64 films. Higher = more abnormal.
@@ -69,7 +75,7 @@ def add_endpoints(inference: Inference, uploads: UploadFolder) -> None:
             raise gr.Error(f"files must be a list of at most {MAX_FILES}", print_exception=False)
         answers = [read(file, model) for file in files]
         warning = batch_warning(answers, inference)
-        return [_as_json(answer, None) | {"batch_warning": warning} for answer in answers]
+        return [_as_json(answer, False) | {"batch_warning": warning} for answer in answers]
 
     def generate(
         kind: str = "normal",
@@ -140,23 +146,29 @@ def add_endpoints(inference: Inference, uploads: UploadFolder) -> None:
 
 
 _NUMBERS = (
-    *("score", "percentile", "p_value", "verdict"),
-    *("false_alarm_rate", "num_normals", "rate_interval", "population"),
+    *("state", "basis", "score", "percentile", "p_value", "threshold", "threshold_interval"),
+    *("false_alarm_rate", "rate_interval", "num_normals", "population", "found_share", "found_of"),
+    *("diffuse", "regions", "verdict", "borderline"),
 )
 
 
-def _as_json(answer: Answer, inference: Inference | None) -> dict[str, Any]:
+def _as_json(answer: Answer, pictures: bool) -> dict[str, Any]:
     film = answer.film
     said: dict[str, Any] = {"status": answer.status, "message": answer.message}
     said |= {"model": answer.model or None, "commit": answer.commit}
+    said |= dict.fromkeys(_NUMBERS) | {"state": film.state or None, "deprecated": DEPRECATED}
     if not isinstance(film, ScoredFilm):
-        return said | dict.fromkeys((*_NUMBERS, "regions", "borderline"))
-    said |= {name: getattr(film, name) for name in _NUMBERS} | {"regions": film.regions.tolist()}
-    said["borderline"] = is_borderline(film)
-    if inference is not None:
-        shown = inference.shown_map(film, answer.model)
-        picture = overlay(film.image, shown, inference.scale(answer.model))
-        said["map_png"] = _base64(picture)
+        return said
+    same = ("score", "percentile", "p_value", "false_alarm_rate", "rate_interval", "num_normals")
+    said |= {name: getattr(film, name) for name in (*same, "population", "diffuse")}
+    said |= {"basis": basis(film), "regions": film.regions.tolist()}
+    if np.isfinite(film.threshold):
+        said |= {"threshold": film.threshold, "threshold_interval": film.threshold_interval}
+    if film.found is not None:
+        said |= {"found_share": film.found.share, "found_of": film.found.abnormals}
+    said |= {"verdict": film.former_verdict, "borderline": film.state == BORDERLINE}
+    if pictures:
+        said["map_png"] = _base64(overlay(film.image, film.shown_map, film.scale))
     return said
 
 

@@ -8,7 +8,6 @@ import zipfile
 from collections import Counter
 from html import escape
 
-from demo.doubt import is_borderline
 from demo.inference import Answer, Inference
 from demo.own_normals import OwnNormals, with_own
 from demo.pictures import download_link, png_bytes, thumbnail
@@ -16,13 +15,11 @@ from demo.words import css_class, headline
 from simsid.map_scale import overlay
 from simsid.scoring import BatchCheck, ScoredFilm
 from simsid.scoring.batch import LEAST as LEAST_FILMS
+from simsid.scoring.rows import numbers_of
+from simsid.scoring.table import COLUMNS
 
 _COLUMNS = ("film", "name", "score", "percentile", "p", "verdict", "note")
-_NUMBERS = ("score", "percentile", "p_value", "verdict", "false_alarm_rate")
-_CSV = (
-    *("film", *_NUMBERS, "rate_low", "rate_high", "num_normals", "population"),
-    *("status", "message", "model", "commit", "own_normals", "borderline"),
-)
+_CSV = ("film", *COLUMNS[1:], "commit", "own_normals")
 
 
 def table_html(answers: list[Answer]) -> str:
@@ -77,8 +74,8 @@ def _row(number: int, answer: Answer, word: str) -> str:
 
 
 def verdict_in_words(answer: Answer) -> str:
-    """The verdict's headline, or 'Not scored'."""
-    return headline(answer.film) if isinstance(answer.film, ScoredFilm) else "Not scored"
+    """The state as a heading, or 'Not scored'."""
+    return headline(answer.film)
 
 
 def batch_warning(
@@ -109,10 +106,10 @@ def batch_line(answers: list[Answer], inference: Inference, own: OwnNormals | No
     return f'<p class="hint batch-line" role="status">{text}</p>'
 
 
-def downloads(answers: list[Answer], inference: Inference) -> str:
+def downloads(answers: list[Answer]) -> str:
     """Two links that hold their files."""
     table = download_link(csv_of(answers), "text/csv", "scores.csv", "Scores as CSV")
-    maps = download_link(maps_of(answers, inference), "application/zip", "maps.zip", "Maps as ZIP")
+    maps = download_link(maps_of(answers), "application/zip", "maps.zip", "Maps as ZIP")
     return (
         f'<p class="links">{table} {maps}</p><p class="hint">Films are numbered in the order of '
         "the upload. Their names stay in your browser: they are not sent, and not in these files.</p>"
@@ -134,35 +131,26 @@ def _check(
 
 
 def csv_of(answers: list[Answer]) -> bytes:
-    """The columns of ``simsid.score``, with a number for the file, and the model."""
+    """The columns of ``simsid.score``, with a number for the file; commit and own normals beside."""
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(_CSV)
+    writer = csv.DictWriter(out, _CSV, lineterminator="\n")
+    writer.writeheader()
     for number, answer in enumerate(answers, 1):
         film = answer.film
-        said = [""] * (len(_CSV) - 7)
-        if isinstance(film, ScoredFilm):
-            values = (getattr(film, name) for name in _NUMBERS)
-            said = ["" if value is None else str(value) for value in values]
-            said += [f"{end:.4f}" for end in film.rate_interval]
-            said += [str(film.num_normals), film.population]
-        made_by = (answer.model, answer.commit or "", answer.own_normals or "")
-        firm = str(is_borderline(film)) if isinstance(film, ScoredFilm) else ""
-        writer.writerow([number, *said, answer.status, answer.message, *made_by, firm])
+        said = numbers_of(film) if isinstance(film, ScoredFilm) else {"state": film.state}
+        said |= {"film": number, "status": answer.status, "message": answer.message}
+        said |= {"model": answer.model, "commit": answer.commit or ""}
+        writer.writerow(said | {"own_normals": answer.own_normals or ""})
     return out.getvalue().encode()
 
 
-def maps_of(answers: list[Answer], inference: Inference) -> bytes:
+def maps_of(answers: list[Answer]) -> bytes:
     """A ZIP with each scored film under its map, all on the model's fixed scale."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         for number, answer in enumerate(answers, 1):
             film = answer.film
             if isinstance(film, ScoredFilm):
-                picture = overlay(
-                    film.image,
-                    inference.shown_map(film, answer.model),
-                    inference.scale(answer.model),
-                )
+                picture = overlay(film.image, film.shown_map, film.scale)
                 archive.writestr(f"film-{number:03d}.map.png", png_bytes(picture))
     return out.getvalue()

@@ -18,8 +18,8 @@ from demo.histogram import histogram
 from demo.inference import Inference
 from demo.pictures import download_link, map_figure
 from demo.verdict import signature
-from demo.words import basis, css_class, headline
-from simsid.scoring import RefusedFilm
+from demo.words import css_class, headline
+from simsid.scoring import RefusedFilm, basis
 from synth import KINDS
 
 _EVENT = {"concurrency_limit": 2, "concurrency_id": "scoring", "api_visibility": "private"}
@@ -107,11 +107,11 @@ class DigitTab:
         film = answer.film
         if isinstance(film, RefusedFilm):
             return (
-                '<section class="verdict refused"><h2>Not scored</h2>'
+                f'<section class="verdict refused"><h2>{headline(film)}</h2>'
                 f"<p>{answer.message}</p>{truth}</section>"
             )
         plot = histogram(film.normals, film.score, film.threshold, film.p_value)
-        figure = map_figure(film.image, film.anomaly_map, self.inference.scale(self.model))
+        figure = map_figure(film.image, film.shown_map, film.scale)
         return (
             f'<section class="verdict {css_class(film)}" aria-live="polite">'
             f'<h2>{headline(film)}</h2>{truth}<div class="side-by-side">{figure}'

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from demo.accelerator import on_gpu, place
-from demo.body import body_mask
-from demo.doubt import diffuse
 from demo.kept import KeptFilm, belongs_to, keep
 from demo.own_normals import OwnNormals, learn, usable, with_own
 from demo.pictures import png_bytes
@@ -22,7 +20,6 @@ from simsid.data.decode.worker import DecodingWorker
 from simsid.detectors import Detector
 from simsid.detectors.contract import Explanation
 from simsid.errors import ImageError, SimsidError
-from simsid.map_scale import MapScale, map_scale
 from simsid.scoring import RefusedFilm, ScoredFilm, score_film, score_prepared
 
 MAX_PIXELS = 50_000_000
@@ -94,25 +91,6 @@ class Inference:
             ModelFolderError: not one of ``models``, or damaged.
         """
         return place(self.shelf.detector(model))
-
-    def scale(self, model: str) -> MapScale:
-        """The fixed colour scale of a model's maps."""
-        return map_scale(self.detector(model))
-
-    def body(self, film: ScoredFilm, model: str) -> np.ndarray:
-        """(height, width) in [0, 1]: where the map may be coloured; on digits, everywhere."""
-        if self.is_synthetic(model):
-            return np.ones(film.image.shape, np.float32)
-        return body_mask(film.image)
-
-    def shown_map(self, film: ScoredFilm, model: str) -> np.ndarray:
-        """The film's map as every picture of it draws it: softly confined to the body."""
-        return film.anomaly_map * self.body(film, model)
-
-    def where(self, film: ScoredFilm, model: str) -> str:
-        """A sentence where no single place explains the score; else nothing."""
-        shown, body = self.shown_map(film, model), self.body(film, model)
-        return diffuse(film, shown, body, self.scale(model))
 
     def is_synthetic(self, model: str) -> bool:
         """Whether the model was trained on DigitAnatomy, so that examples can be made for it."""

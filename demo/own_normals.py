@@ -19,7 +19,7 @@ from simsid.detectors.calibration import Calibration
 from simsid.detectors.population import PopulationCheck
 from simsid.detectors.recalibration import LEAST, recalibrate
 from simsid.errors import SimsidError
-from simsid.scoring import CALLED_ABNORMAL, ScoredFilm, score_prepared
+from simsid.scoring import ScoredFilm, score_prepared
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +65,7 @@ def learn(
             "normal films at once; 60 make the rate certain"
         )
     own = recalibrate(detector, np.stack(usable))
-    called = sum(film.verdict == CALLED_ABNORMAL for film in scored)
+    called = sum(film.score > film.threshold and not film.doubtful for film in scored)
     return OwnNormals(
         model,
         own.calibration,

@@ -213,7 +213,7 @@ class ScoreTab:
         batch = [gr.update(visible=many), *([""] * 3)]
         if many:
             line = batch_line(answers, self.inference, own)
-            batch = [batch[0], line, table_html(answers), downloads(answers, self.inference)]
+            batch = [batch[0], line, table_html(answers), downloads(answers)]
         view = self.view(kept, first, why)
         return [*view, *batch, kept, first, gr.update(visible=False)]
 
@@ -227,21 +227,19 @@ class ScoreTab:
         shown = Shown(label, number, len(films), answer.drop, why)
         if isinstance(film, RefusedFilm):
             nothing = [gr.update(visible=False), "", None, gr.update(choices=[], value=None)]
-            return [refused_section(answer.message, shown), *nothing]
+            return [refused_section(film, answer.message, shown), *nothing]
         order = sorted(np.ndindex(film.regions.shape), key=lambda at: -film.regions[at])
         choices = [
             (f"row {row + 1}, column {col + 1}: {film.regions[row, col]:.1f}", f"{row},{col}")
             for row, col in order
         ]
         shape = answer.kept.shape if answer.kept else None
-        drawn = self.inference.shown_map(film, answer.model)
-        figure = map_figure(film.image, drawn, self.inference.scale(answer.model), shape)
+        figure = map_figure(film.image, film.shown_map, film.scale, shape)
         rebuilt = ""
         if film.reconstruction is not None:
             rebuilt = rebuilt_figure(film.image, film.reconstruction, shape)
-        where = self.inference.where(film, answer.model)
         return [
-            verdict_section(film, answer.message, shown, where),
+            verdict_section(film, answer.message, shown),
             gr.update(visible=True),
             figure,
             rebuilt,
@@ -261,9 +259,8 @@ class ScoreTab:
             pixels = self.inference.full_size(self.uploads.take(paths[0]))
         except ImageError as error:
             raise gr.Error(str(error), print_exception=False) from None
-        drawn = self.inference.shown_map(film, answer.model)
         settings = self.inference.detector(answer.model).preprocessing
-        return [full_figure(pixels, drawn, self.inference.scale(answer.model), settings), None]
+        return [full_figure(pixels, film.shown_map, film.scale, settings), None]
 
     def point_at(self, films: dict[int, Answer], chosen: int, event: gr.SelectData) -> str:
         """The region under a click."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from html import escape
 
 from demo.histogram import histogram
-from demo.words import basis, css_class, headline
-from simsid.scoring import ScoredFilm
+from demo.words import css_class, headline
+from simsid.scoring import RefusedFilm, ScoredFilm, basis
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,13 @@ class Shown:
         return f'<p class="hint film-name" data-name="{self.number}"></p>'
 
 
-def verdict_section(film: ScoredFilm, message: str, shown: Shown, where: str = "") -> str:
+def verdict_section(film: ScoredFilm, message: str, shown: Shown) -> str:
     """A scored film among the normals of its model.
 
     Args:
         message: notes on the film and its file; may be empty.
-        where: a sentence where no single place explains the score.
     """
-    where = f'<p class="where">{where}</p>' if where else ""
+    where = f'<p class="where">{film.diffuse}</p>' if film.diffuse else ""
     plot = histogram(film.normals, film.score, film.threshold, film.p_value)
     note = f'<p class="note">Note: {message}.</p>' if message else ""
     return (
@@ -56,12 +55,12 @@ def verdict_section(film: ScoredFilm, message: str, shown: Shown, where: str = "
     )
 
 
-def refused_section(message: str, shown: Shown) -> str:
+def refused_section(film: RefusedFilm, message: str, shown: Shown) -> str:
     """Why a film has no score; no model is named where none has seen it."""
     signed = signature(shown.label, shown.why_model) if shown.label else ""
     return (
         f'<section class="verdict refused" role="alert" data-drop="{shown.drop}"><h2>{shown.which}'
-        f"Not scored</h2>{shown.name}<p>{message}</p>{signed}</section>"
+        f"{headline(film)}</h2>{shown.name}<p>{message}</p>{signed}</section>"
     )
 
 

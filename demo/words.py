@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from demo.doubt import is_borderline, threshold_interval
 from simsid.data.decode.notes import in_words
 from simsid.detectors.findings import ANOTHER, Finding
-from simsid.scoring import CALLED_ABNORMAL, CALLED_NORMAL, RefusedFilm, ScoredFilm
+from simsid.scoring import RefusedFilm, ScoredFilm
 
 TITLE = "SimSID: how unusual is this film?"
 SCORED = "ok"
-BORDERLINE = "Borderline"
+NOT_SCORED = "Not scored"
 NOTICE = (
     "Research only. This is not a medical device and must not be used to diagnose, treat or "
     "triage patients. Do not upload films that you are not allowed to show."
@@ -52,61 +51,13 @@ def note_in_words(code: str) -> str:
     return in_words(code)
 
 
-def headline(film: ScoredFilm) -> str:
-    """The verdict in two or three words."""
-    if is_borderline(film):
-        return BORDERLINE
-    if film.verdict == CALLED_ABNORMAL:
-        return "Unusual"
-    if film.of_another_population:
-        return "Another population: no verdict"
-    return "Nothing unusual found" if film.verdict == CALLED_NORMAL else "No verdict"
+def headline(film: ScoredFilm | RefusedFilm) -> str:
+    """The state in the words of every other door, as a heading."""
+    return film.state.capitalize() or NOT_SCORED
 
 
 def css_class(film: ScoredFilm | RefusedFilm) -> str:
-    """The verdict as a class of the page's style: 'another-population' and so on."""
+    """The state as a class of the page's style: 'another-population' and so on."""
     if isinstance(film, RefusedFilm):
         return "refused"
-    return "borderline" if is_borderline(film) else film.verdict.replace(" ", "-")
-
-
-def rate_in_words(film: ScoredFilm) -> str:
-    """The stated false-alarm rate and how sure it is, as '5 % (1 to 12 %)'."""
-    low, high = (f"{100 * end:.0f}" for end in film.rate_interval)
-    return f"{100 * film.false_alarm_rate:.3g} % ({low} to {high} %)"
-
-
-def basis(film: ScoredFilm) -> str:
-    """What the verdict stands on: rank among normals, p-value and the stated rate."""
-    if film.percentile is None or film.p_value is None:
-        return (
-            f"The score of {film.score:.2f} and the map stand. But this film does not look like "
-            "the normal films that this model's verdicts were calibrated on, so it has no rank "
-            "among them and no verdict. Recalibrate the model on normal films of the same source."
-        )
-    rate, n = rate_in_words(film), film.num_normals
-    of = f" of {film.population}" if film.population else ""
-    rank = (
-        f"The score of {film.score:.2f} is higher than that of {film.percentile:.1f} % of "
-        f"{n} normal films{of} that training never saw (p = {film.p_value:.3f}, smallest possible "
-        f"{1 / (n + 1):.3f})."
-    )
-    if film.doubtful:
-        return (
-            f"{rank} But this film does not look like those that the model was trained on, so "
-            "these numbers say little, and there is no verdict. Is it the right model?"
-        )
-    if film.verdict not in (CALLED_ABNORMAL, CALLED_NORMAL):
-        return f"{rank} {n} normals are too few for a verdict at a false-alarm rate of {rate}."
-    doubt = ""
-    if is_borderline(film):
-        low, high = threshold_interval(film)
-        doubt = (
-            f" With {n} normals the threshold of {film.threshold:.2f} is itself uncertain: it may lie "
-            f"anywhere from {low:.2f} to {high:.2f}, and this score lies between."
-        )
-    return (
-        f"{rank}{doubt} The threshold is set so that {rate} of such normal films are called unusual by "
-        "mistake; in brackets, where the true rate lies with 90 % confidence. A film can be abnormal "
-        "and still look usual to this model."
-    )
+    return film.state.partition(":")[0].replace(" ", "-")

@@ -15,8 +15,9 @@ from PIL.PngImagePlugin import PngInfo
 from simsid.data.images import IMAGE_SUFFIXES
 from simsid.errors import SimsidError
 from simsid.files import naming
-from simsid.map_scale import MapScale, overlay
+from simsid.map_scale import overlay
 from simsid.outputs import png_says
+from simsid.scoring import ScoredFilm
 
 _KEY, _WORDS = "Description", "anomaly map by simsid"
 _PICTURE, _ARRAY = ".map.png", ".map.npy"
@@ -54,10 +55,8 @@ class MapFiles:
                         "run: nothing was changed. Choose another folder, or add --overwrite"
                     )
 
-    def write(
-        self, film: Path, image: np.ndarray, anomaly_map: np.ndarray, scale: MapScale
-    ) -> None:
-        """Write one film's map.
+    def write(self, film: Path, scored: ScoredFilm) -> None:
+        """Write one film's map: confined to the body as a picture, as the model gives it as array.
 
         Raises:
             OSError: it cannot be written; the error names it.
@@ -67,12 +66,13 @@ class MapFiles:
         said = PngInfo()
         said.add_text(_KEY, _WORDS)
         picture = io.BytesIO()
-        Image.fromarray(overlay(image, anomaly_map, scale)).save(picture, "PNG", pnginfo=said)
+        drawn = overlay(scored.image, scored.shown_map, scored.scale)
+        Image.fromarray(drawn).save(picture, "PNG", pnginfo=said)
         with naming(target):
             target.write_bytes(picture.getvalue())
         if self.arrays:
             array = io.BytesIO()
-            np.save(array, anomaly_map)
+            np.save(array, scored.anomaly_map)
             with naming(target.with_suffix(".npy")):
                 target.with_suffix(".npy").write_bytes(array.getvalue())
 

@@ -21,8 +21,7 @@ from simsid.device import pick_device
 from simsid.errors import ImageError, SimsidError
 from simsid.files import path_text
 from simsid.map_files import MapFiles, without_maps
-from simsid.map_scale import map_scale
-from simsid.scoring import UNDECIDED, BatchCheck, RefusedFilm, ScoredFilm, score_films
+from simsid.scoring import TOO_FEW_NORMALS, BatchCheck, RefusedFilm, ScoredFilm, score_films
 from simsid.scoring.rows import ACCEPT, SCORED, row_of, without_map
 from simsid.scoring.table import (
     COLUMNS,
@@ -201,7 +200,6 @@ def score_batches(
     Raises:
         OSError: no room is left for a map.
     """
-    scale = map_scale(detector)
     with tqdm(total=len(files), unit="image", desc="scoring", disable=None, leave=False) as bar:
         for start in range(0, len(files), batch_size):
             batch = files[start : start + batch_size]
@@ -216,7 +214,7 @@ def score_batches(
                     row = row_of(file, result, model)
                     if maps is not None and isinstance(result, ScoredFilm):
                         try:
-                            maps.write(file, result.image, result.anomaly_map, scale)
+                            maps.write(file, result)
                         except OSError as error:
                             if error.errno in _NO_ROOM:
                                 raise
@@ -257,11 +255,9 @@ def _summary(detector: Detector, out: Path, total: int, failed: int) -> str:
             f"{failed} could not be read, are out of place or have no map: see the columns status and message"
         )
     if not np.isfinite(detector.calibration.threshold(detector.score_names[0])):
-        lines.append(
-            f"verdicts are '{UNDECIDED}': too few calibration normals for a rate of {rate:.0%}"
-        )
+        lines.append(f"every film is '{TOO_FEW_NORMALS}' at a false-alarm rate of {rate:.0%}")
     else:
-        lines.append(f"'abnormal' is stated at a false-alarm rate of {rate:.0%} of normals")
+        lines.append(f"'unusual' is stated at a false-alarm rate of {rate:.0%} of normals")
     return "\n".join(lines)
 
 

@@ -24,6 +24,7 @@ from simsid.detectors.calibration import (
     Calibration,
 )
 from simsid.detectors.contract import Evidence
+from simsid.detectors.found_share import FoundShare
 from simsid.detectors.method import Batches, Method
 from simsid.detectors.normal_statistics import normal_statistics
 from simsid.detectors.placement import PlacementCheck, fit_placement, shrink
@@ -45,6 +46,7 @@ class Detector(Method):
         placement: says of a film whether it is one of the kind that was trained on.
         preprocessing: what every door does to a film first.
         facts: of data and training, saved with the weights.
+        found: what its card says of abnormal films that it found; None without a card.
     """
 
     region_mean: Tensor
@@ -67,6 +69,7 @@ class Detector(Method):
         self.population = PopulationCheck()
         self.preprocessing = Preprocessing(self.image_size)
         self.facts: dict[str, Any] = {}
+        self.found: FoundShare | None = None
         self._calibration: Calibration | None = None
 
     # --- calibration ------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from simsid.detectors.budget import Budget, check_settings
 from simsid.detectors.bundled import bundled_folder, bundled_models, is_bundled
 from simsid.detectors.calibration import Calibration
 from simsid.detectors.config import config_from_dict
+from simsid.detectors.found_share import found_share
 from simsid.detectors.model_files import CALIBRATION, INNER, WEIGHTS, ModelFolder
 from simsid.detectors.registry import detector_class, is_known
 from simsid.detectors.untrusted import Entry, read_header, read_object
@@ -213,6 +214,7 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Detect
     _check_populations(detector, folder)
     facts = described.get("facts")
     detector.facts = facts if isinstance(facts, dict) else {}
+    detector.found = found_share(files.card)
     return detector.to(device).eval()
 
 

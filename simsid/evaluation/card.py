@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from simsid.detectors.found_share import SENSITIVITY_ROW
 from simsid.detectors.model_files import ModelFolder
 from simsid.evaluation.blocks import number, percent, valued, with_interval
 from simsid.evaluation.card_sections import complete_card
@@ -90,7 +91,7 @@ def _body(described: dict[str, Any], results: dict[str, Any]) -> list[str]:
     rows = [
         ("image AUROC [95 % interval]", with_interval(image["auroc"], image["auroc_ci"])),
         ("image AUPR", number(image["aupr"])),
-        ("sensitivity at the threshold", number(image["sensitivity"])),
+        (SENSITIVITY_ROW, number(image["sensitivity"])),
         ("specificity at the threshold", number(image["specificity"])),
         ("F1 at the threshold", number(image["f1"])),
     ]

@@ -34,7 +34,7 @@ _CAPTIONS = {
     "curves": "Receiver operating characteristic and precision against recall. Bands: pointwise 95 "
     "% bootstrap intervals over images.",
     "scores": "Scores of calibration normals, of the normals measured and of each kind.",
-    "groups": "Share of normals called abnormal, and AUROC, by group. Lines: 95 % intervals; grey "
+    "groups": "Share of normals called unusual, and AUROC, by group. Lines: 95 % intervals; grey "
     "bars: what chance explains if a group's normals are like the calibration normals; dashed: the "
     "stated rate, and the AUROC of all.",
     "reconstruction": "How far reconstructions are from their images.",
@@ -64,7 +64,7 @@ def summary_of(results: dict[str, Any], report: Path) -> str:
         lines.append(
             f"against the {shifted['normals']} normals that look least like training: image AUROC "
             f"{with_interval(shifted['auroc'], shifted['auroc_ci'])}, "
-            f"{percent(shifted['flagged']['share'])} of them called abnormal"
+            f"{percent(shifted['flagged']['share'])} of them called unusual"
         )
     if pixel is not None:
         lines.append(_pixel_summary(pixel))
@@ -218,6 +218,6 @@ def _headline(results: dict[str, Any]) -> str:
     return text + (
         f" At the threshold that calibration normals give for a false-alarm rate of "
         f"{image['false_alarm_rate']:.0%}, {percent(image['sensitivity'])} of the abnormal images "
-        f"are found, and {percent(flagged['share'])} of its normals are called abnormal (95 "
+        f"are found, and {percent(flagged['share'])} of its normals are called unusual (95 "
         f"% interval {percent(interval[0])} to {percent(interval[1])})."
     )

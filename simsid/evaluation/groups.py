@@ -21,7 +21,7 @@ def calibration_by_group(
     num_calibration: int,
     rate: float,
 ) -> dict[str, object]:
-    """Share of normals called abnormal, and AUROC: of all films, and of each group.
+    """Share of normals called unusual, and AUROC: of all films, and of each group.
 
     Args:
         flagged: the verdict (p-value at most ``rate``); None when there are no verdicts.

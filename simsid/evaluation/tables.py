@@ -115,7 +115,7 @@ def group_words(results: dict[str, Any]) -> list[str]:
     """What the table of groups shows, and what its groups do not."""
     groups = results["groups"]
     words = [
-        f"Of {results['part']} normals, the share called abnormal at the stated rate of "
+        f"Of {results['part']} normals, the share called unusual at the stated rate of "
         f"{groups['rate']:.0%} (p-value at most {groups['rate']:g}), with its exact 95 % interval. "
         "'Expected' is the range that 95 % of such shares fall in when a group's normals are like "
         f"the {results['calibration']['calibration_normals_flagged']['n']} calibration normals: few "

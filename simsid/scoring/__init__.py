@@ -10,23 +10,37 @@ from simsid.scoring.film import (
 )
 from simsid.scoring.verdicts import (
     ANOTHER_POPULATION,
+    BORDERLINE,
     CALLED_ABNORMAL,
     CALLED_NORMAL,
+    NOT_A_FILM,
+    NOTHING_UNUSUAL,
+    STATES,
+    TOO_FEW_NORMALS,
     UNDECIDED,
-    verdict_of,
+    UNUSUAL,
+    state_of,
 )
+from simsid.scoring.words import basis
 
 __all__ = [
     "ANOTHER_POPULATION",
+    "BORDERLINE",
     "CALLED_ABNORMAL",
     "CALLED_NORMAL",
+    "NOTHING_UNUSUAL",
+    "NOT_A_FILM",
+    "STATES",
+    "TOO_FEW_NORMALS",
     "UNDECIDED",
+    "UNUSUAL",
     "BatchCheck",
     "BatchFinding",
     "RefusedFilm",
     "ScoredFilm",
+    "basis",
     "score_film",
     "score_films",
     "score_prepared",
-    "verdict_of",
+    "state_of",
 ]

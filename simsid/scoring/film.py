@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float
@@ -11,9 +13,20 @@ from jaxtyping import Float
 from simsid.data.images import check_image
 from simsid.detectors.base import Detector
 from simsid.detectors.findings import ANOTHER, REFUSE, Finding
+from simsid.detectors.found_share import FoundShare
 from simsid.errors import ImageError
+from simsid.map_scale import MapScale, map_scale
 from simsid.prediction import Prediction
-from simsid.scoring.verdicts import ANOTHER_POPULATION, verdict_of
+from simsid.scoring.body import body_mask
+from simsid.scoring.verdicts import (
+    ANOTHER_POPULATION,
+    DEPRECATED,
+    NOT_A_FILM,
+    former_verdict,
+    state_of,
+)
+
+_SPREAD = 0.4  # of the body: colour on more of it points nowhere
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,27 +38,30 @@ class ScoredFilm:
         score: see ``simsid.prediction.Prediction``.
         percentile, p_value: the same among the calibration normals of the film's population; None
             for a film of another population, of which they would say nothing.
-        verdict: 'normal', 'abnormal', 'undecided' or 'another population'.
         false_alarm_rate, num_normals: what the verdict stands on.
         rate_interval: within which the realised false-alarm rate lies with a probability of 90 %.
         population: which of the model's populations the film was compared with; '' where there is
             only one.
         normals: (num_normals,) scores of its calibration normals, ascending.
         threshold: a score above it is called abnormal; infinite where normals are too few.
-        anomaly_map: (height, width) float32 in standard deviations of normals.
+        anomaly_map: (height, width) float32 in standard deviations of normals, as the model gives
+            it; ``shown_map`` is what is drawn.
         regions: (rows, cols) float32, the same for each region of the grid.
         reconstruction: (height, width) float32 in [0, 1], or None when the model makes none.
         scores: every score of the model, by name.
         findings: doubts about the film as a whole; a film with any gets no verdict.
         look: distance to its population, above 1 for another one; None where the model has no
             such check.
+        scale: the model's colour scale of maps.
+        of_a_body: whether the map belongs on a body, with air around it: not so on digits.
+        found: what share of abnormal films was found at this threshold, where the model's card
+            says so; else None.
     """
 
     image: Float[np.ndarray, "height width"]
     score: float
     percentile: float | None
     p_value: float | None
-    verdict: str
     false_alarm_rate: float
     num_normals: int
     rate_interval: tuple[float, float]
@@ -58,6 +74,74 @@ class ScoredFilm:
     scores: dict[str, float]
     findings: tuple[Finding, ...] = ()
     look: float | None = None
+    scale: MapScale = field(default_factory=MapScale)
+    of_a_body: bool = True
+    found: FoundShare | None = None
+
+    @property
+    def state(self) -> str:
+        """What the score means: one of ``simsid.scoring.STATES``.
+
+        'nothing unusual found', 'borderline' or 'unusual'; or there is no verdict, since the film
+        is of 'another population', is 'not a film for this model', or normals are too few.
+        """
+        return state_of(self.score, self.threshold, self.threshold_interval, self.findings)
+
+    @property
+    def verdict(self) -> str:
+        """Deprecated, goes with the next version: what 0.1 called ``state``.
+
+        'normal', 'abnormal', 'undecided' or 'another population'.
+        """
+        warnings.warn(DEPRECATED, DeprecationWarning, stacklevel=2)
+        return self.former_verdict
+
+    @property
+    def former_verdict(self) -> str:
+        """``verdict`` for tables and answers that carry it for one more version."""
+        return former_verdict(self.state, self.score, self.threshold)
+
+    @cached_property
+    def threshold_interval(self) -> tuple[float, float]:
+        """Between which scores the threshold may lie, as sure as ``rate_interval`` is.
+
+        The scores that as many calibration normals pass as the highest and the lowest rate in that
+        interval say.
+        """
+        low, high = self.rate_interval
+        ends = np.quantile(self.normals, [1 - high, 1 - low])
+        return min(float(ends[0]), self.threshold), max(float(ends[1]), self.threshold)
+
+    @cached_property
+    def body(self) -> Float[np.ndarray, "height width"]:
+        """Float in [0, 1]: 1 where the map may be coloured; everywhere on what is no body."""
+        if not self.of_a_body:
+            return np.ones(self.image.shape, np.float32)
+        return body_mask(self.image)
+
+    @cached_property
+    def shown_map(self) -> Float[np.ndarray, "height width"]:
+        """The map as every picture of it draws it: softly confined to the body."""
+        return self.anomaly_map * self.body
+
+    @cached_property
+    def diffuse(self) -> str:
+        """A sentence where no single place explains a score above the threshold; else ''."""
+        if not self.score > self.threshold:
+            return ""
+        coloured = self.shown_map > self.scale.low
+        share = float(coloured.sum()) / max(float((self.body > 0.5).sum()), 1.0)
+        if not coloured.any():
+            return (
+                "Diffuse: no single place explains the score. Many regions are a little unusual, "
+                "none of them enough to be coloured on the map."
+            )
+        if share > _SPREAD:
+            return (
+                "Diffuse: no single place explains the score. The map is coloured on "
+                f"{100 * share:.0f} % of the body."
+            )
+        return ""
 
     @property
     def doubtful(self) -> bool:
@@ -67,7 +151,7 @@ class ScoredFilm:
     @property
     def of_another_population(self) -> bool:
         """Whether the film may be fine, but is not of the populations that were calibrated on."""
-        return self.verdict == ANOTHER_POPULATION
+        return self.state == ANOTHER_POPULATION
 
 
 @dataclass(frozen=True)
@@ -83,6 +167,11 @@ class RefusedFilm:
     code: str
     message: str
     out_of_place: bool = False
+
+    @property
+    def state(self) -> str:
+        """'not a film for this model', or '' for a file that cannot be read."""
+        return NOT_A_FILM if self.out_of_place else ""
 
     @classmethod
     def because(cls, error: ImageError) -> RefusedFilm:
@@ -201,13 +290,14 @@ def _scored(
     value = float(prediction.score[row])
     population = 0 if prediction.population is None else int(prediction.population[row])
     another = any(finding.severity == ANOTHER for finding in findings)
-    verdict = verdict_of(calibration, name, value, bool(findings), population)
+    found = detector.found if name == detector.score_names[0] else None
+    if found is not None and not found.holds_for(calibration, name):
+        found = None
     return ScoredFilm(
         image=image,
         score=value,
         percentile=None if another else float(prediction.percentile[row]),
         p_value=None if another else float(prediction.p_value[row]),
-        verdict=ANOTHER_POPULATION if another else verdict,
         false_alarm_rate=calibration.false_alarm_rate,
         num_normals=calibration.num_normals_of(population),
         rate_interval=calibration.rate_interval(population),
@@ -220,7 +310,16 @@ def _scored(
         scores={key: float(values[row]) for key, values in prediction.scores.items()},
         findings=tuple(findings),
         look=look,
+        scale=map_scale(detector),
+        of_a_body=not _shows_digits(detector),
+        found=found,
     )
+
+
+def _shows_digits(detector: Detector) -> bool:
+    """Whether the images are cells of a grid, as DigitAnatomy's: black ground is part of them."""
+    data = detector.facts.get("data")
+    return isinstance(data, dict) and bool(data.get("grid_size"))
 
 
 def prepare_image(detector: Detector, image: np.ndarray) -> Float[np.ndarray, "height width"]:

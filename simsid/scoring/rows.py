@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from simsid.detectors.findings import ANOTHER, Finding
 from simsid.scoring.film import RefusedFilm, ScoredFilm
 from simsid.scoring.table import COLUMNS, Row, file_key
@@ -27,20 +29,33 @@ def row_of(file: Path, result: ScoredFilm | RefusedFilm, model: str) -> Row:
         message = result.message
         if result.out_of_place:
             message = f"{_out_of_place(result)}, or score it all the same with {ACCEPT}"
-        return row | {"status": result.code, "message": message}
-    low, high = result.rate_interval
-    return row | {
-        "score": result.score,
-        "percentile": "" if result.percentile is None else result.percentile,
-        "p_value": "" if result.p_value is None else result.p_value,
-        "verdict": result.verdict,
-        "false_alarm_rate": result.false_alarm_rate,
+        return row | {"state": result.state, "status": result.code, "message": message}
+    said = "; ".join(map(_out_of_place, result.findings))
+    return row | numbers_of(result) | {"status": SCORED, "message": said}
+
+
+def numbers_of(film: ScoredFilm) -> Row:
+    """The columns of a film that has a score, from ``state`` to ``diffuse``, and ``verdict``."""
+    low, high = film.rate_interval
+    lowest, highest = film.threshold_interval
+    firm = np.isfinite(film.threshold)
+    return {
+        "state": film.state,
+        "score": film.score,
+        "percentile": "" if film.percentile is None else film.percentile,
+        "p_value": "" if film.p_value is None else film.p_value,
+        "threshold": film.threshold if firm else "",
+        "threshold_low": lowest if firm else "",
+        "threshold_high": highest if firm else "",
+        "false_alarm_rate": film.false_alarm_rate,
         "rate_low": round(low, 4),
         "rate_high": round(high, 4),
-        "num_normals": result.num_normals,
-        "population": result.population,
-        "status": SCORED,
-        "message": "; ".join(map(_out_of_place, result.findings)),
+        "num_normals": film.num_normals,
+        "population": film.population,
+        "found_share": "" if film.found is None else film.found.share,
+        "found_of": "" if film.found is None else film.found.abnormals,
+        "diffuse": film.diffuse,
+        "verdict": film.former_verdict,
     }
 
 

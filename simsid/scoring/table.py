@@ -19,11 +19,17 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 COLUMNS = (
+    *("file", "state", "score", "percentile", "p_value", "threshold"),
+    *("threshold_low", "threshold_high", "false_alarm_rate", "rate_low", "rate_high"),
+    *("num_normals", "population", "found_share", "found_of", "diffuse"),
+    *("status", "message", "model", "verdict"),
+)
+_FORMER = (
     *("file", "score", "percentile", "p_value", "verdict"),
     *("false_alarm_rate", "rate_low", "rate_high", "num_normals", "population"),
     *("status", "message", "model"),
 )
-_EARLIER = (COLUMNS[:-1],)  # what former versions wrote
+_EARLIER = (_FORMER, _FORMER[:-1])  # what former versions wrote
 _STREAMS = ("/dev/fd/", "/dev/stdout", "/dev/stderr", "/proc/")
 
 Row = dict[str, Any]

@@ -73,6 +73,7 @@ def test_a_batch_answers_in_order_and_refuses_one_by_one(client, digits, tmp_pat
     answers = client.predict(files, api_name="/score_batch")
     assert [answer["status"] for answer in answers] == ["ok", "not_an_image", "ok"]
     assert [answer["verdict"] for answer in answers] == ["abnormal", None, "normal"]
+    assert [answer["state"] for answer in answers] == ["unusual", None, "nothing unusual found"]
 
 
 def test_too_many_films_are_refused_and_freed_at_once(client, page: Page, digits, tmp_path) -> None:

@@ -37,7 +37,7 @@ def test_a_click_on_a_region_says_why(tab) -> None:
 
 def test_an_upload_scores_and_a_bad_file_is_refused(tab, digits: dict) -> None:
     drop(tab, ("film.png", png(digits["normal"])))
-    tab.wait_for_selector("#verdict .normal")
+    tab.wait_for_selector("#verdict .nothing-unusual-found")
     drop(tab, ("film.dcm", b"no film"))
     tab.wait_for_selector("#verdict .refused")
     assert "Not scored" in tab.inner_text("#verdict") and "Export" in tab.inner_text("#verdict")
@@ -50,9 +50,9 @@ def test_many_films_make_a_table_and_files_to_take_away(tab, digits: dict, page:
     with tab.expect_download() as caught:
         tab.locator("#links a").first.click()
     lines = Path(caught.value.path()).read_text().splitlines()
-    assert len(lines) == 7 and lines[-1].startswith("6,,,,,,,,,,not_an_image")
+    assert len(lines) == 7 and lines[-1].startswith("6,,,,,,,,,,,,,,,,not_an_image")
     tab.locator("#table tbody tr").first.click()
-    tab.wait_for_selector("#verdict .normal")
+    tab.wait_for_selector("#verdict .nothing-unusual-found")
     assert "DOEJANE" not in "".join(lines) and "DOEJANE" not in page.log.read_text()
     left = [path for path in page.temp.rglob("uploads-*/**/*") if path.is_file()]
     assert {path.name for path in left} <= {"lock"}
@@ -60,10 +60,10 @@ def test_many_films_make_a_table_and_files_to_take_away(tab, digits: dict, page:
 
 def test_an_anatomy_built_by_hand_is_scored_at_once_and_taken_away(tab) -> None:
     tab.get_by_role("tab", name="DigitAnatomy").click()
-    tab.wait_for_selector("#digit-result .normal")
+    tab.wait_for_selector("#digit-result .nothing-unusual-found")
     tab.locator("#cell-4 input").click()
     tab.get_by_role("option", name="7").click()
-    tab.wait_for_selector("#digit-result .abnormal")
+    tab.wait_for_selector("#digit-result .unusual")
     assert "shows a 7 where a 5 belongs" in tab.inner_text("#digit-result")
     tab.click("#make")
     tab.wait_for_selector("#test-set a")
@@ -98,7 +98,7 @@ def choose_model(tab, name: str) -> None:
 
 def test_another_model_says_why_there_are_no_examples_and_signs_its_verdicts(tab, digits) -> None:
     tab.click("#example-novel")
-    tab.wait_for_selector("#verdict .abnormal")
+    tab.wait_for_selector("#verdict .unusual")
     wait_for_text(tab, "#verdict", "Model: bundled:digitanatomy")
     choose_model(tab, "bundled:zhanglab")
     tab.wait_for_selector("#no-examples:visible")
@@ -113,7 +113,7 @@ def test_another_model_says_why_there_are_no_examples_and_signs_its_verdicts(tab
     choose_model(tab, "bundled:digitanatomy")
     tab.wait_for_selector("#examples:visible")
     tab.click("#example-normal")
-    tab.wait_for_selector("#verdict .normal")
+    tab.wait_for_selector("#verdict .nothing-unusual-found")
     wait_for_text(tab, "#verdict", "Model: bundled:digitanatomy")
 
 
@@ -139,7 +139,7 @@ def test_a_model_of_the_hub_shows_its_progress_and_takes_over(browser, hub_page)
     choose_model(stays, label)
     stays.wait_for_selector("#examples:visible")
     stays.click("#example-novel")
-    stays.wait_for_selector("#verdict .abnormal")
+    stays.wait_for_selector("#verdict .unusual")
     assert f"Model: {label}" in stays.inner_text("#verdict")
     stays.get_by_role("tab", name="About").click()
     stays.wait_for_function(f"document.querySelector('#card').innerText.includes('{commit}')")

@@ -1,23 +1,23 @@
-"""Borderline, diffuse, confined to the body: what the page says beyond the score."""
+"""What the page says and draws beyond the score; the states themselves: tests/simsid/test_states.py."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from html import escape
 
 import numpy as np
 import pytest
 
 import hub
-from demo.body import body_mask
 from demo.docstrings import described
-from demo.doubt import diffuse, is_borderline, threshold_interval
 from demo.full_size import map_place
 from demo.histogram import histogram
 from demo.pictures import map_layer
-from demo.words import basis, css_class, headline
+from demo.verdict import Shown, verdict_section
+from demo.words import css_class, headline
 from simsid.data.preprocess import Preprocessing
 from simsid.map_scale import MapScale, overlay
-from simsid.scoring import ScoredFilm, score_film
+from simsid.scoring import STATES, ScoredFilm, basis, score_film
 
 SCALE = MapScale(2.0, 8.0)
 
@@ -32,55 +32,16 @@ def film() -> ScoredFilm:
     )
 
 
-def at(film: ScoredFilm, score: float) -> ScoredFilm:
-    return replace(film, score=score, verdict="abnormal" if score > film.threshold else "normal")
-
-
-def test_a_score_within_the_thresholds_uncertainty_is_borderline_on_either_side(film) -> None:
-    low, high = threshold_interval(film)
-    assert low < film.threshold < high
-    above = int((film.normals > high).sum()), int((film.normals > low).sum())
-    rate = film.rate_interval
-    assert above[0] <= rate[0] * 200 + 1 and above[1] <= rate[1] * 200 + 1
-    for score, told in ((low - 0.1, "Nothing unusual found"), (low, "Borderline"),
-                        (high, "Borderline"), (high + 0.1, "Unusual")):  # fmt: skip
-        assert headline(at(film, score)) == told
-    assert css_class(at(film, low)) == "borderline"
-    assert "is itself uncertain" in basis(at(film, low))
-
-
-def test_few_normals_leave_more_films_borderline_but_not_all(film) -> None:
-    few = replace(film, normals=film.normals[::10], rate_interval=(0.003, 0.14))
-    few = replace(few, threshold=float(few.normals[-1]))
-    low, high = threshold_interval(few)
-    assert high == few.threshold and is_borderline(at(few, low))
-    assert headline(at(few, high + 1)) == "Unusual"
-
-
-def test_a_film_without_a_verdict_is_never_borderline(film) -> None:
-    for verdict in ("undecided", "another population"):
-        assert not is_borderline(replace(film, score=film.threshold, verdict=verdict))
-
-
-def test_the_map_stays_on_the_body_and_lungs_belong_to_it() -> None:
-    image = np.zeros((96, 96), np.float32)
-    image[:, 20:76] = 0.6
-    image[30:60, 30:45] = 0.02  # a lung: dark, enclosed
-    body = body_mask(image)
-    assert body[:, 25:71].min() > 0.9 and body[:, :16].max() < 0.05 and body[:, 80:].max() < 0.05
-    assert 0 < body[50, 21] < 1
-    assert (body_mask(np.full((64, 64), 0.5, np.float32)) > 0.99).all()
-    assert (body_mask(np.zeros((64, 64), np.float32)) == 1).all()
-
-
-def test_a_score_that_no_place_explains_is_called_diffuse(film) -> None:
-    body, nothing = np.ones((96, 96)), np.zeros((96, 96))
-    spot, flood = nothing.copy(), nothing + 5
-    spot[:9, :9] = 5
-    odd, fine = at(film, film.threshold + 9), at(film, film.threshold - 9)
-    assert "none of them enough" in diffuse(odd, nothing, body, SCALE)
-    assert "100 % of the body" in diffuse(odd, flood, body, SCALE)
-    assert diffuse(odd, spot, body, SCALE) == "" == diffuse(fine, flood, body, SCALE)
+@pytest.mark.parametrize("margin", [-9.0, 0.0, 9.0])
+def test_the_page_says_the_state_that_every_door_says(film: ScoredFilm, margin: float) -> None:
+    told = replace(film, score=film.threshold + margin)
+    assert headline(told).lower() == told.state == STATES[int(margin > -9) + int(margin > 0)]
+    assert (
+        css_class(told)
+        == ("nothing-unusual-found", "borderline", "unusual")[STATES.index(told.state)]
+    )
+    section = verdict_section(told, "", Shown("a model"))
+    assert headline(told) in section and escape(basis(told), quote=False) in section
 
 
 def test_the_layer_over_a_film_looks_as_the_overlay_does() -> None:

@@ -12,10 +12,10 @@ from demo.batch import csv_of, table_html
 from demo.histogram import histogram
 from demo.inference import Inference
 from demo.pictures import map_figure, region_at, regions_picture
-from demo.words import basis, headline
+from demo.words import headline
 from simsid.detectors.findings import WARN, Finding
 from simsid.errors import ModelFolderError
-from simsid.scoring import RefusedFilm, score_film
+from simsid.scoring import RefusedFilm, basis, score_film
 from tests.demo.conftest import png
 
 MODEL = "bundled:digitanatomy"
@@ -42,7 +42,7 @@ def test_the_page_scores_as_python_does(inference: Inference, digits: dict) -> N
 def test_verdicts_come_with_the_rate_they_stand_on(inference: Inference, digits: dict) -> None:
     normal = inference.score_array(digits["normal"], MODEL).film
     novel = inference.score_array(digits["novel"], MODEL).film
-    assert (normal.verdict, novel.verdict) == ("normal", "abnormal")
+    assert (normal.state, novel.state) == ("nothing unusual found", "unusual")
     assert headline(novel) == "Unusual"
     assert "5 % (3 to 8 %) of such normal films" in basis(novel) and "200 normal films" in basis(
         novel
@@ -91,7 +91,7 @@ def test_every_pixel_belongs_to_the_region_it_shows(inference: Inference, digits
 
 def test_pictures_say_in_words_what_they_show(inference: Inference, digits: dict) -> None:
     film = inference.score_array(digits["novel"], MODEL).film
-    figure = map_figure(film.image, film.anomaly_map, inference.scale(MODEL))
+    figure = map_figure(film.image, film.shown_map, film.scale)
     assert figure.count("<img") == figure.count("alt=") == 2 and "aria-label" in figure
     scores = inference.detector(MODEL).calibration.scores["fused"]
     drawn = histogram(scores, 1e9, 6.8, 0.005)
@@ -106,7 +106,7 @@ def test_tables_number_films_in_the_order_of_the_upload(inference: Inference, di
     assert 'data-film="1" data-verdict="Not scored"' in table
     assert 'data-film="2" data-verdict="Nothing unusual found"' in table
     lines = csv_of(results).decode().splitlines()
-    assert lines[1].startswith("1,,,,,,,,,,not_an_image,") and lines[2].startswith("2,")
+    assert lines[1].startswith("1,,,,,,,,,,,,,,,,not_an_image,") and lines[2].startswith("2,")
 
 
 def test_a_film_of_another_kind_gets_no_verdict(
@@ -117,7 +117,7 @@ def test_a_film_of_another_kind_gets_no_verdict(
     answer = inference.score_bytes(png(digits["novel"]), MODEL)
     film = answer.film
     assert answer.status == "ok" and film.p_value < 0.05
-    assert film.verdict == "undecided" and headline(film) == "No verdict"
+    assert headline(film) == "Not a film for this model"
     assert "does not look like" in basis(film) and "something else" in answer.message
 
 

@@ -124,7 +124,7 @@ def test_keys_choose_model_tab_and_region(tab) -> None:
 def test_keys_sort_the_table_and_show_a_row(tab, digits) -> None:
     drop(tab, *((f"{k}.png", png(v)) for k, v in digits.items()))
     tab.wait_for_selector("#links a")
-    tab.wait_for_selector("#verdict .abnormal")
+    tab.wait_for_selector("#verdict .unusual")
     to_top(tab)
     go_to(tab, "#table")
     press(tab, *["Tab"] * 4)
@@ -139,4 +139,4 @@ def test_keys_sort_the_table_and_show_a_row(tab, digits) -> None:
         if tab.evaluate("document.activeElement.ariaLabel") == "Show film 1":
             break
     press(tab, "Enter")  # film 1 is the normal one
-    tab.wait_for_selector("#verdict .normal")
+    tab.wait_for_selector("#verdict .nothing-unusual-found")

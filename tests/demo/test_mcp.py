@@ -186,7 +186,7 @@ def test_with_a_password_the_tools_want_it_too(closed_page: Page, digits: dict) 
     film = {"file": in_base64(png(digits["novel"]))}
     login = ("simsid", "geheim")
     answer = in_session(closed_page, lambda session: session.call_tool("score", film), auth=login)
-    assert json.loads(answer.content[0].text)["verdict"] == "abnormal"
+    assert json.loads(answer.content[0].text)["state"] == "unusual"
     assert "geheim" not in closed_page.log.read_text()
 
 

@@ -79,7 +79,7 @@ def test_programs_log_in_and_score(locked: Page, digits: dict, tmp_path: Path) -
     film = tmp_path / "film.png"
     film.write_bytes(png(digits["novel"]))
     answer = client.predict(gradio_client.handle_file(str(film)), api_name="/score")
-    assert answer["status"] == "ok" and answer["verdict"] == "abnormal"
+    assert answer["status"] == "ok" and answer["state"] == "unusual"
 
 
 def test_a_browser_logs_in_and_scores(locked: Page, browser, digits: dict) -> None:
@@ -95,7 +95,7 @@ def test_a_browser_logs_in_and_scores(locked: Page, browser, digits: dict) -> No
     visit.wait_for_selector("#upload input[type=file]", state="attached", timeout=60_000)
     film = {"name": "film.png", "mimeType": "image/png", "buffer": png(digits["novel"])}
     visit.set_input_files("#upload input[type=file]", [film])
-    visit.wait_for_selector("#verdict .abnormal", timeout=60_000)
+    visit.wait_for_selector("#verdict .unusual", timeout=60_000)
     assert PASSWORD not in visit.content()
     visit.close()
 

@@ -104,7 +104,7 @@ def test_films_are_scored_in_the_fork_that_has_the_gpu_and_scores_agree(
             here = inference.score_array(*film).film
             assert there.score == pytest.approx(here.score, abs=1e-5)
             assert there.p_value == here.p_value
-            assert there.verdict == here.verdict
+            assert there.state == here.state
             # One thread there, several here: sums are rounded in another order.
             np.testing.assert_allclose(there.anomaly_map, here.anomaly_map, atol=1e-5)
         where = (there.image, "bundled:digitanatomy", 0, 1)
@@ -122,7 +122,7 @@ def test_where_no_gpu_is_lent_the_cpu_answers(
     inference = Inference()
     try:
         film = (digits["novel"], "bundled:digitanatomy")
-        assert served(inference.score_array, *film).film.verdict == "abnormal" and spaces.calls == 1
+        assert served(inference.score_array, *film).film.state == "unusual" and spaces.calls == 1
     finally:
         inference.close()
 

@@ -69,7 +69,7 @@ def wait_for_text_of(tab, text: str) -> None:
 
 def test_the_threshold_slider_counts_false_alarms(tab) -> None:
     tab.click("#example-normal")
-    tab.wait_for_selector("#verdict .normal")
+    tab.wait_for_selector("#verdict .nothing-unusual-found")
     slider = tab.locator("#verdict .try-threshold input")
     slider.evaluate(
         "(e) => { e.value = e.min; e.dispatchEvent(new Event('input', {bubbles: true})) }"

@@ -51,7 +51,7 @@ def test_a_folder_is_scored_with_all_that_lies_below(model, films, tmp_path):
     assert tuple(rows[0]) == score.COLUMNS
     assert len(rows) == 2 * FEW
     assert {row["status"] for row in rows} == {"ok"}
-    assert all(row["verdict"] == "abnormal" for row in rows if "spot" in row["file"])
+    assert all(row["state"] == "unusual" for row in rows if "spot" in row["file"])
     assert all(0 < float(row["p_value"]) <= 1 for row in rows)
 
 
@@ -175,4 +175,4 @@ def test_too_few_calibration_normals_give_undecided(data, detector):
     few = {name: values[:4] for name, values in detector.calibration.scores.items()}
     detector.calibration = Calibration(few, 0.05)
     films = score_films(detector, data.test.images[:2])
-    assert [film.verdict for film in films] == ["undecided"] * 2
+    assert [film.state for film in films] == ["too few normals: no verdict"] * 2

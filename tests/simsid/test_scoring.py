@@ -41,7 +41,7 @@ def test_no_door_predicts_by_itself(door: Path) -> None:
 
 def test_a_film_has_everything_that_a_door_may_say(digits: Detector, novel: np.ndarray) -> None:
     film, prediction = score_film(digits, novel), digits.predict(novel[None])
-    assert isinstance(film, ScoredFilm) and film.verdict == "abnormal" and not film.doubtful
+    assert isinstance(film, ScoredFilm) and film.state == "unusual" and not film.doubtful
     assert (film.score, film.p_value) == (prediction.score[0], prediction.p_value[0])
     assert film.percentile == prediction.percentile[0]
     assert np.array_equal(film.regions, prediction.regions[0])
@@ -59,7 +59,7 @@ def test_what_is_no_film_of_the_model_is_refused_or_accepted_with_a_doubt(
     assert refused.code == "inverted" and "negative" in refused.message
     accepted = score_film(digits, 255 - novel, accept_out_of_place=True)
     assert isinstance(accepted, ScoredFilm) and accepted.findings[0].code == "inverted"
-    assert accepted.verdict == "undecided"
+    assert accepted.state == "not a film for this model"
 
 
 def test_a_bad_film_costs_no_other_its_score(digits: Detector, novel: np.ndarray) -> None:

@@ -1,0 +1,72 @@
+"""What a verdict stands on, in sentences for people: the same at every door."""
+
+from __future__ import annotations
+
+from simsid.scoring.film import ScoredFilm
+from simsid.scoring.verdicts import ANOTHER_POPULATION, BORDERLINE, NOT_A_FILM, TOO_FEW_NORMALS
+
+
+def basis(film: ScoredFilm) -> str:
+    """Rank among normals, the stated rate with its interval, and the share of abnormals found."""
+    if film.state == ANOTHER_POPULATION:
+        return (
+            f"The score of {film.score:.2f} and the map stand. But this film does not look like "
+            "the normal films that this model's verdicts were calibrated on, so it has no rank "
+            "among them and no verdict. Recalibrate the model on normal films of the same source."
+        )
+    rank, rate, n = _rank(film), rate_in_words(film), film.num_normals
+    if film.state == NOT_A_FILM:
+        return (
+            f"{rank} But this film does not look like those that the model was trained on, so "
+            "these numbers say little, and there is no verdict. Is it the right model?"
+        )
+    if film.state == TOO_FEW_NORMALS:
+        return f"{rank} {n} normals are too few for a verdict at a false-alarm rate of {rate}."
+    doubt = ""
+    if film.state == BORDERLINE:
+        low, high = film.threshold_interval
+        doubt = (
+            f" With {n} normals the threshold of {film.threshold:.2f} is itself uncertain: it may lie "
+            f"anywhere from {low:.2f} to {high:.2f}, and this score lies between."
+        )
+    return (
+        f"{rank}{doubt} The threshold is set so that {rate} of such normal films are called unusual by "
+        "mistake; in brackets, where the true rate lies with 90 % confidence. "
+        f"{found_in_words(film)}"
+    )
+
+
+def rate_in_words(film: ScoredFilm) -> str:
+    """The stated false-alarm rate and how sure it is, as '5 % (1 to 12 %)'."""
+    low, high = (f"{100 * end:.0f}" for end in film.rate_interval)
+    return f"{100 * film.false_alarm_rate:.3g} % ({low} to {high} %)"
+
+
+def found_in_words(film: ScoredFilm) -> str:
+    """What share of abnormal films this threshold found, or that it was not measured."""
+    found = film.found
+    if found is None:
+        return (
+            "What share of abnormal films this threshold finds was not measured. A film can be "
+            "abnormal and still look usual to this model."
+        )
+    missed = (
+        "the others looked usual to this model"
+        if found.share < 0.995
+        else ("other kinds of abnormality were not measured")
+    )
+    return (
+        f"Of {found.abnormals} abnormal films ({found.data}) this threshold found "
+        f"{100 * found.share:.0f} %: {missed}."
+    )
+
+
+def _rank(film: ScoredFilm) -> str:
+    n, of = film.num_normals, f" of {film.population}" if film.population else ""
+    if film.percentile is None or film.p_value is None:
+        return f"The score is {film.score:.2f}."
+    return (
+        f"The score of {film.score:.2f} is higher than that of {film.percentile:.1f} % of "
+        f"{n} normal films{of} that training never saw (p = {film.p_value:.3f}, smallest possible "
+        f"{1 / (n + 1):.3f})."
+    )

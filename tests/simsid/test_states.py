@@ -1,0 +1,151 @@
+"""Six states, one scoring path: what a film is called, where its map lies, and what that stands on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import hub
+from simsid.detectors.calibration import Calibration
+from simsid.detectors.findings import ANOTHER, WARN, Finding
+from simsid.detectors.found_share import FoundShare, found_share
+from simsid.map_scale import MapScale
+from simsid.scoring import (
+    BORDERLINE,
+    NOT_A_FILM,
+    NOTHING_UNUSUAL,
+    STATES,
+    TOO_FEW_NORMALS,
+    UNUSUAL,
+    RefusedFilm,
+    ScoredFilm,
+    basis,
+    score_film,
+)
+from simsid.scoring.body import body_mask
+from simsid.scoring.rows import row_of
+from simsid.scoring.table import COLUMNS, is_score_table
+from synth import DigitAnatomy
+
+
+@pytest.fixture(scope="module")
+def film() -> ScoredFilm:
+    """A film of the digits' model."""
+    return score_film(
+        hub.load("bundled:digitanatomy"), DigitAnatomy().sample("test", "novel", 1).image
+    )
+
+
+def at(film: ScoredFilm, score: float) -> ScoredFilm:
+    return replace(film, score=score)
+
+
+def test_a_score_within_the_thresholds_uncertainty_is_borderline_on_either_side(film) -> None:
+    low, high = film.threshold_interval
+    assert low < film.threshold < high
+    above = int((film.normals > high).sum()), int((film.normals > low).sum())
+    rate = film.rate_interval
+    assert above[0] <= rate[0] * 200 + 1 and above[1] <= rate[1] * 200 + 1
+    for score, told in ((low - 0.1, NOTHING_UNUSUAL), (low, BORDERLINE), (high, BORDERLINE),
+                        (high + 0.1, UNUSUAL)):  # fmt: skip
+        assert at(film, score).state == told
+    assert "is itself uncertain" in basis(at(film, low))
+    assert "is itself uncertain" not in basis(at(film, high + 0.1))
+
+
+def test_few_normals_leave_more_films_borderline_but_not_all(film) -> None:
+    few = replace(film, normals=film.normals[::10], rate_interval=(0.003, 0.14))
+    few = replace(few, threshold=float(few.normals[-1]))
+    low, high = few.threshold_interval
+    assert high == few.threshold and at(few, low).state == BORDERLINE
+    assert at(few, high + 1).state == UNUSUAL
+
+
+def test_a_film_without_a_verdict_is_never_borderline(film) -> None:
+    on_the_edge = at(film, film.threshold)
+    for severity, told in ((ANOTHER, STATES[3]), (WARN, NOT_A_FILM)):
+        doubted = replace(on_the_edge, findings=(Finding("odd", severity, "odd"),))
+        assert doubted.state == told
+    assert replace(on_the_edge, threshold=float("inf")).state == TOO_FEW_NORMALS
+    assert RefusedFilm("inverted", "a negative", out_of_place=True).state == NOT_A_FILM
+    assert RefusedFilm("empty", "0 bytes").state == ""
+
+
+def test_the_former_words_stay_for_one_version_and_say_that_they_go(film) -> None:
+    low, high = film.threshold_interval
+    for score, word in ((low - 1, "normal"), (high, "abnormal"), (high + 1, "abnormal")):
+        with pytest.warns(DeprecationWarning, match="read 'state'"):
+            assert at(film, score).verdict == word
+    row = row_of(Path("a.png"), at(film, low - 1), "model")
+    assert (row["state"], row["verdict"]) == (NOTHING_UNUSUAL, "normal")
+    assert set(row) == set(COLUMNS)
+
+
+def test_tables_of_the_former_version_are_still_known(tmp_path) -> None:
+    table = tmp_path / "scores.csv"
+    table.write_text(
+        "file,score,percentile,p_value,verdict,false_alarm_rate,rate_low,rate_high,num_normals,"
+        "population,status,message,model\n"
+    )
+    assert is_score_table(table)
+
+
+def test_the_map_stays_on_the_body_and_lungs_belong_to_it() -> None:
+    image = np.zeros((96, 96), np.float32)
+    image[:, 20:76] = 0.6
+    image[30:60, 30:45] = 0.02  # a lung: dark, enclosed
+    body = body_mask(image)
+    assert body[:, 25:71].min() > 0.9 and body[:, :16].max() < 0.05 and body[:, 80:].max() < 0.05
+    assert 0 < body[50, 21] < 1
+    assert (body_mask(np.full((64, 64), 0.5, np.float32)) > 0.99).all()
+    assert (body_mask(np.zeros((64, 64), np.float32)) == 1).all()
+
+
+def test_a_map_is_drawn_on_the_body_of_a_film_and_all_over_digits(film) -> None:
+    assert np.array_equal(film.shown_map, film.anomaly_map)
+    image = np.zeros((96, 96), np.float32)
+    image[:, 20:76] = 0.6
+    on_film = replace(film, image=image, of_a_body=True)
+    assert np.abs(on_film.shown_map[:, :16]).max() < 0.05 * np.abs(film.anomaly_map).max()
+
+
+def test_a_score_that_no_place_explains_is_called_diffuse(film) -> None:
+    nothing = np.zeros((96, 96), np.float32)
+    spot, flood = nothing.copy(), nothing + 5
+    spot[:9, :9] = 5
+    odd = replace(at(film, film.threshold + 9), scale=MapScale(2.0, 8.0), image=nothing + 0.5)
+    fine = at(odd, film.threshold - 9)
+    assert "none of them enough" in replace(odd, anomaly_map=nothing).diffuse
+    assert "100 % of the body" in replace(odd, anomaly_map=flood).diffuse
+    assert replace(odd, anomaly_map=spot).diffuse == ""
+    assert replace(fine, anomaly_map=flood).diffuse == ""
+
+
+def test_a_verdict_says_what_share_of_abnormals_was_found_at_this_threshold(film) -> None:
+    assert (film.found.share, film.found.abnormals) == (0.995, 400)
+    assert film.found.data == "digitanatomy, test part"
+    assert "Of 400 abnormal films (digitanatomy, test part) this threshold found 100 %" in basis(
+        at(film, film.threshold - 9)
+    )
+    assert "was not measured" in basis(replace(at(film, film.threshold - 9), found=None))
+
+
+def test_a_share_found_at_other_thresholds_is_not_told() -> None:
+    detector = hub.load("bundled:digitanatomy")
+    image = DigitAnatomy().sample("test", "novel", 1).image
+    assert score_film(detector, image, score="reconstruction").found is None
+    moved = {name: values + 0.01 for name, values in detector.calibration.scores.items()}
+    detector.calibration = Calibration(moved, 0.05)
+    assert detector.found is not None and score_film(detector, image).found is None
+
+
+def test_a_card_of_somebody_else_says_nothing(tmp_path) -> None:
+    card = tmp_path / "README.md"
+    assert found_share(card) is None
+    card.write_text("# A model\n\n| sensitivity at the threshold | 0.9 |\n")
+    assert found_share(card) is None
+    chest = found_share(hub.BUNDLED_FOLDER / "chest" / "README.md")
+    assert chest == FoundShare(0.365, 200, "zhanglab,nih, validation part", (1.046, 2.582))
