@@ -11,6 +11,7 @@ from jaxtyping import Float
 from simsid.data.images import check_image
 from simsid.detectors.base import Detector
 from simsid.detectors.findings import ANOTHER, REFUSE, Finding
+from simsid.detectors.weakness import weakness_in
 from simsid.errors import ImageError
 from simsid.prediction import Prediction
 from simsid.scoring.verdicts import ANOTHER_POPULATION, verdict_of
@@ -37,6 +38,8 @@ class ScoredFilm:
         reconstruction: (height, width) float32 in [0, 1], or None when the model makes none.
         scores: every score of the model, by name.
         findings: doubts about the film as a whole; a film with any gets no verdict.
+        weakness: what is wrong with the model itself, in words, where its default score was asked
+            for; '' for a sound model. The verdict stands on a score that may see little.
         look: distance to its population, above 1 for another one; None where the model has no
             such check.
     """
@@ -58,6 +61,7 @@ class ScoredFilm:
     scores: dict[str, float]
     findings: tuple[Finding, ...] = ()
     look: float | None = None
+    weakness: str = ""
 
     @property
     def doubtful(self) -> bool:
@@ -220,7 +224,14 @@ def _scored(
         scores={key: float(values[row]) for key, values in prediction.scores.items()},
         findings=tuple(findings),
         look=look,
+        weakness=weakness_told(detector) if name == detector.score_names[0] else "",
     )
+
+
+def weakness_told(detector: Detector) -> str:
+    """What training found wrong with a model's default score; nothing for a sound model."""
+    found = weakness_in(detector.facts, detector.score_names)
+    return "" if found is None else found.message
 
 
 def prepare_image(detector: Detector, image: np.ndarray) -> Float[np.ndarray, "height width"]:
