@@ -116,7 +116,8 @@ def add_endpoints(inference: Inference, uploads: UploadFolder) -> None:
 
         Returns:
             status, message, model, commit (of a Hub's model), region_score, patch_png,
-            inpainted_png, slots (indices), weights and slot_pngs of the remembered normal
+            inpainted_png, expected_png (as a normal film would have it, told from the film's
+            other regions alone), slots (indices), weights and slot_pngs of the remembered normal
             patterns it was rebuilt from, strongest first.
         """
         answer = read(file, model)
@@ -136,6 +137,7 @@ def add_endpoints(inference: Inference, uploads: UploadFolder) -> None:
             "region_score": float(film.regions[row, col]),
             "patch_png": _base64(why.patch),
             "inpainted_png": None if why.inpainted is None else _base64(why.inpainted),
+            "expected_png": _base64(why.expected),
             "slots": [int(slot) for slot in why.slots],
             "weights": [float(weight) for weight in why.weights],
             "slot_pngs": [_base64(picture) for picture in pictures],

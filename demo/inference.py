@@ -60,7 +60,8 @@ class Answer:
         film = self.film
         if isinstance(film, ScoredFilm):
             doubts = (finding_in_words(finding) for finding in film.findings)
-            return "; ".join([*self.notes, *doubts])
+            weak = [f"this model is weak: {film.weakness}"] if film.weakness else []
+            return "; ".join([*self.notes, *doubts, *weak])
         if film.out_of_place:
             return "; ".join([finding_in_words(film), *self.notes])
         return f"{film.message}. {remedy_for(film.code)}"

@@ -160,7 +160,10 @@ def why_figure(
 ) -> str:
     """The patch, what memory made of it, and the normal slots it was made from, with weights."""
     place = f"row {row + 1}, column {col + 1}"
-    cells = [(why.patch, "this film", f"The region at {place} of this film")]
+    cells = [
+        (why.patch, "found here", f"The region at {place} of this film"),
+        (why.expected, "expected here", f"What a normal film would have at {place}"),
+    ]
     if why.inpainted is not None:
         cells.append((why.inpainted, "rebuilt from normals", f"The region at {place}, rebuilt"))
     for number, weight in enumerate(why.weights[:_SLOTS]):
@@ -182,7 +185,9 @@ def why_figure(
     return (
         f'<section class="why" aria-live="polite"><p>Region {place} scores <b>{score:.1f}</b> '
         "standard deviations. The model has never seen anything but normals: it rebuilds the "
-        f"region from the normal patterns that it remembers there.</p>{kind}<div>{figures}</div></section>"
+        f"region from the normal patterns that it remembers there. <i>Expected here</i> is told from "
+        f"the rest of the film alone, from how normal films vary; it is coarse.</p>{kind}"
+        f"<div>{figures}</div></section>"
     )
 
 

@@ -21,7 +21,14 @@ from simsid.device import pick_device
 from simsid.errors import ImageError, SimsidError
 from simsid.files import path_text
 from simsid.map_files import MapFiles, without_maps
-from simsid.scoring import TOO_FEW_NORMALS, BatchCheck, RefusedFilm, ScoredFilm, score_films
+from simsid.scoring import (
+    TOO_FEW_NORMALS,
+    BatchCheck,
+    RefusedFilm,
+    ScoredFilm,
+    score_films,
+    weakness_told,
+)
 from simsid.scoring.rows import ACCEPT, SCORED, row_of, without_map
 from simsid.scoring.table import (
     COLUMNS,
@@ -121,7 +128,7 @@ def main(arguments: list[str] | None = None) -> int:
             f"{error.filename}: {error.strerror}; make room: {_go_on(out, len(done), len(files))}"
         ) from error
     failed = sum(status != SCORED for status in done.values())
-    print(_summary(detector, out, len(files), failed), file=say)
+    print(_summary(detector, out, len(files), failed, options.score), file=say)
     finding = check.finding()
     if finding is not None:
         print(f"warning: {finding.message}", file=say)
@@ -247,7 +254,7 @@ def _go_on(out: Path, done: int, total: int) -> str:
     return f"{done} of {total} films are in {out}; the same command with --resume goes on"
 
 
-def _summary(detector: Detector, out: Path, total: int, failed: int) -> str:
+def _summary(detector: Detector, out: Path, total: int, failed: int, score: str | None) -> str:
     rate = detector.calibration.false_alarm_rate
     lines = [f"{total - failed} of {total} images scored; table: {out}"]
     if failed:
@@ -258,6 +265,8 @@ def _summary(detector: Detector, out: Path, total: int, failed: int) -> str:
         lines.append(f"every film is '{TOO_FEW_NORMALS}' at a false-alarm rate of {rate:.0%}")
     else:
         lines.append(f"'unusual' is stated at a false-alarm rate of {rate:.0%} of normals")
+    if score in (None, detector.score_names[0]) and (weakness := weakness_told(detector)):
+        lines.append(f"warning: {weakness}")
     return "\n".join(lines)
 
 

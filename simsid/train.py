@@ -18,7 +18,7 @@ from simsid.detectors.calibration import DEFAULT_FALSE_ALARM_RATE
 from simsid.evaluation.evaluate import part_to_measure
 from simsid.evaluation.provenance import kit_commit
 from simsid.evaluation.report import check_report, report_on
-from simsid.examination.default_score import findings_of, settle_score
+from simsid.examination.default_score import findings_of, settle_score, weakness_of
 from simsid.examination.examine import Examination
 from simsid.files import path_text
 from simsid.peak import peak_gpu_mb, peak_memory_mb
@@ -179,8 +179,10 @@ def fit(prepared: Prepared) -> Detector:
     if plan.examine:
         chosen = "fusion" in plan.detector or plan.init_from is not None
         examination = settle_score(detector, data.calibration, calibrate, not chosen)
+    weakness = examination and weakness_of(examination)
     detector.facts = {
         "examination": examination and examination.to_json(),
+        **(weakness.to_facts() if weakness else {}),
         "data": data.facts,
         "data_fingerprint": data.fingerprint,
         "training": dataclasses.asdict(training.options)
@@ -205,8 +207,11 @@ def finish(prepared: Prepared, detector: Detector, seconds: float) -> None:
     save_model(detector, folder.model)
     print(f"trained in {seconds:.0f} s; model folder: {folder.model}")
     if detector.facts["examination"] is not None:
-        for told in findings_of(Examination.from_json(detector.facts["examination"])):
-            print(told)
+        examination = Examination.from_json(detector.facts["examination"])
+        weak = weakness_of(examination)
+        for told in findings_of(examination):
+            warned = weak is not None and told == weak.message
+            print(f"warning: {told}" if warned else told)
     part = part_to_measure(data)
     if plan.report and part is not None:
         command = f"python -m simsid.train --config {folder.config}"

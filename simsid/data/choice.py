@@ -18,7 +18,9 @@ class DataChoice:
 
     Attributes:
         dataset, data_root: see ``load_data``.
-        digits, digits_root, difficulty, seed: of generated data, see ``synth.AnatomyConfig``.
+        digits, digits_root, difficulty, seed, generator: of generated data, see
+            ``synth.AnatomyConfig``.
+        track: the name in ``synth.tracks`` that says all of it; None for none.
         films: how films are chosen and prepared.
     """
 
@@ -28,6 +30,8 @@ class DataChoice:
     digits_root: str | None = None
     difficulty: float = 0.0
     seed: int = 0
+    generator: int = 1
+    track: str | None = None
     films: FilmOptions = dataclasses.field(default_factory=FilmOptions)
 
     def load(
@@ -52,6 +56,8 @@ class DataChoice:
             digits_root=self.digits_root,
             difficulty=self.difficulty,
             seed=self.seed,
+            generator=self.generator,
+            track=self.track,
         )
 
     def contaminated(self, share: float) -> DataChoice:

@@ -16,6 +16,7 @@ from simsid.data.sets import chexpert, covidx, folder, nih, padchest, vindr, zha
 from simsid.data.sets.digitanatomy import make_digitanatomy
 from simsid.errors import DataError
 from synth import AnatomyConfig, SynthError
+from synth.tracks import track_sets
 
 FILM_SETS: dict[str, FilmSet] = {
     "zhanglab": zhanglab.SET,
@@ -37,6 +38,7 @@ def load_data(
     preprocessing: Preprocessing | None = None,
     films: FilmOptions | None = None,
     progress: Progress | None = None,
+    track: str | None = None,
     **generator: Any,
 ) -> RadiographData:
     """Load a data set, or join several.
@@ -50,12 +52,18 @@ def load_data(
         films: how films are chosen and prepared; nothing of it but ``contamination`` has a meaning
             for generated data.
         progress: wraps an iterable of films, given their number; for a progress bar.
-        generator: fields of ``synth.AnatomyConfig`` (digits, digits_root, difficulty, seed).
+        track: a name in ``synth.tracks``: its training set, made in memory.
+        generator: fields of ``synth.AnatomyConfig`` (digits, digits_root, difficulty, seed,
+            generator).
 
     Raises:
         DataError: the data set cannot be had; the message says why.
     """
     films = films or FilmOptions()
+    if track is not None and (dataset != GENERATED or data_root is not None):
+        raise DataError(
+            "--track applies to generated data and not to films or --data-root: leave it out"
+        )
     if SEPARATOR in dataset:
         return load_joined(
             dataset,
@@ -67,7 +75,7 @@ def load_data(
     if dataset not in DATASETS:
         raise DataError(f"unknown data set '{dataset}'; choose one of: {', '.join(DATASETS)}")
     if dataset == GENERATED and data_root is None:
-        return _generate(films, generator)
+        return _generate(films, generator, track)
     _refuse(
         generator,
         AnatomyConfig(),
@@ -120,14 +128,38 @@ def _on_grid(
     return dataclasses.replace(data, facts=facts, notes=notes)
 
 
-def _generate(films: FilmOptions, generator: dict[str, Any]) -> RadiographData:
+def _generate(films: FilmOptions, generator: dict[str, Any], track: str | None) -> RadiographData:
     chosen = dataclasses.asdict(dataclasses.replace(films, contamination=0.0))
     _refuse(chosen, FilmOptions(), "applies to films and not to generated data: leave it out")
+    if track is not None:
+        return _track(films, generator, track)
     try:
         config = AnatomyConfig(**generator, contamination=films.contamination)
     except SynthError as error:
         raise DataError(str(error)) from error
     return make_digitanatomy(config)
+
+
+def _track(films: FilmOptions, generator: dict[str, Any], track: str) -> RadiographData:
+    """The set of a track that is trained on; what it freezes cannot be said beside it."""
+    frozen = {key: value for key, value in generator.items() if key != "digits_root"}
+    _refuse(
+        frozen | {"contamination": films.contamination},
+        AnatomyConfig(),
+        f"cannot be given beside --track {track}, which says it: leave one of them out",
+    )
+    try:
+        sets = track_sets(track, digits_root=generator.get("digits_root"))
+    except SynthError as error:
+        raise DataError(f"--track: {error}") from error
+    chosen = next(iter(sets.values()))
+    data = make_digitanatomy(
+        chosen.anatomy,
+        train=chosen.train,
+        test_normal=chosen.test_normal,
+        test_per_kind=chosen.test_per_kind,
+    )
+    return dataclasses.replace(data, facts=data.facts | {"track": track})
 
 
 def _refuse(given: dict[str, Any], default: Any, why: str) -> None:

@@ -62,6 +62,18 @@ def add_data_options(parser: ArgumentParser) -> None:
         help="how hard digitanatomy's anomalies are to see, 0 to 1",
     )
     add("--data-seed", type=int, default=0, help="random seed of generated data")
+    add(
+        "--generator",
+        type=int,
+        default=1,
+        help="of digitanatomy: 1, every cell for itself; 2, one hand for an image, logical anomalies",
+    )
+    add(
+        "--track",
+        type=str | None,
+        default=None,
+        help="frozen seed and settings of digitanatomy, as hard-1: see python -m synth generate --help",
+    )
     add_choice_options(parser)
     _add_preparation_options(parser)
 
@@ -142,6 +154,8 @@ def data_choice(options: Mapping[str, Any]) -> DataChoice:
         digits_root=options["digits_root"],
         difficulty=options["difficulty"],
         seed=options["data_seed"],
+        generator=options.get("generator", 1),
+        track=options.get("track"),
         films=film_options(options),
     )
 

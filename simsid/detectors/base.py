@@ -29,11 +29,12 @@ from simsid.detectors.method import Batches, Method
 from simsid.detectors.normal_statistics import normal_statistics
 from simsid.detectors.placement import PlacementCheck, fit_placement, shrink
 from simsid.detectors.population import PopulationCheck, enough_normals
+from simsid.models.expected import ExpectedFilm
 from simsid.prediction import Prediction
 
 FUSED = "fused"
-# Prefixes of the checks' weights: of the data at hand, and a model folder may lack them.
-CHECKS = ("placement.", "population.")
+# Prefixes of weights that are of the data at hand, and that a model folder may lack.
+CHECKS = ("placement.", "population.", "expected.")
 
 
 class Detector(Method):
@@ -44,6 +45,7 @@ class Detector(Method):
             normals. A method may read them in ``image_score`` and ``fused_map``.
         normal_mean, normal_deviation: the mean normal film, and how far films lie from it.
         placement: says of a film whether it is one of the kind that was trained on.
+        expected: tells what a normal film would have at a place, from all other places.
         preprocessing: what every door does to a film first.
         facts: of data and training, saved with the weights.
         found: what its card says of abnormal films that it found; None without a card.
@@ -67,6 +69,7 @@ class Detector(Method):
         self.register_buffer("normal_deviation", torch.ones(()))
         self.placement = PlacementCheck()
         self.population = PopulationCheck()
+        self.expected = ExpectedFilm(self.image_size, self.grid_size)
         self.preprocessing = Preprocessing(self.image_size)
         self.facts: dict[str, Any] = {}
         self.found: FoundShare | None = None
@@ -316,6 +319,16 @@ class Detector(Method):
         evidences = ((self.evidence(images), images.numel()) for images in films)
         for name, values in normal_statistics(evidences, self.components)._asdict().items():
             getattr(self, name).copy_(values)
+
+    def set_expected(self, batches: Batches) -> None:
+        """Learn from training normals what a place of a film has, told from all other places."""
+        self.expected.fit(torch.cat(list(batches())).to(self.device))
+
+    def expected_films(
+        self, images: Float[Tensor, "batch 1 height width"]
+    ) -> Float[Tensor, "batch 1 height width"]:
+        """Each region as a normal film would have it, in-painted without its own content."""
+        return self.expected(images, self.normal_mean)
 
     def set_placement(self, batches: Batches) -> None:
         """Learn from training normals what an image must look like to be scored at all."""

@@ -59,16 +59,19 @@ class Explanation:
 
     Attributes:
         patch: (patch_height, patch_width) the region as it came in.
-        inpainted: the region as the detector rebuilt it, or None.
+        inpainted: the region as the detector rebuilt it, its own content read too, or None.
         slots: indices of the slots that rebuilt it, strongest first.
         weights: their addressing weights, summing to at most 1.
         slot_images: (slots, patch_height, patch_width) each slot decoded into a picture, or None.
+        expected: (patch_height, patch_width) the region as a normal film would have it, told from
+            the film's other regions alone.
         nearest_training: (slots, n) indices of the training images whose patch in this region is
             nearest to each slot; empty when the detector keeps none.
     """
 
     patch: Float[np.ndarray, "h w"]
     inpainted: Float[np.ndarray, "h w"] | None
+    expected: Float[np.ndarray, "h w"]
     slots: np.ndarray
     weights: np.ndarray
     slot_images: np.ndarray | None

@@ -63,7 +63,7 @@ def save_model(detector: Detector, folder: str | Path) -> None:
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     new, old = ModelFolder(draft), ModelFolder(folder)
     try:
-        weights = {k: _packed(v.detach().cpu()).contiguous() for k, v in _kept(detector).items()}
+        weights = {k: _packed(v.detach().cpu()).contiguous() for k, v in _told(detector).items()}
         save_file(weights, new.weights, metadata={"format": "pt"})
         _write_json(new.config, describe(detector))
         _write_json(new.calibration, calibration.to_json())
@@ -124,7 +124,7 @@ def fingerprint(detector: Detector) -> str:
     described = {key: value for key, value in describe(detector).items() if key != "versions"}
     content = {"config": described, "calibration": detector.calibration.to_json()}
     digest = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode())
-    for name, values in sorted(_kept(detector).items()):
+    for name, values in sorted(_told(detector).items()):
         digest.update(name.encode() + values.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:12]
 
@@ -293,6 +293,14 @@ def _kept(detector: Detector) -> dict[str, torch.Tensor]:
     """The state without what only training needs."""
     state = detector.state_dict()
     return {k: v for k, v in state.items() if not k.startswith(detector.training_only)}
+
+
+def _told(detector: Detector) -> dict[str, torch.Tensor]:
+    """The same without the expected film, where it was never learned: models of before have none."""
+    kept = _kept(detector)
+    if detector.expected.is_fitted:
+        return kept
+    return {k: v for k, v in kept.items() if not k.startswith("expected.")}
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

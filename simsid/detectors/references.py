@@ -1,4 +1,4 @@
-"""Cheap references: four methods of a few lines each that a method worth its name must beat.
+"""Cheap references: five methods of a few lines each that a method worth its name must beat.
 
 None is trained: each looks at the normals once and keeps a number, a picture or thumbnails. All
 are two-sided (distance *from* the normals, whichever way), since nobody who has only normals can
@@ -20,6 +20,7 @@ from simsid.detectors.config import DetectorConfig
 from simsid.detectors.contract import Evidence
 from simsid.detectors.method import Batches
 from simsid.detectors.registry import register
+from simsid.models.layers import standardise
 from simsid.models.patches import image_to_patches
 
 DISTANCE = "distance"
@@ -98,6 +99,22 @@ class Contrast(GreyReference):
 
     def number(self, images: Tensor) -> Float[Tensor, " batch"]:
         return images.std((1, 2, 3))
+
+
+@register
+class Sharpness(GreyReference):
+    """How far the film's gradient energy lies from that of the mean normal.
+
+    The mean squared difference of neighbouring pixels, along rows and columns, of films brought to
+    unit variance: detail by itself, whatever the exposure. What it sees may be the scanner.
+    """
+
+    name = "sharpness"
+
+    def number(self, images: Tensor) -> Float[Tensor, " batch"]:
+        films = standardise(images)
+        along = [films.diff(dim=axis).square().mean((1, 2, 3)) for axis in (2, 3)]
+        return along[0] + along[1]
 
 
 @register

@@ -17,10 +17,11 @@ from simsid.detectors.registry import register
 from simsid.detectors.simsid_config import (
     CONTEXT_DISTANCE,
     LESION,
+    UNEXPECTED,
     SimSIDConfig,
     check_patches,
 )
-from simsid.detectors.space_aware import SpaceAwareDetector
+from simsid.detectors.space_aware import SpaceAwareDetector, smooth_square
 from simsid.models.coders import PatchDecoder, PatchEncoder
 from simsid.models.generator import Generator, GeneratorOutput
 from simsid.models.inpainting import InpaintingBlock
@@ -41,6 +42,7 @@ from simsid.models.memory import (
     cosine_similarity,
     nearest_slot_euclidean,
 )
+from simsid.models.patches import image_to_patches
 
 _MIN_CONTEXT_STD = 1e-3
 _LEVELS = 65
@@ -74,6 +76,11 @@ class SimSID(SpaceAwareDetector):
     - ``lesion``: normal scores of the cells of a region, see :func:`normal_scores`, as a mean.
     - ``context_distance``: from the lesion networks' features to the nearest of the region's
       normal ones.
+
+    And with ``expected``, for all pictures:
+
+    - ``unexpected``: mean squared difference, a little smoothed, from what a normal film would
+      have in the region, told from all other regions alone (``ExpectedFilm``).
     """
 
     name = "simsid"
@@ -137,7 +144,7 @@ class SimSID(SpaceAwareDetector):
     @classmethod
     def components_of(cls, config: SimSIDConfig) -> tuple[str, ...]:
         extra = (LESION, CONTEXT_DISTANCE) if config.lesion_channels else ()
-        return cls.components + extra
+        return cls.components + extra + ((UNEXPECTED,) if config.expected else ())
 
     def copy_to_learners(self) -> None:
         if self.lesions is not None:  # a model folder holds the running means alone
@@ -189,6 +196,11 @@ class SimSID(SpaceAwareDetector):
 
     def evidence(self, images: Tensor) -> Evidence:
         evidence = super().evidence(images)
+        if self.config.expected:
+            difference = smooth_square(self.expected_films(images) - images)
+            regions = image_to_patches(difference, self.grid_size).mean((2, 3, 4))
+            evidence.regions[UNEXPECTED] = regions
+            evidence.pixels[UNEXPECTED] = difference
         if self.lesions is None:
             return evidence
         logits, features = self.lesions(images)

@@ -11,6 +11,7 @@ from simsid.detectors.space_aware import FEATURE_DISTANCE, LossWeights
 from simsid.models.variation import VariationRange
 
 LESION, CONTEXT_DISTANCE = "lesion", "context_distance"  # components of the lesion networks
+UNEXPECTED = "unexpected"
 # The talk's augmentation of films: moved and scaled as a whole by 5 %, never flipped.
 FILM_JITTER: dict[str, Any] = {
     "jitter_scale": 0.05,
@@ -42,6 +43,8 @@ class SimSIDConfig(DetectorConfig):
         lesion_decay: of the running mean of their weights, a step; 0 reads the last weights.
         lesion_variation: largest change of position and exposure that they are trained under.
         context_slots: slots of each region in the memory of the lesion networks' features.
+        expected: whether the difference from the expected film is a component; models of before
+            have none.
     """
 
     channels: tuple[int, ...] = (32, 64, 128)
@@ -80,6 +83,7 @@ class SimSIDConfig(DetectorConfig):
     lesion_learning_rate: float = 2e-3
     lesion_variation: VariationRange = field(default_factory=VariationRange)
     context_slots: int = 64
+    expected: bool = False
     fusion: tuple[tuple[str, float], ...] = ((FEATURE_DISTANCE, 1.0),)
 
     @classmethod
@@ -92,9 +96,11 @@ class SimSIDConfig(DetectorConfig):
         films, grid_size = isinstance(kind, Films), cls.grid_for(preset, image_size, kind)
         check_patches(image_size, grid_size, 16 if films else 8)
         if preset == "quick":
-            return _films_quick(image_size, grid_size) if films else {}
+            quick = _films_quick(image_size, grid_size) if films else {}
+            return quick | {"expected": True}
         widths = (32, 64, 128, 256, 512) if films else (32, 64, 128, 256)  # 4 levels, or 3
         return {
+            "expected": True,
             "channels": widths,
             "decoder_channels": widths,
             "stem_stride": 1,

@@ -285,13 +285,14 @@ class SimSIDReport(Detector):
         with_block = features.repeat(len(blocks), 1, 1)
         with_block[:, index] = self.memory.levels[0].memory[blocks]
         student = self.student(self.inpainting(features))
-        drawn = torch.cat([batch, student, self.teacher(with_block)])
+        drawn = torch.cat([batch, student, self.expected_films(batch), self.teacher(with_block)])
         patches = image_to_patches(drawn, self.grid_size)[:, index, 0].clamp(0, 1).cpu().numpy()
         return Explanation(
             patch=patches[0],
             inpainted=patches[1],
+            expected=patches[2],
             slots=blocks.cpu().numpy(),
             weights=read.weights[0, index].cpu().numpy(),
-            slot_images=patches[2:],
+            slot_images=patches[3:],
             nearest_training=self.nearest_training[index, blocks].cpu().numpy(),
         )

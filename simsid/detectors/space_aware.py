@@ -184,7 +184,7 @@ class SpaceAwareDetector(Detector):
                 FEATURE_DISTANCE: nearest_slot_distance(out.signature, self.scoring_slots),
                 REGION_POSTERIOR: -own_region(posterior),
             },
-            pixels={RECONSTRUCTION: _smooth(out.student - images)},
+            pixels={RECONSTRUCTION: smooth_square(out.student - images)},
             reconstruction=out.student,
         )
 
@@ -220,10 +220,12 @@ class SpaceAwareDetector(Detector):
         used = weights > 1e-6
         weights, slots = weights[used], slots[used]
         pictures = self._slot_pictures(out.memory_features, index, slots)
-        cut = image_to_patches(torch.cat([batch, out.student]), self.grid_size)[:, index, 0]
+        films = torch.cat([batch, out.student, self.expected_films(batch)])
+        cut = image_to_patches(films, self.grid_size)[:, index, 0]
         return Explanation(
             patch=cut[0].cpu().numpy(),
             inpainted=cut[1].clamp(0, 1).cpu().numpy(),
+            expected=cut[2].cpu().numpy(),
             slots=slots.cpu().numpy(),
             weights=weights.cpu().numpy(),
             slot_images=pictures,
@@ -238,7 +240,7 @@ class SpaceAwareDetector(Detector):
         return image_to_patches(images, self.grid_size)[:, index, 0].clamp(0, 1).cpu().numpy()
 
 
-def _smooth(residual: Tensor) -> Tensor:
+def smooth_square(residual: Tensor) -> Tensor:
     """Squared residual after a small blur: single pixels of misplaced edge do not count."""
     return F.avg_pool2d(residual, 5, 1, 2, count_include_pad=False).square()
 

@@ -123,7 +123,12 @@ def _command(described: dict[str, Any], rate: float) -> str:
     elif isinstance(data.get("config"), dict):
         made = data["config"]
         names = {"digits": "digits", "difficulty": "difficulty", "seed": "data-seed"}
-        options |= {option: made[key] for key, option in names.items() if key in made}
+        if made.get("generator", 1) != 1:
+            names["generator"] = "generator"
+        if data.get("track"):
+            options["track"] = data["track"]
+        else:
+            options |= {option: made[key] for key, option in names.items() if key in made}
     if data.get("contaminated"):
         options["contamination"] = round(data["contaminated"] / data["train"], 4)
     options |= {"model": described["detector"], "false-alarm-rate": rate}

@@ -23,7 +23,8 @@ _MAX_ROWS = 6
 def draw_why(
     evaluation: Evaluation, detector: Detector, data: RadiographData, path: Path
 ) -> Path | None:
-    """The highest region of each kind's median image: as it came, rebuilt, and from which slots.
+    """The highest region of each kind's median image: as found and as expected from the rest of the
+    film, rebuilt from memory, and from which slots.
 
     Under each slot stands its addressing weight; beside the slots, the training patch nearest to
     the strongest one, if ``data`` is what the detector was trained on. None when the detector has
@@ -44,7 +45,7 @@ def draw_why(
             return None
         rows.append((kind, region, why))
     own = detector.facts.get("data_fingerprint") == data.fingerprint
-    columns = ["region", "rebuilt", *(f"slot {n + 1}" for n in range(_SLOTS))]
+    columns = ["found here", "expected here", "rebuilt", *(f"slot {n + 1}" for n in range(_SLOTS))]
     columns += ["nearest in training"] if own else []
     figure = new_figure(_CELL * len(columns) + 1.6, (_CELL + 0.15) * len(rows) + 0.7)
     grid = figure.subplots(len(rows), len(columns), squeeze=False)
@@ -67,7 +68,11 @@ def _pictures(
     own: bool,
 ) -> list[tuple[np.ndarray | None, str]]:
     """What stands in one row: picture and caption of each column."""
-    row = [(why.patch, f"row {region[0] + 1}, column {region[1] + 1}"), (why.inpainted, "")]
+    row: list[tuple[np.ndarray | None, str]] = [
+        (why.patch, f"row {region[0] + 1}, column {region[1] + 1}"),
+        (why.expected, ""),
+        (why.inpainted, ""),
+    ]
     for number in range(_SLOTS):
         if number < len(why.slots) and why.slot_images is not None:
             row.append((why.slot_images[number], f"weight {why.weights[number]:.2f}"))

@@ -13,11 +13,12 @@ from collections.abc import Callable
 import numpy as np
 
 from simsid.detectors.base import FUSED, Detector
+from simsid.detectors.weakness import BEHIND, SEES_NOTHING, Weakness
 from simsid.examination.examine import Examination, examine, parts_of
 
 BLIND = 0.65  # AUROC for strong anomalies below which a score is blind
 SEEN = 0.85  # and above which a part sees them
-_WORSE = 0.1  # by which a part must beat the default score on the whole before it is told
+_WORSE = 0.05  # by which a part must beat the default score on the whole before it is told
 _NOTHING = 0.6
 
 
@@ -71,18 +72,26 @@ def findings_of(examination: Examination) -> list[str]:
     """Sentences on the default score that a user must know; mostly none."""
     told = [f"the default score takes up {part.replace('_', ' ')}, which sees what it did not see"
             for part in examination.added]  # fmt: skip
-    own = examination.mean(FUSED)
-    means = {part: examination.mean(part) for part in examination.auroc if part != FUSED}
-    best = max(means, key=lambda part: means[part], default=None)
+    weakness = weakness_of(examination)
+    return told if weakness is None else [*told, weakness.message]
+
+
+def weakness_of(examination: Examination) -> Weakness | None:
+    """What is wrong with the default score: it sees nothing, or a part of it sees more.
+
+    More than chance: the whole interval of the difference lies above zero. And enough to matter:
+    the means differ by at least 0.05.
+    """
     strongest = max(examination.strong(FUSED, family) for family in examination.judging)
     if strongest < _NOTHING:
-        told.append(
-            f"the default score sees none of the anomalies made for its examination (AUROC "
-            f"{strongest:.2f} at most): train longer, or on more normals"
-        )
-    elif best is not None and means[best] > own + _WORSE:
-        told.append(
-            f"on the anomalies made for its examination the default score is behind "
-            f"{best.replace('_', ' ')} (mean AUROC {own:.2f} and {means[best]:.2f})"
-        )
-    return told
+        return Weakness(SEES_NOTHING, strongest)
+    own = examination.mean(FUSED)
+    better = {
+        part: examination.mean(part)
+        for part, least in examination.ahead.items()
+        if least > 0 and examination.mean(part) >= own + _WORSE
+    }
+    if not better:
+        return None
+    best = max(better, key=lambda part: better[part])
+    return Weakness(BEHIND, own, best, better[best])

@@ -7,6 +7,7 @@ from simsid.scoring.film import (
     score_film,
     score_films,
     score_prepared,
+    weakness_told,
 )
 from simsid.scoring.verdicts import (
     ANOTHER_POPULATION,
@@ -43,4 +44,5 @@ __all__ = [
     "score_films",
     "score_prepared",
     "state_of",
+    "weakness_told",
 ]

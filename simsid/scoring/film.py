@@ -14,6 +14,7 @@ from simsid.data.images import check_image
 from simsid.detectors.base import Detector
 from simsid.detectors.findings import ANOTHER, REFUSE, Finding
 from simsid.detectors.found_share import FoundShare
+from simsid.detectors.weakness import weakness_in
 from simsid.errors import ImageError
 from simsid.map_scale import MapScale, map_scale
 from simsid.prediction import Prediction
@@ -50,6 +51,8 @@ class ScoredFilm:
         reconstruction: (height, width) float32 in [0, 1], or None when the model makes none.
         scores: every score of the model, by name.
         findings: doubts about the film as a whole; a film with any gets no verdict.
+        weakness: what is wrong with the model itself, in words, where its default score was asked
+            for; '' for a sound model. The verdict stands on a score that may see little.
         look: distance to its population, above 1 for another one; None where the model has no
             such check.
         scale: the model's colour scale of maps.
@@ -77,6 +80,7 @@ class ScoredFilm:
     scale: MapScale = field(default_factory=MapScale)
     of_a_body: bool = True
     found: FoundShare | None = None
+    weakness: str = ""
 
     @property
     def state(self) -> str:
@@ -313,6 +317,7 @@ def _scored(
         scale=map_scale(detector),
         of_a_body=not _shows_digits(detector),
         found=found,
+        weakness=weakness_told(detector) if name == detector.score_names[0] else "",
     )
 
 
@@ -320,6 +325,12 @@ def _shows_digits(detector: Detector) -> bool:
     """Whether the images are cells of a grid, as DigitAnatomy's: black ground is part of them."""
     data = detector.facts.get("data")
     return isinstance(data, dict) and bool(data.get("grid_size"))
+
+
+def weakness_told(detector: Detector) -> str:
+    """What training found wrong with a model's default score; nothing for a sound model."""
+    found = weakness_in(detector.facts, detector.score_names)
+    return "" if found is None else found.message
 
 
 def prepare_image(detector: Detector, image: np.ndarray) -> Float[np.ndarray, "height width"]:

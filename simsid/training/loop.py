@@ -132,6 +132,7 @@ class Training:
         set_seed(_mix(self.options.seed, self.position.total))
         self.detector.train_by_itself(self.batches, self.options.epochs, self.batch_size)
         self.detector.consolidate(self.batches)
+        self.detector.set_expected(self.batches)
         self.detector.set_reference(self.batches)
         self.detector.set_placement(self.batches)
         self.detector.set_populations(self.batches, self.populations)

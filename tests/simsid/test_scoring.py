@@ -10,6 +10,7 @@ import pytest
 
 import hub
 from simsid.detectors import Detector
+from simsid.detectors.weakness import BEHIND, Weakness
 from simsid.scoring import RefusedFilm, ScoredFilm, score_film, score_films
 from synth import DigitAnatomy
 
@@ -77,3 +78,17 @@ def test_another_score_of_the_model_can_be_asked_for(digits: Detector, novel: np
     assert score_films(digits, []) == []
     with pytest.raises(ValueError, match="unknown score"):
         score_film(digits, novel, score="best")
+
+
+def test_a_weak_model_says_so_with_its_default_score_alone(
+    digits: Detector, novel: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weak = Weakness(BEHIND, 0.61, "region_posterior", 0.91)
+    sound = score_film(digits, novel)
+    monkeypatch.setattr(digits, "facts", digits.facts | weak.to_facts())
+    told = score_film(digits, novel)
+    assert isinstance(sound, ScoredFilm) and isinstance(told, ScoredFilm)
+    assert (sound.weakness, told.weakness) == ("", weak.message)
+    assert told.verdict == sound.verdict
+    named = score_film(digits, novel, score="region_posterior")
+    assert isinstance(named, ScoredFilm) and named.weakness == ""

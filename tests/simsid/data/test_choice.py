@@ -30,3 +30,15 @@ def test_contamination_changes_training_and_nothing_else(tmp_path):
     assert dataclasses.replace(mixed, films=pure.films) == pure
     assert len(mixed.load().train) > len(pure.load().train)
     assert np.array_equal(mixed.load().calibration, pure.load().calibration)
+
+
+def test_a_track_is_its_frozen_training_set_and_nothing_else_is_said_beside_it():
+    easy = DataChoice(track="easy-1").load()
+    assert easy.facts["track"] == "easy-1"
+    assert easy.fingerprint == DataChoice().load().fingerprint
+    with pytest.raises(DataError, match="--generator cannot be given beside --track easy-1"):
+        DataChoice(track="easy-1", generator=2).load()
+    with pytest.raises(DataError, match="unknown track"):
+        DataChoice(track="easy-0").load()
+    with pytest.raises(DataError, match="--track applies to generated data"):
+        DataChoice(track="easy-1", data_root="digits").load()

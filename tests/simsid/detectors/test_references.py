@@ -39,6 +39,21 @@ def test_the_mean_grey_score_is_the_distance_in_deviations_of_normals():
     assert np.allclose(detector.predict(films).score, expected, atol=1e-3)
 
 
+def test_sharpness_is_the_gradient_energy_whatever_the_exposure():
+    normals = blobs(20)
+    detector = fitted("sharpness", normals)
+    films = torch.as_tensor(normals[:3] / 255, dtype=torch.float32)[:, None]
+    standard = (films - films.mean((1, 2, 3), keepdim=True)) / films.std((1, 2, 3), keepdim=True)
+    rows, cols = np.diff(standard.numpy(), axis=2), np.diff(standard.numpy(), axis=3)
+    expected = (rows**2).mean((1, 2, 3)) + (cols**2).mean((1, 2, 3))
+    assert np.allclose(detector.number(films), expected, rtol=0.03)
+    assert torch.allclose(detector.number(0.2 + 0.5 * films), detector.number(films), rtol=0.03)
+    noise = np.random.default_rng(0).integers(0, 255, (2, 32, 32), np.uint8)
+    flat = np.repeat(np.repeat(normals[:1, ::8, ::8], 8, 1), 8, 2)
+    stranger = detector.predict(np.concatenate([noise, flat])).score
+    assert (stranger > detector.predict(normals).score.max()).any()
+
+
 def test_the_nearest_thumbnail_is_shown_and_a_film_is_not_its_own_neighbour():
     normals = blobs(12)
     detector = fitted("thumbnail-nn", normals)
@@ -80,7 +95,9 @@ def test_the_map_of_the_pixel_gaussian_peaks_where_a_film_differs():
     assert 0 <= row < 8 and 24 <= col < 32
 
 
-@pytest.mark.parametrize("name", ["mean-grey", "contrast", "thumbnail-nn", "pixel-gaussian"])
+@pytest.mark.parametrize(
+    "name", ["mean-grey", "contrast", "sharpness", "thumbnail-nn", "pixel-gaussian"]
+)
 def test_a_reference_says_which_options_it_has_no_use_for(name):
     cls = detector_class(name)
     detector = cls(cls.config_class.preset("paper", (64, 64), FILMS))

@@ -66,3 +66,24 @@ def test_an_ablation_of_the_generator_leaves_the_lesion_networks_as_they_are(cha
         scores.append(detector.predict(blobs(4, 1)).scores)
     assert np.array_equal(scores[0]["lesion"], scores[1]["lesion"])
     assert not np.array_equal(scores[0]["reconstruction"], scores[1]["reconstruction"])
+
+
+def test_the_difference_from_the_expected_film_is_a_component_of_new_models_only():
+    new = SimSIDConfig.preset("quick", (32, 32), FILMS)
+    assert "unexpected" in SimSID.components_of(new)
+    assert "unexpected" not in SimSID.components_of(
+        SimSIDConfig(image_size=(32, 32), grid_size=(1, 1))
+    )
+    torch.manual_seed(0)
+    config = dataclasses.replace(SMALL, grid_size=(2, 2))
+    detector = fit(SimSID(config), blobs(40, 0), epochs=1, batch_size=8, device="cpu")
+    film = blobs(1, 1)[0].astype(np.float32) / 255
+    changed = film.copy()
+    changed[:16, :16] = 1 - changed[:16, :16]
+    own, other = (detector.evidence(detector.as_batch(f[None])).regions["unexpected"][0]
+                  for f in (film, changed))  # fmt: skip
+    assert other[0] > 2 * own[0]
+    why = detector.explain(changed, (0, 0))
+    again = detector.explain(film, (0, 0))
+    assert np.allclose(why.expected, again.expected, atol=1e-4)
+    assert not np.allclose(why.patch, again.patch)

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from simsid.detectors.base import FUSED
-from simsid.examination.default_score import findings_of, missing_part, settle_score
+from simsid.examination.default_score import (
+    findings_of,
+    missing_part,
+    settle_score,
+    weakness_of,
+)
 from simsid.examination.examine import Examination, examine
 from simsid.examination.families import FAMILIES, STRENGTHS
 from simsid.examination.table import rows_of, to_text
@@ -82,6 +87,27 @@ def test_few_normals_say_nothing(detector):
 def test_a_model_that_sees_nothing_is_told():
     blind = table(**dict.fromkeys(FAMILIES, 0.5))
     assert "sees none" in findings_of(blind)[0]
+
+
+def test_a_score_behind_its_part_is_weak_only_beyond_chance():
+    behind = table(**dict.fromkeys(FAMILIES, 0.7))
+    by_chance = dataclasses.replace(behind, ahead={"residual": -0.01, "brightness": -0.3})
+    sure = dataclasses.replace(behind, ahead={"residual": 0.12, "brightness": -0.3})
+    assert weakness_of(by_chance) is None
+    found = weakness_of(sure)
+    assert found is not None and (found.code, found.part) == ("behind", "residual")
+    assert found.message in findings_of(sure)
+    near = dataclasses.replace(table(**dict.fromkeys(FAMILIES, 0.92)), ahead={"residual": 0.01})
+    assert weakness_of(near) is None  # surely, but by too little to matter
+
+
+def test_the_interval_of_a_part_that_sees_what_the_score_does_not_lies_above_zero(detector):
+    films = make_data().calibration
+    examination = examine(detector, films)
+    assert examination is not None
+    gained = examination.mean("residual") - examination.mean(FUSED)
+    assert 0 < examination.ahead["residual"] < gained
+    assert abs(examination.ahead["brightness"]) < 0.05  # it is the default score
 
 
 def test_the_table_survives_a_file_and_marks_what_flatters():
