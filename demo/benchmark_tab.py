@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from html import escape
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 
 from demo.pictures import data_url
 from demo.ranking_plot import NARROW, ranking_svg
-from simsid.benchmark.journal import present_settings
+from simsid.benchmark.ranking.records import Ranking, read_ranking
+from simsid.benchmark.records import Spread
 
 _INSTALLED = Path(__file__).resolve().parent / "published"  # where the wheel puts them
 _CHECKOUT = Path(__file__).resolve().parents[1] / "docs" / "benchmark"
@@ -95,82 +94,87 @@ def plots_html(folder: Path) -> str:
     return figures
 
 
-def lead_html(results: dict[str, Any]) -> str:
+def lead_html(results: Ranking) -> str:
     """One picture and five numbers: what the reference reaches, and where it fails."""
-    own = {e["dataset"]: e for e in results["entries"] if e["model"] == results["reference"]}
-    rate = 100 * results["settings"]["false_alarm_rate"]
+    own = {e.dataset: e for e in results.entries if e.model == results.reference}
+    rate = 100 * results.settings.false_alarm_rate
     facts = [
-        (f"{e['auroc']['mean']:.3f}", f"AUROC of {results['reference']} on {name}")
+        (f"{e.area:.3f}", f"AUROC of {results.reference} on {name}")
         for name, e in own.items()
-        if e["auroc"]
+        if e.auroc
     ]
     facts += [
-        (f"{100 * e['sensitivity']['mean']:.0f} %",
+        (f"{100 * e.sensitivity.mean:.0f} %",
          f"of abnormal films of {name} found, at a stated {rate:.3g} % of false alarms")
-        for name, e in own.items() if e["sensitivity"] and e["auroc"]
+        for name, e in own.items() if e.sensitivity and e.auroc
     ]  # fmt: skip
     # Every data set's AUROC, and what was found on the hardest ones.
     told = facts[: len(facts) // 2] + facts[len(facts) // 2 :][-2:]
     cells = "".join(
         f"<div><b>{number}</b><span>{escape(text)}</span></div>" for number, text in told
     )
-    methods = len({entry["model"] for entry in results["entries"]})
+    methods = len({entry.model for entry in results.entries})
     return (
-        f"<p>{methods} methods, trained on normal images only, on {len(results['data'])} data sets. "
+        f"<p>{methods} methods, trained on normal images only, on {len(results.data)} data sets. "
         "Each dot is one of them.</p>"
         f'{ranking_svg(results)}{ranking_svg(results, NARROW)}<div class="five">{cells}</div>'
     )
 
 
-def read_results(folder: Path) -> dict[str, Any] | None:
+def read_results(folder: Path) -> Ranking | None:
     """What ``simsid.benchmark report --export`` left there; None where there is nothing."""
     file = folder / _FILE
-    return json.loads(file.read_text("utf-8")) if file.exists() else None
+    return read_ranking(file) if file.exists() else None
 
 
-def table_rows(results: dict[str, Any]) -> list[list[object]]:
+def table_rows(results: Ranking) -> list[list[object]]:
     """A row of ``_COLUMNS`` for each method and data set that was measured."""
-    rows = []
-    for entry in results["entries"]:
-        auroc, cost = entry["auroc"], entry["cost"]
+    rows: list[list[object]] = []
+    for entry in results.entries:
+        auroc, cost = entry.auroc, entry.cost
         if auroc is None:
             continue
         quality = ("aupr", "f1", "sensitivity", "false_alarms", "pixel_auroc", "aupro", "dice")
-        against = entry["against_reference"] or {}
+        against = entry.against_reference
+        low, high = auroc.ci or (None, None)
         costs = ("train_seconds", "score_images_per_second", "peak_memory_mb", "model_mb")
         rows.append(
             [
-                entry["dataset"],
-                entry["model"],
-                *(_rounded(value) for value in (auroc["mean"], *auroc["ci"], auroc["std"])),
-                entry["seeds"],
-                _rounded(against.get("difference")),
-                _significant(against.get("p_adjusted")),
-                *(_rounded((entry[name] or {}).get("mean")) for name in quality),
-                *(_rounded(cost.get(name), 1) for name in costs),
-                entry["command"],
+                entry.dataset,
+                entry.model,
+                *(_rounded(value) for value in (auroc.mean, low, high, auroc.std)),
+                entry.seeds,
+                _rounded(None if against is None else against.difference),
+                _significant(None if against is None else against.p_adjusted),
+                *(_rounded(_mean(entry.quality(name))) for name in quality),
+                *(_rounded(cost.of(name), 1) for name in costs),
+                entry.command,
             ]
         )
     return rows
 
 
-def _words(results: dict[str, Any]) -> str:
-    settings = present_settings(results["settings"])
+def _words(results: Ranking) -> str:
+    settings = results.settings
     data = "; ".join(
-        f"**{name}**: {about['train']} normals to train, measured on its {about['part']} part "
-        f"(data {about['fingerprint']})"
-        for name, about in results["data"].items()
+        f"**{name}**: {about.train} normals to train, measured on its {about.part} part "
+        f"(data {about.fingerprint})"
+        for name, about in results.data.items()
     )
-    commits = ", ".join(commit[:12] for commit in results["commits"])
+    commits = ", ".join(commit[:12] for commit in results.commits)
     return (
-        f"Every method at the `{settings['preset']}` preset, trained on normals only. AUROC: mean "
+        f"Every method at the `{settings.preset}` preset, trained on normals only. AUROC: mean "
         "over seeds, with the 95 % interval over images and the standard deviation over seeds. "
-        f"Minus reference: the difference to `{results['reference']}`, paired, with its p-value "
+        f"Minus reference: the difference to `{results.reference}`, paired, with its p-value "
         "adjusted for the number of rows (0.001 stands for all below). "
         f"Sensitivity and false alarms: at the threshold for a stated rate of "
-        f"{settings['false_alarm_rate']:.3g}. Each row's command trains one seed of it. {results['note']}"
+        f"{settings.false_alarm_rate:.3g}. Each row's command trains one seed of it. {results.note}"
         f"\n\n{data}. Commit {commits}. The whole report: `docs/benchmark/benchmark.md`."
     )
+
+
+def _mean(value: Spread | None) -> float | None:
+    return None if value is None else value.mean
 
 
 def _rounded(value: float | None, digits: int = 3) -> float | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from html import escape
-from typing import Any
+
+from simsid.benchmark.ranking.records import Ranking
 
 WIDE, NARROW = 720, 350
 _ROW, _MARGIN, _TOP = 74, 24, 26
@@ -16,7 +17,7 @@ _NAMES = {
 }
 
 
-def ranking_svg(results: dict[str, Any], width: int = WIDE) -> str:
+def ranking_svg(results: Ranking, width: int = WIDE) -> str:
     """AUROC of every method; the reference stands out, the best other one is named.
 
     Args:
@@ -27,7 +28,7 @@ def ranking_svg(results: dict[str, Any], width: int = WIDE) -> str:
         share = (min(max(value, _LOW), _HIGH) - _LOW) / (_HIGH - _LOW)
         return _MARGIN + share * (width - 2 * _MARGIN)
 
-    sets = list(dict.fromkeys(entry["dataset"] for entry in results["entries"]))
+    sets = list(dict.fromkeys(entry.dataset for entry in results.entries))
     height = _TOP + _ROW * len(sets) + 34
     rows = "".join(_row(results, name, _TOP + _ROW * index, x) for index, name in enumerate(sets))
     ticks = "".join(
@@ -44,13 +45,13 @@ def ranking_svg(results: dict[str, Any], width: int = WIDE) -> str:
     )
 
 
-def _row(results: dict[str, Any], name: str, top: int, x: Callable[[float], float]) -> str:
+def _row(results: Ranking, name: str, top: int, x: Callable[[float], float]) -> str:
     scores = {
-        entry["model"]: entry["auroc"]["mean"]
-        for entry in results["entries"]
-        if entry["dataset"] == name and entry["auroc"]
+        entry.model: entry.area
+        for entry in results.entries
+        if entry.dataset == name and entry.auroc
     }
-    middle, reference = top + 46, results["reference"]
+    middle, reference = top + 46, results.reference
     others = {model: value for model, value in scores.items() if model != reference}
     best = max(others, key=others.__getitem__, default=None)
     dots = "".join(_dot(model, value, x(value), middle, "other") for model, value in others.items())

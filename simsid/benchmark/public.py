@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 import shutil
@@ -13,6 +12,7 @@ from typing import Any
 
 from simsid.benchmark.summary import Lines
 from simsid.errors import SimsidError
+from simsid.outputs import json_object
 
 _PLOTS = ("roc.png", "kinds.png", "cost.png")
 _PANELS = "panels-{}.png"
@@ -48,7 +48,7 @@ def copy_plots(folder: Path, target: Path) -> list[str]:
     wanted = list(_PLOTS)
     left_out: list[str] = []
     for file in sorted((folder / "data").glob("*.json")):
-        drawn = json.loads(file.read_text("utf-8"))["made_by_the_kit"]
+        drawn = json_object(file).get("made_by_the_kit") is True
         (wanted if drawn else left_out).append(panels_file(file.stem))
     for name in wanted:
         if (folder / name).exists():
@@ -125,14 +125,9 @@ def public_summary(summary: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [entry | {"failed": [kind(text) for text in entry["failed"]]} for entry in summary]
 
 
-def public_settings(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings with a word in place of each path."""
-    shown = dict(settings)
-    for key in ("digits", "digits_root", "plugin"):
-        option, value = f"--{key.replace('_', '-')}", shown.get(key)
-        if isinstance(value, str) and _is_path(option, value):
-            shown[key] = _placeholder(option, value, "digitanatomy")
-    return shown
+def public_path(option: str, value: str) -> str:
+    """The value of an option, or a word in its place where it is a path."""
+    return _placeholder(option, value, "digitanatomy") if _is_path(option, value) else value
 
 
 def _words(command: str) -> list[str]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from demo.benchmark_tab import (
     _COLUMNS,
@@ -13,36 +16,32 @@ from demo.benchmark_tab import (
     read_results,
     table_rows,
 )
-from simsid.benchmark.ranking.rank import COST, QUALITY
-from simsid.benchmark.ranking.report import FORMAT_VERSION, READABLE
+from simsid.benchmark.ranking.records import Ranking
+from simsid.benchmark.record_files import plain
+from simsid.benchmark.records import Spread
+from simsid.errors import SimsidError
 
 
-def results(entries: list[dict]) -> dict:
-    settings = {"preset": "quick", "false_alarm_rate": 0.05}
-    return {"format_version": FORMAT_VERSION, "settings": settings, "entries": entries}
+@pytest.fixture(scope="module")
+def committed() -> Ranking:
+    found = read_results(RESULTS)
+    assert found is not None
+    return found
 
 
-def entry(model: str, mean: float | None) -> dict:
-    auroc = None if mean is None else {"mean": mean, "std": 0.01, "ci": [mean - 0.1, mean + 0.1]}
-    quality = dict.fromkeys(QUALITY)
-    cost = {"train_seconds": 61.23, "score_images_per_second": 300.0, "peak_memory_mb": None}
-    return {
-        "dataset": "digitanatomy",
-        "model": model,
-        "seeds": 3,
-        "auroc": auroc,
-        "against_reference": {"difference": -0.2, "p_adjusted": 0.01},
-        "cost": cost | {"model_mb": 2.0},
-        "command": f"python -m simsid.train --model {model}",
-        **quality,
-    }
-
-
-def test_each_row_has_its_command_and_failed_methods_have_no_row() -> None:
-    rows = table_rows(results([entry("simsid", 0.9912), entry("ae", None)]))
+def test_each_row_has_its_command_and_failed_methods_have_no_row(committed: Ranking) -> None:
+    other = next(entry for entry in committed.entries if entry.against_reference)
+    measured = replace(
+        other,
+        auroc=Spread(mean=0.9912, std=0.01, by_seed=(0.99,), ci=(0.8912, 1.0912)),
+        against_reference=replace(other.against_reference, difference=-0.2, p_adjusted=0.01),
+        cost=replace(other.cost, train_seconds=61.23, peak_memory_mb=None),
+    )
+    failed = replace(other, auroc=None)
+    rows = table_rows(replace(committed, entries=(measured, failed)))
     assert len(rows) == 1
-    assert rows[0][:5] == ["digitanatomy", "simsid", 0.991, 0.891, 1.091]
-    assert rows[0][-1] == "python -m simsid.train --model simsid"
+    assert rows[0][:5] == [other.dataset, other.model, 0.991, 0.891, 1.091]
+    assert rows[0][-1] == other.command
     row = dict(zip(_COLUMNS, rows[0], strict=True))
     assert row["training s"] == 61.2 and row["memory MB"] is None
     assert row["minus reference"] == -0.2 and row["p"] == 0.01
@@ -59,14 +58,34 @@ def test_plots_have_alternative_texts_and_lie_inside_the_answer(tmp_path: Path) 
     assert html.count("<img") == 1 and 'alt="ROC curves' in html and "base64," in html
 
 
-def test_committed_results_are_of_a_format_that_the_page_reads_and_name_their_commit() -> None:
+def test_committed_results_name_their_commits(committed: Ranking) -> None:
+    assert committed.commits
+    assert all(len(commit.split("+")[0]) == 40 for commit in committed.commits)
+    assert len(table_rows(committed)) >= 5
+
+
+def test_committed_results_are_read_whole_and_written_as_they_were(committed: Ranking) -> None:
     kept = json.loads((RESULTS / "benchmark.json").read_text("utf-8"))
-    assert kept["format_version"] in READABLE
-    assert kept["commits"] and all(len(commit.split("+")[0]) == 40 for commit in kept["commits"])
-    assert len(table_rows(kept)) >= 5
-    for entry in kept["entries"]:  # keys that the present format has
-        assert {*QUALITY, "by_kind", "by_score", "against_reference", "against_best"} <= set(entry)
-        assert set(entry["cost"]) == set(entry["cost_seeds"]) == set(COST)
+    settings = kept["settings"]
+    if "budget" in settings:  # what format 3 called the preset
+        settings["preset"] = settings.pop("budget")
+    assert plain(committed) == kept
+    assert list(plain(committed.entries[0])) == list(kept["entries"][0])
+
+
+def test_results_of_another_format_or_schema_are_one_sentence(tmp_path: Path) -> None:
+    kept = json.loads((RESULTS / "benchmark.json").read_text("utf-8"))
+    file = tmp_path / "benchmark.json"
+    file.write_text(json.dumps(kept | {"format_version": 2}))
+    with pytest.raises(SimsidError, match=r"benchmark.json is of format 2, this kit reads 3 to 4"):
+        read_results(tmp_path)
+    kept["entries"][0]["seeds"] = "three"
+    file.write_text(json.dumps(kept))
+    with pytest.raises(SimsidError, match=r"entries.0.seeds: input should be a valid integer"):
+        read_results(tmp_path)
+    file.write_text("{")
+    with pytest.raises(SimsidError, match="is damaged"):
+        read_results(tmp_path)
 
 
 def overview() -> list[str]:
@@ -102,12 +121,13 @@ def test_the_readme_shows_the_best_method_besides_simsid_on_each_set() -> None:
     assert best <= shown
 
 
-def test_the_tab_leads_with_one_picture_and_five_numbers_of_the_results() -> None:
-    kept = json.loads((RESULTS / "benchmark.json").read_text("utf-8"))
-    html = lead_html(kept)
+def test_the_tab_leads_with_one_picture_and_five_numbers_of_the_results(
+    committed: Ranking,
+) -> None:
+    html = lead_html(committed)
     assert html.count("<b>") == 5 and "currentColor" not in html and html.count("<svg") == 2
-    measured = [entry for entry in kept["entries"] if entry["auroc"]]
+    measured = [entry for entry in committed.entries if entry.auroc]
     assert html.count("<circle") == 2 * len(measured)  # once for wide, once for narrow screens
     for entry in measured:
-        if entry["model"] == kept["reference"]:
-            assert f"{entry['auroc']['mean']:.3f}" in html
+        if entry.model == committed.reference:
+            assert f"{entry.area:.3f}" in html

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from simsid.benchmark.journal import Journal, present_settings
+from simsid.benchmark.journal import Journal
+from simsid.benchmark.ranking.records import Described, RunSettings, read_settings
+from simsid.benchmark.record_files import plain, read_json, write_json
 from simsid.errors import SimsidError
 
 SETTINGS, TYPED = "settings.json", "commands.txt"
@@ -35,10 +36,10 @@ def join(folders: Sequence[Path], target: Path) -> Path:
         shutil.rmtree(target / name, ignore_errors=True)
         (target / name).mkdir(parents=True)
     (target / "rows.jsonl").unlink(missing_ok=True)
-    (target / SETTINGS).write_text(json.dumps(settings, indent=1) + "\n", "utf-8")
+    write_json(target / SETTINGS, settings)
     commands = [line for folder in folders for line in _lines(folder / TYPED)]
     (target / TYPED).write_text("".join(f"{c}\n" for c in dict.fromkeys(commands)), "utf-8")
-    journal = Journal(target, settings)
+    journal = Journal(target, plain(settings))
     for line in kept.values():
         journal.append(line)
     for folder in reversed(folders):  # of a picture that two have, the first folder's stays
@@ -48,16 +49,15 @@ def join(folders: Sequence[Path], target: Path) -> Path:
     return target
 
 
-def _same_settings(folders: Sequence[Path]) -> dict[str, Any]:
-    first: dict[str, Any] = {}
-    for folder in folders:
-        own = present_settings(json.loads((folder / SETTINGS).read_text("utf-8")))
-        first = first or own
-        for key in first.keys() | own.keys():
-            if first.get(key) != own.get(key):
+def _same_settings(folders: Sequence[Path]) -> RunSettings:
+    first = read_settings(folders[0] / SETTINGS)
+    for folder in folders[1:]:
+        own = read_settings(folder / SETTINGS)
+        for key, value in plain(own).items():
+            if getattr(first, key) != value:
                 raise SimsidError(
-                    f"{key.replace('_', ' ')} is {first.get(key)} in {folders[0]} and "
-                    f"{own.get(key)} in {folder}: rows would not compare"
+                    f"{key.replace('_', ' ')} is {getattr(first, key)} in {folders[0]} and "
+                    f"{value} in {folder}: rows would not compare"
                 )
     return first
 
@@ -77,13 +77,13 @@ def _rows(folders: Sequence[Path]) -> dict[tuple[str, int], dict[str, Any]]:
 
 
 def _check_data(folders: Sequence[Path]) -> None:
-    first: dict[str, tuple[Path, dict[str, Any]]] = {}
+    first: dict[str, tuple[Path, Described]] = {}
     for folder in folders:
         for file in sorted((folder / "data").glob("*.json")):
-            own = json.loads(file.read_text("utf-8"))
+            own = read_json(Described, file)
             where, known = first.setdefault(file.stem, (folder, own))
             for key in _MUST_AGREE:
-                if own[key] != known[key]:
+                if getattr(own, key) != getattr(known, key):
                     raise SimsidError(
                         f"{key} of {file.stem} differs between {where} and {folder}: "
                         "rows would not compare"

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from simsid.benchmark.made import commits_text, made_section, versions_text
 from simsid.benchmark.public import panels_file
+from simsid.benchmark.ranking.records import Described, Entry, RunSettings
 from simsid.benchmark.ranking.tables import (
     cost_table,
     overview_table,
     parts_table,
     quality_table,
 )
+from simsid.benchmark.record_files import plain
 from simsid.evaluation.blocks import Picture, Section, Table
 from simsid.evaluation.provenance import short_commit
 from simsid.evaluation.render import to_markdown
@@ -63,9 +64,9 @@ _LIMITS = (
 
 def ranking_page(
     folder: Path,
-    settings: dict[str, Any],
-    data: dict[str, Any],
-    entries: dict[str, list[dict[str, Any]]],
+    settings: RunSettings,
+    data: dict[str, Described],
+    entries: dict[str, list[Entry]],
     reference: tuple[str, str],
     note: str,
     commands: Sequence[str],
@@ -82,9 +83,9 @@ def ranking_page(
     every = [entry for found in entries.values() for entry in found]
     sections = [_section(folder, name, data[name], found, reference[0])
                 for name, found in entries.items()]  # fmt: skip
-    commits = sorted({commit for entry in every for commit in entry["commits"]})
+    commits = sorted({commit for entry in every for commit in entry.commits})
     made = {
-        **settings,
+        **plain(settings),
         **({"command": commands} if commands else {}),
         "rows made with commit": ", ".join(commits),
         "report made with commit": commits_text(),
@@ -99,13 +100,13 @@ def ranking_page(
         ),
     )
     mixed = [
-        f"The seeds of {e['model']} on {e['dataset']} were made by different commits of the kit: "
-        f"{', '.join(map(short_commit, e['commits']))}."
-        for e in every if len(e["commits"]) > 1
+        f"The seeds of {e.model} on {e.dataset} were made by different commits of the kit: "
+        f"{', '.join(map(short_commit, e.commits))}."
+        for e in every if len(e.commits) > 1
     ]  # fmt: skip
     typed = tuple(
-        (e["dataset"], e["model"], f"`{e['command']}`", ", ".join(map(short_commit, e["commits"])))
-        for e in every if e["command"]
+        (e.dataset, e.model, f"`{e.command}`", ", ".join(map(short_commit, e.commits)))
+        for e in every if e.command
     )  # fmt: skip
     sections += [
         Section("Plots", plots),
@@ -113,7 +114,7 @@ def ranking_page(
         Section("Commands", (_COMMAND_WORDS, Table(_COMMANDS, typed))),
         made_section(made),
     ]
-    title = f"Benchmark at the {settings['preset']} preset"
+    title = f"Benchmark at the {settings.preset} preset"
     first = Section("How to read the tables", (*_WORDS, _AGAINST.format(*reference), *_COST_WORDS))
     words = "Research software, not a medical device. Unsupervised: trained on normals only."
     overview = [Section("Overview", (_OVERVIEW, overview_table(entries)))] * (len(entries) > 1)
@@ -121,14 +122,14 @@ def ranking_page(
 
 
 def _section(
-    folder: Path, name: str, about: dict[str, Any], found: list[dict[str, Any]], reference: str
+    folder: Path, name: str, about: Described, found: list[Entry], reference: str
 ) -> Section:
-    normals = about["labels"].count(0)
+    normals = about.labels.count(0)
     words = (
-        f"{about['train']} normals to train, {about['calibration']} to calibrate, "
-        f"{normals} normals and {len(about['labels']) - normals} abnormals of the "
-        f"{about['part']} part measured; {about['image_size'][0]}x{about['image_size'][1]} px, "
-        f"data {about['fingerprint']}."
+        f"{about.train} normals to train, {about.calibration} to calibrate, "
+        f"{normals} normals and {len(about.labels) - normals} abnormals of the "
+        f"{about.part} part measured; {about.image_size[0]}x{about.image_size[1]} px, "
+        f"data {about.fingerprint}."
     )
     panels = Picture(
         folder / panels_file(name),

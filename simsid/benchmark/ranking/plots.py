@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from matplotlib.text import Annotation
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from simsid.benchmark.ranking.point_labels import place
+from simsid.benchmark.ranking.records import Entry
 from simsid.benchmark.ranking.tables import kind_columns
 from simsid.evaluation.provenance import kit_commit, short_commit
 from simsid.evaluation.style import (
@@ -27,7 +28,7 @@ from simsid.evaluation.style import (
     shared_style,
 )
 
-Entries = dict[str, list[dict[str, Any]]]
+Entries = dict[str, list[Entry]]
 _STRONG = 6  # models drawn in colour; the others are faint
 _COLOURS = (NORMAL_COLOUR, *KIND_COLOURS)
 _PANEL = 4.0
@@ -36,7 +37,7 @@ _GRID = np.linspace(0, 1, 501)
 
 def draw_roc(
     scores: dict[str, dict[str, np.ndarray]],
-    labels: dict[str, Sequence[int]],
+    labels: Mapping[str, Sequence[int]],
     reference: str,
     path: Path,
 ) -> Path:
@@ -78,7 +79,7 @@ def draw_roc(
 def draw_kinds(entries: Entries, path: Path) -> Path:
     """A heat map for each data set: models down, kinds of anomaly across."""
     kinds = {name: kind_columns(found) for name, found in entries.items()}
-    rows = {name: [e for e in found if e["auroc"]] for name, found in entries.items()}
+    rows = {name: [e for e in found if e.auroc] for name, found in entries.items()}
     with shared_style():
         height = 0.27 * max(len(found) for found in rows.values()) + 1.5
         widths = [1.6 + 0.75 * (1 + len(kinds[name])) for name in entries]
@@ -86,7 +87,7 @@ def draw_kinds(entries: Entries, path: Path) -> Path:
         panels = figure.subplots(1, len(entries), width_ratios=widths, squeeze=False)[0]
         for axes, name in zip(panels, entries, strict=True):
             values = np.array([_row_of(entry, kinds[name]) for entry in rows[name]], float)
-            _heat(axes, values, [e["model"] for e in rows[name]], ["all", *kinds[name]])
+            _heat(axes, values, [e.model for e in rows[name]], ["all", *kinds[name]])
             axes.set_title(name)
         return save(figure, path, _source())
 
@@ -107,7 +108,7 @@ def draw_cost(entries: Entries, reference: str, path: Path) -> Path:
                 ("training (s)", "scoring (images/s)"),
                 strict=True,
             ):
-                shown = [e for e in found if e["auroc"] and e["cost"][key] is not None]
+                shown = [e for e in found if e.auroc and e.cost.of(key) is not None]
                 names[axes] = _scatter(axes, shown, key, reference)
                 axes.set(xlabel=label, ylabel="AUROC")
                 axes.set_title(name)
@@ -118,25 +119,22 @@ def draw_cost(entries: Entries, reference: str, path: Path) -> Path:
 
 
 def _scatter(
-    axes: Axes, found: list[dict[str, Any]], key: str, reference: str
+    axes: Axes, found: list[Entry], key: str, reference: str
 ) -> tuple[list[Annotation], np.ndarray]:
     """Points, strong where no other beats them in both; their names to place, and all points."""
     names = []
-    points = np.array([(e["cost"][key], e["auroc"]["mean"]) for e in found]).reshape(-1, 2)
+    costs = [e.cost.of(key) or 0.0 for e in found]
+    points = np.array([(cost, e.area) for cost, e in zip(costs, found, strict=True)]).reshape(-1, 2)
     for rank, (entry, (x, y)) in enumerate(zip(found, points, strict=True)):
-        cheaper = [
-            e["cost"][key] <= x if key == "train_seconds" else e["cost"][key] >= x for e in found
-        ]
-        beaten = any(
-            ok and other["auroc"]["mean"] > y for ok, other in zip(cheaper, found, strict=True)
-        )
+        cheaper = [cost <= x if key == "train_seconds" else cost >= x for cost in costs]
+        beaten = any(ok and other.area > y for ok, other in zip(cheaper, found, strict=True))
         colour = FAINT if beaten else NORMAL_COLOUR
         axes.plot(x, y, "o", color=colour, ms=5)
-        if beaten and rank >= _STRONG and entry["model"] != reference:
+        if beaten and rank >= _STRONG and entry.model != reference:
             continue
         ink = FAINT if beaten else INK
         name = axes.annotate(
-            entry["model"], (x, y), (0, 0), textcoords="offset points", fontsize=6.5, color=ink
+            entry.model, (x, y), (0, 0), textcoords="offset points", fontsize=6.5, color=ink
         )
         name.set_in_layout(False)
         names.append(name)
@@ -163,9 +161,9 @@ def _heat(axes: Axes, values: np.ndarray, rows: list[str], columns: list[str]) -
     axes.grid(False)
 
 
-def _row_of(entry: dict[str, Any], kinds: list[str]) -> list[float]:
-    own = [(entry["by_kind"].get(kind) or {}).get("mean", np.nan) for kind in kinds]
-    return [entry["auroc"]["mean"], *own]
+def _row_of(entry: Entry, kinds: list[str]) -> list[float]:
+    own = [entry.by_kind.get(kind) for kind in kinds]
+    return [entry.area, *(np.nan if value is None else value.mean for value in own)]
 
 
 def _roc(truth: np.ndarray, scores: np.ndarray) -> np.ndarray:

@@ -11,15 +11,12 @@ from simsid.benchmark.cases import Case
 from simsid.benchmark.difference import paired_difference
 from simsid.benchmark.ranking.image_intervals import flags, image_intervals, sensitivity_at
 from simsid.benchmark.ranking.job import SCORE
+from simsid.benchmark.ranking.records import COST, QUALITY, Entry
+from simsid.benchmark.record_files import parsed, plain
 from simsid.benchmark.summary import Lines, spread_if_known, spread_of_seeds, summarise
 from simsid.detectors.calibration import DEFAULT_FALSE_ALARM_RATE
 from simsid.evaluation.bootstrap import auroc_resamples
 
-QUALITY = ("aupr", "f1", "sensitivity", "false_alarms", "oracle_f1", "oracle_sensitivity",
-           "pixel_auroc", "aupro",
-           "dice", "iou", "box_dice", "box_iou", "box_chance_iou", "pointing")  # fmt: skip
-COST = ("train_seconds", "command_seconds", "train_images_per_second", "score_images_per_second",
-        "peak_memory_mb", "peak_gpu_mb", "model_mb", "parameters")  # fmt: skip
 _BOXES = {
     "box_dice": "dice",
     "box_iou": "iou",
@@ -35,7 +32,7 @@ def rank(
     reference: str,
     kinds: Sequence[str] = (),
     false_alarm_rate: float = DEFAULT_FALSE_ALARM_RATE,
-) -> list[dict[str, Any]]:
+) -> list[Entry]:
     """An entry for each model on one data set: the highest mean AUROC first, then those that lack
     seeds, failed ones last.
 
@@ -48,12 +45,7 @@ def rank(
         false_alarm_rate: of ``oracle_sensitivity``.
 
     Returns:
-        ``dataset``, ``model``, ``seeds`` (that count), ``failed``, ``auroc`` (mean, std, by_seed,
-        ci), ``against_reference`` and ``against_best`` (see :func:`compare`, with the p-value
-        adjusted for the number of rows by Holm's method; None for the row itself), each of
-        ``QUALITY`` (mean, std, by_seed, or None), ``by_kind`` and ``by_score`` (the same for each
-        kind and each named score; with ``ci`` where an image's scores say it), ``cost`` (means over
-        seeds, ``cost_seeds`` how many know them), ``command``, ``commits``.
+        The entries; p-values of comparisons are adjusted for the number of rows by Holm's method.
     """
     own = {key: line for key, line in lines.items() if key[0].partition("/")[0] == dataset}
     cases = [Case(name) for name in dict.fromkeys(name for name, _ in own)]
@@ -76,7 +68,7 @@ def rank(
         adjusted = holm([value["p"] for value in found])
         for value, p_value in zip(found, adjusted, strict=True):
             value["p_adjusted"] = p_value
-    return entries
+    return list(parsed(tuple[Entry, ...], plain(entries), f"a row of {dataset}"))
 
 
 def mean_scores(lines: Lines, dataset: str, model: str) -> np.ndarray:

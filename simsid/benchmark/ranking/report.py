@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from jsonargparse import ArgumentParser
 
-from simsid.benchmark.journal import Journal, present_settings
+from simsid.benchmark.journal import Journal
 from simsid.benchmark.options import check_results, is_sweep
 from simsid.benchmark.public import (
     copy_plots,
     panels_file,
     public_lines,
+    public_path,
     public_run,
-    public_settings,
     without_pictures,
 )
 from simsid.benchmark.ranking import job
@@ -23,18 +22,23 @@ from simsid.benchmark.ranking.joined import SETTINGS, TYPED, join
 from simsid.benchmark.ranking.page import ranking_page
 from simsid.benchmark.ranking.plots import draw_cost, draw_kinds, draw_roc
 from simsid.benchmark.ranking.rank import mean_scores, rank
+from simsid.benchmark.ranking.records import (
+    FORMAT_VERSION,
+    Described,
+    Entry,
+    MeasuredOn,
+    Ranking,
+    read_settings,
+)
 from simsid.benchmark.ranking.side_by_side import draw_side_by_side
-from simsid.benchmark.ranking.tables import write_csv
+from simsid.benchmark.ranking.tables import told, write_csv
+from simsid.benchmark.record_files import read_json, write_json
 from simsid.benchmark.summary import Lines
-from simsid.benchmark.sweeps.output import spread
 from simsid.cli import command_parser, parse
 from simsid.errors import SimsidError
-from simsid.evaluation.evaluate import strict_json
 from simsid.evaluation.provenance import versions
 from simsid.files import path_text, write_text
 
-FORMAT_VERSION = 4  # of benchmark.json
-READABLE = (3, 4)  # 3 says "budget" where 4 says "preset"
 NAME = "benchmark"
 _NOTE, _CHOSEN = "note.txt", "reference.txt"
 _REFERENCE = "simsid"
@@ -110,7 +114,7 @@ def write_report(folder: Path, reference: str | None = None) -> str:
     entries = _entries(folder, lines, data, reference)
     _draw(folder, lines, data, entries, reference)
     _write(folder, folder, entries, data, reference)
-    best = [f"{name}: {found[0]['model']} {spread(found[0]['auroc'], True)}"
+    best = [f"{name}: {found[0].model} {told(found[0].auroc, True)}"
             for name, found in entries.items()]  # fmt: skip
     return "\n".join(["first by AUROC:", *best, f"table: {folder / f'{NAME}.md'}"])
 
@@ -148,9 +152,9 @@ def _lines(folder: Path) -> Lines:
     return lines
 
 
-def _data(folder: Path) -> dict[str, Any]:
+def _data(folder: Path) -> dict[str, Described]:
     files = sorted((folder / "data").glob("*.json"))
-    return {file.stem: json.loads(file.read_text("utf-8")) for file in files}
+    return {file.stem: read_json(Described, file) for file in files}
 
 
 def _reference(folder: Path, lines: Lines, named: str | None) -> str:
@@ -167,53 +171,54 @@ def _reference(folder: Path, lines: Lines, named: str | None) -> str:
 
 
 def _entries(
-    folder: Path, lines: Lines, data: dict[str, Any], reference: str
-) -> dict[str, list[dict[str, Any]]]:
+    folder: Path, lines: Lines, data: dict[str, Described], reference: str
+) -> dict[str, list[Entry]]:
     """Of each data set that has a measured row, in the order in which they were run."""
-    rate = _settings(folder)["false_alarm_rate"]
+    rate = read_settings(folder / SETTINGS).false_alarm_rate
     order = dict.fromkeys(case.partition("/")[0] for case, _ in lines)
     entries = {
-        name: rank(lines, name, data[name]["labels"], reference, data[name]["kinds"], rate)
+        name: rank(lines, name, data[name].labels, reference, data[name].kinds, rate)
         for name in order
     }
-    return {name: found for name, found in entries.items() if any(e["auroc"] for e in found)}
+    return {name: found for name, found in entries.items() if any(e.auroc for e in found)}
 
 
 def _write(
     folder: Path,
     target: Path,
-    entries: dict[str, list[dict[str, Any]]],
-    data: dict[str, Any],
+    entries: dict[str, list[Entry]],
+    data: dict[str, Described],
     reference: str,
     left_out: list[str] | None = None,
 ) -> None:
     """Write page, CSV and JSON; with ``left_out`` for everybody, without those pictures."""
-    settings = _settings(folder)
+    settings = read_settings(folder / SETTINGS)
     commands = _text(folder / TYPED).splitlines()
     if left_out is not None:
-        settings = public_settings(settings)
+        root = settings.digits_root
+        settings = replace(
+            settings,
+            digits=public_path("--digits", settings.digits),
+            digits_root=None if root is None else public_path("--digits-root", root),
+        )
         commands = list(dict.fromkeys(map(public_run, commands)))
     note, why = _text(folder / _NOTE), _why(folder, reference)
     page = ranking_page(target, settings, data, entries, (reference, why), note, commands)
     write_text(target / f"{NAME}.md", without_pictures(page, left_out or []))
     every = [entry for found in entries.values() for entry in found]
     write_csv(target / f"{NAME}.csv", every)
-    content = {
-        "format_version": FORMAT_VERSION,
-        "note": _text(folder / _NOTE),
-        "reference": reference,
-        "settings": settings,
-        "data": {n: {k: data[n][k] for k in ("fingerprint", "part", "train")} for n in entries},
-        "commits": sorted({commit for entry in every for commit in entry["commits"]}),
-        "versions": versions(),
-        "entries": every,
-    }
-    text = json.dumps(strict_json(content), indent=1, allow_nan=False)
-    write_text(target / f"{NAME}.json", text + "\n")
-
-
-def _settings(folder: Path) -> dict[str, Any]:
-    return present_settings(json.loads((folder / SETTINGS).read_text("utf-8")))
+    ranking = Ranking(
+        format_version=FORMAT_VERSION,
+        note=note,
+        reference=reference,
+        settings=settings,
+        data={n: MeasuredOn(fingerprint=data[n].fingerprint, part=data[n].part, train=data[n].train)
+              for n in entries},
+        commits=tuple(sorted({commit for entry in every for commit in entry.commits})),
+        versions=versions(),
+        entries=tuple(every),
+    )  # fmt: skip
+    write_json(target / f"{NAME}.json", ranking)
 
 
 def _why(folder: Path, reference: str) -> str:
@@ -230,18 +235,18 @@ def _text(file: Path) -> str:
 def _draw(
     folder: Path,
     lines: Lines,
-    data: dict[str, Any],
-    entries: dict[str, list[dict[str, Any]]],
+    data: dict[str, Described],
+    entries: dict[str, list[Entry]],
     reference: str,
 ) -> None:
     scores = {
-        name: {e["model"]: mean_scores(lines, name, e["model"]) for e in found if e["auroc"]}
+        name: {e.model: mean_scores(lines, name, e.model) for e in found if e.auroc}
         for name, found in entries.items()
     }
-    labels = {name: data[name]["labels"] for name in entries}
+    labels = {name: data[name].labels for name in entries}
     draw_roc(scores, labels, reference, folder / "roc.png")
     draw_kinds(entries, folder / "kinds.png")
     draw_cost(entries, reference, folder / "cost.png")
     for name, found in entries.items():
-        models = [entry["model"] for entry in found if entry["auroc"]]
+        models = [entry.model for entry in found if entry.auroc]
         draw_side_by_side(folder, name, models, folder / panels_file(name))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import sys
 from argparse import SUPPRESS
 from collections.abc import Iterator
@@ -19,7 +18,9 @@ from simsid.benchmark.journal import Journal
 from simsid.benchmark.options import check_rate, folder_named, labelled_part, typed_command
 from simsid.benchmark.ranking.job import FORMAT_VERSION, Job, run_job, shown_images
 from simsid.benchmark.ranking.joined import TYPED
+from simsid.benchmark.ranking.records import Described, RunSettings
 from simsid.benchmark.ranking.report import write_report
+from simsid.benchmark.record_files import plain, read_json, write_json
 from simsid.benchmark.resumable import run_cases
 from simsid.cli import command_parser, parse
 from simsid.data.datasets import LabelledImages, RadiographData
@@ -95,7 +96,7 @@ def main(arguments: list[str] | None = None) -> int:
     check_rate(options.false_alarm_rate)
     device = adapter.device_named(options.device)
     loaded = {name: _load(name, options, roots) for name in datasets}
-    with Journal(folder, _settings(options)) as journal, terminated_as_interrupted():
+    with Journal(folder, plain(_settings(options))) as journal, terminated_as_interrupted():
         _keep_command(folder, typed_command("run", arguments))
         for name, (data, part, labelled) in loaded.items():
             _describe(folder, name, data, part, labelled)
@@ -176,28 +177,30 @@ def _describe(
         SimsidError: rows of this folder were measured on other data.
     """
     file = folder / "data" / f"{name}.json"
-    described = {
-        "fingerprint": data.fingerprint,
-        "part": part,
-        "train": len(data.train),
-        "calibration": len(data.calibration),
-        "image_size": list(data.image_size),
-        "labels": labelled.labels.astype(int).tolist(),
-        "kinds": labelled.kinds.tolist(),
-        "shown": shown_images(labelled.kinds),
-        "made_by_the_kit": data.facts.get("config", {}).get("digits") == "strokes",
-    }
+    height, width = data.image_size
+    described = Described(
+        fingerprint=data.fingerprint,
+        part=part,
+        train=len(data.train),
+        calibration=len(data.calibration),
+        image_size=(height, width),
+        labels=tuple(labelled.labels.astype(int).tolist()),
+        kinds=tuple(labelled.kinds.tolist()),
+        shown=tuple(shown_images(labelled.kinds)),
+        made_by_the_kit=data.facts.get("config", {}).get("digits") == "strokes",
+    )
     if file.exists():
-        kept = json.loads(file.read_text("utf-8"))
+        kept = read_json(Described, file)
         for key in ("fingerprint", "part"):
-            if kept[key] != described[key]:
+            before, now = getattr(kept, key), getattr(described, key)
+            if before != now:
                 raise SimsidError(
-                    f"{folder} holds rows of {name} with {key} {kept[key]}, not {described[key]}: "
+                    f"{folder} holds rows of {name} with {key} {before}, not {now}: "
                     "they would not compare. Choose another --out"
                 )
     file.parent.mkdir(parents=True, exist_ok=True)
-    write_text(file, json.dumps(described) + "\n")
-    shown = described["shown"]
+    write_json(file, described)
+    shown = list(described.shown)
     masks = labelled.masks if labelled.masks is not None else np.zeros_like(labelled.images, bool)
     np.savez_compressed(
         folder / "data" / f"{name}.npz", images=labelled.images[shown], masks=masks[shown]
@@ -218,16 +221,14 @@ def _keep_maps(
     )
 
 
-def _settings(options: Namespace) -> dict[str, Any]:
-    """What makes rows of one folder comparable; models, data sets and seeds may be added later."""
-    return {
-        "benchmark": "run",
-        "format_version": FORMAT_VERSION,
-        "preset": options.preset,
-        "false_alarm_rate": options.false_alarm_rate,
-        "device": adapter.device_named(options.device),
+def _settings(options: Namespace) -> RunSettings:
+    return RunSettings(
+        format_version=FORMAT_VERSION,
+        preset=options.preset,
+        false_alarm_rate=options.false_alarm_rate,
+        device=adapter.device_named(options.device),
         **{key: options[key] for key in _GENERATOR},
-    }
+    )
 
 
 def _models(options: Namespace) -> list[str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 
+from simsid.benchmark.ranking.records import Described
+from simsid.benchmark.record_files import read_json
 from simsid.evaluation.provenance import kit_commit, short_commit
 from simsid.evaluation.style import new_figure, plain, save, shared_style
 from simsid.map_scale import MapScale, overlay
@@ -30,8 +31,8 @@ def draw_side_by_side(folder: Path, dataset: str, models: Sequence[str], path: P
     files = {model: file for model, file in files.items() if file.exists()}
     if not files:
         return None
-    described = json.loads((folder / "data" / f"{dataset}.json").read_text("utf-8"))
-    kinds = [described["kinds"][index] for index in described["shown"]]
+    described = read_json(Described, folder / "data" / f"{dataset}.json")
+    kinds = [described.kinds[index] for index in described.shown]
     with np.load(folder / "data" / f"{dataset}.npz") as kept:
         images, masks = kept["images"].astype(np.float32) / 255.0, kept["masks"]
     names = list(files)
@@ -53,7 +54,7 @@ def draw_side_by_side(folder: Path, dataset: str, models: Sequence[str], path: P
         return save(
             figure,
             path,
-            f"{dataset} · data {described['fingerprint']} · commit {commit}",
+            f"{dataset} · data {described.fingerprint} · commit {commit}",
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import shutil
 from collections.abc import Callable, Sequence
@@ -12,12 +11,12 @@ from typing import Any
 
 from simsid.benchmark.made import commits_text, made_section, versions_text
 from simsid.benchmark.public import public_sweep
+from simsid.benchmark.record_files import write_csv
+from simsid.benchmark.records import Spread
 from simsid.evaluation.blocks import Picture, Section, Table
 from simsid.evaluation.evaluate import strict_json
 from simsid.evaluation.render import to_markdown
-from simsid.files import atomic_text, write_text
-
-_CSV_DIGITS = 6
+from simsid.files import write_text
 
 
 @dataclass(frozen=True)
@@ -73,12 +72,7 @@ def write_result(result: Result, folder: Path, commits: Sequence[str] = ()) -> P
     write_text(
         folder / f"{result.name}.json", json.dumps(content, indent=1, allow_nan=False) + "\n"
     )
-    with atomic_text(folder / f"{result.name}.csv") as file:
-        writer = csv.DictWriter(file, list(result.rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(
-            {key: _rounded(value) for key, value in row.items()} for row in result.rows
-        )
+    write_csv(folder / f"{result.name}.csv", result.rows)
     return page
 
 
@@ -114,10 +108,13 @@ def spread(value: dict[str, Any] | None, interval: bool = False) -> str:
     """'0.912 ± 0.010 [0.880, 0.941]': mean, std over seeds, interval over images."""
     if value is None:
         return "n/a"
-    text = f"{value['mean']:.3f}"
-    if value["std"] is not None:
-        text += f" ± {value['std']:.3f}"
-    return f"{text} [{value['ci'][0]:.3f}, {value['ci'][1]:.3f}]" if interval else text
+    own = Spread(
+        mean=value["mean"],
+        std=value["std"],
+        by_seed=tuple(value["by_seed"]),
+        ci=value.get("ci"),
+    )
+    return own.told(interval)
 
 
 def flat_rows(summary: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -136,7 +133,3 @@ def flat_rows(summary: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
                 "difference_low": below, "difference_high": above,
             })  # fmt: skip
     return rows
-
-
-def _rounded(value: Any) -> Any:
-    return round(value, _CSV_DIGITS) if isinstance(value, float) else value

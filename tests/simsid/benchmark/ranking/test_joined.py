@@ -25,8 +25,10 @@ def folder(where: Path, rows: dict, **changes) -> Path:
     """A folder as ``run`` leaves it, with rows for digitanatomy."""
     (where / "data").mkdir(parents=True)
     (where / "maps").mkdir()
-    settings = {"budget": "quick", "false_alarm_rate": 0.05, "digits": "strokes",
-                "digits_root": None, **changes.pop("settings", {})}  # fmt: skip
+    settings = {"benchmark": "run", "format_version": 1, "budget": "quick",
+                "false_alarm_rate": 0.05, "device": "cpu", "digits": "strokes",
+                "digits_root": None, "difficulty": 0.0, "data_seed": 0,
+                **changes.pop("settings", {})}  # fmt: skip
     (where / "settings.json").write_text(json.dumps(settings))
     (where / "data" / "digitanatomy.json").write_text(json.dumps(DATA | changes))
     images = np.zeros((2, 96, 96), np.float32)

@@ -60,54 +60,52 @@ def lines() -> dict:
 
 
 def test_the_best_comes_first_and_what_failed_last(lines):
-    models = [entry["model"] for entry in rank(lines, "digits", LABELS, "strong")]
+    models = [entry.model for entry in rank(lines, "digits", LABELS, "strong")]
     assert set(models[:2]) == {"strong", "same"}
     assert models[2:] == ["weak", "broken"]
 
 
 def test_a_row_that_lacks_seeds_never_comes_first(lines):
     lines["digits/lucky", 0] = line(6.0, 0, 5)
-    models = [entry["model"] for entry in rank(lines, "digits", LABELS, "strong")]
+    models = [entry.model for entry in rank(lines, "digits", LABELS, "strong")]
     assert models[-2:] == ["lucky", "broken"]
 
 
 def test_a_model_is_compared_with_the_reference_on_its_own_data_set(lines):
-    entries = {entry["model"]: entry for entry in rank(lines, "digits", LABELS, "strong")}
-    weak = entries["weak"]["against_reference"]
-    assert weak["difference"] < -0.2 and weak["ci"][1] < 0 and weak["seeds"] == 3
-    assert weak["p_adjusted"] <= 0.05
-    assert entries["strong"]["against_reference"] is None
+    entries = {entry.model: entry for entry in rank(lines, "digits", LABELS, "strong")}
+    weak = entries["weak"].against_reference
+    assert weak.difference < -0.2 and weak.ci[1] < 0 and weak.seeds == 3
+    assert weak.p_adjusted <= 0.05
+    assert entries["strong"].against_reference is None
     (film,) = rank(lines, "films", LABELS, "strong")
-    assert film["against_reference"] is None and film["against_best"] is None
+    assert film.against_reference is None and film.against_best is None
 
 
 def test_every_row_is_compared_with_the_best_too(lines):
     best, *others = rank(lines, "digits", LABELS, "weak")
-    assert best["against_best"] is None
-    weak = next(entry for entry in others if entry["model"] == "weak")
-    assert weak["against_best"]["difference"] == pytest.approx(
-        weak["auroc"]["mean"] - best["auroc"]["mean"]
-    )
+    assert best.against_best is None
+    weak = next(entry for entry in others if entry.model == "weak")
+    assert weak.against_best.difference == pytest.approx(weak.area - best.area)
 
 
 def test_equal_scores_do_not_differ(lines):
-    entries = {entry["model"]: entry for entry in rank(lines, "digits", LABELS, "strong")}
-    same = entries["same"]["against_reference"]
-    assert same["difference"] == 0 and same["p_adjusted"] == 1
+    entries = {entry.model: entry for entry in rank(lines, "digits", LABELS, "strong")}
+    same = entries["same"].against_reference
+    assert same.difference == 0 and same.p_adjusted == 1
 
 
 def test_what_a_method_cannot_tell_is_none_not_zero(lines):
-    entries = {entry["model"]: entry for entry in rank(lines, "digits", LABELS, "strong")}
-    assert entries["weak"]["dice"] is None and entries["weak"]["cost"]["peak_memory_mb"] is None
+    entries = {entry.model: entry for entry in rank(lines, "digits", LABELS, "strong")}
+    assert entries["weak"].dice is None and entries["weak"].cost.peak_memory_mb is None
     broken = entries["broken"]
-    assert broken["auroc"] is None and broken["failed"] == ["seed 0: SimsidError: no"]
+    assert broken.auroc is None and broken.failed == ("seed 0: SimsidError: no",)
 
 
 def test_false_alarms_are_the_share_of_normals_flagged(lines):
     entry = rank(lines, "digits", LABELS, "strong")[0]
-    assert entry["false_alarms"]["mean"] == pytest.approx(0.05)
-    assert entry["by_kind"]["missing"]["by_seed"] == [0.7] * 3
-    assert entry["by_score"]["reconstruction"]["mean"] == pytest.approx(0.7)
+    assert entry.false_alarms.mean == pytest.approx(0.05)
+    assert entry.by_kind["missing"].by_seed == (0.7,) * 3
+    assert entry.by_score["reconstruction"].mean == pytest.approx(0.7)
 
 
 def test_scores_are_kept_by_seed(lines):
@@ -161,12 +159,12 @@ def share_of_pairs(labels: np.ndarray, scores: np.ndarray) -> float:
 
 def test_costs_say_how_many_seeds_know_them(lines):
     lines["digits/weak", 1] = line(0.3, 1, 1) | {"cost": COST | {"train_seconds": None}}
-    entry = next(e for e in rank(lines, "digits", LABELS, "strong") if e["model"] == "weak")
-    assert entry["cost"]["train_seconds"] == 60 and entry["cost_seeds"]["train_seconds"] == 2
+    entry = next(e for e in rank(lines, "digits", LABELS, "strong") if e.model == "weak")
+    assert entry.cost.train_seconds == 60 and entry.cost_seeds.train_seconds == 2
     row = next(row for row in cost_table([entry]).rows)
     assert row[1] == "60 (2 of 3)"
 
 
 def test_a_reference_that_failed_leaves_rows_without_a_comparison(lines):
     entries = rank(lines, "digits", LABELS, "broken")
-    assert all(entry["against_reference"] is None for entry in entries)
+    assert all(entry.against_reference is None for entry in entries)

@@ -16,7 +16,8 @@ from simsid.benchmark.__main__ import main
 from simsid.benchmark.public import public_command, public_run
 from simsid.benchmark.ranking import run as ranking
 from simsid.benchmark.ranking.job import Job, run_job
-from simsid.benchmark.ranking.report import FORMAT_VERSION, export
+from simsid.benchmark.ranking.records import FORMAT_VERSION
+from simsid.benchmark.ranking.report import export
 from simsid.cli import run_command
 from simsid.detectors import registry
 from simsid.errors import SimsidError
