@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import sys
+import time
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
@@ -14,6 +15,7 @@ from tqdm import tqdm
 
 from simsid.cli import INTERRUPTED, command_parser, parse, run_command
 from simsid.data.decode.worker import read_untrusted
+from simsid.data.file_table import files_of_table
 from simsid.data.find import common_folder, find_images
 from simsid.detectors import Detector, load_model
 from simsid.detectors.model_folder import fingerprint
@@ -29,6 +31,7 @@ from simsid.scoring import (
     score_films,
     weakness_told,
 )
+from simsid.scoring.closing import ClosingReport
 from simsid.scoring.rows import ACCEPT, SCORED, row_of, without_map
 from simsid.scoring.table import (
     COLUMNS,
@@ -56,8 +59,14 @@ def make_parser() -> ArgumentParser:
     add(
         "paths",
         type=path_text,
-        nargs="+",
+        nargs="*",
         help="image files, folders (with what lies below), globs",
+    )
+    add(
+        "--files",
+        type=path_text,
+        default=None,
+        help="CSV or Parquet table with a column 'file' that names more films, a row for each",
     )
     add("--model", type=path_text, required=True, help="run folder, model folder or bundled:NAME")
     add(
@@ -105,19 +114,25 @@ def main(arguments: list[str] | None = None) -> int:
     if maps is not None:
         maps.folder.mkdir(parents=True, exist_ok=True)
     check = BatchCheck(detector, options.score)
+    name = options.score or detector.score_names[0]
+    report = ClosingReport(detector.calibration.scores[name])
     for row in kept:
         check.add_row(row["population"], row["score"])
+        report.add(row)
     done = {row["file"]: row["status"] for row in kept}
     batches = score_batches(
         detector, files, options.batch_size, options.score, maps, options.accept_out_of_place,
         check, set(done), made_with,
     )  # fmt: skip
     say = sys.stderr if writes_to_stdout(out) else sys.stdout
+    began = time.monotonic()
     try:
         with terminated_as_interrupted(), TableWriter(out, size) as table:
             for rows in batches:
                 table.append(rows)
                 done |= {row["file"]: row["status"] for row in rows}
+                for row in rows:
+                    report.add(row)
     except KeyboardInterrupt:
         print(f"stopped: {_go_on(out, len(done), len(files))}", file=sys.stderr)
         return INTERRUPTED
@@ -129,6 +144,8 @@ def main(arguments: list[str] | None = None) -> int:
         ) from error
     failed = sum(status != SCORED for status in done.values())
     print(_summary(detector, out, len(files), failed, options.score), file=say)
+    for line in report.lines(len(done) - len(kept), time.monotonic() - began, SCORED):
+        print(line, file=say)
     finding = check.finding()
     if finding is not None:
         print(f"warning: {finding.message}", file=say)
@@ -141,12 +158,19 @@ def _prepare(options: Namespace, out: Path) -> tuple[list[Path], MapFiles | None
         raise SimsidError(f"--batch-size must be at least 1, not {options.batch_size}")
     check_table(out, options.overwrite, options.resume)
     folder = Path(options.maps) if options.maps else None
-    found = find_images(options.paths)
+    patterns, table = list(options.paths or ()), options.files
+    if not patterns and not table:
+        raise SimsidError("no films are named: give files or folders, or a table with --files")
+    if table and Path(table).resolve() == out.resolve():
+        raise SimsidError(f"--out {out} is the table of --files: choose another name")
+    listed = files_of_table(Path(table)) if table else []
+    found = list(dict.fromkeys([*find_images(patterns), *listed]))
     files = without_maps(found)
     if len(files) < len(found):
         print(f"{len(found) - len(files)} maps of an earlier run were left out", file=sys.stderr)
     if not any(file.exists() for file in files):
-        raise SimsidError(f"no image found in: {' '.join(options.paths)}")
+        named = [*patterns, table] if table else patterns
+        raise SimsidError(f"no image found in: {' '.join(named)}")
     place = out.resolve()
     if any(file.resolve() == place for file in files if file.suffix == out.suffix):
         raise SimsidError(f"--out {out} is one of the files to score: choose another name")

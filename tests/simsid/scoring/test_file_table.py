@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+
+from simsid.scoring.closing import ClosingReport
+from simsid.scoring.table import read_table
+from tests.simsid.scoring.conftest import FILMS, run
+
+
+def write_parquet(path, names):
+    arrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    parquet.write_table(arrow.table({"age": [1] * len(names), "path": names}), path)
+
+
+def write_csv(path, names):
+    path.write_text("age,file\n" + "".join(f"1,{name}\n" for name in names), encoding="utf-8-sig")
+
+
+@pytest.mark.parametrize(("write", "name"), [(write_csv, "l.csv"), (write_parquet, "l.parquet")])
+def test_films_of_a_table_score_as_in_their_folder_and_a_missing_one_has_its_row(
+    write, name, model, films, tmp_path, capsys
+):
+    names = sorted(file.name for file in films.iterdir())
+    write(films / name, [*names, "gone.png", names[0]])
+    assert run("--files", films / name, "--model", model, "--out", tmp_path / "t.csv") == 1
+    assert "missing: 1 (4.0%)" in capsys.readouterr().out
+    (films / name).unlink()
+    assert run(films, "--model", model, "--out", tmp_path / "f.csv") == 0
+    rows, _ = read_table(tmp_path / "t.csv")
+    assert rows[:FILMS] == read_table(tmp_path / "f.csv")[0]
+    assert [row["status"] for row in rows[FILMS:]] == ["missing"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("l.csv", b"film\na.png\n", "has no column that names films"),
+        ("l.csv", b"file\n", "names no film"),
+        ("l.csv", b"file\n\xff\xfe\n", "is no CSV in UTF-8"),
+        ("l.parquet", b"file\na.png\n", "l.parquet"),
+    ],
+)
+def test_a_bad_table_is_told_by_name_and_nothing_is_written(
+    name, content, words, model, tmp_path, capsys
+):
+    (tmp_path / name).write_bytes(content)
+    assert run("--files", tmp_path / name, "--model", model, "--out", tmp_path / "s.csv") == 2
+    told = capsys.readouterr().err
+    assert words in told
+    assert told.count("\n") == 1
+    assert not (tmp_path / "s.csv").exists()
+
+
+def test_a_table_of_films_is_never_written_over(model, films, tmp_path, capsys):
+    assert run(films, "--model", model, "--out", tmp_path / "s.csv") == 0
+    before = (tmp_path / "s.csv").read_bytes()
+    for flag in ("--overwrite", "--resume"):
+        command = ("--files", tmp_path / "s.csv", "--model", model, "--out", tmp_path / "s.csv")
+        assert run(*command, flag) == 2
+        assert "is the table of --files" in capsys.readouterr().err
+    assert (tmp_path / "s.csv").read_bytes() == before
+
+
+def test_no_films_named_is_told(model, tmp_path, capsys):
+    assert run("--model", model, "--out", tmp_path / "s.csv") == 2
+    assert "give files or folders, or a table with --files" in capsys.readouterr().err
+
+
+def test_the_closing_report_counts_tenths_of_normals_and_what_lies_above_all():
+    report = ClosingReport(np.arange(100.0))
+    for score in (0.0, 98.9, 99.0, 1000.0):
+        report.add({"status": "ok", "score": score})
+    report.add({"status": "truncated", "score": ""})
+    lines = report.lines(5, 1.0, "ok")
+    assert "5.0 films a second" in lines[0]
+    assert lines[1] == "truncated: 1 (20.0%)"
+    shares = [line.split()[1:] for line in lines[3:]]
+    assert shares[0] == ["25.0%", "10.0%"]
+    assert shares[9] == ["50.0%", "10.0%"]
+    assert shares[10] == ["25.0%", "0.0%"]
