@@ -106,7 +106,7 @@ def prepare(plan: TrainPlan) -> Prepared:
     """
     cls = detector_class(plan.model)
     other = starting_model(cls, plan.init_from) if plan.init_from else None
-    data = load_choice(plan.data, other and other.preprocessing)
+    data = load_choice(plan.data, other.preprocessing if other else None)
     settings = other.config if other else plan.preset
     detector = build_detector(cls, settings, data, plan.detector, plan.options.seed)
     # A checkpoint, where there is one, comes after it.

@@ -26,6 +26,7 @@ NATIVE = {  # transfer syntax: its encoding
     DEFLATED: Encoding(implicit=False, little=True),
 }
 _MARK, _PREAMBLE = b"DICM", 128
+_META_GROUP = 0x0002
 _META, _META_ENCODING = b"\x02\x00", Encoding(implicit=False, little=True)
 _FIRST_GROUPS = frozenset({0x0008, 0x0010, 0x0018, 0x0020, 0x0028})
 _KINDS = frozenset(
@@ -77,7 +78,7 @@ def _start(data: bytes) -> int:
 
 def _chain_at(data: bytes, start: int) -> bool:
     if data[start : start + 2] == _META:
-        return _reads_as(data, start, _META_ENCODING, frozenset({0x0002}))
+        return _reads_as(data, start, _META_ENCODING, frozenset({_META_GROUP}))
     return sniff_encoding(data, start) is not None or _inflates(data[start:])
 
 
@@ -101,6 +102,8 @@ def _reads_as(
         except CutShortError:
             break
         group = tag >> 16
+        if last >> 16 == _META_GROUP != group:
+            break  # what follows the meta group is written in a way of its own
         if tag <= last or group > _LAST_GROUP or (count == 0 and group not in first):
             return False
         if not encoding.implicit and kind not in _KINDS:
