@@ -13,6 +13,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from simsid.data.images import IMAGE_SUFFIXES
+from simsid.dicom_out import is_result
 from simsid.errors import SimsidError
 from simsid.files import naming
 from simsid.map_scale import overlay
@@ -78,8 +79,8 @@ class MapFiles:
 
 
 def without_maps(files: Iterable[Path]) -> list[Path]:
-    """The files that are no maps of an earlier run."""
-    return [file for file in files if not is_map(file)]
+    """The files that are no maps or DICOM results of an earlier run."""
+    return [file for file in files if not is_map(file) and not is_result(file)]
 
 
 def is_map(path: Path) -> bool:

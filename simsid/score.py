@@ -20,6 +20,7 @@ from simsid.data.find import common_folder, find_images
 from simsid.detectors import Detector, load_model
 from simsid.detectors.model_folder import fingerprint
 from simsid.device import pick_device
+from simsid.dicom_out import DicomFiles, NoStudyError
 from simsid.errors import ImageError, SimsidError
 from simsid.files import path_text
 from simsid.map_files import MapFiles, without_maps
@@ -32,7 +33,7 @@ from simsid.scoring import (
     weakness_told,
 )
 from simsid.scoring.closing import ClosingReport
-from simsid.scoring.rows import ACCEPT, SCORED, row_of, without_map
+from simsid.scoring.rows import ACCEPT, SCORED, row_of, without_map, without_result
 from simsid.scoring.table import (
     COLUMNS,
     Row,
@@ -83,6 +84,9 @@ def make_parser() -> ArgumentParser:
     add("--overwrite", action="store_true", help="write over files that no earlier run wrote")
     add("--maps", type=path_text, default=None, help="folder for an anomaly map of each image")
     add("--map-arrays", action="store_true", help="also write each map as a float32 .npy")
+    add("--dicom-out", type=path_text, default=None,
+        help="folder for results that a DICOM viewer shows beside each DICOM film: a picture with "
+        "the map, and outlines over the film itself")  # fmt: skip
     add("--score", type=str | None, default=None, help="another of the model's scores")
     add(
         ACCEPT,
@@ -103,7 +107,7 @@ def main(arguments: list[str] | None = None) -> int:
     """
     options = parse(make_parser(), arguments)
     out = Path(options.out)
-    files, maps = _prepare(options, out)
+    files, maps, results = _prepare(options, out)
     detector = load_model(options.model, pick_device(options.device))
     if options.score is not None and options.score not in detector.score_names:
         raise SimsidError(f"--score must be one of: {', '.join(detector.score_names)}")
@@ -122,7 +126,7 @@ def main(arguments: list[str] | None = None) -> int:
     done = {row["file"]: row["status"] for row in kept}
     batches = score_batches(
         detector, files, options.batch_size, options.score, maps, options.accept_out_of_place,
-        check, set(done), made_with,
+        check, set(done), made_with, results,
     )  # fmt: skip
     say = sys.stderr if writes_to_stdout(out) else sys.stdout
     began = time.monotonic()
@@ -146,14 +150,18 @@ def main(arguments: list[str] | None = None) -> int:
     print(_summary(detector, out, len(files), failed, options.score), file=say)
     for line in report.lines(len(done) - len(kept), time.monotonic() - began, SCORED):
         print(line, file=say)
+    if results is not None:
+        print(f"{len(results.written)} DICOM files in {results.folder}", file=say)
     finding = check.finding()
     if finding is not None:
         print(f"warning: {finding.message}", file=say)
     return 1 if failed else 0
 
 
-def _prepare(options: Namespace, out: Path) -> tuple[list[Path], MapFiles | None]:
-    """Which films, and where their maps go; everything that can be refused without the model."""
+def _prepare(
+    options: Namespace, out: Path
+) -> tuple[list[Path], MapFiles | None, DicomFiles | None]:
+    """Which films, and where their maps and DICOM results go; everything that can be refused without the model."""
     if options.batch_size < 1:
         raise SimsidError(f"--batch-size must be at least 1, not {options.batch_size}")
     check_table(out, options.overwrite, options.resume)
@@ -167,18 +175,25 @@ def _prepare(options: Namespace, out: Path) -> tuple[list[Path], MapFiles | None
     found = list(dict.fromkeys([*find_images(patterns), *listed]))
     files = without_maps(found)
     if len(files) < len(found):
-        print(f"{len(found) - len(files)} maps of an earlier run were left out", file=sys.stderr)
+        print(
+            f"{len(found) - len(files)} maps and results of an earlier run were left out",
+            file=sys.stderr,
+        )
     if not any(file.exists() for file in files):
         named = [*patterns, table] if table else patterns
         raise SimsidError(f"no image found in: {' '.join(named)}")
     place = out.resolve()
     if any(file.resolve() == place for file in files if file.suffix == out.suffix):
         raise SimsidError(f"--out {out} is one of the files to score: choose another name")
-    if folder is None:
-        return files, None
-    maps = MapFiles(folder, common_folder(files), options.map_arrays)
-    maps.check(files, options.overwrite or options.resume)
-    return files, maps
+    may_replace = options.overwrite or options.resume
+    maps = results = None
+    if options.dicom_out:
+        results = DicomFiles(Path(options.dicom_out), common_folder(files))
+        results.check(files, may_replace)
+    if folder is not None:
+        maps = MapFiles(folder, common_folder(files), options.map_arrays)
+        maps.check(files, may_replace)
+    return files, maps, results
 
 
 def _made_with(detector: Detector, options: Namespace) -> str:
@@ -217,6 +232,7 @@ def score_batches(
     batch_check: BatchCheck | None = None,
     done: Collection[str] = (),
     model: str = "",
+    results: DicomFiles | None = None,
 ) -> Iterator[list[Row]]:
     """Rows of ``COLUMNS`` for the files, in order, batch by batch.
 
@@ -227,19 +243,20 @@ def score_batches(
     Args:
         done: names of files, see ``file_key``, that have their rows already.
         model: what the rows say they were made with.
+        results: where DICOM results go.
 
     Raises:
-        OSError: no room is left for a map.
+        OSError: no room is left for a map or a result.
     """
     with tqdm(total=len(files), unit="image", desc="scoring", disable=None, leave=False) as bar:
         for start in range(0, len(files), batch_size):
             batch = files[start : start + batch_size]
             wanted = [file for file in batch if file_key(file) not in done]
             if wanted:
-                results = _score(detector, batch, score, accept_out_of_place)
+                scored = _score(detector, batch, score, accept_out_of_place)
                 rows = []
                 for file in wanted:
-                    result = results[file]
+                    result = scored[file]
                     if batch_check is not None:
                         batch_check.add(result)
                     row = row_of(file, result, model)
@@ -250,9 +267,26 @@ def score_batches(
                             if error.errno in _NO_ROOM:
                                 raise
                             row = without_map(row, error)
+                    if results is not None and isinstance(result, ScoredFilm):
+                        row = _with_result(row, results, file, result, detector, model)
                     rows.append(row)
                 yield rows
             bar.update(len(batch))
+
+
+def _with_result(
+    row: Row, results: DicomFiles, file: Path, film: ScoredFilm, detector: Detector, model: str
+) -> Row:
+    """Write a film's DICOM results; its row says so where there are none."""
+    try:
+        results.write(file, film, detector, model)
+    except NoStudyError as error:
+        return without_result(row, str(error))
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise
+        return without_map(row, error)
+    return row
 
 
 def _score(

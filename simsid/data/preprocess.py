@@ -96,6 +96,28 @@ class Preprocessing:
         moved = np.clip(moved, 0, np.tile(self.image_size[::-1], 2)).astype(np.float32)
         return moved[(moved[:, 2] > moved[:, 0]) & (moved[:, 3] > moved[:, 1])]
 
+    def restore(
+        self, values: Float[np.ndarray, "h w"], shape: tuple[int, int], outside: float
+    ) -> Float[np.ndarray, "height width"]:
+        """The geometry turned round: what a model says of its pixels, over the whole film.
+
+        Args:
+            values: of each of the model's pixels, an anomaly map for one.
+            shape: (height, width) of the film, at any size of the same proportions.
+            outside: value of what the model never saw, where ``fit`` cuts.
+        """
+        (top, bottom, left, right), (height, width) = self._geometry(shape)
+        row, col = (self.image_size[0] - height) // 2, (self.image_size[1] - width) // 2
+        content = np.ascontiguousarray(values[row : row + height, col : col + width], np.float32)
+        out = np.full(shape, outside, np.float32)
+        out[top:bottom, left:right] = F.interpolate(
+            torch.from_numpy(content)[None, None],
+            size=(bottom - top, right - left),
+            mode="bilinear",
+            align_corners=False,
+        )[0, 0].numpy()
+        return out
+
     def _geometry(
         self, shape: tuple[int, ...]
     ) -> tuple[tuple[int, int, int, int], tuple[int, int]]:

@@ -66,6 +66,12 @@ def without_map(row: Row, error: OSError) -> Row:
     return row | {"status": MAP_FAILED, "message": "; ".join(said)}
 
 
+def without_result(row: Row, reason: str) -> Row:
+    """The row of a film that no DICOM result can be put beside, which costs it nothing else."""
+    said = [part for part in (row["message"], f"no DICOM result: {reason}") if part]
+    return row | {"message": "; ".join(said)}
+
+
 def _out_of_place(found: RefusedFilm | Finding) -> str:
     if isinstance(found, Finding) and found.severity == ANOTHER:
         return f"another population: {found.message}"

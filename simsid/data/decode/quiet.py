@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_LOGGERS = ("PIL", "tifffile", "pydicom", "openjpeg")
+_LOGGERS = ("PIL", "tifffile", "pydicom", "highdicom", "openjpeg")
 _lock = threading.Lock()
 _stderr_lock = threading.Lock()
 _state: dict = {"inside": 0, "caught": None, "levels": {}}
