@@ -161,7 +161,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _prepare(
     options: Namespace, out: Path
 ) -> tuple[list[Path], MapFiles | None, DicomFiles | None]:
-    """Which films, and where their maps and DICOM results go; everything that can be refused without the model."""
+    """Which films, and where maps and DICOM results go; refuses all that needs no model."""
     if options.batch_size < 1:
         raise SimsidError(f"--batch-size must be at least 1, not {options.batch_size}")
     check_table(out, options.overwrite, options.resume)

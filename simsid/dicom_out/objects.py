@@ -142,6 +142,7 @@ def presentation_state(
                 transfer_syntax_uid=ExplicitVRLittleEndian,
                 **_equipment("outlines"),
             )
+            state.Laterality = source.get("Laterality") or ""
     except Exception:
         raise NoStudyError("its header breaks the DICOM standard") from None
     return state

@@ -77,6 +77,6 @@ def test_maps_of_an_earlier_run_are_no_films(model, films, tmp_path, capsys):
     capsys.readouterr()
     assert run(films, "--model", model, "--out", tmp_path / "t.csv") == 0
     assert len(rows_of(tmp_path / "t.csv")) == FILMS + 1  # IM1 is a film by its content
-    assert "50 maps of an earlier run were left out" in capsys.readouterr().err
+    assert "50 maps and results of an earlier run were left out" in capsys.readouterr().err
     run(*sorted(films.iterdir()), "--model", model, "--out", tmp_path / "u.csv")
     assert len(rows_of(tmp_path / "u.csv")) == FILMS + 1

@@ -13,6 +13,10 @@ from simsid import score
 from simsid.scoring.table import COLUMNS, TableWriter, read_table
 from tests.simsid.scoring.conftest import FILMS, child, run
 
+FORMER = (
+    "file,score,percentile,p_value,verdict,false_alarm_rate,rate_low,rate_high,num_normals,"
+    "population,status,message,model"
+)
 SEED, KILLS = 0, int(os.environ.get("SIMSID_KILLS", "12"))
 
 
@@ -87,7 +91,7 @@ def test_resume_refuses_another_model_other_options_and_other_films(
 
 def test_resume_refuses_other_columns_and_damaged_rows(model, films, tmp_path, capsys):
     earlier, torn = tmp_path / "earlier.csv", tmp_path / "torn.csv"
-    earlier.write_text(",".join(COLUMNS[:-1]) + "\na\n")
+    earlier.write_text(FORMER + "\na\n")
     torn.write_text(",".join(COLUMNS) + "\na,b\nc\n")
     for out, words in ((earlier, "other columns"), (torn, "damaged")):
         before = out.read_text()
@@ -122,7 +126,7 @@ def test_a_film_is_never_written_over_even_with_overwrite(model, films, capsys):
 
 def test_a_table_of_an_earlier_version_is_written_over(model, films, tmp_path):
     out = tmp_path / "s.csv"
-    out.write_text(",".join(COLUMNS[:-1]) + "\n" + "x," * 11 + "\n")
+    out.write_text(FORMER + "\n" + "x," * 12 + "\n")
     assert run(films, "--model", model, "--out", out) == 0
     assert len(rows_of(out)) == FILMS
 
