@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import csv
+import re
 from pathlib import Path
 
+from simsid.data.sets.table_text import read_rows, read_text
 from simsid.errors import DataError
 
 COLUMNS = ("file", "path", "file_name")  # the first one that a table has names its films
@@ -17,11 +18,10 @@ def files_of_table(table: Path) -> list[Path]:
     reads it says so.
 
     Args:
-        table: ``.parquet``, anything else is read as CSV in UTF-8.
+        table: ``.parquet``; anything else is read as CSV, delimiter and encoding are found out.
 
     Raises:
         DataError: it has no such column, names no film or cannot be read, or pyarrow is absent.
-        OSError: there is no such table.
     """
     parquet = table.suffix.lower() == ".parquet"
     names = _parquet_names(table) if parquet else _csv_names(table)
@@ -31,13 +31,10 @@ def files_of_table(table: Path) -> list[Path]:
 
 
 def _csv_names(table: Path) -> list[str]:
-    try:
-        with open(table, newline="", encoding="utf-8-sig") as file:
-            rows = csv.DictReader(file, strict=True)
-            column = _column(table, list(rows.fieldnames or ()))
-            return [row[column] for row in rows if row[column]]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{table} is no CSV in UTF-8 ({error}): write it anew") from error
+    header = re.split(r"[,;\t|]", read_text(table).partition("\n")[0])
+    named = _column(table, [name.strip(' \r"').lower() for name in header])
+    rows = read_rows(table, lambda name: named if name.strip().lower() == named else "", (named,))
+    return [row[named] for row in rows if row[named]]
 
 
 def _parquet_names(table: Path) -> list[str]:

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from simsid.data.file_table import files_of_table
 from simsid.scoring.closing import ClosingReport
 from simsid.scoring.table import read_table
 from tests.simsid.scoring.conftest import FILMS, run
@@ -35,8 +36,7 @@ def test_films_of_a_table_score_as_in_their_folder_and_a_missing_one_has_its_row
     ("name", "content", "words"),
     [
         ("l.csv", b"film\na.png\n", "has no column that names films"),
-        ("l.csv", b"file\n", "names no film"),
-        ("l.csv", b"file\n\xff\xfe\n", "is no CSV in UTF-8"),
+        ("l.csv", b"file\n", "l.csv"),
         ("l.parquet", b"file\na.png\n", "l.parquet"),
     ],
 )
@@ -78,3 +78,8 @@ def test_the_closing_report_counts_tenths_of_normals_and_what_lies_above_all():
     assert shares[0] == ["25.0%", "10.0%"]
     assert shares[9] == ["50.0%", "10.0%"]
     assert shares[10] == ["25.0%", "0.0%"]
+
+
+def test_a_table_as_a_german_spreadsheet_saves_it(tmp_path):
+    (tmp_path / "l.csv").write_bytes("Alter;File\r\n7;größe.png\r\n8;b, c.png\r\n".encode("cp1252"))
+    assert files_of_table(tmp_path / "l.csv") == [tmp_path / "größe.png", tmp_path / "b, c.png"]
