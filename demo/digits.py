@@ -33,12 +33,18 @@ class Anatomy:
     Attributes:
         image: (96, 96) uint8, 0 background, 255 ink.
         mask: (96, 96) bool, what ``kind`` changed; cells chosen by hand are in ``changed`` only.
-        changed: sentences on what is not as it should be.
+        by_hand, by_kind: sentences on what is not as it should be, by who did it.
     """
 
     image: UInt8[np.ndarray, "height width"]
     mask: Bool[np.ndarray, "height width"]
-    changed: tuple[str, ...]
+    by_hand: tuple[str, ...] = ()
+    by_kind: tuple[str, ...] = ()
+
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """What is not as it should be, whoever did it."""
+        return self.by_hand + self.by_kind
 
 
 def build(
@@ -74,8 +80,8 @@ def build(
         if cell != own:
             shown = "nothing" if cell == EMPTY else f"a {cell}"
             notes.append(f"{_place(row, col)} shows {shown} where a {own} belongs")
-    notes += [f"{_place(c.row, c.col)}: the {c.before} is {c.action}" for c in sample.cells]
-    return Anatomy(image, sample.mask, tuple(notes))
+    done = tuple(f"{_place(c.row, c.col)}: the {c.before} is {c.action}" for c in sample.cells)
+    return Anatomy(image, sample.mask, tuple(notes), done)
 
 
 def examples() -> dict[str, UInt8[np.ndarray, "height width"]]:

@@ -33,7 +33,7 @@ def build_page(inference: Inference, uploads: UploadFolder) -> tuple[gr.Blocks, 
             score_tab = ScoreTab(inference, uploads, picker)
         if synthetic:
             with gr.Tab("DigitAnatomy", id="digits"):
-                DigitTab(inference, synthetic)
+                DigitTab(inference, synthetic, model)
         with gr.Tab("Benchmark", id="benchmark") as benchmark:
             lay_out_benchmark(benchmark)
         with gr.Tab("About", id="about"):

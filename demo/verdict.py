@@ -9,6 +9,26 @@ from demo.histogram import histogram
 from demo.words import css_class, headline
 from simsid.scoring import RefusedFilm, ScoredFilm, basis
 
+_NUMBERS = (
+    ("score", "how unlike normal films this one is, all regions together; higher is more abnormal. Its "
+     "unit is the model's own: scores of two models cannot be compared"),
+    ("percentile", "the share of calibration normals with a lower score"),
+    ("p", "how rare such a score is among normals: the share that scores as high or higher, the film "
+     "itself counted once. It is no probability of disease"),
+    ("threshold", "the score above which a film is called unusual, set so that the stated share of "
+     "normals lies above it by mistake"),
+    ("in brackets", "where the true share lies with 90 % confidence, given so many normals"),
+    ("regions and map", "how far a place lies from the same place of normals, in standard deviations. "
+     "One place is compared with itself, the film as a whole: so a region of 4.8 may stand beside a "
+     "film score of 3.0. A region's number is one for all of it; the map also weighs where in it the "
+     "film differs, and colour begins at the first number of the bar below the map"),
+)  # fmt: skip
+NUMBERS = (
+    '<details class="fold numbers"><summary>What these numbers mean</summary><dl>'
+    + "".join(f"<dt>{name}</dt><dd>{words}.</dd>" for name, words in _NUMBERS)
+    + "</dl></details>"
+)
+
 
 @dataclass(frozen=True)
 class Shown:
@@ -51,7 +71,7 @@ def verdict_section(film: ScoredFilm, message: str, shown: Shown) -> str:
         f'<section class="verdict {css_class(film)}" aria-live="polite" data-drop="{shown.drop}" '
         f'data-film="{shown.number}">'
         f"<h2>{shown.which}{headline(film)}</h2>{shown.name}"
-        f"{signature(shown.label, shown.why_model)}<p>{basis(film)}</p>{where}{note}{plot}</section>"
+        f"{signature(shown.label, shown.why_model)}<p>{basis(film)}</p>{where}{note}{plot}{NUMBERS}</section>"
     )
 
 

@@ -52,12 +52,12 @@ def found_in_words(film: ScoredFilm) -> str:
         )
     missed = (
         "the others looked usual to this model"
-        if found.share < 0.995
+        if found.share < 1
         else ("other kinds of abnormality were not measured")
     )
     return (
         f"Of {found.abnormals} abnormal films ({found.data}) this threshold found "
-        f"{100 * found.share:.0f} %: {missed}."
+        f"{100 * found.share:.3g} %: {missed}."
     )
 
 
