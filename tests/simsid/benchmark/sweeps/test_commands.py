@@ -50,7 +50,7 @@ def test_ablation_trains_writes_and_resumes(tiny_digits, tmp_path, capsys):
     assert full["case"] == "full"
     assert full["seeds"] == without["seeds"] == 2
     assert set(full["scores"]) == {"fused", "discriminator", "reconstruction", "feature_distance",
-                                   "region_posterior"}  # fmt: skip
+                                   "region_posterior", "unexpected"}  # fmt: skip
     assert "difference_ci" in without["scores"]["fused"]
     assert table["made"]["part"] == "validation"
     page = (out / "ablation.md").read_text()
