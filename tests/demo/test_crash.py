@@ -84,12 +84,14 @@ def test_a_start_removes_the_films_of_a_killed_page(survived) -> None:
 def test_a_killed_decoder_costs_one_film_at_most(survived, digits) -> None:
     page, *_ = survived
     visitor, film = Visitor(page.url), chest_files()["16-bit PNG"]
+    visitor.score(visitor.upload(png(digits["novel"], NAME), "a.png"), MODEL)  # a decoder lives
+    decoders = psutil.Process(page.process.pid).children()
+    assert len(decoders) == 1
+    decoders[0].suspend()  # else it may be done before it is killed
     path, answers = visitor.upload(film, f"{NAME}.png"), []
     scoring = threading.Thread(target=lambda: answers.append(visitor.score(path, MODEL)))
     scoring.start()
     assert wait_until(lambda: not Path(path).exists(), 20)  # read, and on its way to the decoder
-    decoders = psutil.Process(page.process.pid).children()
-    assert len(decoders) == 1
     decoders[0].kill()
     scoring.join(60)
     assert answers and "its decoder fail" in str(answers[0]) and "Traceback" not in str(answers[0])
