@@ -57,7 +57,7 @@ def test_ablation_trains_writes_and_resumes(tiny_digits, tmp_path, capsys):
     assert "python -m simsid.benchmark ablation --seeds 2" in page
     assert table["made"]["data_fingerprint"] in page
     with open(out / "ablation.csv", newline="") as file:
-        assert len(list(csv.DictReader(file))) == 2 * 5
+        assert len(list(csv.DictReader(file))) == 2 * 6
     lines = (out / "rows.jsonl").read_text()
     assert run(*command, "--out", str(out)) == 0
     assert (out / "rows.jsonl").read_text() == lines
