@@ -10,19 +10,13 @@ from PIL import Image
 from simsid import score
 from simsid.cli import run_command
 from simsid.data import images
-from simsid.detectors import load_model, save_model
+from simsid.detectors import load_model
 from simsid.detectors.calibration import Calibration
 from simsid.scoring import score_films
 from tests.simsid.data.make_files import dicom, npy, picture
-from tests.simsid.helpers import make_data, make_detector
+from tests.simsid.helpers import make_data
 
 FEW = 6
-
-
-@pytest.fixture
-def model(data, tmp_path, registered):
-    save_model(make_detector(data), tmp_path / "model")
-    return tmp_path / "model"
 
 
 @pytest.fixture

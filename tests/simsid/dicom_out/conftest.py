@@ -5,18 +5,10 @@ import pytest
 
 from simsid import score
 from simsid.cli import run_command
-from simsid.detectors import save_model
 from tests.simsid.data.make_files import SECRET, dicom
-from tests.simsid.helpers import make_detector
 
 STUDY, SERIES = "1.2.826.0.1.3680043.8.498.1", "1.2.826.0.1.3680043.8.498.1.1"
 SECRETS = (SECRET, "ACC4711", "19570301", STUDY)  # nothing of these may be told anywhere
-
-
-@pytest.fixture
-def model(data, tmp_path, registered):
-    save_model(make_detector(data), tmp_path / "model")
-    return tmp_path / "model"
 
 
 @pytest.fixture

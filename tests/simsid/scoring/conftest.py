@@ -9,16 +9,8 @@ from PIL import Image
 
 from simsid import score
 from simsid.cli import run_command
-from simsid.detectors import save_model
-from tests.simsid.helpers import make_detector
 
 FILMS = 24
-
-
-@pytest.fixture
-def model(data, tmp_path, registered):
-    save_model(make_detector(data), tmp_path / "model")
-    return tmp_path / "model"
 
 
 @pytest.fixture
