@@ -25,6 +25,7 @@ from synth import DigitAnatomy
 from tests.hub.server import StandInHub, stand_in_hub
 
 ROOT = Path(__file__).resolve().parents[2]
+READY = "The page is at http://127.0.0.1:"  # what app.py prints once it listens
 START_SECONDS = 180
 PATIENCE = 60_000  # of the browser, in milliseconds
 
@@ -46,7 +47,7 @@ def free_port() -> int:
 
 
 def start_page(folder: Path, *arguments: str) -> Page:
-    """Run ``python app.py`` with temporary files below ``folder``, and wait until it answers."""
+    """Run ``python app.py`` with temporary files below ``folder``, and wait until it answers and says so."""
     temp, log, port = folder / "temp", folder / "log.txt", free_port()
     temp.mkdir(exist_ok=True)
     environment = os.environ | {"TMPDIR": str(temp), "OMP_NUM_THREADS": "1"}
@@ -64,9 +65,11 @@ def start_page(folder: Path, *arguments: str) -> Page:
             raise RuntimeError(log.read_text())
         try:
             urllib.request.urlopen(url, timeout=5).close()
-            return Page(url, temp, log, process)
+            if READY in log.read_text():  # it answers a moment before it says so
+                return Page(url, temp, log, process)
         except OSError:
-            time.sleep(0.2)
+            pass
+        time.sleep(0.2)
     process.kill()
     raise RuntimeError(f"the page did not answer within {START_SECONDS} s")
 
