@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 from scipy.stats import t as student
 
+from simsid.benchmark.records import CaseSummary, Difference
+
 
 def paired_difference(
     by_seed: Sequence[float], drawn: Float[np.ndarray, "seeds resamples"]
-) -> dict[str, Any]:
+) -> Difference:
     """Mean difference over seeds, with what it rests on.
 
     The variance is that of the images (bootstrap of the mean difference) plus that of the seeds
@@ -25,8 +26,7 @@ def paired_difference(
         drawn: the same of each bootstrap sample of the images.
 
     Returns:
-        ``difference``, ``ci`` (95 %), ``p``, ``seeds``. One seed says nothing of others: ``p`` is
-        None, and ``ci`` is of the images alone.
+        One seed says nothing of others: ``p`` is None, and ``ci`` is of the images alone.
     """
     count = len(by_seed)
     images = float(np.mean(drawn, axis=0).var(ddof=1))
@@ -35,18 +35,18 @@ def paired_difference(
     difference, error = float(np.mean(by_seed)), float(np.sqrt(images + seeds))
     reach = float(student.ppf(0.975, freedom)) * error
     p_value = float(2 * student.sf(abs(difference) / max(error, 1e-12), freedom))
-    return {
-        "difference": difference,
-        "ci": [difference - reach, difference + reach],
-        "p": p_value if count > 1 else None,
-        "seeds": count,
-    }
+    return Difference(
+        difference=difference,
+        ci=(difference - reach, difference + reach),
+        p=p_value if count > 1 else None,
+        seeds=count,
+    )
 
 
-def what_differences_cover(summary: Sequence[dict[str, Any]]) -> str:
+def what_differences_cover(summary: Sequence[CaseSummary]) -> str:
     """For the readers of a sweep's table; ``summary`` as ``summarise`` gives it."""
-    values = [value for entry in summary for value in entry["scores"].values()]
-    seeds = [value["difference_seeds"] for value in values if "difference" in value]
+    values = [value for entry in summary for value in entry.scores.values()]
+    seeds = [value.difference_seeds for value in values if value.difference_seeds is not None]
     if not seeds:
         return "There are no differences: no two rows have a seed in common."
     if max(seeds) == 1:

@@ -6,10 +6,11 @@ import re
 import shlex
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
+from simsid.benchmark.records import CaseSummary
 from simsid.benchmark.summary import Lines
 from simsid.errors import SimsidError
 from simsid.outputs import json_object
@@ -116,13 +117,13 @@ def public_sweep(command: str, dataset: str) -> str:
     return shlex.join(words)
 
 
-def public_summary(summary: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def public_summary(summary: Sequence[CaseSummary]) -> list[CaseSummary]:
     """What ``summarise`` gives; of what failed, which may name any file, the first words alone."""
 
     def kind(text: str) -> str:
         return ":".join(text.split(":")[:2]) + ", see rows.jsonl"
 
-    return [entry | {"failed": [kind(text) for text in entry["failed"]]} for entry in summary]
+    return [replace(entry, failed=tuple(map(kind, entry.failed))) for entry in summary]
 
 
 def public_path(option: str, value: str) -> str:

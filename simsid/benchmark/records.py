@@ -61,3 +61,87 @@ class Difference(Record):
     ci: Interval
     p: float | None
     seeds: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparedSpread(Spread):
+    """A measure over training seeds, with its difference to the reference case where there is one.
+
+    Attributes:
+        difference, difference_ci, difference_seeds: see :class:`Difference`.
+    """
+
+    difference: float | None = field(default=None, metadata=LEFT_OUT)
+    difference_ci: Interval | None = field(default=None, metadata=LEFT_OUT)
+    difference_seeds: int | None = field(default=None, metadata=LEFT_OUT)
+
+    def alone(self) -> Spread:
+        """The same without the difference."""
+        return Spread(mean=self.mean, std=self.std, by_seed=self.by_seed, ci=self.ci)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdicts(Record):
+    """What thresholds give, over seeds; None where a seed does not know it.
+
+    Attributes:
+        oracle_accuracy, oracle_f1: at the threshold that is best on these very labels.
+        sensitivity, false_alarms: at the detector's own threshold.
+    """
+
+    oracle_accuracy: Spread | None
+    oracle_f1: Spread | None
+    sensitivity: Spread | None
+    false_alarms: Spread | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaseSummary(Record):
+    """A case over its seeds.
+
+    Attributes:
+        case, place, acts_on: as the case has them.
+        seeds: that count. failed: messages of those that could not be measured.
+        scores: AUROC of each score, the default one first.
+        default: what the verdicts of the default score give.
+        commits: of the kit, over seeds.
+    """
+
+    case: str
+    place: float | None
+    acts_on: tuple[str, ...]
+    seeds: int
+    failed: tuple[str, ...]
+    scores: dict[str, ComparedSpread]
+    default: Verdicts
+    commits: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangedScore(Record):
+    """One score under one change of the films.
+
+    Attributes:
+        case, change, strength: the change, its kind, how strong it is; no strength untouched.
+        score, is_default: whose numbers these are.
+        auroc, difference: to untouched films, paired by image.
+        false_alarms: share of normals flagged, of the default score alone.
+        move: mean change of normals' scores, in standard deviations of untouched normals' scores: 1
+            shifts a whole population by as much as its films differ among themselves.
+        distance: mean of absolute moves, which also sees films that go apart.
+    """
+
+    case: str
+    change: str
+    strength: float | None
+    score: str
+    is_default: bool
+    auroc: float
+    auroc_ci: Interval | None
+    difference: float | None
+    difference_ci: Interval | None
+    false_alarms: float | None
+    false_alarms_ci: Interval | None
+    move: float
+    move_ci: Interval
+    distance: float

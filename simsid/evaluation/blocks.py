@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ def number(value: float | None, digits: int = 3) -> str:
     return "n/a" if value is None else f"{value:.{digits}f}"
 
 
-def with_interval(value: float | None, interval: list[float] | None) -> str:
+def with_interval(value: float | None, interval: Sequence[float] | None) -> str:
     """'0.912 [0.880, 0.941]'."""
     if value is None or interval is None:
         return number(value)

@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from simsid.benchmark.records import Interval
 from simsid.evaluation.bootstrap import RESAMPLES, auroc_resamples, draws, interval_of
+
+
+@dataclass(frozen=True)
+class ImageIntervals:
+    """95 % intervals over the measured images, of means over seeds.
+
+    Attributes:
+        sensitivity, false_alarms, f1: None where there was no threshold.
+        by_kind: of the AUROC of each kind against all normals.
+    """
+
+    aupr: Interval
+    sensitivity: Interval | None
+    false_alarms: Interval | None
+    f1: Interval | None
+    by_kind: dict[str, Interval]
 
 
 def image_intervals(
@@ -16,17 +33,13 @@ def image_intervals(
     labels: Int[np.ndarray, " n"],
     flagged: Bool[np.ndarray, "seeds n"] | None,
     kinds: Sequence[str] = (),
-) -> dict[str, Any]:
+) -> ImageIntervals:
     """95 % bootstrap intervals of means over seeds; see :mod:`simsid.evaluation.bootstrap`.
 
     Args:
         labels: 0 normal, 1 abnormal.
         flagged: what each seed called abnormal; None where there was no threshold.
         kinds: of the images, 'normal' for normals; none where they are not known.
-
-    Returns:
-        ``aupr``; ``sensitivity``, ``false_alarms`` and ``f1`` (None without ``flagged``); and
-        ``by_kind``, of the AUROC of each kind against all normals.
     """
     order = np.argsort(labels, kind="stable")  # as ``draws`` counts them: normals come first
     normals = int((labels == 0).sum())
@@ -36,19 +49,25 @@ def image_intervals(
         for chunk in draws(normals, len(labels) - normals, RESAMPLES, 0)
     ]
     weights = np.concatenate(chunks)
-    found: dict[str, Any] = {
-        "aupr": _of_mean([_average_precision(row, normals, weights) for row in scores]),
-        **dict.fromkeys(("sensitivity", "false_alarms", "f1")),
-    }
-    if flagged is not None:
-        counts = [_verdicts(row, normals, weights) for row in flagged[:, order]]
-        for name in ("sensitivity", "false_alarms", "f1"):
-            found[name] = _of_mean([each[name] for each in counts])
-    found["by_kind"] = {
-        kind: _kind(scores, labels[order], np.asarray(kinds)[order], kind)
-        for kind in dict.fromkeys(k for k, label in zip(kinds, labels, strict=False) if label)
-    }
-    return found
+    counts = (
+        [_verdicts(row, normals, weights) for row in flagged[:, order]]
+        if flagged is not None
+        else []
+    )
+
+    def at_threshold(name: str) -> Interval | None:
+        return _of_mean([each[name] for each in counts]) if counts else None
+
+    return ImageIntervals(
+        aupr=_of_mean([_average_precision(row, normals, weights) for row in scores]),
+        sensitivity=at_threshold("sensitivity"),
+        false_alarms=at_threshold("false_alarms"),
+        f1=at_threshold("f1"),
+        by_kind={
+            kind: _kind(scores, labels[order], np.asarray(kinds)[order], kind)
+            for kind in dict.fromkeys(k for k, label in zip(kinds, labels, strict=False) if label)
+        },
+    )
 
 
 def flags(
@@ -102,10 +121,10 @@ def _verdicts(flagged: np.ndarray, normals: int, weights: np.ndarray) -> dict[st
     }
 
 
-def _kind(scores: np.ndarray, labels: np.ndarray, kinds: np.ndarray, kind: str) -> list[float]:
+def _kind(scores: np.ndarray, labels: np.ndarray, kinds: np.ndarray, kind: str) -> Interval:
     own = (labels == 0) | (kinds == kind)
     return _of_mean([auroc_resamples(labels[own], row[own], RESAMPLES) for row in scores])
 
 
-def _of_mean(by_seed: list[np.ndarray]) -> list[float]:
-    return list(interval_of(np.mean(by_seed, axis=0)))
+def _of_mean(by_seed: list[np.ndarray]) -> Interval:
+    return interval_of(np.mean(by_seed, axis=0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,8 @@ from simsid.benchmark.cases import Case
 from simsid.benchmark.difference import paired_difference
 from simsid.benchmark.ranking.image_intervals import flags, image_intervals, sensitivity_at
 from simsid.benchmark.ranking.job import SCORE
-from simsid.benchmark.ranking.records import COST, QUALITY, Entry
-from simsid.benchmark.record_files import parsed, plain
+from simsid.benchmark.ranking.records import COST, QUALITY, Comparison, Costs, CostSeeds, Entry
+from simsid.benchmark.records import CaseSummary, Interval, Spread
 from simsid.benchmark.summary import Lines, spread_if_known, spread_of_seeds, summarise
 from simsid.detectors.calibration import DEFAULT_FALSE_ALARM_RATE
 from simsid.evaluation.bootstrap import auroc_resamples
@@ -51,24 +52,37 @@ def rank(
     cases = [Case(name) for name in dict.fromkeys(name for name, _ in own)]
     truth = np.array(labels)
     entries = [_entry(item, own) for item in summarise(cases, own, truth)]
-    for entry in entries:
-        if entry["auroc"]:
-            _add_image_numbers(entry, own, truth, kinds, false_alarm_rate)
-    most = max((entry["seeds"] for entry in entries), default=0)
-    entries.sort(
-        key=lambda e: (e["seeds"] < most, -e["auroc"]["mean"]) if e["auroc"] else (True, np.inf)
-    )
-    best = entries[0]["model"] if entries else reference
-    for key, other in (("against_reference", reference), ("against_best", best)):
-        for entry in entries:
-            entry[key] = None
-            if entry["auroc"] and entry["model"] != other:
-                entry[key] = compare(own, dataset, entry["model"], other, truth)
-        found = [e[key] for e in entries if e[key] and e[key]["p"] is not None]
-        adjusted = holm([value["p"] for value in found])
-        for value, p_value in zip(found, adjusted, strict=True):
-            value["p_adjusted"] = p_value
-    return list(parsed(tuple[Entry, ...], plain(entries), f"a row of {dataset}"))
+    entries = [
+        _with_image_numbers(entry, own, truth, kinds, false_alarm_rate) if entry.auroc else entry
+        for entry in entries
+    ]
+    most = max((entry.seeds for entry in entries), default=0)
+    entries.sort(key=lambda e: (e.seeds < most, -e.area) if e.auroc else (True, np.inf))
+    best = entries[0].model if entries else reference
+    to_reference = _comparisons(entries, own, reference, truth)
+    to_best = _comparisons(entries, own, best, truth)
+    return [
+        replace(entry, against_reference=one, against_best=two)
+        for entry, one, two in zip(entries, to_reference, to_best, strict=True)
+    ]
+
+
+def _comparisons(
+    entries: Sequence[Entry], lines: Lines, other: str, labels: np.ndarray
+) -> list[Comparison | None]:
+    """Of each entry with ``other``, p-values adjusted for their number."""
+    found = [
+        compare(lines, entry.dataset, entry.model, other, labels)
+        if entry.auroc and entry.model != other
+        else None
+        for entry in entries
+    ]
+    tested = [each.p for each in found if each is not None and each.p is not None]
+    adjusted = iter(holm(tested))
+    return [
+        each if each is None or each.p is None else replace(each, p_adjusted=next(adjusted))
+        for each in found
+    ]
 
 
 def mean_scores(lines: Lines, dataset: str, model: str) -> np.ndarray:
@@ -83,13 +97,8 @@ def mean_scores(lines: Lines, dataset: str, model: str) -> np.ndarray:
 
 def compare(
     lines: Lines, dataset: str, model: str, other: str, labels: np.ndarray
-) -> dict[str, Any] | None:
-    """Model minus other, paired by seed and image; None where no seed has both.
-
-    Returns:
-        What :func:`paired_difference` gives (``difference``, ``ci``, ``p``, ``seeds`` that both
-        have), and ``p_adjusted`` (None here).
-    """
+) -> Comparison | None:
+    """Model minus other, paired by seed and image; None where no seed has both."""
     pairs = [
         (line, lines[f"{dataset}/{other}", seed])
         for (name, seed), line in sorted(lines.items())
@@ -103,7 +112,10 @@ def compare(
         np.subtract(*(auroc_resamples(labels, np.array(x["scores"][SCORE])) for x in pair))
         for pair in pairs
     ]
-    return paired_difference(by_seed, np.array(drawn)) | {"p_adjusted": None}
+    found = paired_difference(by_seed, np.array(drawn))
+    return Comparison(
+        difference=found.difference, ci=found.ci, p=found.p, seeds=found.seeds, p_adjusted=None
+    )
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -116,59 +128,62 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted.tolist()
 
 
-def _entry(item: dict[str, Any], lines: Lines) -> dict[str, Any]:
-    good = [
-        line for (name, _), line in sorted(lines.items()) if name == item["case"] and line["ok"]
-    ]
-    dataset, _, model = item["case"].partition("/")
+def _entry(item: CaseSummary, lines: Lines) -> Entry:
+    good = [line for (name, _), line in sorted(lines.items()) if name == item.case and line["ok"]]
+    dataset, _, model = item.case.partition("/")
     kinds = dict.fromkeys(kind for line in good for kind in line["by_kind"])
     names = dict.fromkeys(name for line in good for name in line["by_score"])
-    return {
-        "dataset": dataset,
-        "model": model,
-        "seeds": item["seeds"],
-        "failed": item["failed"],
-        "auroc": item["scores"].get(SCORE),
+    area = item.scores.get(SCORE)
+    return Entry(
+        dataset=dataset,
+        model=model,
+        seeds=item.seeds,
+        failed=item.failed,
+        auroc=None if area is None else area.alone(),
         **{name: spread_if_known([_quality(line, name) for line in good]) for name in QUALITY},
-        "by_kind": {
+        by_kind={
             kind: spread_if_known([line["by_kind"].get(kind) for line in good]) for kind in kinds
         },
-        "by_score": {
+        by_score={
             name: spread_if_known([line["by_score"].get(name) for line in good]) for name in names
         },
-        "cost": {name: _mean(_known(good, name)) for name in COST},
-        "cost_seeds": {name: len(_known(good, name)) for name in COST},
-        "machine": ", ".join(dict.fromkeys(map(_machine, good))),
-        "command": good[0]["command"] if good else None,
-        "commits": item["commits"],
-    }
-
-
-def _add_image_numbers(
-    entry: dict[str, Any],
-    lines: Lines,
-    labels: np.ndarray,
-    kinds: Sequence[str],
-    false_alarm_rate: float,
-) -> None:
-    """What the scores of the images say beyond what each seed's line holds."""
-    scores = mean_scores(lines, entry["dataset"], entry["model"])
-    shares = [entry[name]["by_seed"] if entry[name] else None
-              for name in ("sensitivity", "false_alarms")]  # fmt: skip
-    flagged = None
-    if None not in shares:
-        flagged = np.array([flags(row, labels, hits, alarms)
-                            for row, hits, alarms in zip(scores, *shares, strict=True)])  # fmt: skip
-    entry["oracle_sensitivity"] = spread_of_seeds(
-        [sensitivity_at(row, labels, false_alarm_rate) for row in scores]
+        cost=Costs(**{name: _mean(_known(good, name)) for name in COST}),
+        cost_seeds=CostSeeds(**{name: len(_known(good, name)) for name in COST}),
+        machine=", ".join(dict.fromkeys(map(_machine, good))),
+        command=good[0]["command"] if good else None,
+        commits=item.commits,
+        against_reference=None,
+        against_best=None,
     )
-    intervals = image_intervals(scores, labels, flagged, kinds)
-    for kind, interval in intervals.pop("by_kind").items():
-        if entry["by_kind"].get(kind):
-            entry["by_kind"][kind]["ci"] = interval
-    for name, interval in intervals.items():
-        if entry[name] and interval is not None:
-            entry[name]["ci"] = interval
+
+
+def _with_image_numbers(
+    entry: Entry, lines: Lines, labels: np.ndarray, kinds: Sequence[str], false_alarm_rate: float
+) -> Entry:
+    """The entry with what the scores of the images say beyond what each seed's line holds."""
+    scores = mean_scores(lines, entry.dataset, entry.model)
+    flagged = None
+    if entry.sensitivity is not None and entry.false_alarms is not None:
+        shares = zip(scores, entry.sensitivity.by_seed, entry.false_alarms.by_seed, strict=True)
+        flagged = np.array([flags(row, labels, hits, alarms) for row, hits, alarms in shares])
+    oracle = spread_of_seeds([sensitivity_at(row, labels, false_alarm_rate) for row in scores])
+    found = image_intervals(scores, labels, flagged, kinds)
+    return replace(
+        entry,
+        oracle_sensitivity=oracle,
+        aupr=_with_interval(entry.aupr, found.aupr),
+        sensitivity=_with_interval(entry.sensitivity, found.sensitivity),
+        false_alarms=_with_interval(entry.false_alarms, found.false_alarms),
+        f1=_with_interval(entry.f1, found.f1),
+        by_kind={
+            kind: _with_interval(value, found.by_kind.get(kind))
+            for kind, value in entry.by_kind.items()
+        },
+    )
+
+
+def _with_interval(value: Spread | None, interval: Interval | None) -> Spread | None:
+    return value if value is None or interval is None else replace(value, ci=interval)
 
 
 def _machine(line: dict[str, Any]) -> str:

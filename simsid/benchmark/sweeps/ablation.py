@@ -22,8 +22,9 @@ from simsid.benchmark.options import (
     sweep_settings,
     typed_command,
 )
+from simsid.benchmark.records import CaseSummary
 from simsid.benchmark.sweeps.ablation_rows import FULL, ROWS
-from simsid.benchmark.sweeps.output import Result, flat_rows, spread
+from simsid.benchmark.sweeps.output import Result, flat_rows, told
 from simsid.benchmark.sweeps.plots import draw_ablation
 from simsid.benchmark.sweeps.sweep import Summary, Sweep, run_sweep
 from simsid.cli import parse
@@ -146,14 +147,14 @@ def distinct_cases(
 
 def make_result(summary: Summary, settings: dict[str, Any], command: str) -> Result | None:
     """The table: default score with its difference to full, then every component."""
-    if not any(entry["seeds"] for entry in summary):
+    if not any(entry.seeds for entry in summary):
         return None
-    names = list(next(entry for entry in summary if entry["seeds"])["scores"])
+    names = list(next(entry for entry in summary if entry.seeds).scores)
     rows = [_table_row(entry, names) for entry in summary]
     shown = [name.replace("_", " ") for name in names]
     header = ("method", "seeds", f"AUROC, {shown[0]} (default)", "difference to full",
               *(f"AUROC, {name}" for name in shown[1:]), "oracle accuracy", "oracle F1")  # fmt: skip
-    failed = tuple(f"'{e['case']}' failed: {text}." for e in summary for text in e["failed"])
+    failed = tuple(f"'{e.case}' failed: {text}." for e in summary for text in e.failed)
     return Result(
         name=_NAME,
         title=f"Ablation of {settings['model']} on {settings['data']}",
@@ -177,22 +178,22 @@ def make_result(summary: Summary, settings: dict[str, Any], command: str) -> Res
     )
 
 
-def _table_row(entry: dict[str, Any], names: list[str]) -> tuple[str, ...]:
-    scores, verdicts = entry["scores"], entry["default"]
+def _table_row(entry: CaseSummary, names: list[str]) -> tuple[str, ...]:
+    scores, verdicts = entry.scores, entry.default
     default = scores.get(names[0])
-    difference = "" if entry["case"] == FULL else "n/a"
-    if default is not None and "difference" in default:
-        low, high = default["difference_ci"]
-        difference = f"{default['difference']:+.3f} [{low:+.3f}, {high:+.3f}]"
+    difference = "" if entry.case == FULL else "n/a"
+    if default is not None and default.difference_ci is not None:
+        low, high = default.difference_ci
+        difference = f"{default.difference:+.3f} [{low:+.3f}, {high:+.3f}]"
     components = [
-        spread(scores.get(name)) + (" *" if name in entry["acts_on"] else "") for name in names[1:]
+        told(scores.get(name)) + (" *" if name in entry.acts_on else "") for name in names[1:]
     ]
     return (
-        entry["case"],
-        str(entry["seeds"]) + (f" ({len(entry['failed'])} failed)" if entry["failed"] else ""),
-        spread(default, interval=True),
+        entry.case,
+        str(entry.seeds) + (f" ({len(entry.failed)} failed)" if entry.failed else ""),
+        told(default, interval=True),
         difference,
         *components,
-        spread(verdicts.get("oracle_accuracy")),
-        spread(verdicts.get("oracle_f1")),
+        told(verdicts.oracle_accuracy),
+        told(verdicts.oracle_f1),
     )

@@ -23,7 +23,7 @@ from simsid.benchmark.options import (
     typed_command,
 )
 from simsid.benchmark.sweeps.mixtures import FilmMixtures, GeneratedMixtures
-from simsid.benchmark.sweeps.output import Result, flat_rows, spread
+from simsid.benchmark.sweeps.output import Result, flat_rows, told
 from simsid.benchmark.sweeps.plots import draw_contamination
 from simsid.benchmark.sweeps.sweep import Summary, Sweep, run_sweep
 from simsid.cli import parse
@@ -133,25 +133,25 @@ def make_result(
     Args:
         counts: of abnormal images in training, by case.
     """
-    if not any(entry["seeds"] for entry in summary):
+    if not any(entry.seeds for entry in summary):
         return None
-    names = list(next(entry for entry in summary if entry["seeds"])["scores"])
+    names = list(next(entry for entry in summary if entry.seeds).scores)
     rows = [
         (
-            entry["case"],
-            f"{counts[entry['case']]} of {settings['train_images']}",
-            str(entry["seeds"]),
-            spread(entry["scores"].get(names[0]), interval=True),
-            *(spread(entry["scores"].get(name)) for name in names[1:]),
-            spread(entry["default"]["sensitivity"]),
-            spread(entry["default"]["false_alarms"]),
+            entry.case,
+            f"{counts[entry.case]} of {settings['train_images']}",
+            str(entry.seeds),
+            told(entry.scores.get(names[0]), interval=True),
+            *(told(entry.scores.get(name)) for name in names[1:]),
+            told(entry.default.sensitivity),
+            told(entry.default.false_alarms),
         )
         for entry in summary
     ]
     shown = [name.replace("_", " ") for name in names]
     header = ("abnormal in training", "images", "seeds", f"AUROC, {shown[0]} (default)",
               *(f"AUROC, {name}" for name in shown[1:]), "sensitivity", "false alarms")  # fmt: skip
-    failed = tuple(f"'{e['case']}' failed: {text}." for e in summary for text in e["failed"])
+    failed = tuple(f"'{e.case}' failed: {text}." for e in summary for text in e.failed)
     return Result(
         name=_NAME,
         title=f"Contaminated training of {settings['model']} on {settings['data']}",

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from simsid.benchmark.made import commits_text, made_section, versions_text
 from simsid.benchmark.public import public_sweep
-from simsid.benchmark.record_files import write_csv
-from simsid.benchmark.records import Spread
+from simsid.benchmark.record_files import write_csv, write_json
+from simsid.benchmark.records import CaseSummary, ComparedSpread, Record, Spread
 from simsid.evaluation.blocks import Picture, Section, Table
-from simsid.evaluation.evaluate import strict_json
 from simsid.evaluation.render import to_markdown
 from simsid.files import write_text
 
@@ -27,7 +25,7 @@ class Result:
         name: of the files. title: of the page.
         note: the one line to read first. words: how to read the table.
         table: of the page. figure: what the plot shows.
-        rows: flat dictionaries with the same keys, for the CSV.
+        rows: flat, for the CSV; what a row lacks stays empty.
         content: everything, for the JSON.
         settings: of the sweep. command: what was typed.
         limits: what the numbers do not say.
@@ -40,8 +38,8 @@ class Result:
     words: tuple[str, ...]
     table: Table
     figure: str
-    rows: Sequence[dict[str, Any]]
-    content: Any
+    rows: Sequence[Mapping[str, object]]
+    content: Sequence[Record]
     settings: dict[str, Any]
     command: str
     limits: tuple[str, ...]
@@ -68,10 +66,7 @@ def write_result(result: Result, folder: Path, commits: Sequence[str] = ()) -> P
     ]
     page = folder / f"{result.name}.md"
     write_text(page, to_markdown(result.title, result.note, sections, folder))
-    content = strict_json({"made": made, "rows": result.content})
-    write_text(
-        folder / f"{result.name}.json", json.dumps(content, indent=1, allow_nan=False) + "\n"
-    )
+    write_json(folder / f"{result.name}.json", {"made": made, "rows": result.content})
     write_csv(folder / f"{result.name}.csv", result.rows)
     return page
 
@@ -104,32 +99,28 @@ def as_text(table: Table) -> str:
     )
 
 
-def spread(value: dict[str, Any] | None, interval: bool = False) -> str:
-    """'0.912 ± 0.010 [0.880, 0.941]': mean, std over seeds, interval over images."""
-    if value is None:
-        return "n/a"
-    own = Spread(
-        mean=value["mean"],
-        std=value["std"],
-        by_seed=tuple(value["by_seed"]),
-        ci=value.get("ci"),
-    )
-    return own.told(interval)
+def told(value: Spread | None, interval: bool = False) -> str:
+    """'0.912 ± 0.010 [0.880, 0.941]', or that there is none."""
+    return "n/a" if value is None else value.told(interval)
 
 
-def flat_rows(summary: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def flat_rows(summary: Sequence[CaseSummary]) -> list[Mapping[str, object]]:
     """One row for each case and score, for the CSV; a case without any result has one row."""
-    rows = []
+    rows: list[Mapping[str, object]] = []
     for entry in summary:
-        base = {"case": entry["case"], "place": entry["place"], "seeds": entry["seeds"],
-                "failed": "; ".join(entry["failed"])}  # fmt: skip
-        for score, value in entry["scores"].items() or (("", None),):
-            value = value or {}
-            low, high = value.get("ci", (None, None))
-            below, above = value.get("difference_ci", (None, None))
-            rows.append(base | {
-                "score": score, "auroc_mean": value.get("mean"), "auroc_std": value.get("std"),
-                "auroc_low": low, "auroc_high": high, "difference": value.get("difference"),
-                "difference_low": below, "difference_high": above,
-            })  # fmt: skip
+        base = {"case": entry.case, "place": entry.place, "seeds": entry.seeds,
+                "failed": "; ".join(entry.failed)}  # fmt: skip
+        rows += [base | _score_columns(name, value) for name, value in entry.scores.items()]
+        if not entry.scores:
+            rows.append(base)
     return rows
+
+
+def _score_columns(name: str, value: ComparedSpread) -> dict[str, object]:
+    low, high = value.ci or (None, None)
+    below, above = value.difference_ci or (None, None)
+    return {
+        "score": name, "auroc_mean": value.mean, "auroc_std": value.std,
+        "auroc_low": low, "auroc_high": high, "difference": value.difference,
+        "difference_low": below, "difference_high": above,
+    }  # fmt: skip

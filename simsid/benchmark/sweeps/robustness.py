@@ -12,6 +12,8 @@ from jsonargparse import ArgumentParser
 from simsid.benchmark import adapter
 from simsid.benchmark.cases import Case, measure
 from simsid.benchmark.options import labelled_part, places_of, sweep_parser, typed_command
+from simsid.benchmark.record_files import flat
+from simsid.benchmark.records import ChangedScore, Interval
 from simsid.benchmark.summary import Lines
 from simsid.benchmark.sweeps.output import Result
 from simsid.benchmark.sweeps.perturbations import PERTURBATIONS, perturb
@@ -116,14 +118,8 @@ def robustness_rows(
     lines: Lines,
     labels: np.ndarray,
     kinds: dict[str, str],
-) -> list[dict[str, Any]]:
-    """Flat rows of each change and score, the default score of each change first.
-
-    AUROC with its paired difference, the share of normals flagged (of the default score, which
-    alone has verdicts), and how normals' scores move, in standard deviations of untouched normals'
-    scores: ``move`` is the mean, 1 shifts a whole population by as much as its films differ among
-    themselves; ``distance`` is the mean of absolute moves, which also sees films that go apart.
-    """
+) -> list[ChangedScore]:
+    """A row of each change and score, the default score of each change first."""
     untouched = lines.get((UNTOUCHED, 0))
     if untouched is None or not untouched["ok"]:
         return []
@@ -131,22 +127,22 @@ def robustness_rows(
     normal = labels == 0
     rows = []
     for entry in summary:
-        if not entry["seeds"]:
+        if not entry.seeds:
             continue
-        line = lines[entry["case"], 0]
-        flagged = line["normals_flagged"] or {"share": None, "ci": None}
-        for score, value in entry["scores"].items():
-            verdicts = flagged if score == default else {"share": None, "ci": None}
+        line = lines[entry.case, 0]
+        flagged = line["normals_flagged"] or {}
+        for score, value in entry.scores.items():
+            verdicts = flagged if score == default else {}
+            interval = verdicts.get("ci")
             moves = _moves(untouched["scores"][score], line["scores"][score], normal)
-            rows.append({
-                "case": entry["case"], "change": kinds[entry["case"]],
-                "strength": entry["place"], "score": score, "is_default": score == default,
-                "auroc": value["mean"], "auroc_ci": value["ci"],
-                "difference": value.get("difference"), "difference_ci": value.get("difference_ci"),
-                "false_alarms": verdicts["share"], "false_alarms_ci": verdicts["ci"],
-                "move": float(moves.mean()), "move_ci": list(mean_interval(moves)),
-                "distance": float(np.abs(moves).mean()),
-            })  # fmt: skip
+            rows.append(ChangedScore(
+                case=entry.case, change=kinds[entry.case], strength=entry.place, score=score,
+                is_default=score == default, auroc=value.mean, auroc_ci=value.ci,
+                difference=value.difference, difference_ci=value.difference_ci,
+                false_alarms=verdicts.get("share"), false_alarms_ci=tuple(interval) if interval else None,
+                move=float(moves.mean()), move_ci=mean_interval(moves),
+                distance=float(np.abs(moves).mean()),
+            ))  # fmt: skip
     return rows
 
 
@@ -157,19 +153,19 @@ def _moves(before: Sequence[float], after: Sequence[float], normal: np.ndarray) 
     return (np.array(after)[normal] - start) / deviation
 
 
-def make_result(rows: Sequence[dict[str, Any]], settings: dict[str, Any], command: str) -> Result:
+def make_result(rows: Sequence[ChangedScore], settings: dict[str, Any], command: str) -> Result:
     """The table: one row a change."""
     body = [
         (
-            row["case"],
-            with_interval(row["auroc"], row["auroc_ci"]),
-            _signed(row["difference"], row["difference_ci"]),
-            percent(row["false_alarms"]),
-            number(row["move"], 2),
-            number(row["distance"], 2),
+            row.case,
+            with_interval(row.auroc, row.auroc_ci),
+            _signed(row.difference, row.difference_ci),
+            percent(row.false_alarms),
+            number(row.move, 2),
+            number(row.distance, 2),
         )
         for row in rows
-        if row["is_default"]
+        if row.is_default
     ]
     header = ("change", "AUROC [95 % interval]", "difference to untouched", "normals flagged",
               "move of normals (SD)", "distance (SD)")  # fmt: skip
@@ -186,20 +182,16 @@ def make_result(rows: Sequence[dict[str, Any]], settings: dict[str, Any], comman
         table=Table(header, tuple(body)),
         figure="Each change at each strength, with 95 % intervals over images. Dashed: untouched "
         "films.",
-        rows=[
-            {key: value for key, value in row.items() if not key.endswith("_ci")} for row in rows
-        ],
+        rows=[flat(row) for row in rows],
         content=rows,
         settings=settings,
         command=command,
         limits=_LIMITS,
-        draw=lambda path: draw_robustness(
-            [row for row in rows if row["is_default"]], settings, path
-        ),
+        draw=lambda path: draw_robustness([row for row in rows if row.is_default], settings, path),
     )
 
 
-def _signed(value: float | None, interval: list[float] | None) -> str:
+def _signed(value: float | None, interval: Interval | None) -> str:
     if value is None or interval is None:
         return ""
     return f"{value:+.3f} [{interval[0]:+.3f}, {interval[1]:+.3f}]"

@@ -12,11 +12,12 @@ from simsid.benchmark.cases import Case
 from simsid.benchmark.journal import Journal
 from simsid.benchmark.options import Places
 from simsid.benchmark.public import public_summary
+from simsid.benchmark.records import CaseSummary
 from simsid.benchmark.resumable import Measure, run_cases
 from simsid.benchmark.summary import Lines, summarise
 from simsid.benchmark.sweeps.output import Result, as_text, export_result, write_result
 
-Summary = Sequence[dict[str, Any]]
+Summary = Sequence[CaseSummary]
 Tell = Callable[[Summary, Lines], Result | None]
 
 
@@ -56,7 +57,7 @@ def run_sweep(sweep: Sweep, places: Places) -> int:
         if result is None:
             return code or 1
         result.draw(places.out / f"{result.name}.png")
-        commits = sorted({commit for entry in summary for commit in entry["commits"]})
+        commits = sorted({commit for entry in summary for commit in entry.commits})
         page = write_result(result, places.out, commits)
         shown = sweep.tell(public_summary(summary), lines)
         if places.export is not None and shown is not None:

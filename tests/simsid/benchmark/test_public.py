@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from simsid.benchmark.cases import Case
 from simsid.benchmark.public import public_run, public_summary, public_sweep
+from simsid.benchmark.summary import summarise
 
 KIT = Path(__file__).parents[3]
 PAGES = [
@@ -52,6 +56,8 @@ def test_a_path_joined_to_its_option_is_found_in_a_rankings_command_too():
 
 
 def test_of_a_failure_its_kind_alone_is_told():
-    entry = {"case": "full", "failed": ["seed 0: DataError: no film at /home/me/x.png"]}
+    failed = {("full", 0): {"ok": False, "error": "DataError: no film at /home/me/x.png"}}
+    (entry,) = summarise([Case("full")], failed, np.array([0, 1]))
+    assert "/home/me/x.png" in entry.failed[0]
     (shown,) = public_summary([entry])
-    assert shown == {"case": "full", "failed": ["seed 0: DataError, see rows.jsonl"]}
+    assert shown == replace(entry, failed=("seed 0: DataError, see rows.jsonl",))
