@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,7 +35,7 @@ _FROZEN = {
 }  # fmt: skip
 
 
-def anatomy_config(options: argparse.Namespace) -> AnatomyConfig:
+def anatomy_of(options: argparse.Namespace) -> AnatomyConfig:
     """Build the anatomy's parameters from parsed options.
 
     Raises:
@@ -53,16 +53,12 @@ def anatomy_config(options: argparse.Namespace) -> AnatomyConfig:
     )  # fmt: skip
 
 
-def refuse_frozen(options: argparse.Namespace) -> None:
-    """Refuse options beside ``--track`` that the track has frozen.
-
-    Raises:
-        SynthError: there is one; the message names it.
-    """
+def _refuse_frozen(options: Mapping[str, object]) -> None:
+    """Refuse options beside ``--track`` that the track has frozen."""
     for name, default in _FROZEN.items():
-        if getattr(options, name) != default:
+        if options[name] != default:
             raise SynthError(
-                f"--track {options.track} has its own {name.replace('_', '-')}; leave out "
+                f"--track {options['track']} has its own {name.replace('_', '-')}; leave out "
                 f"--{name.replace('_', '-')}, or --track"
             )
 
@@ -85,6 +81,9 @@ def parse(
 
     Returns:
         The options; ``run`` is the chosen command's function.
+
+    Raises:
+        SynthError: an option stands beside ``--track`` that the track has frozen.
     """
     parser = argparse.ArgumentParser(
         prog="python -m synth",
@@ -100,7 +99,10 @@ def parse(
     _add_verify(commands, verify)
     _add_preview(commands, preview)
     _add_medmix(commands, medmix)
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if getattr(options, "track", None) is not None:
+        _refuse_frozen(vars(options))
+    return options
 
 
 def _path(text: str) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from synth.anatomy import DigitAnatomy
-from synth.arguments import anatomy_config, parse, refuse_frozen
+from synth.arguments import anatomy_of, parse
 from synth.errors import SynthError
 from synth.generate import generate
 from synth.manifest import MANIFEST, SHEET
@@ -33,8 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # what a terminal cannot show is printed as an escape
             stream.reconfigure(errors="backslashreplace")
-    options = parse(arguments, _generate, _verify, _preview, _medmix)
     try:
+        options = parse(arguments, _generate, _verify, _preview, _medmix)
         return options.run(options)
     except SynthError as error:
         return _fail(str(error))
@@ -53,8 +53,10 @@ def _fail(message: str) -> int:
 
 def _generate(options: Namespace) -> int:
     if options.track is not None:
-        return _generate_track(options)
-    anatomy = anatomy_config(options)
+        for name, config in track_sets(options.track, options.layout, options.digits_root).items():
+            _write(options.out / name, config, options.overwrite, options.workers)
+        return 0
+    anatomy = anatomy_of(options)
     kinds = options.kinds
     if kinds is None:
         shown = DigitAnatomy(anatomy)
@@ -66,19 +68,12 @@ def _generate(options: Namespace) -> int:
         anatomy, options.train, options.val, options.test_normal, options.test_per_kind,
         tuple(kinds), options.layout,
     )  # fmt: skip
-    _write(options.out, config, options)
+    _write(options.out, config, options.overwrite, options.workers)
     return 0
 
 
-def _generate_track(options: Namespace) -> int:
-    refuse_frozen(options)
-    for name, config in track_sets(options.track, options.layout, options.digits_root).items():
-        _write(options.out / name, config, options)
-    return 0
-
-
-def _write(out: Path, config: DatasetConfig, options: Namespace) -> None:
-    manifest = generate(out, config, options.overwrite, options.workers, _progress)
+def _write(out: Path, config: DatasetConfig, overwrite: bool, workers: int) -> None:
+    manifest = generate(out, config, overwrite, workers, _progress)
     print(f"{len(manifest['samples'])} images in {out} ({config.layout}); see {out / SHEET}")
     print(f"pixels sha256 {manifest['pixels_sha256']}")
 
@@ -104,7 +99,7 @@ def _preview(options: Namespace) -> int:
     if not 1 <= options.columns <= 50:
         raise SynthError(f"columns must be from 1 to 50, got {options.columns}")
     check_replaceable(options.out, options.overwrite)
-    sheet = contact_sheet(DigitAnatomy(anatomy_config(options)), options.columns, options.split)
+    sheet = contact_sheet(DigitAnatomy(anatomy_of(options)), options.columns, options.split)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     try:
         save_sheet(sheet, options.out)

@@ -1,6 +1,6 @@
 """What benchmarks ask of the commands: data by name, a detector that is not trained yet, a device.
 
-The one place that makes options for them: a benchmark itself works with plain values.
+The one place that knows the commands' options: a benchmark itself works with plain values.
 """
 
 from __future__ import annotations
@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from jsonargparse import Namespace
-
+from simsid.data.choice import DataChoice
 from simsid.data.datasets import RadiographData
-from simsid.data.options import load_from_options
+from simsid.data.options import data_choice, load_choice
 from simsid.data.preprocess import Preprocessing
 from simsid.detectors import Detector, detector_class
 from simsid.detectors.build import build_detector
@@ -38,23 +37,16 @@ def untrained(
     return build_detector(detector_class(model), preset, data, settings, seed)
 
 
-def load(
-    options: Namespace,
-    preprocessing: Preprocessing | None = None,
-    contamination: float | None = None,
-) -> RadiographData:
-    """The data set that a command's options name.
+def load(choice: DataChoice, preprocessing: Preprocessing | None = None) -> RadiographData:
+    """The data set that was chosen.
 
     Args:
         preprocessing: of the model that will look at it, if there is one.
-        contamination: share of abnormal images in training; None leaves it to the options.
 
     Raises:
         DataError: it cannot be had; the message says why.
     """
-    if contamination is not None:
-        options = Namespace(**options.as_dict(), contamination=contamination)
-    return load_from_options(options, preprocessing)
+    return load_choice(choice, preprocessing)
 
 
 def load_named(
@@ -69,5 +61,4 @@ def load_named(
     Raises:
         DataError: it cannot be had; the message says why.
     """
-    options = Namespace(dataset=dataset, data_root=root, preset=preset, **generator)
-    return load_from_options(options)
+    return load(data_choice({"dataset": dataset, "data_root": root, "preset": preset, **generator}))

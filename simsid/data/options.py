@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal
 
-from jsonargparse import ActionYesNo, ArgumentParser, Namespace
+from jsonargparse import ActionYesNo, ArgumentParser
 from tqdm import tqdm
 
 from simsid.data.choice import DataChoice
@@ -171,13 +171,6 @@ def load_choice(choice: DataChoice, preprocessing: Preprocessing | None = None) 
     """
     with naming_unreadable():
         return choice.load(preprocessing, progress)
-
-
-def load_from_options(
-    options: Namespace, preprocessing: Preprocessing | None = None
-) -> RadiographData:
-    """``load_choice`` of what these options name."""
-    return load_choice(data_choice(options), preprocessing)
 
 
 @contextmanager

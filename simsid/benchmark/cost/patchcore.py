@@ -6,17 +6,19 @@ what is measured is cost. Each runs in processes of its own, in turn with the ot
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import json
 import os
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import ArgumentParser
 
 from simsid.benchmark import adapter
 from simsid.benchmark.cost import patchcore_rows
@@ -27,7 +29,7 @@ from simsid.benchmark.options import check_results, typed_command
 from simsid.benchmark.sweeps.output import as_text
 from simsid.cli import command_parser, parse
 from simsid.data.datasets import RadiographData
-from simsid.data.options import add_data_options
+from simsid.data.options import add_data_options, data_choice
 from simsid.errors import SimsidError
 from simsid.evaluation.style import is_figure
 from simsid.files import path_text
@@ -63,9 +65,14 @@ def main(arguments: list[str] | None = None) -> int:
         SimsidError: numbers that cannot be, or a row that fails.
     """
     options = parse(make_parser(), arguments)
-    _check(options)
+    effort = Effort(options.coreset_share, options.runs, options.repeats)
+    _check(effort, options.films)
+    if options.out is not None:
+        check_results(Path(options.out), "--out")
+    if options.figure is not None:
+        check_file(Path(options.figure), "--figure", "a figure", is_figure)
     python = peer_python(options.anomalib_python)
-    data = adapter.load(options)
+    data = adapter.load(data_choice(options))
     if options.figure is not None:
         if options.model is None:
             raise SimsidError("--figure needs a trained region-patchcore: name it with --model")
@@ -75,7 +82,7 @@ def main(arguments: list[str] | None = None) -> int:
     height, width = films.shape[1:]
     if height != width:
         raise SimsidError(f"this benchmark takes square films, not {films.shape[1:]}")
-    runs = _measure_all(films, python, options)
+    runs = _measure_all(films, python, effort)
     table = cost_table(runs)
     print(f"{len(films)} films of {width}x{width} px, ResNet-18, {options.coreset_share:.1%} stored; "
           f"median [least, most] of {options.runs} processes (share of the first row's)")  # fmt: skip
@@ -84,25 +91,35 @@ def main(arguments: list[str] | None = None) -> int:
         print("anomalib is not installed: its row is left out. Make an environment with "
               "pip install anomalib and name its interpreter with --anomalib-python")  # fmt: skip
     if options.out is not None:
-        settings = _settings(options, data, len(films), width)
+        settings = _settings(effort, data, len(films), width)
         command = typed_command("patchcore", arguments)
         page = write_page(Path(options.out), runs, settings, command, options.dataset)
         print(f"table: {page}")
     return 0
 
 
-def _check(options: Namespace) -> None:
-    if min(options.repeats, options.runs) < 1:
+def _check(effort: Effort, films: int) -> None:
+    if min(effort.repeats, effort.runs) < 1:
         raise SimsidError("--repeats and --runs must be at least 1")
-    if options.films < 16 or not 0 < options.coreset_share <= 1:
+    if films < 16 or not 0 < effort.coreset_share <= 1:
         raise SimsidError("--films must be at least 16, --coreset-share within 0 and 1")
-    if options.out is not None:
-        check_results(Path(options.out), "--out")
-    if options.figure is not None:
-        check_file(Path(options.figure), "--figure", "a figure", is_figure)
 
 
-def _measure_all(films: np.ndarray, python: str | None, options: Namespace) -> Runs:
+@dataclass(frozen=True)
+class Effort:
+    """How often what is measured.
+
+    Attributes:
+        coreset_share: of the vectors that are stored.
+        runs: processes of each row. repeats: of the scoring, in each of them.
+    """
+
+    coreset_share: float
+    runs: int
+    repeats: int
+
+
+def _measure_all(films: np.ndarray, python: str | None, effort: Effort) -> Runs:
     """Every row once, then all again: what the machine does meanwhile falls on all alike."""
     interpreters = dict.fromkeys(OURS, sys.executable)
     if python is not None:
@@ -111,15 +128,15 @@ def _measure_all(films: np.ndarray, python: str | None, options: Namespace) -> R
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "films.npy")
         np.save(path, films)
-        side, share = str(films.shape[1]), str(options.coreset_share)
-        for _ in range(options.runs):
+        side, share = str(films.shape[1]), str(effort.coreset_share)
+        for _ in range(effort.runs):
             for name, found in runs.items():
-                numbers = (str(path), side, share, str(options.repeats))
+                numbers = (str(path), side, share, str(effort.repeats))
                 found.append(run_row(interpreters[name], name, numbers))
     return runs
 
 
-def _settings(options: Namespace, data: RadiographData, films: int, side: int) -> dict[str, Any]:
+def _settings(effort: Effort, data: RadiographData, films: int, side: int) -> dict[str, Any]:
     return {
         "benchmark": "patchcore",
         "data": data.name,
@@ -127,9 +144,7 @@ def _settings(options: Namespace, data: RadiographData, films: int, side: int) -
         "films": films,
         "side_in_px": side,
         "backbone": "ResNet-18 of random weights, layers 2 and 3",
-        "coreset_share": options.coreset_share,
-        "runs": options.runs,
-        "repeats": options.repeats,
+        **dataclasses.asdict(effort),
     }
 
 

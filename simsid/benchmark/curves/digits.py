@@ -7,7 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int, UInt8
 
+from simsid.benchmark.records import Interval
 from simsid.errors import DataError
+from simsid.evaluation.bootstrap import auroc_interval
+from simsid.evaluation.metrics import auroc
 from synth import AnatomyConfig, DigitAnatomy, SynthError
 from synth.places import region_map
 from synth.tracks import TRACKS, track_sets
@@ -87,3 +90,10 @@ def draw_digits(config: AnatomyConfig, normals: int, per_kind: int) -> Digits:
 def local_normals(config: AnatomyConfig, count: int) -> UInt8[np.ndarray, "n height width"]:
     """Normals of a population that no curve measures, to recalibrate on."""
     return DigitAnatomy(config).images(SPLIT, "normal", range(LOCAL, LOCAL + count))
+
+
+def area_of(labels: np.ndarray, scores: np.ndarray) -> tuple[float, Interval]:
+    """AUROC of images of both classes, with its 95 % interval over them."""
+    area = auroc(labels, scores)
+    assert area is not None
+    return area, auroc_interval(labels, scores)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import ArgumentParser
 
 from simsid.data.datasets import RadiographData
 from simsid.data.sets.digitanatomy import make_digitanatomy
@@ -29,30 +31,59 @@ def add_method_options(parser: ArgumentParser) -> None:
     add("--device", type=str, default="cpu", help="where to compute: cpu or cuda")
 
 
-def methods(
-    options: Namespace, config: AnatomyConfig, say: Callable[[str], None]
-) -> dict[str, Detector]:
-    """Every method of ``--models``, trained and calibrated, by the name that tables show.
+@dataclass(frozen=True)
+class MethodChoice:
+    """Which methods are measured.
+
+    Attributes:
+        names: of detectors, to train, or of run or model folders.
+        train: normals that methods are trained on. epochs: of each; None as the preset asks.
+        seed: of the trainings. device: where to compute.
+    """
+
+    names: tuple[str, ...]
+    train: int
+    epochs: int | None
+    seed: int
+    device: str
+
+
+def method_choice(options: Mapping[str, Any]) -> MethodChoice:
+    """What the options of ``add_method_options`` say.
 
     Raises:
-        SimsidError: there is none, one is neither a detector nor a folder, or takes other images.
+        SimsidError: there is no method, or a number cannot be.
     """
-    names = [name.strip() for name in options.models.split(",") if name.strip()]
+    names = tuple(name.strip() for name in options["models"].split(",") if name.strip())
     if not names:
         raise SimsidError("--models names none; give names or folders with commas between")
-    if options.train < 1 or (options.epochs or 1) < 1:
+    if options["train"] < 1 or (options["epochs"] or 1) < 1:
         raise SimsidError("--train and --epochs must be at least 1")
+    return MethodChoice(
+        names, options["train"], options["epochs"], options["seed"], options["device"]
+    )
+
+
+def methods(
+    choice: MethodChoice, config: AnatomyConfig, say: Callable[[str], None]
+) -> dict[str, Detector]:
+    """Every method, trained and calibrated, by the name that tables show.
+
+    Raises:
+        SimsidError: one is neither a detector nor a folder, or takes other images.
+    """
+    names = choice.names
     # A detector's name comes first: a checkout has folders of the same names.
     known = detector_names()
     models = {
-        n: load_model(Path(n), options.device) for n in names if n not in known and Path(n).is_dir()
+        n: load_model(Path(n), choice.device) for n in names if n not in known and Path(n).is_dir()
     }
     for name, detector in models.items():
         _check_size(name, detector, config)
     for name in names:
         if name not in models:
             detector_class(name)
-    data = None if len(models) == len(names) else _normals(config, options.train)
+    data = None if len(models) == len(names) else _normals(config, choice.train)
     found: dict[str, Detector] = {}
     for name in names:
         if name in models:
@@ -61,7 +92,7 @@ def methods(
         else:
             assert data is not None
             say(f"training {name}")
-            found[name] = _trained(name, data, options)
+            found[name] = _trained(name, data, choice)
     return found
 
 
@@ -76,9 +107,9 @@ def _normals(config: AnatomyConfig, train: int) -> RadiographData:
     return make_digitanatomy(config, train, CALIBRATION, 0, 0, 0)
 
 
-def _trained(name: str, data: RadiographData, options: Namespace) -> Detector:
-    detector = build_detector(detector_class(name), "quick", data, {}, options.seed)
-    more = {} if options.epochs is None else {"epochs": options.epochs}
+def _trained(name: str, data: RadiographData, choice: MethodChoice) -> Detector:
+    detector = build_detector(detector_class(name), "quick", data, {}, choice.seed)
+    more = {} if choice.epochs is None else {"epochs": choice.epochs}
     return fit(
-        detector, data.train, data.calibration, seed=options.seed, device=options.device, **more
+        detector, data.train, data.calibration, seed=choice.seed, device=choice.device, **more
     )

@@ -2,44 +2,47 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from jsonargparse import Namespace
-
+from simsid.benchmark.record_files import flat, write_csv, write_json
+from simsid.benchmark.records import Record
 from simsid.errors import SimsidError
 from simsid.evaluation.provenance import kit_commit
 from simsid.files import write_text
 
-Row = dict[str, Any]
 NEVER = "-"
 """In a table, where there is no number."""
 
 
-def strengths_of(options: Namespace, lowest: float) -> tuple[float, ...]:
-    """``--strengths`` in order.
+def strengths_in(text: str, lowest: float) -> tuple[float, ...]:
+    """The numbers of ``--strengths`` in order.
 
     Raises:
-        SimsidError: they are no numbers between ``lowest`` and 1, or ``--normals`` or
-            ``--per-kind`` is too small.
+        SimsidError: they are no numbers between ``lowest`` and 1.
     """
     try:
-        values = sorted({float(part) for part in str(options.strengths).split(",")})
+        values = sorted({float(part) for part in text.split(",")})
     except ValueError:
         values = []
     if not values or not all(lowest <= value <= 1 for value in values):
         raise SimsidError(
             f"--strengths must be numbers from {lowest:g} to 1 with commas between, such as "
-            f"0.25,0.5,1, not {options.strengths}"
+            f"0.25,0.5,1, not {text}"
         )
-    if min(options.normals, options.per_kind) < 2:
-        raise SimsidError("--normals and --per-kind must be at least 2")
     return tuple(values)
+
+
+def check_counts(normals: int, per_kind: int) -> None:
+    """Refuse too few images to measure on.
+
+    Raises:
+        SimsidError: they are.
+    """
+    if min(normals, per_kind) < 2:
+        raise SimsidError("--normals and --per-kind must be at least 2")
 
 
 def command_of(name: str, arguments: Sequence[str] | None) -> str:
@@ -54,37 +57,20 @@ def command_of(name: str, arguments: Sequence[str] | None) -> str:
 
 
 def write_curve(
-    folder: Path, name: str, settings: dict[str, Any], rows: Sequence[Row], page: str
+    folder: Path, name: str, settings: Mapping[str, object], rows: Sequence[Record], page: str
 ) -> Path:
     """Write NAME.json, NAME.csv and NAME.md beside NAME.png, and return the page.
 
     Args:
         settings: what the rows were measured with, the command among it.
-        rows: flat but for intervals, whose keys end in '_ci': [low, high] each.
         page: Markdown below the title.
     """
-    content = {"benchmark": name, "commit": kit_commit(), "settings": settings, "rows": list(rows)}
-    write_text(folder / f"{name}.json", json.dumps(content, indent=1) + "\n")
-    flat = [_flat(row) for row in rows]
-    with open(folder / f"{name}.csv", "w", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(file, list(flat[0]), lineterminator="\n")
-        table.writeheader()
-        table.writerows(flat)
+    content = {"benchmark": name, "commit": kit_commit(), "settings": settings, "rows": rows}
+    write_json(folder / f"{name}.json", content)
+    write_csv(folder / f"{name}.csv", [flat(row) for row in rows])
     target = folder / f"{name}.md"
     write_text(target, f"{page}\nMade by `{settings['command']}`.\n")
     return target
-
-
-def _flat(row: Row) -> Row:
-    """Intervals as two columns."""
-    out: Row = {}
-    for key, value in row.items():
-        if key.endswith("_ci"):
-            low, high = value or (None, None)
-            out |= {f"{key[:-3]}_low": low, f"{key[:-3]}_high": high}
-        else:
-            out[key] = value
-    return out
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

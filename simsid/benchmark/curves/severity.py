@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from jsonargparse import ArgumentParser
 
-from simsid.benchmark.curves.digits import Digits, draw_digits, track_anatomy
+from simsid.benchmark.curves.digits import Digits, area_of, draw_digits, track_anatomy
 from simsid.benchmark.curves.figures import draw_severity
-from simsid.benchmark.curves.methods import add_method_options, methods
+from simsid.benchmark.curves.methods import add_method_options, method_choice, methods
 from simsid.benchmark.curves.output import (
     NEVER,
-    Row,
+    check_counts,
     command_of,
-    strengths_of,
+    strengths_in,
     table,
     with_interval,
     write_curve,
 )
+from simsid.benchmark.curves.records import SeverityRow
 from simsid.benchmark.options import folder_named
 from simsid.cli import command_parser, parse
 from simsid.detectors import Detector
 from simsid.evaluation.evaluate import predict_in_batches
-from simsid.evaluation.metrics import ranking_metrics
 from simsid.evaluation.saturated_overlap import FPR_LIMIT, saturated_overlap
 from simsid.files import path_text
 from synth.tracks import TRACKS
@@ -61,11 +60,12 @@ def main(arguments: list[str] | None = None) -> int:
         SimsidError: for ``run_command`` to print.
     """
     options = parse(make_parser(), arguments)
-    strengths, config = strengths_of(options, 0.0), track_anatomy(options.track)
+    strengths, config = strengths_in(options.strengths, 0.0), track_anatomy(options.track)
+    check_counts(options.normals, options.per_kind)
     folder = folder_named("--out", options.out)
     folder.mkdir(parents=True, exist_ok=True)
-    found = methods(options, config, print)
-    rows: list[Row] = []
+    found = methods(method_choice(options), config, print)
+    rows: list[SeverityRow] = []
     for strength in strengths:
         drawn = draw_digits(
             dataclasses.replace(config, difficulty=1 - strength), options.normals, options.per_kind
@@ -73,7 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
         for name, detector in found.items():
             print(f"strength {strength:g}: {name}")
             rows += severity_rows(name, detector, drawn, strength)
-    groups = list(dict.fromkeys(row["group"] for row in rows))
+    groups = list(dict.fromkeys(row.group for row in rows))
     draw_severity(rows, groups, f"track {options.track}", folder / f"{_NAME}.png")
     settings = {"command": command_of(_NAME, arguments),
                 "track": options.track, "train": options.train, "epochs": options.epochs,
@@ -83,7 +83,9 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def severity_rows(name: str, detector: Detector, drawn: Digits, strength: float) -> list[Row]:
+def severity_rows(
+    name: str, detector: Detector, drawn: Digits, strength: float
+) -> list[SeverityRow]:
     """One row for all anomalies, each family and each kind: AUROC against all normals, sPRO."""
     prediction = predict_in_batches(detector, drawn.images)
     scores, maps = prediction.score, prediction.anomaly_map[:, 0]
@@ -97,41 +99,41 @@ def severity_rows(name: str, detector: Detector, drawn: Digits, strength: float)
         if not members.any():
             continue
         chosen = np.flatnonzero(normal | members)
-        ranking = ranking_metrics(drawn.labels[chosen], scores[chosen])
+        area, interval = area_of(drawn.labels[chosen], scores[chosen])
         saturations = [drawn.saturations[index] for index in chosen]
         overlap = saturated_overlap(maps[chosen], drawn.regions[chosen], saturations)
-        rows.append({
-            "method": name, "group": group, "strength": strength, "auroc": ranking["auroc"],
-            "auroc_ci": ranking["auroc_ci"], "spro": overlap, "n": int(members.sum()),
-        })  # fmt: skip
+        rows.append(SeverityRow(
+            method=name, group=group, strength=strength, auroc=area,
+            auroc_ci=interval, spro=overlap, n=int(members.sum()),
+        ))  # fmt: skip
     return rows
 
 
-def seen_from(rows: Sequence[Row], level: float = SEEN_AT) -> float | None:
+def seen_from(rows: Sequence[SeverityRow], level: float = SEEN_AT) -> float | None:
     """Smallest strength from which the AUROC stays at ``level``; None where it does not.
 
     Between two strengths the curve is taken as straight.
     """
-    ordered = sorted(rows, key=lambda row: row["strength"])
-    if not ordered or ordered[-1]["auroc"] < level:
+    ordered = sorted(rows, key=lambda row: row.strength)
+    if not ordered or ordered[-1].auroc < level:
         return None
     for weaker, stronger in zip(ordered[-2::-1], ordered[:0:-1], strict=True):
-        if weaker["auroc"] < level:
-            rise = (level - weaker["auroc"]) / (stronger["auroc"] - weaker["auroc"])
-            return weaker["strength"] + rise * (stronger["strength"] - weaker["strength"])
-    return ordered[0]["strength"]
+        if weaker.auroc < level:
+            rise = (level - weaker.auroc) / (stronger.auroc - weaker.auroc)
+            return weaker.strength + rise * (stronger.strength - weaker.strength)
+    return ordered[0].strength
 
 
-def page_of(rows: Sequence[Row], groups: Sequence[str], track: str) -> str:
+def page_of(rows: Sequence[SeverityRow], groups: Sequence[str], track: str) -> str:
     """The page: what is seen from which strength, and the numbers at full strength."""
-    names = list(dict.fromkeys(row["method"] for row in rows))
-    strongest = max(row["strength"] for row in rows)
+    names = list(dict.fromkeys(row.method for row in rows))
+    strongest = max(row.strength for row in rows)
     seen, full = [], []
     for group in groups:
-        own = {n: [r for r in rows if r["group"] == group and r["method"] == n] for n in names}
+        own = {n: [r for r in rows if r.group == group and r.method == n] for n in names}
         at = [seen_from(own[name]) for name in names]
         seen.append([group, *(NEVER if value is None else f"{value:.2f}" for value in at)])
-        best = [next(r for r in own[name] if r["strength"] == strongest) for name in names]
+        best = [next(r for r in own[name] if r.strength == strongest) for name in names]
         full.append([group, *(_cell(row) for row in best)])
     return (
         f"# Severity: AUROC against the strength of anomalies, track {track}\n\n"
@@ -145,6 +147,6 @@ def page_of(rows: Sequence[Row], groups: Sequence[str], track: str) -> str:
     )
 
 
-def _cell(row: dict[str, Any]) -> str:
-    overlap = NEVER if row["spro"] is None else f"{row['spro']:.2f}"
-    return f"{with_interval(row['auroc'], row['auroc_ci'])} · {overlap}"
+def _cell(row: SeverityRow) -> str:
+    overlap = NEVER if row.spro is None else f"{row.spro:.2f}"
+    return f"{with_interval(row.auroc, row.auroc_ci)} · {overlap}"

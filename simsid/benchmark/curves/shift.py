@@ -7,26 +7,33 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import ArgumentParser
 
-from simsid.benchmark.curves.digits import Digits, draw_digits, local_normals, track_anatomy
+from simsid.benchmark.curves.digits import (
+    Digits,
+    area_of,
+    draw_digits,
+    local_normals,
+    track_anatomy,
+)
 from simsid.benchmark.curves.figures import draw_shift
-from simsid.benchmark.curves.methods import add_method_options, methods
+from simsid.benchmark.curves.methods import add_method_options, method_choice, methods
 from simsid.benchmark.curves.output import (
-    Row,
+    check_counts,
     command_of,
-    strengths_of,
+    strengths_in,
     table,
     with_interval,
     write_curve,
 )
+from simsid.benchmark.curves.records import ShiftRow
 from simsid.benchmark.options import folder_named
 from simsid.cli import command_parser, parse
 from simsid.detectors import Detector
 from simsid.detectors.recalibration import LEAST, recalibrate
 from simsid.errors import DataError, SimsidError
 from simsid.evaluation.evaluate import predict_in_batches
-from simsid.evaluation.metrics import ranking_metrics, share_interval
+from simsid.evaluation.metrics import share_interval
 from simsid.files import path_text
 from synth import AnatomyConfig, SynthError
 from synth.population import POPULATIONS, Population, load_population
@@ -62,14 +69,18 @@ def main(arguments: list[str] | None = None) -> int:
         SimsidError: for ``run_command`` to print.
     """
     options = parse(make_parser(), arguments)
-    strengths = strengths_of(options, 0.0)
+    strengths = strengths_in(options.strengths, 0.0)
+    check_counts(options.normals, options.per_kind)
     if options.local_normals < LEAST:
         raise SimsidError(f"--local-normals must be at least {LEAST}")
-    home, population = track_anatomy(options.track, "home"), _population(options)
+    home, population = (
+        track_anatomy(options.track, "home"),
+        _population(options.population, options.track),
+    )
     folder = folder_named("--out", options.out)
     folder.mkdir(parents=True, exist_ok=True)
-    found = methods(options, home, print)
-    rows: list[Row] = []
+    found = methods(method_choice(options), home, print)
+    rows: list[ShiftRow] = []
     for strength in strengths:
         config = dataclasses.replace(home, population=population, strength=strength)
         drawn = draw_digits(config, options.normals, options.per_kind)
@@ -77,7 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
         for name, detector in found.items():
             print(f"strength {strength:g}: {name}")
             rows.append(shift_row(name, detector, drawn, local, strength))
-    rate = max(row["stated"] for row in rows)
+    rate = max(row.stated for row in rows)
     subject = f"track {options.track}, population {population.name}"
     draw_shift(rows, rate, subject, folder / f"{_NAME}.png")
     settings = {"command": command_of(_NAME, arguments),
@@ -89,33 +100,34 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _population(options: Namespace) -> Population:
-    if options.population is None:
-        away: AnatomyConfig = track_anatomy(options.track, "away")
+def _population(name: str | None, track: str) -> Population:
+    """The one of this name or file; None takes the track's own."""
+    if name is None:
+        away: AnatomyConfig = track_anatomy(track, "away")
         return away.population or POPULATIONS["home"]
     try:
-        return load_population(options.population)
+        return load_population(name)
     except SynthError as error:
         raise DataError(f"--population: {error}") from error
 
 
 def shift_row(
     name: str, detector: Detector, drawn: Digits, local: np.ndarray, strength: float
-) -> Row:
+) -> ShiftRow:
     """One method at one strength: AUROC, and normals flagged before and after recalibration."""
     prediction = predict_in_batches(detector, drawn.images)
-    ranking = ranking_metrics(drawn.labels, prediction.score)
+    area, interval = area_of(drawn.labels, prediction.score)
     normals = drawn.labels == 0
     before = _flagged(detector, prediction.score[normals])
     own = recalibrate(detector, local)
     # Its networks are the same, and so are its scores unless they ask where normals lie.
     after = _flagged(own, predict_in_batches(own, drawn.images[normals]).score)
-    return {
-        "method": name, "strength": strength, "auroc": ranking["auroc"],
-        "auroc_ci": ranking["auroc_ci"], "flagged": before["share"], "flagged_ci": before["ci"],
-        "recalibrated": after["share"], "recalibrated_ci": after["ci"],
-        "stated": detector.calibration.false_alarm_rate, "normals": int(normals.sum()),
-    }  # fmt: skip
+    return ShiftRow(
+        method=name, strength=strength, auroc=area, auroc_ci=interval,
+        flagged=before["share"], flagged_ci=tuple(before["ci"]),
+        recalibrated=after["share"], recalibrated_ci=tuple(after["ci"]),
+        stated=detector.calibration.false_alarm_rate, normals=int(normals.sum()),
+    )  # fmt: skip
 
 
 def _flagged(detector: Detector, scores: np.ndarray) -> dict:
@@ -123,20 +135,20 @@ def _flagged(detector: Detector, scores: np.ndarray) -> dict:
     return share_interval(int(flagged.sum()), len(flagged))
 
 
-def page_of(rows: Sequence[Row], subject: str) -> str:
+def page_of(rows: Sequence[ShiftRow], subject: str) -> str:
     """The page: every strength of every method."""
     body = [
         [
-            row["method"], f"{row['strength']:g}", with_interval(row["auroc"], row["auroc_ci"]),
-            with_interval(row["flagged"], row["flagged_ci"], 2),
-            with_interval(row["recalibrated"], row["recalibrated_ci"], 2),
+            row.method, f"{row.strength:g}", with_interval(row.auroc, row.auroc_ci),
+            with_interval(row.flagged, row.flagged_ci, 2),
+            with_interval(row.recalibrated, row.recalibrated_ci, 2),
         ]
-        for row in sorted(rows, key=lambda row: row["method"])
+        for row in sorted(rows, key=lambda row: row.method)
     ]  # fmt: skip
     header = ["method", "strength", "AUROC", "normals flagged", "after recalibration"]
     return (
         f"# Shift: {subject}\n\n![AUROC and normals flagged against strength]({_NAME}.png)\n\n"
-        f"Trained and calibrated at home for a stated rate of {max(r['stated'] for r in rows):.0%}. "
+        f"Trained and calibrated at home for a stated rate of {max(r.stated for r in rows):.0%}. "
         "Intervals are of 95 %: bootstrap over images, and exact for shares; one training each.\n\n"
         f"{table(header, body)}"
     )

@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import sys
 from argparse import SUPPRESS
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import ArgumentParser
 
 from simsid.benchmark import adapter
 from simsid.benchmark.cases import Case
@@ -34,8 +35,12 @@ from simsid.map_scale import MapScale
 from simsid.prediction import Prediction
 from simsid.stop import terminated_as_interrupted
 
-_DEFAULTS = {"digits": "strokes", "digits_root": None, "difficulty": 0.0, "data_seed": 0}
-_GENERATOR = tuple(_DEFAULTS)
+_DEFAULTS: dict[str, Any] = {
+    "digits": "strokes",
+    "digits_root": None,
+    "difficulty": 0.0,
+    "data_seed": 0,
+}
 
 
 def make_parser() -> ArgumentParser:
@@ -81,6 +86,35 @@ def make_parser() -> ArgumentParser:
     return parser
 
 
+@dataclass(frozen=True)
+class RunPlan:
+    """What is trained and measured, and how.
+
+    Attributes:
+        models, datasets: names. roots: folders of data sets, by name.
+        seeds: trainings of each model, 0 to ``seeds`` - 1.
+        part: to measure on; None takes test where there is one, else validation.
+        settings: what makes rows comparable.
+        keep_runs: keep checkpoints of finished trainings too.
+        plugin: file with a method of the user's own, or None.
+    """
+
+    models: tuple[str, ...]
+    datasets: tuple[str, ...]
+    roots: Mapping[str, str]
+    seeds: int
+    part: str | None
+    settings: RunSettings
+    keep_runs: bool
+    plugin: Path | None
+
+    def generator(self, dataset: str) -> dict[str, Any]:
+        """How a set is drawn if the kit draws it: the default of each setting where it has a folder."""
+        if dataset != GENERATED or dataset in self.roots:
+            return _DEFAULTS
+        return {key: getattr(self.settings, key) for key in _DEFAULTS}
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit code.
 
@@ -88,29 +122,50 @@ def main(arguments: list[str] | None = None) -> int:
         SimsidError: for ``run_command`` to print.
     """
     options = parse(make_parser(), arguments)
-    options.preset = options.budget or options.preset
     folder = folder_named("--out", options.out)
-    models, datasets, roots = _models(options), _datasets(options), _roots(options)
-    if options.seeds < 1:
-        raise SimsidError("--seeds must be at least 1")
-    check_rate(options.false_alarm_rate)
-    device = adapter.device_named(options.device)
-    loaded = {name: _load(name, options, roots) for name in datasets}
-    with Journal(folder, plain(_settings(options))) as journal, terminated_as_interrupted():
+    plan = plan_of(options)
+    loaded = {name: _load(name, plan) for name in plan.datasets}
+    with Journal(folder, plain(plan.settings)) as journal, terminated_as_interrupted():
         _keep_command(folder, typed_command("run", arguments))
         for name, (data, part, labelled) in loaded.items():
             _describe(folder, name, data, part, labelled)
-        cases = [Case(f"{name}/{model}") for name in datasets for model in models]
-        measure = functools.partial(_measure, options, folder, roots, loaded, device)
-        code = run_cases(journal, cases, options.seeds, measure, print)
+        cases = [Case(f"{name}/{model}") for name in plan.datasets for model in plan.models]
+        measure = functools.partial(_measure, plan, folder, loaded)
+        code = run_cases(journal, cases, plan.seeds, measure, print)
         lines = journal.done()
         if any(line["ok"] for line in lines.values()):
             print(write_report(folder))
-        planned = [(case.name, seed) for case in cases for seed in range(options.seeds)]
+        planned = [(case.name, seed) for case in cases for seed in range(plan.seeds)]
         failed = [key for key in planned if key in lines and not lines[key]["ok"]]
     for name, seed in failed:
         print(f"failed: {name}, seed {seed}: {lines[name, seed]['error']}", file=sys.stderr)
     return code or (1 if failed else 0)
+
+
+def plan_of(options: Mapping[str, Any]) -> RunPlan:
+    """What the options say.
+
+    Raises:
+        SimsidError: an unknown name, or a number that cannot be.
+    """
+    models, datasets = _models(options["models"]), _datasets(options["datasets"])
+    given = {key: options[key] for key in _DEFAULTS}
+    roots = _roots(options["data_root"], datasets, given)
+    if options["seeds"] < 1:
+        raise SimsidError("--seeds must be at least 1")
+    check_rate(options["false_alarm_rate"])
+    settings = RunSettings(
+        format_version=FORMAT_VERSION,
+        preset=options["budget"] or options["preset"],
+        false_alarm_rate=options["false_alarm_rate"],
+        device=adapter.device_named(options["device"]),
+        **given,
+    )
+    plugin = None if options["plugin"] is None else Path(options["plugin"]).resolve()
+    return RunPlan(
+        tuple(models), tuple(datasets), roots, options["seeds"], options["part"], settings,
+        options["keep_runs"], plugin,
+    )  # fmt: skip
 
 
 def _keep_command(folder: Path, command: str) -> None:
@@ -121,51 +176,45 @@ def _keep_command(folder: Path, command: str) -> None:
 
 
 def _measure(
-    options: Namespace,
+    plan: RunPlan,
     folder: Path,
-    roots: dict[str, str],
-    loaded: dict[str, tuple[RadiographData, str, LabelledImages]],
-    device: str,
+    loaded: Mapping[str, tuple[RadiographData, str, LabelledImages]],
     case: Case,
     seed: int,
 ) -> dict[str, Any]:
     dataset, _, model = case.name.partition("/")
     data, part, labelled = loaded[dataset]
     name = f"{dataset}-{model.replace(':', '-')}-{seed}"
-    arguments = tuple(_train_arguments(options, roots, dataset, model, seed))
+    arguments = tuple(_train_arguments(plan, dataset, model, seed))
     job = Job(dataset, model, seed, arguments, folder / "runs" / name, folder / "logs" / name)
-    line, prediction, scale = run_job(job, data, part, device)
+    line, prediction, scale = run_job(job, data, part, plan.settings.device)
     if seed == 0:
         file = folder / "maps" / f"{dataset}-{model.replace(':', '-')}.npz"
         _keep_maps(file, labelled, prediction, scale)
-    if not options.keep_runs:
+    if not plan.keep_runs:
         (job.folder / "checkpoint.pt").unlink(missing_ok=True)
     return line
 
 
-def _train_arguments(
-    options: Namespace, roots: dict[str, str], dataset: str, model: str, seed: int
-) -> Iterator[str]:
+def _train_arguments(plan: RunPlan, dataset: str, model: str, seed: int) -> Iterator[str]:
+    settings = plan.settings
     yield from ("--dataset", dataset, "--model", model, "--seed", str(seed))
-    yield from ("--preset", options.preset, "--device", options.device)
-    yield from ("--false-alarm-rate", str(options.false_alarm_rate))
-    if options.plugin is not None:
-        yield from ("--plugin", str(Path(options.plugin).resolve()))
-    if dataset in roots:
-        yield from ("--data-root", roots[dataset])
+    yield from ("--preset", settings.preset, "--device", settings.device)
+    yield from ("--false-alarm-rate", str(settings.false_alarm_rate))
+    if plan.plugin is not None:
+        yield from ("--plugin", str(plan.plugin))
+    if dataset in plan.roots:
+        yield from ("--data-root", plan.roots[dataset])
     elif dataset == GENERATED:
-        for key in _GENERATOR:
-            if options[key] is not None:
-                yield from (f"--{key.replace('_', '-')}", str(options[key]))
+        for key, value in plan.generator(dataset).items():
+            if value is not None:
+                yield from (f"--{key.replace('_', '-')}", str(value))
 
 
-def _load(
-    name: str, options: Namespace, roots: dict[str, str]
-) -> tuple[RadiographData, str, LabelledImages]:
-    given = name == GENERATED and name not in roots
-    generator = {key: options[key] if given else _DEFAULTS[key] for key in _GENERATOR}
-    data = adapter.load_named(name, roots.get(name), options.preset, generator)
-    return data, *labelled_part(data, part_to_measure(data, options.part))
+def _load(name: str, plan: RunPlan) -> tuple[RadiographData, str, LabelledImages]:
+    root, preset = plan.roots.get(name), plan.settings.preset
+    data = adapter.load_named(name, root, preset, plan.generator(name))
+    return data, *labelled_part(data, part_to_measure(data, plan.part))
 
 
 def _describe(
@@ -221,18 +270,8 @@ def _keep_maps(
     )
 
 
-def _settings(options: Namespace) -> RunSettings:
-    return RunSettings(
-        format_version=FORMAT_VERSION,
-        preset=options.preset,
-        false_alarm_rate=options.false_alarm_rate,
-        device=adapter.device_named(options.device),
-        **{key: options[key] for key in _GENERATOR},
-    )
-
-
-def _models(options: Namespace) -> list[str]:
-    given = _names(options.models)
+def _models(text: str) -> list[str]:
+    given = _names(text)
     names = _names(",".join(n for g in given for n in (detector_names() if g == "all" else [g])))
     if not names:
         raise SimsidError("--models names none; give names with commas between, or all")
@@ -241,8 +280,8 @@ def _models(options: Namespace) -> list[str]:
     return names
 
 
-def _datasets(options: Namespace) -> list[str]:
-    names = _names(options.datasets)
+def _datasets(text: str) -> list[str]:
+    names = _names(text)
     unknown = [name for name in names if name not in DATASETS]
     if unknown or not names:
         raise SimsidError(
@@ -251,22 +290,26 @@ def _datasets(options: Namespace) -> list[str]:
     return names
 
 
-def _roots(options: Namespace) -> dict[str, str]:
-    """'zhanglab=DIR,nih=DIR' to folders by data set."""
+def _roots(text: str, datasets: Sequence[str], generator: Mapping[str, Any]) -> dict[str, str]:
+    """'zhanglab=DIR,nih=DIR' to folders by data set.
+
+    Args:
+        generator: how the kit would draw its set, which means nothing for one from a folder.
+    """
     roots = {}
-    for part in _names(options.data_root):
+    for part in _names(text):
         name, sign, root = part.partition("=")
         if not sign or name not in DATASETS or not root:
-            example = f"{_datasets(options)[0]}={part}"
+            example = f"{datasets[0]}={part}"
             raise SimsidError(
                 f"--data-root must be NAME=DIR with commas between, as {example}, not '{part}'"
             )
         roots[name] = root
-    unused = [name for name in roots if name not in _datasets(options)]
+    unused = [name for name in roots if name not in datasets]
     if unused:
         raise SimsidError(f"--data-root names {unused[0]}, which is not among --datasets")
-    given = [key for key in _GENERATOR if GENERATED in roots and options[key] != _DEFAULTS[key]]
-    if given:
+    given = [key for key, value in generator.items() if value != _DEFAULTS[key]]
+    if given and GENERATED in roots:
         raise SimsidError(
             f"--{given[0].replace('_', '-')} is for generated data and means nothing with "
             f"--data-root {GENERATED}={roots[GENERATED]}"

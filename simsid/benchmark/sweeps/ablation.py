@@ -29,6 +29,7 @@ from simsid.benchmark.sweeps.plots import draw_ablation
 from simsid.benchmark.sweeps.sweep import Summary, Sweep, run_sweep
 from simsid.cli import parse
 from simsid.data.datasets import RadiographData
+from simsid.data.options import data_choice
 from simsid.errors import SimsidError
 from simsid.evaluation.blocks import Table
 
@@ -65,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
     model, preset, own = options.model, options.preset, dict(options.detector)
     budget, places = budget_of(options), places_of(options)
     chosen = chosen_rows(model, options.rows, options.row)
-    data = adapter.load(options)
+    data = adapter.load(data_choice(options))
     budget = settled(budget, model, own, data, len(data.train))
     part, labelled = labelled_part(data, options.part)
     settings = sweep_settings(_NAME, model, own, budget, data, part)

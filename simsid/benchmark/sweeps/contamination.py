@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import ArgumentParser
 
 from simsid.benchmark import adapter
 from simsid.benchmark.cases import Case, train_and_measure
@@ -27,8 +27,10 @@ from simsid.benchmark.sweeps.output import Result, flat_rows, told
 from simsid.benchmark.sweeps.plots import draw_contamination
 from simsid.benchmark.sweeps.sweep import Summary, Sweep, run_sweep
 from simsid.cli import parse
+from simsid.data.choice import DataChoice
 from simsid.data.datasets import RadiographData
 from simsid.data.load import GENERATED
+from simsid.data.options import data_choice
 from simsid.errors import SimsidError
 from simsid.evaluation.blocks import Table
 
@@ -64,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
     model, own = options.model, dict(options.detector)
     budget, places = budget_of(options), places_of(options)
     rates = parse_rates(options.rates)
-    mixtures = make_mixtures(options, rates)
+    mixtures = make_mixtures(data_choice(options), rates, options.train_images)
     budget = settled(budget, model, own, mixtures.data, mixtures.size)
     part, labelled = labelled_part(mixtures.data, options.part)
     shares = {f"{100 * rate:g} %": rate for rate in rates}
@@ -107,22 +109,27 @@ def parse_rates(text: str) -> list[float]:
     return rates
 
 
-def make_mixtures(options: Namespace, rates: Sequence[float]) -> GeneratedMixtures | FilmMixtures:
+def make_mixtures(
+    choice: DataChoice, rates: Sequence[float], train_images: int | None
+) -> GeneratedMixtures | FilmMixtures:
     """Training sets of equal size at each rate.
+
+    Args:
+        train_images: in each; None takes as many as the rates allow.
 
     Raises:
         DataError: the data set cannot be had, or has too few films.
         SimsidError: too small a ``--train-images``.
     """
-    if options.train_images is not None and options.train_images < 1:
+    if train_images is not None and train_images < 1:
         raise SimsidError("--train-images must be at least 1")
 
     def load(contamination: float) -> RadiographData:
-        return adapter.load(options, contamination=contamination)
+        return adapter.load(choice.contaminated(contamination))
 
-    if options.dataset == GENERATED and options.data_root is None:
-        return GeneratedMixtures(load, options.train_images)
-    return FilmMixtures(load, rates, options.train_images)
+    if choice.dataset == GENERATED and choice.data_root is None:
+        return GeneratedMixtures(load, train_images)
+    return FilmMixtures(load, rates, train_images)
 
 
 def make_result(

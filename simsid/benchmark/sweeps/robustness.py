@@ -20,6 +20,7 @@ from simsid.benchmark.sweeps.perturbations import PERTURBATIONS, perturb
 from simsid.benchmark.sweeps.plots import draw_robustness
 from simsid.benchmark.sweeps.sweep import Summary, Sweep, run_sweep
 from simsid.cli import parse
+from simsid.data.options import data_choice
 from simsid.detectors import Detector, load_model
 from simsid.errors import DataError
 from simsid.evaluation.blocks import Table, number, percent, with_interval
@@ -56,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(make_parser(), arguments)
     places = places_of(options)
     detector = load_model(options.model, adapter.device_named(options.device))
-    data = adapter.load(options, detector.preprocessing)
+    data = adapter.load(data_choice(options), detector.preprocessing)
     part, labelled = labelled_part(data, options.part)
     if labelled.images.shape[1:] != detector.image_size:
         raise DataError(f"the data has images of {labelled.images.shape[1:]} px, the model takes "

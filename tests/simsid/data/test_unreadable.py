@@ -8,7 +8,7 @@ from simsid.cli import run_command
 from simsid.data.__main__ import main as check
 from simsid.data.film_set import FilmOptions
 from simsid.data.load import load_data
-from simsid.data.options import film_options, load_from_options, tell_films
+from simsid.data.options import data_choice, film_options, load_choice, tell_films
 from simsid.data.unreadable import UnreadableFilmsError
 from tests.simsid.data import trees
 from tests.simsid.data.chosen import chosen
@@ -57,7 +57,7 @@ def test_more_are_refused_and_all_are_listed(bad, tmp_path, capsys):
     names = [f"train/normal/{index:03d}.png" for index in range(bad)]
     spoil(root, *names)
     options = parsed("--dataset", "folder", "--data-root", str(root))
-    assert run_command(lambda: load_from_options(options)) == 2
+    assert run_command(lambda: load_choice(data_choice(options))) == 2
     *listed, last = capsys.readouterr().err.splitlines()
     assert [line.partition(":")[0] for line in listed] == [
         str(root / name) for name in sorted(names)

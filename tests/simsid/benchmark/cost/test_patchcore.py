@@ -99,7 +99,7 @@ def unmeasured(monkeypatch):
     films = make_digitanatomy(AnatomyConfig(), 16, 20, 4, test_normal=4, test_per_kind=2)
     monkeypatch.setattr(patchcore, "peer_python", lambda given: given)
     monkeypatch.setattr(patchcore, "run_row", lambda _, name, __: asked.append(name) or row)
-    monkeypatch.setattr(adapter, "load_from_options", lambda *_: films)
+    monkeypatch.setattr(adapter, "load_choice", lambda *_: films)
     return asked
 
 
@@ -139,7 +139,7 @@ def test_a_row_that_fails_says_why():
 
 
 def test_a_figure_needs_a_model(monkeypatch):
-    monkeypatch.setattr(adapter, "load_from_options", lambda *_: None)
+    monkeypatch.setattr(adapter, "load_choice", lambda *_: None)
     with pytest.raises(SimsidError, match="name it with --model"):
         main(["patchcore", "--dataset", "digitanatomy", "--figure", "x.png"])
 

@@ -11,6 +11,7 @@ from simsid.benchmark.__main__ import main
 from simsid.benchmark.curves import methods as curve_methods
 from simsid.benchmark.curves.digits import draw_digits, track_anatomy
 from simsid.benchmark.curves.output import NEVER
+from simsid.benchmark.curves.records import SeverityRow
 from simsid.benchmark.curves.severity import page_of, seen_from, severity_rows
 from simsid.errors import SimsidError
 from synth import AnatomyConfig, DigitAnatomy
@@ -44,16 +45,21 @@ def test_rows_of_a_perfect_and_of_a_blind_method(monkeypatch):
 
     monkeypatch.setattr("simsid.benchmark.curves.severity.predict_in_batches", answer)
     for row in severity_rows("perfect", "perfect", drawn, 0.5):
-        assert row["auroc"] == 1 and row["spro"] == pytest.approx(1)
+        assert row.auroc == 1 and row.spro == pytest.approx(1)
     blind = severity_rows("blind", "blind", drawn, 0.5)
-    assert {row["auroc"] for row in blind} == {0.5}
-    assert [row["group"] for row in blind[:3]] == ["all", "structural", "logical"]
-    assert {row["group"] for row in blind[3:]} == set(DigitAnatomy(SMALL).kinds[1:])
+    assert {row.auroc for row in blind} == {0.5}
+    assert [row.group for row in blind[:3]] == ["all", "structural", "logical"]
+    assert {row.group for row in blind[3:]} == set(DigitAnatomy(SMALL).kinds[1:])
 
 
 def rows(*values):
     places = np.linspace(0, 1, len(values))
-    return [{"strength": float(s), "auroc": v} for s, v in zip(places, values, strict=True)]
+    return [
+        SeverityRow(
+            method="m", group="all", strength=float(s), auroc=v, auroc_ci=None, spro=None, n=9
+        )
+        for s, v in zip(places, values, strict=True)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -144,16 +150,6 @@ def test_a_detectors_name_is_no_folder_of_the_checkout(tmp_path, small_tracks, m
 
 
 def test_the_page_shows_a_dash_for_what_is_never_seen():
-    some = [
-        {
-            "method": "m",
-            "group": "all",
-            "strength": s,
-            "auroc": 0.5,
-            "auroc_ci": [0.4, 0.6],
-            "spro": None,
-        }
-        for s in (0.5, 1.0)
-    ]
+    some = rows(0.5, 0.5)
     assert f"| all | {NEVER} |" in page_of(some, ["all"], "hard-1")
     assert track_anatomy("hard-1").starts == 3

@@ -24,11 +24,11 @@ FAST = ["--epochs", "1", "--batch-size", "8", "--device", "cpu", "--precision", 
 def tiny_digits(monkeypatch):
     """DigitAnatomy with a few images, at whatever contamination is asked for."""
 
-    def load(given, *_):
-        config = AnatomyConfig(contamination=given.get("contamination", 0.0))
+    def load(choice, *_):
+        config = AnatomyConfig(contamination=choice.films.contamination)
         return make_digitanatomy(config, 16, 20, 12, test_normal=4, test_per_kind=2)
 
-    monkeypatch.setattr(adapter, "load_from_options", load)
+    monkeypatch.setattr(adapter, "load_choice", load)
 
 
 def run(*arguments: str) -> int:
@@ -124,7 +124,7 @@ def test_robustness_needs_no_training_and_untouched_films_do_not_move(
     data, tmp_path, registered, monkeypatch
 ):
     save_model(make_detector(data), tmp_path / "model")
-    monkeypatch.setattr(adapter, "load_from_options", lambda *_: data)
+    monkeypatch.setattr(adapter, "load_choice", lambda *_: data)
     out = tmp_path / "out"
     assert run("robustness", "--model", str(tmp_path / "model"), "--out", str(out)) == 0
     rows = json.loads((out / "robustness.json").read_text())["rows"]
