@@ -154,7 +154,7 @@ def data_choice(options: Mapping[str, Any]) -> DataChoice:
         digits_root=options["digits_root"],
         difficulty=options["difficulty"],
         seed=options["data_seed"],
-        generator=options.get("generator", 1),
+        generator=options.get("generator") or 1,
         track=options.get("track"),
         films=film_options(options),
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal
 
 from simsid.benchmark.journal import present_settings
 from simsid.benchmark.record_files import json_of, parsed
-from simsid.benchmark.records import Difference, Record, Spread
+from simsid.benchmark.records import LEFT_OUT, Difference, Record, Spread
 from simsid.errors import SimsidError
 
 FORMAT_VERSION = 4  # of benchmark.json
@@ -122,7 +122,11 @@ QUALITY = tuple(_NAMES[_NAMES.index("aupr") : _NAMES.index("by_kind")])
 
 @dataclass(frozen=True, kw_only=True)
 class RunSettings(Record):
-    """What makes rows of one folder comparable; models, data sets and seeds may be added later."""
+    """What makes rows of one folder comparable; models, data sets and seeds may be added later.
+
+    Attributes:
+        generator: version that draws the digits; None for the first. track: see ``synth.tracks``.
+    """
 
     benchmark: Literal["run"] = "run"
     format_version: int
@@ -133,6 +137,8 @@ class RunSettings(Record):
     digits_root: str | None
     difficulty: float
     data_seed: int
+    generator: int | None = field(default=None, metadata=LEFT_OUT)
+    track: str | None = field(default=None, metadata=LEFT_OUT)
 
 
 @dataclass(frozen=True, kw_only=True)

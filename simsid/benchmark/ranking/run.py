@@ -40,6 +40,8 @@ _DEFAULTS: dict[str, Any] = {
     "digits_root": None,
     "difficulty": 0.0,
     "data_seed": 0,
+    "generator": None,
+    "track": None,
 }
 
 
@@ -73,6 +75,14 @@ def make_parser() -> ArgumentParser:
     add("--digits-root", type=path_text, default=None, help="folder of mnist's idx files")
     add("--difficulty", type=float, default=0.0, help="of digitanatomy's anomalies, 0 to 1")
     add("--data-seed", type=int, default=0, help="seed of generated data")
+    add(
+        "--generator",
+        type=int | None,
+        default=None,
+        help="version that draws digitanatomy; default: 1",
+    )
+    add("--track", type=str | None, default=None,
+        help="frozen seed and settings of digitanatomy, as hard-1; see docs/digitanatomy.md")  # fmt: skip
     add("--false-alarm-rate", type=float, default=DEFAULT_FALSE_ALARM_RATE,
         help="share of normals that may be called abnormal")  # fmt: skip
     add("--device", type=Literal["auto", "cpu", "cuda"], default="auto", help="where to train")

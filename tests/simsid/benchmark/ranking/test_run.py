@@ -21,7 +21,10 @@ from simsid.benchmark.ranking.report import export
 from simsid.cli import run_command
 from simsid.detectors import registry
 from simsid.errors import SimsidError
+from synth import AnatomyConfig
 from synth.__main__ import main as synth
+from synth.plan import DatasetConfig
+from synth.tracks import TRACKS
 
 PLUGIN = """
 from simsid.detectors import register
@@ -277,8 +280,8 @@ def test_report_needs_rows(tmp_path: Path, capsys: pytest.CaptureFixture) -> Non
 
 
 def test_all_may_stand_beside_names() -> None:
-    options = ranking.make_parser().parse_args(["--models", "ae,all,ae", "--out", "x"])
-    assert ranking._models(options) == ["ae", *(n for n in registry.detector_names() if n != "ae")]
+    named = ranking._models("ae,all,ae")
+    assert named == ["ae", *(n for n in registry.detector_names() if n != "ae")]
 
 
 @pytest.mark.parametrize("option", ["--preset", "--budget"])
@@ -293,3 +296,21 @@ def test_the_preset_goes_by_its_old_name_too(option: str, monkeypatch, tmp_path:
     assert command("run", "--models", "ae", option, "paper", "--out", str(tmp_path)) == 2
     assert asked == ["paper"]
     assert "budget" not in ranking.make_parser().format_help()
+
+
+def test_a_track_is_trained_on_and_told(tmp_path, monkeypatch):
+    small = {"": DatasetConfig(AnatomyConfig(generator=2), 16, 8, 6, 2, track="hard-1")}
+    monkeypatch.setitem(TRACKS, "hard-1", small)
+    seen: list[Job] = []
+
+    def stop(job: Job, *rest):
+        seen.append(job)
+        raise SimsidError("enough")
+
+    monkeypatch.setattr(ranking, "run_job", stop)
+    arguments = ("--models", "mean-grey", "--seeds", "1", "--track", "hard-1", "--device", "cpu")
+    assert command("run", *arguments, "--out", str(tmp_path)) == 1
+    assert "--track" in seen[0].arguments and "hard-1" in seen[0].arguments
+    assert json.loads((tmp_path / "settings.json").read_text())["track"] == "hard-1"
+    more = command("run", *arguments, "--difficulty", "0.5", "--out", str(tmp_path / "other"))
+    assert more == 2
