@@ -15,7 +15,7 @@ from demo.kept import KeptFilm, belongs_to, keep
 from demo.own_normals import OwnNormals, learn, usable, with_own
 from demo.pictures import png_bytes
 from demo.shelf import ModelShelf
-from demo.words import SCORED, finding_in_words, note_in_words, remedy_for
+from demo.words import SCORED, finding_in_words, remedy_for
 from simsid.data.decode.worker import DecodingWorker
 from simsid.detectors import Detector
 from simsid.detectors.contract import Explanation
@@ -117,7 +117,7 @@ class Inference:
             decoded = self._worker.decode(data, _NEUTRAL_NAME, MAX_PIXELS)
         except ImageError as error:
             return KeptFilm(refused=RefusedFilm.because(error))
-        return self.keep_array(decoded.pixels, tuple(map(note_in_words, decoded.warnings)))
+        return self.keep_array(decoded.pixels, decoded.notes)
 
     def keep_array(self, image: np.ndarray, notes: tuple[str, ...] = ()) -> KeptFilm:
         """Bring (height, width) float in [0, 1] or uint8 to every model on the shelf."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from simsid.data.decode.notes import in_words
 from simsid.detectors.findings import ANOTHER, Finding
 from simsid.scoring import RefusedFilm, ScoredFilm
 
@@ -44,11 +43,6 @@ def finding_in_words(found: Finding | RefusedFilm) -> str:
     if isinstance(found, Finding) and found.severity == ANOTHER:
         return f"another population: {found.message}"
     return f"out of place: {found.message}"
-
-
-def note_in_words(code: str) -> str:
-    """A decoder's warning code as words; other notes are words already."""
-    return in_words(code)
 
 
 def headline(film: ScoredFilm | RefusedFilm) -> str:

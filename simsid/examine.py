@@ -12,6 +12,7 @@ from jsonargparse import ArgumentParser
 
 from simsid.cli import command_parser, parse, run_command
 from simsid.data.find import find_images
+from simsid.data.options import add_skip_unreadable, naming_unreadable
 from simsid.detectors import load_model
 from simsid.device import pick_device
 from simsid.errors import SimsidError
@@ -35,6 +36,7 @@ def make_parser() -> ArgumentParser:
     add("--normals", type=path_text, required=True, help="folder of normal films")
     add("--out", type=path_text, default=None, help="new JSON file for the numbers")
     add("--seed", type=int, default=0, help="of places and kinds of the anomalies")
+    add_skip_unreadable(parser)
     add("--device", type=Literal["auto", "cpu", "cuda"], default="auto", help="where to score")
     return parser
 
@@ -51,7 +53,11 @@ def main(arguments: list[str] | None = None) -> int:
         raise SimsidError(f"--out {out} exists already: choose a new name")
     files = without_maps(find_images([options.normals]))
     detector = load_model(options.model, pick_device(options.device))
-    images, left_out = read_normals(detector, files)
+    with naming_unreadable():
+        normals = read_normals(detector, files, LEAST, options.skip_unreadable)
+    images, left_out = normals.images, normals.out_of_place
+    for line in normals.told:
+        print(line)
     examination = examine(detector, np.stack(images), options.seed) if images else None
     if examination is None:
         raise SimsidError(

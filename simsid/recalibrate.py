@@ -12,6 +12,7 @@ from jsonargparse import ArgumentParser
 
 from simsid.cli import command_parser, parse, run_command
 from simsid.data.find import find_images
+from simsid.data.options import add_skip_unreadable, naming_unreadable
 from simsid.detectors import Detector, load_model
 from simsid.detectors.calibration import check_rates
 from simsid.detectors.model_files import ModelFolder
@@ -50,6 +51,7 @@ def make_parser() -> ArgumentParser:
     add("--rate-confidence", type=float | None, default=None,
         help="probability that the realised rate keeps below the stated one, as 0.9; by default "
         "it holds on average")  # fmt: skip
+    add_skip_unreadable(parser)
     add("--device", type=Literal["auto", "cpu", "cuda"], default="auto", help="where to score")
     return parser
 
@@ -69,8 +71,10 @@ def main(arguments: list[str] | None = None) -> int:
         raise SimsidError(f"--out {out} exists already: choose a new folder")
     files = without_maps(find_images([options.normals or options.unlabelled]))
     detector = load_model(options.model, pick_device(options.device))
-    images, left_out = read_normals(detector, files)
     needed = films_needed(options.abnormal_share if options.unlabelled else 0.0)
+    with naming_unreadable():
+        normals = read_normals(detector, files, needed, options.skip_unreadable)
+    images = normals.images
     if len(images) < needed:
         raise SimsidError(
             f"{options.normals or options.unlabelled} holds {len(images)} films that this model "
@@ -86,7 +90,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     save_model(own, out)
     _write_card(ModelFolder(model_folder_of(options.model)).card, ModelFolder(out).card, own)
-    print(_summary(own, out, left_out))
+    for line in (*normals.told, _summary(own, out, normals.out_of_place)):
+        print(line)
     return 0
 
 

@@ -253,13 +253,13 @@ def score_batches(
             batch = files[start : start + batch_size]
             wanted = [file for file in batch if file_key(file) not in done]
             if wanted:
-                scored = _score(detector, batch, score, accept_out_of_place)
+                scored, notes = _score(detector, batch, score, accept_out_of_place)
                 rows = []
                 for file in wanted:
                     result = scored[file]
                     if batch_check is not None:
                         batch_check.add(result)
-                    row = row_of(file, result, model)
+                    row = row_of(file, result, model, notes.get(file, ()))
                     if maps is not None and isinstance(result, ScoredFilm):
                         try:
                             maps.write(file, result)
@@ -291,19 +291,25 @@ def _with_result(
 
 def _score(
     detector: Detector, batch: Sequence[Path], score: str | None, accept: bool
-) -> dict[Path, ScoredFilm | RefusedFilm]:
-    """Read and score one batch; a file that cannot be read costs no other its score."""
+) -> tuple[dict[Path, ScoredFilm | RefusedFilm], dict[Path, tuple[str, ...]]]:
+    """Read and score one batch; a file that cannot be read costs no other its score.
+
+    Returns:
+        what is said of each film, and what the decoder noticed in those that it read.
+    """
     results: dict[Path, ScoredFilm | RefusedFilm] = {}
     films: dict[Path, np.ndarray] = {}
+    notes: dict[Path, tuple[str, ...]] = {}
     for file in batch:
         try:
-            films[file] = read_untrusted(file).pixels
+            read = read_untrusted(file)
+            films[file], notes[file] = read.pixels, read.notes
         except ImageError as error:
             results[file] = RefusedFilm.because(error)
         except OSError as error:
             results[file] = RefusedFilm("unreadable", f"{file}: {error.strerror or error}")
     scored = score_films(detector, list(films.values()), score, accept, len(batch))
-    return results | dict(zip(films, scored, strict=True))
+    return results | dict(zip(films, scored, strict=True)), notes
 
 
 def _go_on(out: Path, done: int, total: int) -> str:

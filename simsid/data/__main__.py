@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Literal
 
 from jsonargparse import ArgumentParser
 
@@ -23,9 +22,17 @@ def make_parser() -> ArgumentParser:
         "Count the films of a data set, find duplicates, and tell shortcuts.",
     )
     check.add_argument(
-        "--dataset", type=Literal[tuple(FILM_SETS)], required=True, help="name of the data set"
+        "--dataset",
+        type=str,
+        required=True,
+        help=f"one of: {', '.join(FILM_SETS)}; or several that are looked at as one, as zhanglab,nih",
     )
-    check.add_argument("--data-root", type=roots_text, required=True, help="folder that holds it")
+    check.add_argument(
+        "--data-root",
+        type=roots_text,
+        required=True,
+        help="folder that holds it; of several zhanglab=DIR,nih=DIR",
+    )
     check.add_argument(
         "--out",
         type=path_text,
@@ -50,9 +57,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(make_parser(), arguments).check
     if options.out is not None:
         check_writable(Path(options.out))
-    root = Path(options.data_root)
     with naming_unreadable():
-        check = check_data(options.dataset, root, film_options(options.as_dict()), progress)
+        check = check_data(
+            options.dataset, options.data_root, film_options(options.as_dict()), progress
+        )
     print(to_markdown(check.content))
     if options.out is not None:
         folder = Path(options.out)

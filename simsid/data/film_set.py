@@ -16,6 +16,7 @@ from simsid.data.datasets import RadiographData
 from simsid.data.film import Film
 from simsid.data.films import PARTS, Progress, load_films
 from simsid.data.preprocess import Preprocessing
+from simsid.data.sets.dicom_patients import tell_patients_apart
 from simsid.data.sets.manifest import (
     find_manifest,
     manifest_plan,
@@ -144,7 +145,9 @@ def choose_films(
     films, again = films_once(films, root)
     files = files_below(root)
     masked = Masked(films, set(), [])
+    told_apart: list[str] = []
     if table or film_set.told_by_folders:
+        films, told_apart = tell_patients_apart(films, _own_names(films, root))
         masked = attach_masks(root, films, files, open_to_all=table is not None)
     films = masked.films
     splits = {"manifest": manifest_plan(films)} if table else dict(film_set.splits)
@@ -177,10 +180,14 @@ def choose_films(
         *tell_left_out(facts["left_out"]),
     ]
     if table or film_set.told_by_folders:
-        untold = tell_patients(films, {film.path: own_name(film.path, root) for film in films})
-        notes += [untold] if untold else []
+        untold = tell_patients(films, _own_names(films, root))
+        notes += [*told_apart, *([untold] if untold else [])]
     notes += [tell_unused_masks(masked.unused)] if masked.unused else []
     return dataclasses.replace(split, notes=tuple(notes)), facts
+
+
+def _own_names(films: list[Film], root: Path) -> dict[Path, str]:
+    return {film.path: own_name(film.path, root) for film in films}
 
 
 def films_once(films: list[Film], root: Path) -> tuple[list[Film], int]:

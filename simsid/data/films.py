@@ -141,8 +141,8 @@ def check_patients(films: Iterable[Film]) -> None:
         first = seen.setdefault(film.patient, film)
         if first.part != film.part:
             raise DataError(
-                f"patient {film.patient} stands in {first.part} ({first.path.name}) and in "
-                f"{film.part} ({film.path.name}): split by patient"
+                f"one patient stands in {first.part} ({first.path.name}) and in {film.part} "
+                f"({film.path.name}): split by patient"
             )
 
 

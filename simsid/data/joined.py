@@ -34,7 +34,7 @@ def load_joined(dataset: str, data_root: str | None, load: Load) -> RadiographDa
         DataError: a set is named twice or has no folder, or the sets cannot be joined.
     """
     names = split_names(dataset)
-    roots = _roots(names, data_root)
+    roots = roots_of(names, data_root)
     first = load(names[0], roots[names[0]], None)
     others = [load(name, roots[name], first.preprocessing) for name in names[1:]]
     return join([first, *others])
@@ -83,7 +83,12 @@ def _index(counts: Sequence[int]) -> np.ndarray:
     return np.repeat(np.arange(len(counts)), counts)
 
 
-def _roots(names: Sequence[str], data_root: str | None) -> dict[str, str]:
+def roots_of(names: Sequence[str], data_root: str | None) -> dict[str, str]:
+    """The folder of each set, from 'NAME=FOLDER,NAME=FOLDER'.
+
+    Raises:
+        DataError: a set is named twice or has no folder, or another one is named.
+    """
     if len(set(names)) != len(names):
         raise DataError(f"--dataset names a set twice: {SEPARATOR.join(names)}")
     pairs = [pair.partition("=") for pair in (data_root or "").split(SEPARATOR) if pair]

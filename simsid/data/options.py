@@ -16,7 +16,12 @@ from simsid.data.film_set import VIEWS, FilmOptions
 from simsid.data.joined import split_names
 from simsid.data.load import DATASETS, FILM_SETS
 from simsid.data.preprocess import FITS, Preprocessing
-from simsid.data.unreadable import MOST_UNREADABLE, OPTION, UnreadableFilmsError
+from simsid.data.unreadable import (
+    MOST_UNREADABLE,
+    OPTION,
+    UnreadableFilmsError,
+    unreadable_lines,
+)
 from simsid.errors import DataError
 from simsid.files import path_text, roots_text
 
@@ -97,7 +102,12 @@ def add_choice_options(parser: ArgumentParser) -> None:
         "--split-seed", type=int, default=0, help="random seed that decides which patients go where"
     )
     add("--skip-missing", action="store_true", help="go on without missing films")
-    add(
+    add_skip_unreadable(parser)
+
+
+def add_skip_unreadable(parser: ArgumentParser) -> None:
+    """Add ``--skip-unreadable``, which is the default, and ``--no-skip-unreadable``."""
+    parser.add_argument(
         OPTION,
         action=ActionYesNo(no_prefix="no-"),
         default=True,
@@ -188,10 +198,8 @@ def tell_films(data: RadiographData, say: Callable[[str], object]) -> None:
     """Say how the films were chosen, and which ones were left out as they cannot be read."""
     for note in data.notes:
         say(note)
-    if data.unreadable:
-        say(f"films that cannot be read and are left out: {len(data.unreadable)}")
-    for line in data.unreadable:
-        say(f"  {line}")
+    for line in unreadable_lines(data.unreadable):
+        say(line)
 
 
 def film_options(options: Mapping[str, Any]) -> FilmOptions:

@@ -47,6 +47,16 @@ class UnreadableFilm:
         return f"{self.path}: {self.code}: {self.message}; {remedy}"
 
 
+def unreadable_lines(films: Sequence[object]) -> list[str]:
+    """What is said of films that are gone on without: how many, and each of them."""
+    if not films:
+        return []
+    return [
+        f"films that cannot be read and are left out: {len(films)}",
+        *(f"  {film}" for film in films),
+    ]
+
+
 class UnreadableFilmsError(DataError):
     """Films that cannot be read, too many or of too much weight; ``films`` has all of them."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,27 +11,56 @@ from jaxtyping import Float
 from tqdm import tqdm
 
 from simsid.data.decode.worker import read_untrusted
+from simsid.data.film_notes import gather_notes, note_lines
+from simsid.data.unreadable import (
+    UnreadableFilm,
+    UnreadableFilmsError,
+    refuse_many,
+    unreadable_lines,
+)
 from simsid.detectors.base import Detector
 from simsid.detectors.findings import REFUSE
-from simsid.errors import ImageError, SimsidError
+from simsid.errors import ImageError
 from simsid.scoring.film import prepare_image
 
 
+@dataclass(frozen=True)
+class Normals:
+    """What was read.
+
+    Attributes:
+        images: prepared for the model, those alone that are in place for it.
+        out_of_place: how many others there are.
+        told: lines on films that cannot be read, and on what decoders noticed.
+    """
+
+    images: list[Float[np.ndarray, "height width"]]
+    out_of_place: int
+    told: tuple[str, ...]
+
+
 def read_normals(
-    detector: Detector, files: Sequence[Path]
-) -> tuple[list[Float[np.ndarray, "height width"]], int]:
-    """Films as the model sees them, and how many are out of place and left out.
+    detector: Detector, files: Sequence[Path], least: int, skip_unreadable: bool = True
+) -> Normals:
+    """Read all; a few films that cannot be read are gone on without, as in training.
+
+    Args:
+        least: images that are needed.
+        skip_unreadable: whether up to 2 % of the films may be left out.
 
     Raises:
-        SimsidError: a film cannot be read.
+        UnreadableFilmsError: more cannot be read, or so many that fewer than ``least`` are left.
     """
-    images = []
+    images, failed, noticed = [], [], []
     bar = tqdm(files, desc="reading films", disable=None, leave=False)
     for file in bar:
         try:
-            images.append(prepare_image(detector, read_untrusted(file).pixels))
+            film = read_untrusted(file)
+            images.append(prepare_image(detector, film.pixels))
+            noticed.append((file.name, film.warnings))
         except ImageError as error:
-            raise SimsidError(f"{file}: {error}; remove or replace it") from error
+            failed.append(UnreadableFilm.because(file, error))
+    refuse_many(failed, len(files), skip_unreadable)
     kept = []
     for start in range(0, len(images), 64):
         part = images[start : start + 64]
@@ -40,4 +70,9 @@ def read_normals(
             for image, findings in zip(part, found, strict=True)
             if not any(finding.severity == REFUSE for finding in findings)
         ]
-    return kept, len(images) - len(kept)
+    if len(kept) < least <= len(kept) + len(failed):
+        raise UnreadableFilmsError(
+            failed, len(files), f"{len(kept)} are left, at least {least} are needed"
+        )
+    lines = [*unreadable_lines(failed), *note_lines(gather_notes(noticed), len(files))]
+    return Normals(kept, len(images) - len(kept), tuple(lines))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,22 +16,26 @@ MAP_FAILED = "map_not_written"
 ACCEPT = "--accept-out-of-place"
 
 
-def row_of(file: Path, result: ScoredFilm | RefusedFilm, model: str) -> Row:
+def row_of(
+    file: Path, result: ScoredFilm | RefusedFilm, model: str, notes: Sequence[str] = ()
+) -> Row:
     """A row of ``COLUMNS``.
 
-    A film without a score has its error's code as status; doubts about a scored one stand in its
-    message.
+    A film without a score has its error's code as status; doubts about a scored one, and what the
+    decoder noticed, stand in the message.
 
     Args:
         model: what the row was made with.
+        notes: of the decoder, in words.
     """
     row: Row = {**dict.fromkeys(COLUMNS, ""), "file": file_key(file), "model": model}
     if isinstance(result, RefusedFilm):
         message = result.message
         if result.out_of_place:
             message = f"{_out_of_place(result)}, or score it all the same with {ACCEPT}"
-        return row | {"state": result.state, "status": result.code, "message": message}
-    said = "; ".join(map(_out_of_place, result.findings))
+        said = "; ".join([message, *notes])
+        return row | {"state": result.state, "status": result.code, "message": said}
+    said = "; ".join([*map(_out_of_place, result.findings), *notes])
     return row | numbers_of(result) | {"status": SCORED, "message": said}
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from simsid.data.checks.chosen import choose_sets
 from simsid.data.checks.counts import count_films
 from simsid.data.checks.duplicates import across_parts, count_duplicates, find_duplicates
 from simsid.data.checks.looks import Looks, look_at
@@ -16,9 +17,8 @@ from simsid.data.checks.sheet import draw_sheet
 from simsid.data.checks.shortcuts import find_shortcuts
 from simsid.data.film import Film
 from simsid.data.film_notes import gather_notes, note_lines
-from simsid.data.film_set import FilmOptions, choose_films
-from simsid.data.films import Progress, refuse_unreadable, short_names
-from simsid.data.load import FILM_SETS
+from simsid.data.film_set import FilmOptions
+from simsid.data.films import Progress, refuse_unreadable
 from simsid.data.pixel_truth import count_truth, pixel_truth
 from simsid.data.told import tell_truth
 from simsid.files import naming, write_text
@@ -37,26 +37,32 @@ class Check:
 
 
 def check_data(
-    dataset: str, root: Path, options: FilmOptions, progress: Progress | None = None
+    dataset: str, root: str | Path, options: FilmOptions, progress: Progress | None = None
 ) -> Check:
     """Count, find duplicates, and measure shortcuts.
 
+    Args:
+        dataset: a set of films, or several that are looked at as one, separated by commas.
+        root: its folder; of several 'NAME=FOLDER,NAME=FOLDER'.
+
     Raises:
-        UnreadableFilmsError: more films than 2 % cannot be read, or none may be left out.
-        DataError: the set cannot be read.
+        UnreadableFilmsError: more films than 2 % of a set cannot be read, or none may be left out.
+        DataError: a set is unknown or cannot be read.
     """
-    split, facts = choose_films(dataset, FILM_SETS[dataset], root, options)
-    wanted = sorted(split.films, key=lambda film: film.path)
+    chosen = choose_sets(dataset, root, options)
+    wanted = sorted(chosen.films, key=lambda film: film.path)
     looks, failed = look_at(wanted, progress)
-    refuse_unreadable(wanted, failed, options.skip_unreadable)
-    films = looks.films
-    names = short_names(films)
+    for own in chosen.by_set.values():
+        paths = {film.path for film in own}
+        lost = [film for film in failed if film.path in paths]
+        refuse_unreadable(own, lost, options.skip_unreadable)
+    films, names = looks.films, chosen.names()
     pairs = find_duplicates(looks)
     shown = sorted(pairs, key=lambda pair: not across_parts(pair, looks))[:_SHOWN]
     content = {
         "dataset": dataset,
-        "facts": facts,
-        "notes": [*split.notes, *_truth_notes(looks), *note_lines(_noticed(looks, names))],
+        "facts": chosen.facts,
+        "notes": [*chosen.notes, *_truth_notes(looks), *note_lines(_noticed(looks, names))],
         "unreadable": [str(film) for film in failed],
         "counts": count_films(films),
         "patients_in_two_parts": _in_two_parts(films),

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from simsid.data.ages import UNKNOWN, age_group
 from simsid.data.film import Film
 from simsid.data.films import PARTS
+from simsid.data.joined import POPULATION
 
 
 def count_films(films: Sequence[Film]) -> dict[str, dict[str, dict[str, int]]]:
@@ -19,7 +20,7 @@ def count_films(films: Sequence[Film]) -> dict[str, dict[str, dict[str, int]]]:
         "label": lambda film: "abnormal" if film.label else "normal",
         "kind": lambda film: film.kind,
     }
-    for name in ("view", "sex"):
+    for name in (POPULATION, "view", "sex"):
         if any(film.attributes.get(name) for film in films):
             by[name] = lambda film, name=name: film.attributes.get(name) or UNKNOWN
     if any(film.attributes.get("age") for film in films):

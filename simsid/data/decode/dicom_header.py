@@ -147,6 +147,28 @@ def read_header(data: bytes, start: int, encoding: Encoding) -> Header:
     return _walk(data, start, len(data), encoding, _WANTED)
 
 
+def find_value(data: bytes, start: int, encoding: Encoding, wanted: int) -> bytes:
+    """The value of one element before the pixels; empty where there is none.
+
+    Raises:
+        CutShortError: the data end before it is found, and before the pixels.
+    """
+    at = start
+    for _ in range(_MAX_ELEMENTS):
+        tag, kind, length, begin = read_element(data, at, encoding, len(data))
+        if tag == PIXEL_DATA:
+            return b""
+        if length == _UNDEFINED:
+            at, _ = skip_sequence(data, begin, encoding, len(data), kind == b"UN")
+            continue
+        at = begin + length
+        if at > len(data):
+            raise CutShortError
+        if tag == wanted:
+            return data[begin:at]
+    raise CutShortError
+
+
 def _walk(data: bytes, position: int, end: int, encoding: Encoding, wanted: frozenset) -> Header:
     found: dict[int, tuple[int, int]] = {}
     undefined, steps, short = set(), 0, False

@@ -15,6 +15,7 @@ from simsid.data.decode.notes import DEPTH_RECONCILED, HIGH_BITS_IGNORED, VALUES
 from simsid.errors import ImageError
 
 _SPILL = 16  # values may exceed the stated depth by one part in so many and are clipped
+_TORN = 2  # between an overlay's jump, 3 times what noise below it can differ, and noise itself, 1
 
 
 @dataclass(frozen=True)
@@ -97,10 +98,11 @@ def _belong_to_film(
     high: Int32[np.ndarray, ...],
     padded: Bool[np.ndarray, "height width"] | None,
 ) -> bool:
-    """Whether neighbours differ less with the high bits than without, where these change.
+    """Whether the high bits carry the film on: neighbours are torn apart without them.
 
-    An overlay's edge is a jump that goes when the high bits do; a film that is deeper than its
-    header says is smooth with them, and torn without.
+    An overlay's edge is a jump that goes when the high bits do: of at least their lowest step, and
+    noise in the bits below differs by a third of that at most. A film that is deeper than its
+    header says is smooth with them, or as noisy.
     """
     with_bits = without = 0
     for axis in (0, 1):
@@ -110,7 +112,7 @@ def _belong_to_film(
             change &= ~(before | after)
         with_bits += int(np.abs(np.diff(whole, axis=axis))[change].sum(dtype=np.int64))
         without += int(np.abs(np.diff(low, axis=axis))[change].sum(dtype=np.int64))
-    return with_bits < without
+    return with_bits < _TORN * without
 
 
 def _find_padding(

@@ -8,9 +8,9 @@
 Sides may be written in other ways (``Test``, ``valid``, ``validation``, ``dev``, see ``sides``), and so may
 masks (see ``mask_names``); what holds masks holds no films. What is left out is told.
 
-Abnormal films in ``train/<kind>`` are drawn from for contamination only. Who is on a film is not
-known here, so every film counts as a patient; with a ``manifest.csv`` that says so (see
-``manifest``) the split is by patient.
+Abnormal films in ``train/<kind>`` are drawn from for contamination only. Films of one PatientID in
+their DICOM headers are of one patient (see ``dicom_patients``); any other film counts as a patient
+of its own, unless a ``manifest.csv`` says who is on it (see ``manifest``).
 
 Calibration normals: half of those in val when it has at least 40, since they come from other
 patients (or hands) than training; else a tenth of train, at least 40 where there are 200.

@@ -87,6 +87,69 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path, capsys):
     assert "found nothing" in printed
 
 
+def joined(tmp_path):
+    roots = {"zhanglab": trees.zhanglab(tmp_path / "a"), "nih": trees.nih(tmp_path / "b")}
+    return ["check", "--dataset", ",".join(roots),
+            "--data-root", ",".join(f"{name}={root}" for name, root in roots.items())]  # fmt: skip
+
+
+def test_sets_that_are_trained_on_as_one_are_checked_as_one(tmp_path, capsys):
+    asked = joined(tmp_path)
+    assert main([*asked, "--out", str(tmp_path / "out")]) == 0
+    printed = capsys.readouterr().out
+    assert "# Check of zhanglab,nih" in printed
+    assert "- zhanglab: films used: " in printed
+    assert "- nih: films used: " in printed
+    content = json.loads((tmp_path / "out/check.json").read_text())
+    apart = [check(name, root.partition("=")[2])
+             for name, root in zip(("zhanglab", "nih"), asked[-1].split(","), strict=True)]  # fmt: skip
+    for part in ("train", "calibration", "validation", "test", "pool"):
+        for label in ("normal", "abnormal"):
+            alone = [own["counts"]["label"].get(label, {}).get(part, 0) for own in apart]
+            assert content["counts"]["label"][label][part] == sum(alone)
+        patients = [own["counts"]["patients"]["patients"][part] for own in apart]
+        assert content["counts"]["patients"]["patients"][part] == sum(patients)
+    assert set(content["counts"]["population"]) == {"zhanglab", "nih"}
+    assert shortcut(content, "population", "labelled")["rates"].keys() == {"zhanglab", "nih"}
+    assert content["facts"]["populations"]["nih"] == apart[1]["facts"]
+
+
+def test_a_film_that_stands_in_two_sets_is_found(tmp_path):
+    asked = joined(tmp_path)
+    twin = next((tmp_path / "a").rglob("NORMAL/IM-0001-0001.jpeg"))
+    shutil.copy(twin, next((tmp_path / "b").rglob("00000001_000.png")))
+    content = check_data(asked[2], asked[4], FilmOptions()).content
+    assert [pair["films"] for pair in content["duplicates"]["pairs"] if pair["exact"]] == [
+        ["zhanglab/train/NORMAL/IM-0001-0001.jpeg", "nih/images_001/images/00000001_000.png"]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "root", "says"),
+    [
+        ("zhanglab,nih", "a", "several data sets need a folder each"),
+        ("zhanglab,zhanglab", "zhanglab=a", "names a set twice"),
+        ("zhanglab,nihh", "zhanglab=a,nihh=b", "unknown set of films 'nihh'; choose among: zhanglab"),
+        ("digitanatomy", "a", "unknown set of films 'digitanatomy'"),
+        ("zhanglab,nih", "zhanglab=a,nih=b,vindr=c", "'vindr' is not one of them"),
+        ("zhanglab,nih", "zhanglab=a,nih=b", "no folder at a"),
+    ],
+)  # fmt: skip
+def test_joined_sets_that_cannot_be_are_one_line(dataset, root, says, capsys):
+    assert run_command(lambda: main(["check", "--dataset", dataset, "--data-root", root])) == 2
+    told = capsys.readouterr().err
+    assert says in told
+    assert told.count("\n") == 1
+
+
+def test_two_percent_are_of_each_set_and_not_of_all(tmp_path, capsys):
+    asked = joined(tmp_path)
+    for path in sorted((tmp_path / "a").rglob("train/NORMAL/IM-*"))[:3]:
+        path.write_bytes(b"")
+    assert run_command(lambda: main(asked)) == 2
+    assert "3 of " in capsys.readouterr().err.splitlines()[-1]
+
+
 @pytest.mark.skipif(not REAL.is_dir(), reason="the development films are not here")
 def test_the_view_of_nih_films_is_a_known_shortcut():
     view = shortcut(check("nih", REAL / "nih"), "view")
