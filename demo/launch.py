@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from demo.doors import Doorkeeper, Doors, open_doors
 from demo.privacy import MAX_FILE_BYTES, UploadFolder
@@ -22,8 +22,10 @@ if TYPE_CHECKING:  # Gradio reads its settings on import, and torch is slow to c
     import gradio as gr
 
     from demo.inference import Inference
+    from simsid.review import Review
 
 _VENDOR = Path(__file__).with_name("vendor")
+_STYLE = Path(__file__).with_name("page.css")
 _QUEUE = 64
 _AT_ONCE = 2  # requests that are scored at the same time
 _SESSIONS = 200
@@ -137,27 +139,80 @@ def start(
     shelf = ModelShelf(named_models(os.environ.get(VARIABLE, "")), own=open_folders(folders))
     uploads = prepare_gradio()
     # Only now, since Gradio reads its settings on import.
-    import gradio as gr
-    from starlette.middleware import Middleware
     from starlette.routing import Mount
     from starlette.staticfiles import StaticFiles
 
-    from demo.components import tighten_gradio
     from demo.forget import Memory, use_few_arenas
     from demo.inference import Inference
     from demo.page import build_page
-    from demo.password import LoginGate, Password, login_message
 
     logging.getLogger("httpx").setLevel(logging.WARNING)
     # Its warnings quote addresses that let anybody in, and folders of this machine.
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="huggingface_hub")
     use_few_arenas()
-    tighten_gradio()
     inference = Inference(shelf)
     page, style, head = build_page(inference, uploads)
+    app, url = listen(page, doors, port, style, head, uploads, password, queue)
+    app.router.routes.insert(0, Mount("/viewer", StaticFiles(directory=_VENDOR)))
+    threading.Thread(target=inference.warm_up, name="warm-up", daemon=True).start()
+    shelf.start()
+    memory = Memory(page)
+    uploads.sweep_for_ever(memory.wanted, memory.forget)
+    return Server(url, page, inference, uploads)
+
+
+def open_review(review: Review, maps: Path | None, port: int | None = None) -> None:
+    """Show the films of a review, on this machine alone, until Ctrl-C.
+
+    Args:
+        maps: where ``simsid.score --maps`` left the maps of these films.
+
+    Raises:
+        SimsidError: the port cannot be used.
+    """
+    uploads = prepare_gradio()
+    from demo.review_page import KEYS, build_page
+
+    page = build_page(review, maps)
+    _, url = listen(page, Doors(), port, _STYLE.read_text("utf-8"), KEYS)
+    print(f"The page is at {url} (Ctrl-C stops it)", flush=True)
+    try:
+        page.block_thread()
+    finally:
+        page.close(verbose=False)
+        uploads.close()
+
+
+def listen(
+    page: gr.Blocks,
+    doors: Doors,
+    port: int | None,
+    style: str,
+    head: str,
+    uploads: UploadFolder | None = None,
+    password: str | None = None,
+    queue: int = _QUEUE,
+) -> tuple[Any, str]:
+    """Open a page that is laid out, behind the doors; returns Gradio's application and the address.
+
+    Args:
+        style, head: of the page.
+        uploads: where its uploads lie; None for a page that takes none and has no endpoints.
+
+    Raises:
+        SimsidError: the port cannot be used.
+    """
+    import gradio as gr
+    from starlette.middleware import Middleware
+
+    from demo.components import tighten_gradio
+    from demo.password import LoginGate, Password, login_message
+
+    tighten_gradio()
     page.queue(_STATUS_SECONDS, False, queue, default_concurrency_limit=_AT_ONCE)
-    middleware = [Middleware(Doorkeeper, doors=doors, stored=uploads.size)]
+    stored = {"stored": uploads.size} if uploads else {}
+    middleware = [Middleware(Doorkeeper, doors=doors, **stored)]
     if password:
         middleware.append(Middleware(LoginGate))
     try:
@@ -181,10 +236,10 @@ def start(
             show_error=False,
             run_history=False,
             enable_monitoring=False,
-            footer_links=["api", "settings"],
+            footer_links=["api", "settings"] if uploads else [],
             share=False,
             ssr_mode=False,
-            mcp_server=True,
+            mcp_server=uploads is not None,
             quiet=True,
             prevent_thread_lock=True,
             _frontend=False,  # it would ask itself whether it answers, and give up when busy
@@ -193,12 +248,7 @@ def start(
         raise SimsidError(
             f"port {port or '7860 and the next ones'} cannot be used: name another with --port"
         ) from error
-    app.router.routes.insert(0, Mount("/viewer", StaticFiles(directory=_VENDOR)))
-    threading.Thread(target=inference.warm_up, name="warm-up", daemon=True).start()
-    shelf.start()
-    memory = Memory(page)
-    uploads.sweep_for_ever(memory.wanted, memory.forget)
-    return Server(url, page, inference, uploads)
+    return app, url
 
 
 def main(arguments: list[str] | None = None) -> int:

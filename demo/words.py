@@ -54,4 +54,9 @@ def css_class(film: ScoredFilm | RefusedFilm) -> str:
     """The state as a class of the page's style: 'another-population' and so on."""
     if isinstance(film, RefusedFilm):
         return "refused"
-    return film.state.partition(":")[0].replace(" ", "-")
+    return css_class_of(film.state)
+
+
+def css_class_of(state: str) -> str:
+    """The same of the state alone."""
+    return state.partition(":")[0].replace(" ", "-")

@@ -20,6 +20,7 @@ _COMMANDS = {
     "train": ("simsid.train", "train a detector on normal films, calibrate it, report"),
     "score": ("simsid.score", "score films with a trained model"),
     "recalibrate": ("simsid.recalibrate", "set a model's thresholds anew, from local normals"),
+    "review": ("simsid.review", "look at scored films, mark them, see how the model did"),
     "examine": ("simsid.examine", "what a model sees and what it does not, from normals alone"),
     "evaluate": ("simsid.evaluate", "measure a trained model on labelled films"),
     "benchmark": ("simsid.benchmark.__main__", "rank models, and look closer at one"),

@@ -22,6 +22,7 @@ from simsid.device import pick_device
 from simsid.errors import SimsidError
 from simsid.files import path_text, write_text
 from simsid.map_files import without_maps
+from simsid.marks import Marks, is_marks
 from simsid.scoring.normals import read_normals
 
 _SHARE = 0.1
@@ -37,7 +38,7 @@ def make_parser() -> ArgumentParser:
     add = parser.add_argument
     add("--model", type=path_text, required=True, help="run folder, model folder or bundled:NAME")
     add("--normals", type=path_text, default=None,
-        help="folder of normal films that training never saw")  # fmt: skip
+        help="folder of normal films that training never saw, or the marks of simsid.review")  # fmt: skip
     add("--unlabelled", type=path_text, default=None,
         help="instead: folder of films without labels, most of them normal")  # fmt: skip
     add("--abnormal-share", type=float, default=_SHARE,
@@ -69,7 +70,9 @@ def main(arguments: list[str] | None = None) -> int:
     out = Path(options.out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise SimsidError(f"--out {out} exists already: choose a new folder")
-    files = without_maps(find_images([options.normals or options.unlabelled]))
+    source = Path(options.normals or options.unlabelled)
+    marks = Marks(source) if options.normals and source.is_file() and is_marks(source) else None
+    files = without_maps(marks.normals() if marks else find_images([str(source)]))
     detector = load_model(options.model, pick_device(options.device))
     needed = films_needed(options.abnormal_share if options.unlabelled else 0.0)
     with naming_unreadable():
@@ -92,6 +95,11 @@ def main(arguments: list[str] | None = None) -> int:
     _write_card(ModelFolder(model_folder_of(options.model)).card, ModelFolder(out).card, own)
     for line in (*normals.told, _summary(own, out, normals.out_of_place)):
         print(line)
+    if marks and not marks.by_chance():
+        print(
+            "warning: these normals were marked among the most doubtful and unusual films first. Unless "
+            "every film was marked, the threshold is too high: mark with --order random"
+        )
     return 0
 
 

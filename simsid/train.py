@@ -17,16 +17,18 @@ from simsid.detectors import Detector, detector_names, save_model
 from simsid.detectors.calibration import DEFAULT_FALSE_ALARM_RATE
 from simsid.evaluation.evaluate import part_to_measure
 from simsid.evaluation.provenance import kit_commit
-from simsid.evaluation.report import check_report, report_on
+from simsid.evaluation.report import REPORT, check_report, report_on
 from simsid.examination.default_score import findings_of, settle_score, weakness_of
 from simsid.examination.examine import Examination
 from simsid.files import path_text
+from simsid.outputs import json_object
 from simsid.peak import peak_gpu_mb, peak_memory_mb
 from simsid.plugins import load_plugin
 from simsid.training import TrainingInterrupted
 from simsid.training.plan import Prepared, TrainPlan, prepare
 from simsid.training.run_folder import RunFolder
 from simsid.training.settings import resumed_settings, run_path, usual_path, write_settings
+from simsid.training.trackers import TRACKERS, Trackers
 
 
 def make_parser() -> ArgumentParser:
@@ -101,7 +103,10 @@ def make_parser() -> ArgumentParser:
         "weights, settings and preparation of films, in place of the preset's",
     )
     add("--resume", action="store_true", help="go on from the run folder's checkpoint")
-    add("--tensorboard", action="store_true", help="write the losses for TensorBoard as well")
+    add("--log-with", type=str | None, default=None,
+        help=f"experiment trackers that get settings, losses and results too: {', '.join(TRACKERS)}; "
+        "several with commas between")  # fmt: skip
+    add("--tensorboard", action="store_true", help="the same as --log-with tensorboard")
     add("--examine", type=bool, default=True,
         help="make anomalies from calibration normals, say which of them the model sees, and mend "
         "a default score that is blind to some that its parts see")  # fmt: skip
@@ -144,13 +149,16 @@ def train(plan: TrainPlan, settings: Mapping[str, Any]) -> int:
             write_settings(plan.run, settings, training.detector.config)
         say(_opening(prepared, _why_this_folder(plan, settings)))
         tell_films(prepared.data, say)
-        try:
-            detector = fit(prepared)
-        except (TrainingInterrupted, KeyboardInterrupt):
-            say(f"\nstopped; go on with: python -m simsid.train --run {plan.run.path} --resume")
-            return INTERRUPTED
-        if main_rank:
-            finish(prepared, detector, time.monotonic() - started)
+        names = plan.log_with if main_rank else ()
+        with Trackers(names, plan.run.path, _tracked(prepared)) as training.trackers:
+            try:
+                detector = fit(prepared)
+            except (TrainingInterrupted, KeyboardInterrupt):
+                say(f"\nstopped; go on with: python -m simsid.train --run {plan.run.path} --resume")
+                return INTERRUPTED
+            if main_rank:
+                finish(prepared, detector, time.monotonic() - started)
+                training.trackers.log([_measured(plan.run, training.total_steps)])
     return 0
 
 
@@ -221,6 +229,30 @@ def finish(prepared: Prepared, detector: Detector, seconds: float) -> None:
             "no labelled test or validation part: no report. Score images with: "
             f"python -m simsid.score IMAGES --model {folder.path} --out scores.csv"
         )
+
+
+def _tracked(prepared: Prepared) -> dict[str, Any]:
+    """What experiment trackers are told of a run: numbers and names of choices, no path."""
+    plan, training = prepared.plan, prepared.training
+    return {
+        "model": plan.model,
+        "preset": plan.preset,
+        "dataset": plan.data.dataset,
+        "data_fingerprint": prepared.data.fingerprint,
+        "normals": len(prepared.data.train),
+        "training": dataclasses.asdict(training.options),
+        "detector": dataclasses.asdict(training.detector.config),
+    }
+
+
+def _measured(run: RunFolder, step: int) -> dict[str, Any]:
+    """The report's numbers for a whole film, as 'test.auroc'; none where there is no report."""
+    report = json_object(run.report / f"{REPORT}.json")
+    return {"step": step} | {
+        f"{report['part']}.{name}": value
+        for name, value in report.get("image", {}).items()
+        if isinstance(value, float)
+    }
 
 
 def _opening(prepared: Prepared, note: str = "") -> str:

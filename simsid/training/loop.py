@@ -27,6 +27,7 @@ from simsid.training.options import TrainOptions, make_accelerator
 from simsid.training.run_folder import RunFolder
 from simsid.training.schedule import make_optimiser, rate, share_epochs
 from simsid.training.signals import StopSignals
+from simsid.training.trackers import Trackers
 
 _EVALUATION_BATCH = 64
 
@@ -56,6 +57,9 @@ class Training:
         fingerprint: of the data, so that a run is not resumed on other data.
         populations: (n,) of each normal, from 0: each batch then holds as many of each, films of
             the smaller ones being seen more often. None: all are of one.
+
+    Attributes:
+        trackers: open ones that get what ``metrics.jsonl`` gets; None where nobody asked.
     """
 
     def __init__(
@@ -92,6 +96,7 @@ class Training:
         self._schedules: dict[str, torch.optim.lr_scheduler.LRScheduler] = {}
         self._last_save = time.monotonic()
         self.stop = StopSignals()
+        self.trackers: Trackers | None = None
 
     @property
     def run_folder(self) -> RunFolder:
@@ -262,8 +267,8 @@ class Training:
         if self.folder is None or not self.accelerator.is_main_process:
             return
         self.folder.append_metrics(self.log)
-        if self.options.tensorboard:
-            self.folder.append_tensorboard(self.log)
+        if self.trackers is not None:
+            self.trackers.log(self.log)
         self.log = []
         save_checkpoint(
             self.folder.checkpoint,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Literal
 
 import torch
@@ -23,7 +22,6 @@ class TrainOptions:
         precision: 'bf16' autocast, 'fp32', or 'auto': bf16 where the hardware multiplies in it.
         checkpoint_seconds: at least this long between two checkpoints.
         progress: show a progress bar on standard error.
-        tensorboard: write the losses for TensorBoard too, which must be installed.
     """
 
     epochs: int = 10
@@ -33,15 +31,12 @@ class TrainOptions:
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     checkpoint_seconds: float = 15.0
     progress: bool = True
-    tensorboard: bool = False
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch_size < 1:
             raise ValueError("epochs and batch_size must be at least 1")
         if self.seed < 0:
             raise ValueError("seed must not be negative")
-        if self.tensorboard and find_spec("tensorboard") is None:
-            raise ValueError("--tensorboard needs TensorBoard: pip install tensorboard")
         if self.device == "cuda" and not torch.cuda.is_available():
             raise ValueError(
                 "device 'cuda' was asked for, but torch finds no GPU: use 'cpu' or 'auto'"

@@ -16,6 +16,7 @@ from simsid.detectors.registry import detector_class
 from simsid.training.loop import Training
 from simsid.training.options import TrainOptions
 from simsid.training.run_folder import RunFolder
+from simsid.training.trackers import tracker_names
 from simsid.training.transfer import begin_from, starting_model
 
 
@@ -33,6 +34,7 @@ class TrainPlan:
         run: where everything goes; it holds a checkpoint to go on from where ``resume`` is set.
         examine: whether to examine the model after training, see ``settle_score``.
         report: whether to evaluate and write a report at the end.
+        log_with: names of experiment trackers, see ``tracker_names``.
     """
 
     model: str
@@ -48,6 +50,7 @@ class TrainPlan:
     resume: bool
     report: bool
     examine: bool = True
+    log_with: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, settings: Mapping[str, Any], run: RunFolder) -> TrainPlan:
@@ -63,7 +66,6 @@ class TrainPlan:
             seed=settings["seed"],
             device=settings["device"],
             precision=settings["precision"],
-            tensorboard=settings["tensorboard"],
         )
         check_rates(settings["false_alarm_rate"], settings.get("rate_confidence"))
         without_sizes = {key: value for key, value in settings.items() if key != "preset"}
@@ -81,6 +83,7 @@ class TrainPlan:
             resume=settings["resume"],
             report=settings["report"],
             examine=settings.get("examine", True),
+            log_with=tracker_names(settings.get("log_with"), settings.get("tensorboard")),
         )
 
 

@@ -53,16 +53,6 @@ class RunFolder(LockedFolder):
         except OSError as error:
             raise TrainingError(f"cannot write {self.metrics}: {error.strerror}") from error
 
-    def append_tensorboard(self, lines: list[dict[str, Any]]) -> None:
-        """Write the same numbers as TensorBoard events into ``tensorboard/``."""
-        from torch.utils.tensorboard import SummaryWriter  # optional: checked by TrainOptions
-
-        with SummaryWriter(str(self.path / "tensorboard")) as writer:
-            for line in lines:
-                for name, value in line.items():
-                    if isinstance(value, float):
-                        writer.add_scalar(name.replace(".", "/"), value, line["step"])
-
     def truncate_metrics(self, last_step: int) -> None:
         """Drop what was logged after ``last_step``: a resumed run logs those steps again."""
         if not self.metrics.exists():
@@ -108,7 +98,7 @@ def require_new_run(path: Path) -> None:
 
 
 _WRITTEN = (
-    *("checkpoint.pt", "config.yaml", "metrics.jsonl", "model", "report", "tensorboard"),
+    *("checkpoint.pt", "config.yaml", "metrics.jsonl", "model", "report", "tensorboard", "wandb"),
     *("checkpoint.pt.draft", "metrics.jsonl.draft"),
 )
 

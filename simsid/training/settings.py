@@ -22,7 +22,8 @@ from simsid.training.run_folder import (
 
 # What --resume may be given beside: where and on what to run, not what to compute.
 _FREE_ON_RESUME = {
-    *("run", "resume", "device", "config", "data_root", "report", "tensorboard", "plugin"),
+    *("run", "resume", "device", "config", "data_root", "report", "log_with", "tensorboard"),
+    "plugin",
 }
 _NOT_KEPT = ("config", "run", "resume")
 

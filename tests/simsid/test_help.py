@@ -13,6 +13,7 @@ PARSERS = [
     "simsid.train",
     "simsid.score",
     "simsid.evaluate",
+    "simsid.review",
     "simsid.data.__main__",
     "simsid.benchmark.ranking.run",
     "simsid.benchmark.ranking.report",

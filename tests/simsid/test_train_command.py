@@ -137,14 +137,6 @@ def test_a_failed_start_leaves_no_folder(tmp_path, monkeypatch, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_tensorboard_events_are_written_when_asked(digits, tmp_path):
-    pytest.importorskip("tensorboard")
-    path = tmp_path / "run"
-    arguments = ["--data-root", digits, "--run", str(path), "--report", "false", "--tensorboard"]
-    assert main([*arguments, *FAST, *SMALL]) == 0
-    assert list((path / "tensorboard").iterdir())
-
-
 def test_a_folder_that_holds_a_run_is_not_overwritten(run, digits, capsys):
     from simsid.cli import run_command
 

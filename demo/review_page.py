@@ -1,0 +1,120 @@
+"""The face of ``simsid.review``: one film at a time in a browser on this machine."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+from PIL import Image
+
+from demo.components import guarded, inline_image
+from demo.words import css_class_of
+from simsid.data.decode.worker import read_untrusted
+from simsid.data.find import common_folder
+from simsid.errors import ImageError
+from simsid.map_files import MapFiles, is_map
+from simsid.marks import ABNORMAL, NORMAL
+from simsid.review import Review
+
+_LONGEST, _SHORTEST = 1600, 560  # pixels of a film's longer side on the page
+_SHOWN = {"interactive": False, "height": _SHORTEST, "buttons": ["fullscreen"]}
+KEYS = """<script>document.addEventListener("keydown", event => {
+  const button = {n: "normal", a: "abnormal", ArrowRight: "later", ArrowLeft: "back"}[event.key];
+  if (button && !event.ctrlKey && !event.metaKey && !event.altKey)
+    document.querySelector(`#review-${button}`)?.click();
+});</script>"""
+_HINT = (
+    '<p class="hint">Keys: <b>n</b> normal, <b>a</b> abnormal, arrows to go on and back. '
+    "Each mark is kept at once. Research only, not a medical device.</p>"
+)
+
+
+def build_page(review: Review, maps: Path | None) -> gr.Blocks:
+    """The film and its map, what was scored, four buttons, and what the marks say."""
+    files = [Path(row["file"]) for row in review.rows]
+    drawn = MapFiles(maps, common_folder(files), False) if maps else None
+
+    @guarded
+    def show(at: int) -> tuple:
+        film, note = _film(files[at])
+        found = drawn.picture_of(files[at]) if drawn else None
+        picture = _picture(found) if found is not None and is_map(found) else None
+        return at, film, picture, _told(review, at, note), _summary(review)
+
+    @guarded
+    def mark(at: int, said: str) -> tuple:
+        review.put(review.rows[at], said)
+        return show(min(at + 1, len(files) - 1))
+
+    with gr.Blocks(title="Review of scored films", analytics_enabled=False) as page:
+        place = gr.State(0)
+        told = gr.HTML(elem_id="review-told")
+        with gr.Row():
+            normal = gr.Button("Normal", elem_id="review-normal")
+            abnormal = gr.Button("Abnormal", elem_id="review-abnormal")
+            later = gr.Button("Later", elem_id="review-later")
+            back = gr.Button("Back", elem_id="review-back")
+        gr.HTML(_HINT)
+        with gr.Row():
+            film = inline_image(label="Film", **_SHOWN)
+            picture = inline_image(label="Anomaly map", visible=maps is not None, **_SHOWN)
+        summary = gr.HTML(elem_id="review-summary")
+        shown = [place, film, picture, told, summary]
+        steps = {
+            page.load: show,
+            normal.click: lambda at: mark(at, NORMAL),
+            abnormal.click: lambda at: mark(at, ABNORMAL),
+            later.click: lambda at: show(min(at + 1, len(files) - 1)),
+            back.click: lambda at: show(max(at - 1, 0)),
+        }
+        for happens, step in steps.items():
+            happens(step, place, shown, api_visibility="private", show_progress="hidden")
+    return page
+
+
+def _film(path: Path) -> tuple[np.ndarray | None, str]:
+    try:
+        pixels = read_untrusted(path).pixels
+    except (ImageError, OSError) as error:
+        return None, f"The film cannot be shown: {error}"
+    grey = pixels
+    if grey.dtype != np.uint8:
+        grey = np.round(np.clip(grey, 0, 1) * 255).astype(np.uint8)
+    return _sized(Image.fromarray(grey)), ""
+
+
+def _picture(path: Path) -> np.ndarray:
+    with Image.open(path, formats=["PNG"]) as picture:
+        return _sized(picture.convert("RGB"))
+
+
+def _sized(picture: Image.Image) -> np.ndarray:
+    """Large films smaller; small ones enlarged pixel by pixel, so that nothing is smoothed away."""
+    times = _SHORTEST // max(picture.size)
+    if times > 1:
+        picture = picture.resize(
+            (picture.width * times, picture.height * times), Image.Resampling.NEAREST
+        )
+    picture.thumbnail((_LONGEST, _LONGEST))
+    return np.asarray(picture)
+
+
+def _told(review: Review, at: int, note: str) -> str:
+    row, mark = review.rows[at], review.mark_of(review.rows[at])
+    p_value = f", p = {float(row['p_value']):.3f}" if row["p_value"] else ""
+    threshold = f", threshold {float(row['threshold']):.2f}" if row["threshold"] else ""
+    lines = [f"Score {float(row['score']):.2f}{threshold}{p_value}.", row["diffuse"], note]
+    said = "".join(f"<p>{escape(line)}</p>" for line in lines if line)
+    marked = f" (marked {mark})" if mark else ""
+    return (
+        f'<section class="verdict {css_class_of(row["state"])}" aria-live="polite">'
+        f"<h1>Film {at + 1} of {len(review.rows)}: {escape(row['state'])}{marked}</h1>"
+        f'<p class="hint">{escape(row["file"])}</p>{said}</section>'
+    )
+
+
+def _summary(review: Review) -> str:
+    lines = "".join(f"<li>{escape(line)}</li>" for line in review.summary())
+    return f'<section aria-live="polite"><h2>What the marks say</h2><ul>{lines}</ul></section>'

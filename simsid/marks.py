@@ -1,0 +1,138 @@
+"""What a reader says of scored films: a table of marks beside the table of scores."""
+
+from __future__ import annotations
+
+import csv
+import io
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from simsid.errors import SimsidError
+from simsid.files import write_text
+from simsid.outputs import check_file
+from simsid.scoring.table import Row, is_score_table, read_table
+
+NORMAL, ABNORMAL = "normal", "abnormal"
+DOUBTFUL_FIRST, RANDOM = "doubtful", "random"
+COLUMNS = ("file", "mark", "order")
+_HEADER = ",".join(COLUMNS)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What a film was called, and in which order films were shown when it was."""
+
+    mark: str
+    order: str
+
+
+class Marks:
+    """A CSV of marks, written whole after each one.
+
+    The file is read again before each change, so that two readers of one table lose nothing.
+
+    Args:
+        path: a new file, or marks of an earlier review, which goes on.
+
+    Raises:
+        SimsidError: the file is of somebody else, or damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        check_file(path, "--marks", "a table of marks", is_marks)
+        self.path = path
+        self.read()
+
+    def read(self) -> dict[str, Mark]:
+        """Marks by the table's name of the film.
+
+        Raises:
+            SimsidError: a line is damaged.
+        """
+        if not self.path.exists():
+            return {}
+        marks = {}
+        try:
+            text = self.path.read_text(encoding="utf-8")
+            for line in list(csv.reader(io.StringIO(text, newline="")))[1:]:
+                file, mark, order = line
+                if mark not in (NORMAL, ABNORMAL):
+                    raise ValueError(f"'{mark}' is no mark")
+                marks[file] = Mark(mark, order)
+        except (ValueError, csv.Error) as error:
+            raise SimsidError(
+                f"{self.path} is damaged ({error}): mend it, or choose another --marks"
+            ) from error
+        return marks
+
+    def normals(self) -> list[Path]:
+        """The films that are marked normal."""
+        return [Path(file) for file, each in self.read().items() if each.mark == NORMAL]
+
+    def by_chance(self) -> bool:
+        """Whether chance alone chose the films that are marked."""
+        return all(mark.order == RANDOM for mark in self.read().values())
+
+    def put(self, file: str, mark: Mark | None) -> None:
+        """Mark a film, or take its mark back.
+
+        Raises:
+            OSError: the file cannot be written; the former one stays.
+        """
+        marks = self.read()
+        marks.pop(file, None)
+        if mark is not None:
+            marks[file] = mark
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows((name, each.mark, each.order) for name, each in marks.items())
+        write_text(self.path, out.getvalue())
+
+
+def is_marks(path: Path) -> bool:
+    """Whether a file is a table of marks, by its first line."""
+    with open(path, "rb") as file:
+        return file.readline(len(_HEADER) + 2).decode("utf-8", "replace").strip() == _HEADER
+
+
+def scored_rows(table: Path) -> list[Row]:
+    """Rows of a score table that have a score.
+
+    Raises:
+        SimsidError: it is no score table of this version, or nothing in it has a score.
+    """
+    if not table.is_file() or not is_score_table(table):
+        raise SimsidError(f"{table} is no score table: write one with simsid.score")
+    try:
+        rows = read_table(table)[0]
+    except SimsidError:
+        raise SimsidError(
+            f"{table} is damaged, or of another version: score the films again"
+        ) from None
+    scored = [row for row in rows if row["score"] != ""]
+    if not scored:
+        raise SimsidError(f"{table} holds no film with a score: there is nothing to review")
+    return scored
+
+
+def in_order(rows: Sequence[Row], order: str, seed: int = 0) -> list[Row]:
+    """The rows in the order in which they are shown.
+
+    Args:
+        order: 'doubtful' takes in turn the film nearest to its threshold and the most unusual one
+            that is left; 'random' makes what is marked a sample of all films.
+    """
+    if order == RANDOM:
+        return random.Random(seed).sample(rows, len(rows))
+    doubtful = sorted(rows, key=lambda row: abs(excess_of(row)))
+    unusual = sorted(rows, key=excess_of, reverse=True)
+    shown = [row for pair in zip(doubtful, unusual, strict=True) for row in pair]
+    return list({row["file"]: row for row in shown}.values())
+
+
+def excess_of(row: Row) -> float:
+    """How far a film's score lies above the threshold of its population; the score without one."""
+    return float(row["score"]) - float(row["threshold"] or 0)

@@ -1,0 +1,176 @@
+"""``python -m simsid.review``: look at scored films, mark them, see how the model did on them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from jsonargparse import ArgumentParser
+
+from simsid.cli import command_parser, parse, run_command
+from simsid.detectors.recalibration import LEAST
+from simsid.errors import SimsidError
+from simsid.evaluation.metrics import ranking_metrics, share_interval
+from simsid.files import path_text
+from simsid.marks import (
+    ABNORMAL,
+    DOUBTFUL_FIRST,
+    NORMAL,
+    Mark,
+    Marks,
+    excess_of,
+    in_order,
+    scored_rows,
+)
+from simsid.scoring.table import Row
+
+_ANSWERS = {"n": NORMAL, "a": ABNORMAL}
+
+
+def make_parser() -> ArgumentParser:
+    parser = command_parser(
+        "python -m simsid.review",
+        "Look at the films of a score table, the most doubtful and the most unusual first, and mark "
+        "them normal or abnormal. Marks are kept; the same command goes on where it stopped.",
+        example="scores.csv --maps maps",
+    )
+    add = parser.add_argument
+    add("table", type=path_text, help="CSV that simsid.score wrote; run this where you ran that")
+    add("--marks", type=path_text, default=None,
+        help="CSV of marks to begin or to go on with; beside the table by default")  # fmt: skip
+    add("--maps", type=path_text, default=None, help="folder of simsid.score --maps, to show them")
+    add("--order", type=Literal["doubtful", "random"], default=DOUBTFUL_FIRST,
+        help="random: what is marked is then a sample of all films")  # fmt: skip
+    add("--face", type=Literal["page", "terminal", "summary"], default="page",
+        help="page: look and mark in a browser on this machine; terminal: mark by letters; "
+        "summary: only tell what the marks say")  # fmt: skip
+    add("--port", type=int | None, default=None, help="of the page; the first free one from 7860")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns the exit code.
+
+    Raises:
+        SimsidError: the table or the marks cannot be used; for ``run_command`` to print.
+    """
+    options = parse(make_parser(), arguments)
+    table = Path(options.table)
+    rows = scored_rows(table)
+    path = Path(options.marks) if options.marks else table.with_suffix(".marks.csv")
+    if path.resolve() == table.resolve():
+        raise SimsidError(f"--marks {path} is the score table: choose another name")
+    review = Review(rows, Marks(path), options.order)
+    if options.face == "page":  # it stands above this package: opened by name
+        maps = Path(options.maps) if options.maps else None
+        import_module("demo.launch").open_review(review, maps, options.port)
+    elif options.face == "terminal":
+        ask(review, input)
+    print("\n".join(review.summary()))
+    return 0
+
+
+class Review:
+    """The films of one table in their order, and what is said of them.
+
+    Args:
+        rows: with scores.
+        order: see ``in_order``.
+
+    Attributes:
+        rows: all films, those without a mark first.
+    """
+
+    def __init__(self, rows: Sequence[Row], marks: Marks, order: str = DOUBTFUL_FIRST) -> None:
+        self.marks, self.order = marks, order
+        known = marks.read()
+        self.rows = sorted(in_order(rows, order), key=lambda row: row["file"] in known)
+
+    def put(self, row: Row, mark: str | None) -> None:
+        """Mark a film, or take its mark back."""
+        self.marks.put(row["file"], None if mark is None else Mark(mark, self.order))
+
+    def mark_of(self, row: Row) -> str:
+        """'normal', 'abnormal', or '' before it is marked."""
+        known = self.marks.read().get(row["file"])
+        return known.mark if known else ""
+
+    def measures(self) -> dict[str, Any]:
+        """AUROC, false alarms and share found over what was marked, each with its 95 % interval.
+
+        Verdicts count where a film has one: a score and a threshold, and no other population.
+        """
+        known = self.marks.read()
+        marked = [row for row in self.rows if row["file"] in known]
+        labels = np.array([known[row["file"]].mark == ABNORMAL for row in marked], np.int64)
+        scores = np.array([float(row["score"]) for row in marked])
+        judged = np.array([row["threshold"] != "" and row["p_value"] != "" for row in marked], bool)
+        called = np.array([excess_of(row) > 0 for row in marked], bool)
+        shares = {}
+        for name, label in (("false_alarms", 0), ("found", 1)):
+            mine = judged & (labels == label)
+            shares[name] = share_interval(int((called & mine).sum()), int(mine.sum()))
+        return {
+            "films": len(self.rows),
+            "normal": int((labels == 0).sum()),
+            "abnormal": int((labels == 1).sum()),
+            "sample": len(marked) == len(self.rows) or self.marks.by_chance(),
+            **(ranking_metrics(labels, scores) if len(marked) else {"auroc": None}),
+            **shares,
+        }
+
+    def summary(self) -> list[str]:
+        """The measures in sentences."""
+        told = self.measures()
+        normals, abnormals = told["normal"], told["abnormal"]
+        lines = [
+            f"{normals + abnormals} of {told['films']} films marked: {normals} normal, "
+            f"{abnormals} abnormal; marks: {self.marks.path}"
+        ]
+        if told["auroc"] is not None:
+            low, high = told["auroc_ci"]
+            lines.append(
+                f"AUROC over the marked films: {told['auroc']:.3f} [{low:.3f}, {high:.3f}]"
+            )
+        for name, words in (("false_alarms", "called unusual of the normals"), ("found", "called "
+                            "unusual of the abnormals")):  # fmt: skip
+            if told[name]["n"]:
+                low, high = told[name]["ci"]
+                lines.append(f"{words}: {told[name]['share']:.0%} [{low:.0%}, {high:.0%}]")
+        if normals + abnormals and not told["sample"]:
+            lines.append(
+                "the marked films were not chosen by chance, so these numbers say nothing of all "
+                "films: mark all of them, or begin new marks with --order random"
+            )
+        if normals >= LEAST:
+            lines.append(
+                "add the marked normals to the calibration: python -m simsid.recalibrate --model "
+                f"MODEL --normals {self.marks.path} --out NEW"
+            )
+        return lines
+
+
+def ask(review: Review, answer: Callable[[str], str]) -> None:
+    """Mark films by letters, those without a mark alone; q or the end of input ends it."""
+    for number, row in enumerate(review.rows, start=1):
+        if review.mark_of(row):
+            continue
+        p_value = f", p {float(row['p_value']):.3f}" if row["p_value"] else ""
+        print(f"{number} of {len(review.rows)}: {row['file']}")
+        print(f"  {row['state']}: score {float(row['score']):.2f}{p_value}")
+        try:
+            said = answer("  n normal, a abnormal, Enter later, q stop: ").strip().lower()[:1]
+        except EOFError:
+            return
+        if said == "q":
+            return
+        if said in _ANSWERS:
+            review.put(row, _ANSWERS[said])
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))

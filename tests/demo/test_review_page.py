@@ -1,0 +1,84 @@
+"""The face of a review: look, mark by button or key, go back, go on later."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import hub
+from simsid.marks import Marks
+from simsid.score import main as score
+from tests.demo.conftest import ROOT, free_port
+
+
+@pytest.fixture(scope="module")
+def review(tmp_path_factory: pytest.TempPathFactory, digits: dict) -> Iterator[tuple[str, Path]]:
+    """Address of a review of five films with maps, and where its marks lie."""
+    folder = tmp_path_factory.mktemp("review")
+    (folder / "films").mkdir()
+    for kind, image in digits.items():
+        Image.fromarray(image).save(folder / "films" / f"{kind}.png")
+    model = str(hub.BUNDLED_FOLDER / "digitanatomy")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert score(["films", "--model", model, "--out", "scores.csv", "--maps", "maps"]) == 0
+    port, log = free_port(), folder / "log.txt"
+    command = [sys.executable, "-m", "simsid.review", "scores.csv", "--maps", "maps"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(folder)}
+    with open(log, "ab") as out:
+        process = subprocess.Popen(
+            [*command, "--port", str(port)], cwd=folder, env=environment, stdout=out, stderr=out
+        )
+    deadline = time.monotonic() + 180
+    while "The page is at" not in log.read_text():
+        assert process.poll() is None and time.monotonic() < deadline, log.read_text()
+        time.sleep(0.2)
+    yield f"http://127.0.0.1:{port}/", folder / "scores.marks.csv"
+    process.send_signal(signal.SIGINT)
+    process.wait(60)
+    assert "5 films marked" in log.read_text()
+
+
+def test_films_are_marked_by_key_and_button_and_a_mark_can_be_changed(browser, review) -> None:
+    url, path = review
+    errors: list[str] = []
+    visit = browser.new_page(viewport={"width": 1280, "height": 900})
+    visit.set_default_timeout(60_000)
+    visit.on("pageerror", lambda error: errors.append(str(error)))
+    visit.goto(url)
+    title = visit.locator("#review-told h1")
+    title.get_by_text("Film 1 of 5").wait_for()
+    visit.get_by_role("img").nth(1).wait_for()  # the film and its map
+    if os.environ.get("SCREENSHOT"):
+        visit.screenshot(path=os.environ["SCREENSHOT"], full_page=True)
+    first = visit.locator("#review-told .hint").inner_text()
+    visit.keyboard.press("n")
+    title.get_by_text("Film 2 of 5").wait_for()
+    assert Marks(path).read()[first].mark == "normal"
+    visit.locator("#review-abnormal").click()
+    title.get_by_text("Film 3 of 5").wait_for()
+    visit.keyboard.press("ArrowLeft")
+    title.get_by_text(re.compile(r"Film 2 of 5.*\(marked abnormal\)")).wait_for()
+    visit.keyboard.press("ArrowLeft")
+    title.get_by_text(re.compile(r"Film 1 of 5.*\(marked normal\)")).wait_for()
+    visit.keyboard.press("a")
+    title.get_by_text("Film 2 of 5").wait_for()
+    assert [mark.mark for mark in Marks(path).read().values()] == ["abnormal", "abnormal"]
+    visit.get_by_text("2 of 5 films marked: 0 normal, 2 abnormal").wait_for()
+    for _ in range(4):
+        visit.keyboard.press("n")
+        time.sleep(0.5)
+    visit.get_by_text("AUROC over the marked films").wait_for()
+    if os.environ.get("SCREENSHOT"):
+        visit.screenshot(path=os.environ["SCREENSHOT"] + ".2.png", full_page=True)
+    visit.close()
+    assert errors == []

@@ -1,0 +1,166 @@
+"""Scored films are looked at, marked, and measured by what was marked."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import hub
+from simsid.cli import run_command
+from simsid.errors import SimsidError
+from simsid.marks import ABNORMAL, NORMAL, Mark, Marks, in_order, scored_rows
+from simsid.recalibrate import main as recalibrate
+from simsid.review import Review, ask, main
+from simsid.scoring.table import COLUMNS, TableWriter
+from synth import DigitAnatomy
+
+# Above 2 is called unusual; the films at 0.1 and 1.9 are marked against the model's opinion.
+SCORES = [0.1, 5.0, 1.9, 2.2, 0.5, 3.0]
+
+
+def row(file: str, score: float | str, state: str = "unusual", **changes: object) -> dict:
+    known = {"file": file, "score": score, "threshold": 2.0, "p_value": 0.05, "state": state}
+    return dict.fromkeys(COLUMNS, "") | known | {"status": "ok"} | changes
+
+
+def write(table: Path, rows: list[dict]) -> Path:
+    with TableWriter(table) as writer:
+        writer.append(rows)
+    return table
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    rows = [row(f"films/{score}.png", score) for score in SCORES]
+    return write(tmp_path / "scores.csv", [*rows, row("films/broken.png", "", status="corrupt")])
+
+
+def names(rows: list[dict]) -> list[float]:
+    return [float(each["score"]) for each in rows]
+
+
+def answers(letters: str):
+    given = iter(letters)
+    return lambda question: next(given)
+
+
+def test_the_most_doubtful_and_the_most_unusual_come_first_in_turn(table: Path) -> None:
+    assert names(in_order(scored_rows(table), "doubtful")) == [1.9, 5.0, 2.2, 3.0, 0.5, 0.1]
+
+
+def test_a_random_order_is_the_same_each_time_and_another_one(table: Path) -> None:
+    rows = scored_rows(table)
+    assert in_order(rows, "random") == in_order(rows, "random") != in_order(rows, "doubtful")
+
+
+def test_marks_are_kept_at_once_and_the_review_goes_on_with_the_others(table: Path) -> None:
+    path = table.with_suffix(".marks.csv")
+    ask(Review(scored_rows(table), Marks(path)), answers("naq"))
+    with open(path) as file:
+        assert list(csv.reader(file)) == [
+            ["file", "mark", "order"],
+            ["films/1.9.png", "normal", "doubtful"],
+            ["films/5.0.png", "abnormal", "doubtful"],
+        ]
+    again = Review(scored_rows(table), Marks(path))
+    assert names(again.rows) == [2.2, 3.0, 0.5, 0.1, 1.9, 5.0]
+    asked = []
+    ask(again, lambda question: asked.append(question) or "")
+    assert len(asked) == 4 and len(again.marks.read()) == 2
+
+
+def test_a_mark_can_be_changed_and_taken_back(tmp_path: Path) -> None:
+    marks = Marks(tmp_path / "marks.csv")
+    marks.put('odd,"name\n.png', Mark(NORMAL, "random"))
+    marks.put('odd,"name\n.png', Mark(ABNORMAL, "random"))
+    assert Marks(marks.path).read() == {'odd,"name\n.png': Mark(ABNORMAL, "random")}
+    marks.put('odd,"name\n.png', None)
+    assert Marks(marks.path).read() == {}
+
+
+def test_two_readers_of_one_table_lose_no_mark(tmp_path: Path) -> None:
+    first, second = Marks(tmp_path / "marks.csv"), Marks(tmp_path / "marks.csv")
+    first.put("a.png", Mark(NORMAL, "random"))
+    second.put("b.png", Mark(ABNORMAL, "random"))
+    assert set(first.read()) == {"a.png", "b.png"}
+
+
+def test_measures_are_those_of_the_marked_films_with_intervals(table: Path) -> None:
+    review = Review(scored_rows(table), Marks(table.with_suffix(".marks.csv")))
+    for each in review.rows:
+        review.put(each, ABNORMAL if float(each["score"]) in (0.1, 5.0, 3.0) else NORMAL)
+    told = review.measures()
+    assert told["auroc"] == pytest.approx(
+        6 / 9
+    )  # 5.0 and 3.0 above all three normals, 0.1 above none
+    assert told["false_alarms"]["share"] == pytest.approx(1 / 3)  # 2.2 of 1.9, 2.2, 0.5
+    assert told["found"]["share"] == pytest.approx(2 / 3)
+    low, high = told["false_alarms"]["ci"]
+    assert 0 < low < 1 / 3 < high < 1 and told["sample"]
+    assert "AUROC over the marked films: 0.667 [" in "\n".join(review.summary())
+
+
+def test_marks_that_chance_did_not_choose_are_said_to_be_no_sample(table: Path) -> None:
+    rows = scored_rows(table)
+    for order, sample in (("doubtful", False), ("random", True)):
+        review = Review(rows, Marks(table.with_name(f"{order}.csv")), order)
+        review.put(review.rows[0], NORMAL)
+        assert review.measures()["sample"] is sample
+        assert ("not chosen by chance" in "\n".join(review.summary())) is not sample
+
+
+def test_films_without_a_verdict_count_in_no_rate(tmp_path: Path) -> None:
+    state = "another population: no verdict"
+    table = write(tmp_path / "s.csv", [row("a.png", 9.0, state, p_value=""), row("b.png", 1.0)])
+    review = Review(scored_rows(table), Marks(tmp_path / "marks.csv"))
+    for each in review.rows:
+        review.put(each, NORMAL)
+    assert review.measures()["false_alarms"]["n"] == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("name,mark\na.png,normal\n", "is not a table of marks of an earlier run"),
+        ("file,mark,order\na.png,perhaps,random\n", "'perhaps' is no mark"),
+        ("file,mark,order\na.png,normal\n", "is damaged"),
+    ],
+)
+def test_foreign_or_damaged_marks_are_refused_and_kept(
+    content: str, says: str, table: Path, capsys: pytest.CaptureFixture
+) -> None:
+    marks = table.with_name("mine.csv")
+    marks.write_text(content)
+    code = run_command(lambda: main([str(table), "--marks", str(marks), "--face", "summary"]))
+    error = capsys.readouterr().err
+    assert code == 2 and says in error and error.count("\n") == 1 and "mine.csv" in error
+    assert marks.read_text() == content
+
+
+def test_what_is_no_score_table_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(SimsidError, match="is no score table"):
+        scored_rows(tmp_path / "other.csv")
+    only_broken = write(tmp_path / "scores.csv", [row("a.png", "", status="corrupt")])
+    with pytest.raises(SimsidError, match="no film with a score"):
+        scored_rows(only_broken)
+
+
+def test_marked_normals_recalibrate_a_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    marks, anatomy = Marks(tmp_path / "marks.csv"), DigitAnatomy()
+    for number in range(21):
+        Image.fromarray(anatomy.sample("test", "normal", number).image).save(f"{number}.png")
+        marks.put(f"{number}.png", Mark(NORMAL, "doubtful"))
+    Image.fromarray(np.zeros((96, 96), np.uint8)).save("dark.png")
+    marks.put("dark.png", Mark(ABNORMAL, "doubtful"))
+    model = str(hub.BUNDLED_FOLDER / "digitanatomy")
+    assert recalibrate(["--model", model, "--normals", "marks.csv", "--out", "own"]) == 0
+    said = capsys.readouterr().out
+    assert "recalibrated on 21 films" in said and "the threshold is too high" in said
