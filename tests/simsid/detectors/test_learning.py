@@ -46,7 +46,7 @@ def scores_of(detector, calibration, test):
     return detector.predict(test).score
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("name", detector_names())
 def test_training_beats_the_untrained_self_on_missing_digits(name, anatomies, capsys):
     train, calibration, test = anatomies

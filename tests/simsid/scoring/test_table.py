@@ -220,7 +220,7 @@ def test_any_name_survives_the_table(name, tmp_path):
     assert [row["file"] for row in rows] == [name]
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_run_that_is_killed_at_any_moment_is_resumed_to_an_equal_table(model, films, tmp_path):
     command = (films, "--model", model, "--batch-size", 2, "--maps", tmp_path / "maps")
     began = time.monotonic()

@@ -193,7 +193,7 @@ def test_a_kill_leaves_a_loadable_checkpoint(tmp_path):
     assert steps[0] > 0
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_forty_kills_leave_forty_loadable_checkpoints_and_training_goes_on(tmp_path):
     steps = _kill_at_random(tmp_path, 40)
     assert steps == sorted(steps)

@@ -69,7 +69,7 @@ def test_two_ranks_hold_the_queue_of_one_rank_with_the_joined_batch(tmp_path):
     assert torch.allclose(mine, ours, atol=1e-3, rtol=1e-3)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_two_ranks_train_as_well_as_one(tmp_path):
     (one,) = run(tmp_path, "one", 1, 12)
     two = run(tmp_path, "two", 2, 12)
