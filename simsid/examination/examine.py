@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from simsid.detectors.base import FUSED, Detector
-from simsid.examination.families import FAMILIES, STRENGTHS, change_films
+from simsid.examination.families import FAMILIES, STRENGTHS, change_films, changed_places
 
 LEAST = 20  # normals: fewer say nothing
 _MOST = 48
@@ -31,6 +31,8 @@ class Examination:
         ahead: of each other score, how far its mean over the judging families and all strengths
             is ahead of the default score's, as the lower end of a 99 % bootstrap interval over
             the films.
+        hottest: by family, share of films with strong anomalies whose map is hottest where the
+            film was changed. covered: share of a film that was changed: what a random point hits.
     """
 
     normals: int
@@ -38,6 +40,8 @@ class Examination:
     auroc: Mapping[str, Mapping[str, Mapping[str, float]]]
     added: tuple[str, ...] = ()
     ahead: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    hottest: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    covered: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     @property
     def judging(self) -> tuple[str, ...]:
@@ -65,6 +69,8 @@ class Examination:
             content["auroc"],
             tuple(content.get("added", ())),
             content.get("ahead", {}),
+            content.get("hottest", {}),
+            content.get("covered", {}),
         )
 
 
@@ -87,17 +93,33 @@ def examine(detector: Detector, normals: np.ndarray, seed: int = 0) -> Examinati
     }
     practised = detector.practised_families()
     wins: dict[str, list[np.ndarray]] = {score: [] for score in as_they_are}
+    hottest: dict[str, float] = {}
+    covered: dict[str, float] = {}
     for index, family in enumerate(FAMILIES):
         for strength in STRENGTHS:
             changed = change_films(films, family, strength, seed + index, detector.grid_size)
-            for score, values in detector.predict(changed).scores.items():
+            found = detector.predict(changed)
+            if strength == _STRONG:
+                places = changed_places(films, changed).numpy()
+                hottest[family] = _hits(found.anomaly_map[:, 0], places)
+                covered[family] = round(float(places.mean()), 4)
+            for score, values in found.scores.items():
                 won = _wins(as_they_are[score], values)
                 auroc[score][family][strength] = round(float(won.mean()), 4)
                 if family not in practised:
                     wins[score].append(won)
     own = np.mean(wins.pop(FUSED), 0)
     ahead = {score: _lower_end(np.mean(won, 0) - own, seed) for score, won in wins.items()}
-    return Examination(len(films), practised, auroc, ahead=ahead)
+    return Examination(len(films), practised, auroc, ahead=ahead, hottest=hottest, covered=covered)
+
+
+def _hits(
+    maps: Float[np.ndarray, "n height width"], places: Bool[np.ndarray, "n height width"]
+) -> float:
+    """Share of maps whose hottest point lies in its place; of a plateau, the share that does."""
+    tops = maps == maps.max((1, 2), keepdims=True)
+    inside = (tops & places).sum((1, 2)) / tops.sum((1, 2))
+    return round(float(inside.mean()), 4)
 
 
 def _wins(

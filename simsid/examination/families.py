@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Generator, Tensor
 
 from simsid.models.lesions import paint_lesions
@@ -19,6 +19,7 @@ STRENGTHS = {"weak": 0.25, "medium": 0.5, "strong": 1.0}
 _SMALLEST, _LARGEST = 0.12, 0.34  # side of a window, as a share of the film's
 _MARGIN = 0.05  # of the film's sides that no window reaches
 _FEATHER = 0.15  # of a window's sides
+_PLAIN = 0.25  # of the largest change: what is less is the feather of an edge
 _DRAWS = 4  # windows drawn for each film: the one that changes most is kept, not a blank one
 
 Film = Float[Tensor, "height width"]
@@ -52,6 +53,14 @@ def change_films(
         for film, other in zip(films, others, strict=True)
     ]
     return torch.stack(changed)[:, None].clamp(0, 1)
+
+
+def changed_places(
+    films: Float[Tensor, "n 1 height width"], changed: Float[Tensor, "n 1 height width"]
+) -> Bool[Tensor, "n height width"]:
+    """Where each film was changed by at least a quarter of what it was changed most."""
+    change = (changed - films).abs()[:, 0]
+    return change >= (_PLAIN * change.amax((1, 2), keepdim=True)).clamp_min(1e-6)
 
 
 def _most_changed(

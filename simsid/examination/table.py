@@ -7,7 +7,12 @@ from simsid.examination.examine import Examination
 from simsid.examination.families import FAMILIES, STRENGTHS
 
 TITLE = "What it sees, and what it does not"
-HEADER = ("anomaly made from a normal film", *STRENGTHS, "the part that sees it best")
+HEADER = (
+    "anomaly made from a normal film",
+    *STRENGTHS,
+    "the part that sees it best",
+    "hottest point inside (by chance)",
+)
 _WORDS = {
     "opacity": "soft opacity",
     "graft": "same place of another film",
@@ -31,7 +36,9 @@ def words_of(examination: Examination) -> str:
     )
     return (
         f"AUROC of the default score for anomalies made from {examination.normals} normal films "
-        f"that training never saw, against these films as they are; no label was needed.{flatter}"
+        f"that training never saw, against these films as they are; no label was needed.{flatter} "
+        "Last column: share of strong anomalies whose map is hottest where the film was changed, and "
+        "what a random point would hit."
     )
 
 
@@ -45,13 +52,20 @@ def rows_of(examination: Examination) -> list[tuple[str, ...]]:
         best = max(parts, key=lambda name: parts[name]) if parts else ""
         told = f"{best.replace('_', ' ')} {parts[best]:.2f}" if best else ""
         mark = " *" if family in examination.practised else ""
-        rows.append((_WORDS[family] + mark, *(f"{own[s]:.2f}" for s in STRENGTHS), told))
+        values = (f"{own[s]:.2f}" for s in STRENGTHS)
+        rows.append((_WORDS[family] + mark, *values, told, _where(examination, family)))
     return rows
+
+
+def _where(examination: Examination, family: str) -> str:
+    if family not in examination.hottest:
+        return "n/a"  # examined by an earlier version
+    return f"{examination.hottest[family]:.0%} ({examination.covered[family]:.0%})"
 
 
 def to_text(examination: Examination) -> str:
     """For a terminal or a Markdown file."""
     rows = [HEADER, *rows_of(examination)]
     lines = ["| " + " | ".join(row) + " |" for row in rows]
-    lines.insert(1, "|---" + "|---:" * len(STRENGTHS) + "|---|")
+    lines.insert(1, "|---" + "|---:" * len(STRENGTHS) + "|---|---:|")
     return "\n".join([words_of(examination), "", *lines])

@@ -12,7 +12,7 @@ from simsid.examination.default_score import (
     settle_score,
     weakness_of,
 )
-from simsid.examination.examine import Examination, examine
+from simsid.examination.examine import Examination, _hits, examine
 from simsid.examination.families import FAMILIES, STRENGTHS
 from simsid.examination.table import rows_of, to_text
 from tests.simsid.helpers import MeanImageConfig, MeanImageDetector, make_data
@@ -113,6 +113,27 @@ def test_the_interval_of_a_part_that_sees_what_the_score_does_not_lies_above_zer
 def test_the_table_survives_a_file_and_marks_what_flatters():
     again = Examination.from_json(table(exchanged=0.5).to_json())
     rows = {row[0]: row[1:] for row in rows_of(again)}
-    assert rows["two places exchanged"] == ("0.50", "0.50", "0.50", "residual 0.95")
+    assert rows["two places exchanged"] == ("0.50", "0.50", "0.50", "residual 0.95", "n/a")
     assert "painted lesions of training *" in rows
     assert "no label was needed" in to_text(dataclasses.replace(again))
+
+
+def test_the_table_tells_how_often_the_map_is_hottest_where_the_film_was_changed(detector):
+    films = make_data().calibration
+    detector.config = dataclasses.replace(detector.config, fusion=(("residual", 1.0),))
+    detector.calibrate(films)
+    found = examine(detector, films)
+    assert found is not None and set(found.hottest) == set(FAMILIES)
+    assert all(0 < found.covered[family] < 0.6 for family in FAMILIES)
+    assert found.hottest["erased"] > 2 * found.covered["erased"]
+    told = Examination.from_json(found.to_json())
+    assert rows_of(told)[0][-1].endswith(f"({found.covered['opacity']:.0%})")
+
+
+def test_a_map_without_a_top_hits_by_chance():
+    places = np.zeros((1, 4, 4), bool)
+    places[0, :2] = True
+    assert _hits(np.ones((1, 4, 4)), places) == 0.5
+    top = np.zeros((1, 4, 4))
+    top[0, 0, 0] = 1
+    assert _hits(top, places) == 1 and _hits(top, ~places) == 0
