@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -54,7 +55,7 @@ def pull(
         ModelFolderError: a file is not one of a model folder.
         OSError: the disk is full or cannot be written.
     """
-    if out is not None and out.exists():
+    if out is not None and os.path.lexists(out):
         raise SimsidError(f"{out} already exists: choose another --out")
     commit = cached_commit(name) if name.pinned or local_first else None
     folder = cached_folder(name.repository, commit) if commit else None

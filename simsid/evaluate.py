@@ -17,6 +17,7 @@ from simsid.detectors import load_model
 from simsid.detectors.model_folder import model_folder_of
 from simsid.device import pick_device
 from simsid.errors import SimsidError
+from simsid.evaluation.card import check_card
 from simsid.evaluation.evaluate import PARTS
 from simsid.evaluation.report import check_report, report_on
 from simsid.files import path_text
@@ -51,6 +52,8 @@ def main(arguments: list[str] | None = None) -> int:
     out = _json_path(options.out)
     if not options.overwrite:
         check_report(out.parent, "--out", out.stem)
+        if options.card:
+            check_card(model_folder_of(options.model))
     detector = load_model(options.model, pick_device(options.device))
     data = load_choice(data_choice(options.as_dict()), detector.preprocessing)
     tell_films(data, print)

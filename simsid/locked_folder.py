@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar
@@ -33,10 +34,12 @@ class LockedFolder:
         """Take the lock.
 
         Raises:
-            SimsidError: another process has it, or the folder cannot be written.
+            SimsidError: another process has it, somebody else's file has its name, or the folder
+                cannot be written.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            self._refuse_foreign_lock()
             self._lock.acquire(timeout=0)
         except Timeout as error:
             raise self.error(
@@ -59,5 +62,15 @@ class LockedFolder:
     ) -> None:
         self._lock.release()
 
+    def _refuse_foreign_lock(self) -> None:
+        """A lock is an empty file; taking it would empty any other."""
+        lock = Path(self._lock.lock_file)
+        if os.path.lexists(lock) and (lock.is_symlink() or not _is_empty_file(lock)):
+            raise self.error(f"{lock} is no lock of this command: move it away, or {self.remedy}")
+
     def opened(self) -> None:
         """Called with the lock just taken; what it raises gives the lock back."""
+
+
+def _is_empty_file(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size == 0

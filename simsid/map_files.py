@@ -23,7 +23,7 @@ from simsid.scoring import ScoredFilm
 _KEY, _WORDS = "Description", "anomaly map by simsid"
 _PICTURE, _ARRAY = ".map.png", ".map.npy"
 _SMALLEST = 100  # bytes: a write that was killed may have left so few, which say nothing yet
-_END = b"IEND\xaeB`\x82"
+_START, _END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
 
 
 @dataclass(frozen=True)
@@ -100,4 +100,7 @@ def _is_own(path: Path) -> bool:
         return False
     if png_says(picture, _KEY) == _WORDS:
         return True
-    return picture.stat().st_size < _SMALLEST and not picture.read_bytes().endswith(_END)
+    if picture.stat().st_size >= _SMALLEST:
+        return False
+    begun = picture.read_bytes()
+    return begun[: len(_START)] == _START[: len(begun)] and not begun.endswith(_END)

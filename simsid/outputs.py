@@ -106,6 +106,8 @@ def json_object(path: Path) -> dict[str, Any]:
 def text_holds(path: Path, words: str) -> bool:
     """Whether a text file has these words near its beginning."""
     try:
+        if not path.is_file():  # a pipe would be waited for
+            return False
         with open(path, "rb") as file:
             return words.encode() in file.read(_HEAD)
     except OSError:
@@ -115,6 +117,8 @@ def text_holds(path: Path, words: str) -> bool:
 def png_says(path: Path, key: str) -> str:
     """What a PNG's own text says under ``key``; empty where there is none. No pixel is decoded."""
     try:
+        if not path.is_file():
+            return ""
         with Image.open(path, formats=["PNG"]) as picture:
             return str(picture.info.get(key, ""))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):

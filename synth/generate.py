@@ -146,11 +146,13 @@ def unfinished(out: Path, overwrite: bool) -> Iterator[None]:
         (out / MANIFEST).unlink(missing_ok=True)
         _clear(out, keep=MARKER)
         yield
-    except BaseException:
+    except BaseException as error:
         _clear(out, keep=MARKER)
         (out / MARKER).unlink(missing_ok=True)
         if created:
             out.rmdir()
+        if isinstance(error, OSError) and error.filename is None:  # a full disk names no file
+            raise SynthError(f"{out}: cannot be written ({error.strerror or error})") from error
         raise
     (out / MARKER).unlink()
 

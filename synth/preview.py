@@ -97,7 +97,10 @@ def save_sheet(sheet: Image.Image, path: Path) -> None:
     """
     said = PngInfo()
     said.add_text("Description", _WORDS)
-    sheet.save(path, pnginfo=said)  # other formats than PNG leave it out
+    try:
+        sheet.save(path, pnginfo=said)  # other formats than PNG leave it out
+    except OSError as error:  # a full disk names no file
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
 
 
 def check_replaceable(path: Path, overwrite: bool) -> None:

@@ -148,6 +148,7 @@ _SWEEPS = (
 )
 _WRITTEN = (
     *("settings.json", "rows.jsonl", "commands.txt", "data", "maps", "runs", "logs"),
+    *("note.txt", "reference.txt"),
     *("roc.png", "kinds.png", "cost.png"),
     *(f"{name}.{kind}" for name in _SWEEPS for kind in ("md", "json", "csv", "png")),
 )

@@ -18,6 +18,7 @@ from simsid.evaluation.content import DISCLAIMER, READ
 from simsid.examination.examine import Examination
 from simsid.examination.table import TITLE, to_text
 from simsid.files import write_text
+from simsid.outputs import check_file, text_holds
 
 _LICENSE = "apache-2.0"
 _WEIGHTS = "Measured with weights of sha256"
@@ -34,6 +35,16 @@ def write_card(model_folder: Path, results: dict[str, Any]) -> None:
     digest = hashlib.sha256(files.weights.read_bytes()).hexdigest()
     text = card_text(described, results) + f"\n{_WEIGHTS} {digest}.\n"
     write_text(files.card, text)
+
+
+def check_card(model_folder: Path) -> None:
+    """Refuse to write over what somebody else wrote in a card's place.
+
+    Raises:
+        SimsidError: there is such a file.
+    """
+    card = ModelFolder(model_folder).card
+    check_file(card, "--card", "a model card", lambda path: text_holds(path, DISCLAIMER), False)
 
 
 def measured_weights(card: str) -> str | None:
