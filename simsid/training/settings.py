@@ -24,7 +24,7 @@ from simsid.training.run_folder import (
 _FREE_ON_RESUME = {
     *("run", "resume", "device", "config", "data_root", "report", "tensorboard", "plugin"),
 }
-_NOT_KEPT = ("config", "run", "resume")
+_NOT_KEPT = ("config", "run", "resume", "threads")  # these are of a machine, not of a training
 
 
 def run_path(settings: Mapping[str, Any]) -> Path:
