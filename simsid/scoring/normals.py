@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from tqdm import tqdm
 
-from simsid.data.decode.worker import read_untrusted
+from simsid.data.decode.pool import read_untrusted
 from simsid.detectors.base import Detector
 from simsid.detectors.findings import REFUSE
 from simsid.errors import ImageError, SimsidError
