@@ -17,6 +17,7 @@ from demo.privacy import MAX_FILE_BYTES, UploadFolder
 from simsid.errors import SimsidError
 from simsid.files import path_text
 from simsid.plugins import load_plugin
+from simsid.threads import set_threads
 
 if TYPE_CHECKING:  # Gradio reads its settings on import, and torch is slow to come
     import gradio as gr
@@ -86,6 +87,7 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="FILE.py",
         help="Python file with the detectors of your own models",
     )
+    add("--threads", type=int, help="CPU threads to compute with (default: one a core)")
     add("--host", help="address to listen on (default: 127.0.0.1, this machine only)")
     add("--port", type=int, help="port (default: the first free one from 7860)")
     add(
@@ -263,6 +265,7 @@ def main(arguments: list[str] | None = None) -> int:
     doors = open_doors(options.host, options.name, password, options.no_auth)
     if options.queue < 1:
         raise SimsidError("--queue must be at least 1")
+    set_threads(options.threads)
     if options.plugin:
         os.environ.update(_SETTINGS)  # it may import anything
         load_plugin(options.plugin)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from demo.components import guarded, inline_image
 from demo.words import css_class_of
-from simsid.data.decode.worker import read_untrusted
+from simsid.data.decode.pool import read_untrusted
 from simsid.data.find import common_folder
 from simsid.errors import ImageError
 from simsid.map_files import MapFiles, is_map

@@ -9,7 +9,13 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser
 
-from simsid.cli import add_plugin_option, command_parser, parse, run_command
+from simsid.cli import (
+    GENERAL_OPTIONS,
+    add_general_options,
+    command_parser,
+    parse,
+    run_command,
+)
 from simsid.files import path_text
 
 
@@ -69,7 +75,7 @@ def make_parser() -> ArgumentParser:
 
 def _command(name: str, description: str) -> ArgumentParser:
     parser = command_parser(f"python -m hub {name}", description)
-    add_plugin_option(parser)  # beside the one that ``parse`` adds before the subcommand
+    add_general_options(parser)  # beside those that ``parse`` adds before the subcommand
     return parser
 
 
@@ -81,7 +87,8 @@ def main(arguments: list[str] | None = None) -> int:
     """
     options = parse(make_parser(), arguments)
     given = options[options.command].as_dict()
-    given.pop("plugin")  # run by ``parse``
+    for name in GENERAL_OPTIONS:  # ``parse`` has seen to them
+        given.pop(name)
     return _COMMANDS[options.command](**given)
 
 

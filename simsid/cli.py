@@ -15,6 +15,7 @@ from simsid.errors import SimsidError
 from simsid.files import path_text
 from simsid.plugins import load_plugin
 from simsid.terminal import show_anything
+from simsid.threads import set_threads
 
 BAD_USAGE, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
 _NO_MEMORY = re.compile("can't allocate memory|out of memory")  # how torch says it
@@ -111,32 +112,44 @@ class _Help(DefaultHelpFormatter):
         return "\n".join(indent + line for line in self._split_lines(text, width))
 
 
-def add_plugin_option(parser: ArgumentParser) -> None:
-    """Add ``--plugin FILE.py``; ``parse`` adds it to a command, and this to each subcommand."""
+GENERAL_OPTIONS = ("plugin", "threads")
+
+
+def add_general_options(parser: ArgumentParser) -> None:
+    """Add ``GENERAL_OPTIONS``; ``parse`` adds them to a command, and this to each subcommand."""
     parser.add_argument(
         "--plugin",
         type=path_text,
         default=None,
         help="Python file with detectors of your own; see docs/add-a-detector.md",
     )
+    parser.add_argument(
+        "--threads",
+        type=int | None,
+        default=None,
+        help="CPU threads to compute with; by default as many as the process may use cores",
+    )
 
 
 def parse(parser: ArgumentParser, arguments: list[str] | None) -> Namespace:
     """Parse a command line; ``parser`` is made by ``command_parser``.
 
-    Every command also takes ``--plugin FILE.py``, which is run before anything else is done.
-    So is that of a subcommand whose parser has the option.
+    Every command also takes ``--plugin FILE.py``, which is run before anything else is done, and
+    ``--threads N``. So do subcommands whose parsers have the options.
 
     Raises:
         SimsidError: bad usage, in one line.
     """
-    add_plugin_option(parser)
+    add_general_options(parser)
     try:
         options = parser.parse_args(arguments)
     except ArgumentError as error:
         raise SimsidError(f"{error} (see {parser.prog} --help)") from error
     subcommands = [part for part in vars(options).values() if isinstance(part, Namespace)]
-    for part in (options, *subcommands):
+    parts = (options, *subcommands)
+    wanted = [part.threads for part in parts if part.get("threads") is not None]
+    set_threads(wanted[-1] if wanted else None)
+    for part in parts:
         if part.get("plugin"):
             load_plugin(part.plugin)
     return options

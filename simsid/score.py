@@ -6,6 +6,8 @@ import errno
 import sys
 import time
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +16,7 @@ from jsonargparse import ArgumentParser, Namespace
 from tqdm import tqdm
 
 from simsid.cli import INTERRUPTED, command_parser, parse, run_command
-from simsid.data.decode.worker import read_untrusted
+from simsid.data.decode.pool import made_ahead, read_untrusted
 from simsid.data.file_table import files_of_table
 from simsid.data.find import common_folder, find_images
 from simsid.detectors import Detector, load_model
@@ -29,10 +31,10 @@ from simsid.scoring import (
     BatchCheck,
     RefusedFilm,
     ScoredFilm,
-    score_films,
     weakness_told,
 )
 from simsid.scoring.closing import ClosingReport
+from simsid.scoring.film import prepare_image, score_batch
 from simsid.scoring.rows import ACCEPT, SCORED, row_of, without_map, without_result
 from simsid.scoring.table import (
     COLUMNS,
@@ -248,30 +250,50 @@ def score_batches(
     Raises:
         OSError: no room is left for a map or a result.
     """
-    with tqdm(total=len(files), unit="image", desc="scoring", disable=None, leave=False) as bar:
-        for start in range(0, len(files), batch_size):
-            batch = files[start : start + batch_size]
-            wanted = [file for file in batch if file_key(file) not in done]
-            if wanted:
-                scored, notes = _score(detector, batch, score, accept_out_of_place)
-                rows = []
-                for file in wanted:
-                    result = scored[file]
-                    if batch_check is not None:
-                        batch_check.add(result)
-                    row = row_of(file, result, model, notes.get(file, ()))
-                    if maps is not None and isinstance(result, ScoredFilm):
-                        try:
-                            maps.write(file, result)
-                        except OSError as error:
-                            if error.errno in _NO_ROOM:
-                                raise
-                            row = without_map(row, error)
-                    if results is not None and isinstance(result, ScoredFilm):
-                        row = _with_result(row, results, file, result, detector, model)
-                    rows.append(row)
-                yield rows
+    batches = [files[start : start + batch_size] for start in range(0, len(files), batch_size)]
+    batches = [batch for batch in batches if any(file_key(file) not in done for file in batch)]
+    read = made_ahead(batches, partial(_prepared, detector))
+    with closing(read), _progress(len(files), sum(map(len, batches))) as bar:
+        for batch, films in zip(batches, read, strict=True):
+            scored = score_batch(detector, [film for film, _ in films], score, accept_out_of_place)
+            rows = []
+            for file, result, (_, notes) in zip(batch, scored, films, strict=True):
+                if file_key(file) in done:
+                    continue
+                if batch_check is not None:
+                    batch_check.add(result)
+                row = row_of(file, result, model, notes)
+                if maps is not None and isinstance(result, ScoredFilm):
+                    try:
+                        maps.write(file, result)
+                    except OSError as error:
+                        if error.errno in _NO_ROOM:
+                            raise
+                        row = without_map(row, error)
+                if results is not None and isinstance(result, ScoredFilm):
+                    row = _with_result(row, results, file, result, detector, model)
+                rows.append(row)
+            yield rows
             bar.update(len(batch))
+
+
+def _progress(total: int, left: int) -> tqdm:
+    return tqdm(total=total, initial=total - left, unit="image", desc="scoring", disable=None,
+                leave=False)  # fmt: skip
+
+
+def _prepared(detector: Detector, file: Path) -> tuple[np.ndarray | RefusedFilm, tuple[str, ...]]:
+    """A film as the model sees it, and what the decoder noticed.
+
+    A file that cannot be read costs no other its score.
+    """
+    try:
+        read = read_untrusted(file)
+        return prepare_image(detector, read.pixels), read.notes
+    except ImageError as error:
+        return RefusedFilm.because(error), ()
+    except OSError as error:
+        return RefusedFilm("unreadable", f"{file}: {error.strerror or error}"), ()
 
 
 def _with_result(
@@ -287,29 +309,6 @@ def _with_result(
             raise
         return without_map(row, error)
     return row
-
-
-def _score(
-    detector: Detector, batch: Sequence[Path], score: str | None, accept: bool
-) -> tuple[dict[Path, ScoredFilm | RefusedFilm], dict[Path, tuple[str, ...]]]:
-    """Read and score one batch; a file that cannot be read costs no other its score.
-
-    Returns:
-        what is said of each film, and what the decoder noticed in those that it read.
-    """
-    results: dict[Path, ScoredFilm | RefusedFilm] = {}
-    films: dict[Path, np.ndarray] = {}
-    notes: dict[Path, tuple[str, ...]] = {}
-    for file in batch:
-        try:
-            read = read_untrusted(file)
-            films[file], notes[file] = read.pixels, read.notes
-        except ImageError as error:
-            results[file] = RefusedFilm.because(error)
-        except OSError as error:
-            results[file] = RefusedFilm("unreadable", f"{file}: {error.strerror or error}")
-    scored = score_films(detector, list(films.values()), score, accept, len(batch))
-    return results | dict(zip(films, scored, strict=True)), notes
 
 
 def _go_on(out: Path, done: int, total: int) -> str:

@@ -24,6 +24,7 @@ from simsid.files import path_text
 from simsid.outputs import json_object
 from simsid.peak import peak_gpu_mb, peak_memory_mb
 from simsid.plugins import load_plugin
+from simsid.threads import threads_in_use
 from simsid.training import TrainingInterrupted
 from simsid.training.plan import Prepared, TrainPlan, prepare
 from simsid.training.run_folder import RunFolder
@@ -198,6 +199,7 @@ def fit(prepared: Prepared) -> Detector:
             "preset": plan.preset,
             "steps": training.total_steps,
             "device": str(training.device),
+            "threads": threads_in_use(),
             "autocast": training.accelerator.mixed_precision,
             "seconds": seconds,
             "peak_memory_mb": peak,

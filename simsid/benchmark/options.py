@@ -144,7 +144,7 @@ def typed_command(name: str, arguments: list[str] | None) -> str:
 
 _SWEEPS = (
     *("ablation", "contamination", "robustness", "benchmark", "patchcore"),
-    *("severity", "shift"),
+    *("severity", "shift", "scoring"),
 )
 _WRITTEN = (
     *("settings.json", "rows.jsonl", "commands.txt", "data", "maps", "runs", "logs"),

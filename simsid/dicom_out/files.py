@@ -12,8 +12,8 @@ import pydicom
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
+from simsid.data.decode.pool import read_untrusted
 from simsid.data.decode.quiet import quiet_decoders
-from simsid.data.decode.worker import read_untrusted
 from simsid.data.images import read_bytes
 from simsid.detectors.base import Detector
 from simsid.dicom_out.objects import (

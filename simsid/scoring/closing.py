@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 
 import numpy as np
 
 from simsid.scoring.table import Row
+from simsid.threads import available_cores
 
 _PARTS = 10
 
@@ -39,7 +39,7 @@ class ClosingReport:
             made: rows that this run made. seconds: that it took by the clock.
             scored: the status of a row without a failure.
         """
-        total, cores = sum(self._statuses.values()), _cores()
+        total, cores = sum(self._statuses.values()), available_cores()
         told = []
         if made and seconds > 0:
             rate = made / seconds
@@ -56,10 +56,3 @@ class ClosingReport:
                 for end, film, normal in zip(ends, shares, self._normals, strict=True)
             ]
         return told
-
-
-def _cores() -> int:
-    """How many this process may use, by affinity where the system tells it."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

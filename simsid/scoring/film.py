@@ -222,7 +222,8 @@ def score_films(
     results: list[ScoredFilm | RefusedFilm] = []
     for start in range(0, len(films), batch_size):
         batch = films[start : start + batch_size]
-        results += _score_batch(detector, batch, score, accept_out_of_place)
+        prepared = [_prepare(detector, pixels) for pixels in batch]
+        results += score_batch(detector, prepared, score, accept_out_of_place)
     return results
 
 
@@ -233,21 +234,27 @@ def score_prepared(
 
     For whoever keeps films at the model's size and scores them again, after a recalibration.
     """
-    return _judge(detector, {0: image}, score, accept=False)[0]
+    return score_batch(detector, [image], score)[0]
 
 
-def _score_batch(
-    detector: Detector, films: Sequence[np.ndarray], score: str | None, accept: bool
+def score_batch(
+    detector: Detector,
+    films: Sequence[np.ndarray | RefusedFilm],
+    score: str | None = None,
+    accept_out_of_place: bool = False,
 ) -> list[ScoredFilm | RefusedFilm]:
-    results: dict[int, ScoredFilm | RefusedFilm] = {}
-    images: dict[int, np.ndarray] = {}
-    for index, pixels in enumerate(films):
-        try:
-            images[index] = prepare_image(detector, pixels)
-        except ImageError as error:
-            results[index] = RefusedFilm.because(error)
-    results |= _judge(detector, images, score, accept)
-    return [results[index] for index in range(len(films))]
+    """Score films that ``prepare_image`` made, in one pass; a refused one stays in its place."""
+    results = {i: film for i, film in enumerate(films) if isinstance(film, RefusedFilm)}
+    images = {i: film for i, film in enumerate(films) if not isinstance(film, RefusedFilm)}
+    judged = results | _judge(detector, images, score, accept_out_of_place)
+    return [judged[index] for index in range(len(films))]
+
+
+def _prepare(detector: Detector, pixels: np.ndarray) -> np.ndarray | RefusedFilm:
+    try:
+        return prepare_image(detector, pixels)
+    except ImageError as error:
+        return RefusedFilm.because(error)
 
 
 def _judge(

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from tqdm import tqdm
 
-from simsid.data.decode.worker import read_untrusted
+from simsid.data.decode.pool import read_untrusted
 from simsid.data.film_notes import gather_notes, note_lines
 from simsid.data.unreadable import (
     UnreadableFilm,

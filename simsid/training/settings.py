@@ -25,7 +25,7 @@ _FREE_ON_RESUME = {
     *("run", "resume", "device", "config", "data_root", "report", "log_with", "tensorboard"),
     "plugin",
 }
-_NOT_KEPT = ("config", "run", "resume")
+_NOT_KEPT = ("config", "run", "resume", "threads")  # these are of a machine, not of a training
 
 
 def run_path(settings: Mapping[str, Any]) -> Path:

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from simsid.detectors import load_model
+from simsid.threads import set_threads
 from simsid.train import _opening, main
 from simsid.training.plan import Prepared
 from synth.__main__ import main as synth
@@ -68,6 +69,14 @@ def test_resuming_a_finished_run_trains_no_further(run, capsys):
     before = (run / "metrics.jsonl").read_text()
     assert main(["--run", str(run), "--resume", "--report", "false"]) == 0
     assert (run / "metrics.jsonl").read_text() == before
+
+
+def test_a_run_is_resumed_on_another_number_of_threads(run, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert "threads" not in yaml.safe_load((run / "config.yaml").read_text())
+    assert main(["--run", str(run), "--resume", "--report", "false", "--threads", "2"]) == 0
+    assert load_model(run).facts["training"]["threads"] == 2
+    set_threads(1)
 
 
 def command(*arguments, folder="."):

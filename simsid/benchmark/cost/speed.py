@@ -37,17 +37,14 @@ def make_parser() -> ArgumentParser:
     add("--image-size", type=int, default=96, help="side of the square images, in pixels")
     add("--batch-size", type=int, default=16, help="images in a batch")
     add("--repeats", type=int, default=10, help="measurements; the median is shown")
-    add("--threads", type=int | None, default=None, help="CPU threads; default: all")
     return parser
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
     options = parse(make_parser(), arguments)
-    if (options.threads is not None and options.threads < 1) or options.repeats < 1:
-        raise SimsidError("--threads and --repeats must be at least 1")
-    if options.threads:
-        torch.set_num_threads(options.threads)
+    if options.repeats < 1:
+        raise SimsidError("--repeats must be at least 1")
     cls = detector_class(options.model)
     size = (options.image_size, options.image_size)
     config = cls.config_class.preset(options.preset, size, FILMS)

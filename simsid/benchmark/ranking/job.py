@@ -6,7 +6,6 @@ its own, and whatever happens in it leaves the other rows alone.
 
 from __future__ import annotations
 
-import os
 import shlex
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from simsid.evaluation.evaluate import evaluate, strict_json
 from simsid.files import write_text
 from simsid.map_scale import MapScale, map_scale
 from simsid.prediction import Prediction
+from simsid.threads import threads_in_use
 from simsid.training import TrainingInterrupted
 from simsid.training.run_folder import RunFolder
 
@@ -184,15 +184,8 @@ def _cost(detector: Detector, job: Job, results: dict[str, Any]) -> dict[str, An
         "model_mb": sum(f.stat().st_size for f in RunFolder(job.folder).model.iterdir()) / 1e6,
         "parameters": results["model"]["parameters"],
         "device": training.get("device"),
-        "cores": _cores(),
+        "cores": threads_in_use(),
     }
-
-
-def _cores() -> int:
-    """What the training could use: cores of this process, or the threads it was allowed."""
-    found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    allowed = os.environ.get("OMP_NUM_THREADS", "")
-    return min(found or 1, int(allowed)) if allowed.isdigit() and int(allowed) else found or 1
 
 
 def shown_images(kinds: np.ndarray, most: int = 6) -> list[int]:

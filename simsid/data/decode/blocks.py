@@ -18,7 +18,7 @@ def send(pipe: IO[bytes], head: dict[str, Any], body: bytes | memoryview = b"") 
     pipe.flush()
 
 
-def receive(pipe: IO[bytes], limit: int) -> tuple[dict[str, Any], bytes]:
+def receive(pipe: IO[bytes], limit: int) -> tuple[dict[str, Any], bytearray]:
     """Read one message whose body has at most ``limit`` bytes.
 
     Raises:
@@ -28,15 +28,15 @@ def receive(pipe: IO[bytes], limit: int) -> tuple[dict[str, Any], bytes]:
     return json.loads(_block(pipe, _HEAD_LIMIT)), _block(pipe, limit)
 
 
-def _block(pipe: IO[bytes], limit: int) -> bytes:
+def _block(pipe: IO[bytes], limit: int) -> bytearray:
     (length,) = _LENGTH.unpack(_exactly(pipe, _LENGTH.size))
     if length > limit:
         raise ValueError("block too long")
     return _exactly(pipe, length)
 
 
-def _exactly(pipe: IO[bytes], length: int) -> bytes:
-    data = pipe.read(length)
-    if len(data) < length:
+def _exactly(pipe: IO[bytes], length: int) -> bytearray:
+    data = bytearray(length)
+    if pipe.readinto(data) < length:  # type: ignore[attr-defined]  # of any buffered stream
         raise EOFError
     return data

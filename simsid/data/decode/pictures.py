@@ -63,8 +63,6 @@ def decode_picture(data: bytes, name: str, max_pixels: int) -> DecodedFilm:
             frames = getattr(image, "n_frames", 1)
             if frames > 1:
                 raise ImageError("animated", f"{name} has {frames} frames or pages; give one image")
-            if png is not None:
-                check_complete(png, name)
             return _decode_open(image, png, name)
     except Image.DecompressionBombError:
         raise ImageError("too_large", f"{name} has more than {max_pixels:,} pixels") from None
@@ -91,6 +89,7 @@ def _decode_open(image: Image.Image, png: PngFile | None, name: str) -> DecodedF
     kind, mode, tags = image.format or "", image.mode, _tiff_tags(image)
     orientation = 1 if kind == "TIFF" else _orientation(image)  # Pillow turns TIFF by itself
     if png is not None and png.is_deep_colour:
+        check_complete(png, name)
         values = decode_deep_colour(png)
         pixels, bits, noticed = blend_deep(values, png.significant)
         photometric = {2: "grey+alpha", 3: "rgb", 4: "rgba"}[values.shape[2]]
@@ -99,6 +98,9 @@ def _decode_open(image: Image.Image, png: PngFile | None, name: str) -> DecodedF
     if _SIGNED in tags.get(_SAMPLE_FORMAT, ()):  # Pillow takes signed bytes for unsigned ones
         raise ImageError("unsupported", f"{name} must have whole numbers without a sign")
     image.load()
+    if png is not None:
+        last = image.crop((0, image.height - 1, image.width, image.height))
+        check_complete(png, name, np.asarray(last))
     photometric = _PHOTOMETRICS.get(mode, "colour")
     warnings: tuple[str, ...] = ()
     if mode.startswith("I;16"):

@@ -85,24 +85,29 @@ def read_chunks(data: bytes, name: str) -> PngFile:
     return PngFile(b"".join(kept), width, height, colour, depth, interlaced == 1, significant)
 
 
-def check_complete(file: PngFile, name: str) -> None:
+def check_complete(file: PngFile, name: str, last_line: np.ndarray | None = None) -> None:
     """Refuse data that end before the last line, which Pillow would leave black, or are damaged.
+
+    Args:
+        last_line: as Pillow decoded it. Lines come one after the other: one that is not all black
+            was reached, so that nothing is inflated a second time.
 
     Raises:
         ImageError: ``code`` truncated.
     """
     inflator, missing, position = zlib.decompressobj(), _raw_length(file), len(PNG_SIGNATURE)
+    reached = last_line is not None and bool(last_line.any()) and not file.interlaced
     while missing > 0 and position < len(file.data):
         length, kind = struct.unpack_from(">I4s", file.data, position)
         end = position + 8 + length
         part = file.data[position + 8 : end] if kind == b"IDAT" else b""
         if part and file.data[end : end + 4] != struct.pack(">I", zlib.crc32(part, _IDAT_SUM)):
             raise damaged(name)
-        while part and missing > 0:
+        while part and missing > 0 and not reached:
             missing -= len(inflator.decompress(part, _PIECE))
             part = inflator.unconsumed_tail
         position = end + 4
-    if missing > 0:
+    if missing > 0 and not reached:
         raise damaged(name)
 
 

@@ -25,12 +25,13 @@ import numpy as np
 
 from simsid.data.decode.blocks import receive, send
 from simsid.data.decode.decoded import check_image
-from simsid.data.images import MAX_BYTES, MAX_PIXELS, DecodedFilm, read_bytes
+from simsid.data.images import MAX_BYTES, MAX_PIXELS, DecodedFilm
 from simsid.errors import ImageError, SimsidError
 
 MEMORY_MIB = 2048
 SECONDS = 20.0
 _START_SECONDS = 60.0
+_PIPE_BYTES = 2**20  # what a user may ask for; with the usual 64 KiB the two sides mostly wait
 _NAME_LENGTH = 255  # of a file, on any system; a longer one was made up
 _PATIENCE = 3  # a busy machine gives a process less than the clock shows
 _ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "TEMP", "LANG")
@@ -104,6 +105,12 @@ class DecodingWorker:
         with self._lock:
             self._stop()
 
+    def kill(self) -> None:
+        """End the decoding of a film, which fails, from another thread."""
+        process = self._process
+        if process is not None:
+            process.kill()
+
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is not None and self._process.poll() is not None:
             self._stop()
@@ -131,16 +138,6 @@ _workers: weakref.WeakSet[DecodingWorker] = weakref.WeakSet()
 _inherited: list[subprocess.Popen[bytes] | None] = []
 if hasattr(os, "register_at_fork"):  # Windows does not fork
     os.register_at_fork(after_in_child=_leave_to_parent)
-_shared = DecodingWorker()
-
-
-def read_untrusted(path: str | Path, max_pixels: int = MAX_PIXELS) -> DecodedFilm:
-    """Read a stranger's file here and decode it in the worker that this process shares.
-
-    Raises:
-        ImageError: as ``images.read_film`` and ``DecodingWorker.decode``.
-    """
-    return _shared.decode(read_bytes(path), Path(path).name, max_pixels)
 
 
 def _start(memory_mib: int, seconds: float) -> subprocess.Popen[bytes]:
@@ -151,6 +148,7 @@ def _start(memory_mib: int, seconds: float) -> subprocess.Popen[bytes]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
+        pipesize=_PIPE_BYTES if sys.platform == "linux" else -1,
         env=environment | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
     )
     try:
@@ -206,10 +204,10 @@ def _deadline(process: subprocess.Popen[bytes], seconds: float) -> Iterator[thre
         timer.join()
 
 
-def _as_film(reply: dict[str, Any], pixels: bytes, name: str) -> DecodedFilm:
+def _as_film(reply: dict[str, Any], pixels: bytearray, name: str) -> DecodedFilm:
     """What the worker answered; a worker that hostile bytes took over is not believed either."""
     if "code" in reply:
         raise ImageError(reply["code"], reply["message"])
-    image = np.frombuffer(bytearray(pixels), np.float32).reshape(reply.pop("shape"))
+    image = np.frombuffer(pixels, np.float32).reshape(reply.pop("shape"))
     check_image(image, name)
     return DecodedFilm(image, warnings=tuple(reply.pop("warnings")), **reply)

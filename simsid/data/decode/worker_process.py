@@ -42,7 +42,7 @@ def serve() -> None:
         except EOFError:
             return
         _renew_time(seconds)
-        _answer(replies, data, head["name"], head["max_pixels"])
+        _answer(replies, bytes(data), head["name"], head["max_pixels"])
 
 
 def _answer(replies: BinaryIO, data: bytes, name: str, max_pixels: int) -> None:

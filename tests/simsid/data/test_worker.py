@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from simsid.data.decode import worker as worker_module
-from simsid.data.decode.worker import DecodingWorker, read_untrusted
+from simsid.data.decode.pool import read_untrusted
+from simsid.data.decode.worker import DecodingWorker
 from simsid.data.images import read_film
 from simsid.errors import ImageError, SimsidError
 from tests.simsid.data.make_files import (
@@ -186,8 +187,8 @@ def test_locked_in_it_can_open_no_file_no_socket_and_no_process(without, tmp_pat
 def test_the_end_of_the_parent_is_the_end_of_the_worker(tmp_path):
     (tmp_path / "a.npy").write_bytes(npy(FILM))
     code = (
-        "import sys; from simsid.data.decode import worker; worker.read_untrusted(sys.argv[1]);"
-        "print(worker._shared._process.pid)"
+        "import sys; from simsid.data.decode import pool; pool.read_untrusted(sys.argv[1]);"
+        "print(pool._shared._workers[0]._process.pid)"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "a.npy")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
@@ -227,7 +228,7 @@ def test_the_worker_finds_this_very_package_wherever_it_is_started(tmp_path):
     code = f"""if True:
         import sys
         sys.path.insert(0, {str(root)!r})
-        from simsid.data.decode.worker import read_untrusted
+        from simsid.data.decode.pool import read_untrusted
         sys.path.remove({str(root)!r})
         print(read_untrusted("a.npy").size)
     """
