@@ -23,7 +23,7 @@ from simsid.detectors.calibration import (
     MAP_QUANTILES,
     Calibration,
 )
-from simsid.detectors.contract import Evidence
+from simsid.detectors.contract import Evidence, Told
 from simsid.detectors.found_share import FoundShare
 from simsid.detectors.method import Batches, Method
 from simsid.detectors.normal_statistics import normal_statistics
@@ -150,9 +150,14 @@ class Detector(Method):
         """Weighted mean of the standardised components of each region."""
         return torch.einsum("c,cbp->bp", self.fusion_weights().to(z.device), z)
 
+    def regions_by_score(self, evidence: Evidence) -> dict[str, Float[Tensor, "batch patches"]]:
+        """The standardised regions that each named score is reduced from, the fused ones first."""
+        z = self.standardised(evidence)
+        return {FUSED: self.fuse(z)} | {name: z[i] for i, name in enumerate(self.components)}
+
     # --- maps, in standard deviations of normals --------------------------------------------
 
-    def _map(
+    def map_of(
         self, name: str, images: Tensor, evidence: Evidence, regions: Tensor
     ) -> Float[Tensor, "batch 1 h w"]:
         """Anomaly map of one score, whose ``regions`` are given."""
@@ -253,30 +258,40 @@ class Detector(Method):
         self, images: Tensor, score: str, calibration: Calibration | None
     ) -> Prediction:
         images = images.to(self.device)
-        evidence = self.evidence(images)
-        z = self.standardised(evidence)
-        fused = self.fuse(z)
-        by_name = {FUSED: fused} | {name: z[i] for i, name in enumerate(self.components)}
-        scores = {
-            name: self.image_score(name, by_name[name]).double().cpu().numpy()
-            for name in self.score_names
-        }
-        anomaly_map = self._map(score, images, evidence, by_name[score])
-        values = scores[score]
+        told = self.tell(images, score)
+        values = told.scores[score]
         unknown = np.full(len(values), np.nan)
         population = self._population_of(images, calibration)
-        rebuilt = evidence.reconstruction
         return Prediction(
             score=values,
-            anomaly_map=anomaly_map.float().cpu().numpy(),
-            regions=by_name[score].reshape(-1, *self.grid_size).float().cpu().numpy(),
+            anomaly_map=told.anomaly_map,
+            regions=told.regions,
             p_value=calibration.p_value(score, values, population) if calibration else unknown,
             percentile=(
                 calibration.percentile(score, values, population) if calibration else unknown
             ),
-            reconstruction=None if rebuilt is None else rebuilt.float().clamp(0, 1).cpu().numpy(),
-            scores=scores,
+            reconstruction=told.reconstruction,
+            scores=told.scores,
             population=population,
+        )
+
+    def tell(self, images: Float[Tensor, "batch 1 height width"], score: str) -> Told:
+        """Every score of a batch on the detector's device, with regions and map of one of them."""
+        evidence = self.evidence(images)
+        by_name = self.regions_by_score(evidence)
+        scores = {
+            name: self.image_score(name, by_name[name]).double().cpu().numpy()
+            for name in self.score_names
+        }
+        drawn, rebuilt = (
+            self.map_of(score, images, evidence, by_name[score]),
+            evidence.reconstruction,
+        )
+        return Told(
+            scores,
+            by_name[score].reshape(-1, *self.grid_size).float().cpu().numpy(),
+            drawn.float().cpu().numpy(),
+            None if rebuilt is None else rebuilt.float().clamp(0, 1).cpu().numpy(),
         )
 
     def _population_of(self, images: Tensor, calibration: Calibration | None) -> np.ndarray:

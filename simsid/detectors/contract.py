@@ -25,6 +25,22 @@ class Evidence:
 
 
 @dataclass(frozen=True)
+class Told:
+    """What a pass through the networks gives, as arrays, before it is compared with normals.
+
+    Attributes:
+        scores: of every named score, (batch,) float64.
+        regions, anomaly_map: of the score that was asked for, float32; see ``Prediction``.
+        reconstruction: (batch, 1, height, width) float32 in [0, 1], or None.
+    """
+
+    scores: dict[str, Float[np.ndarray, " batch"]]
+    regions: Float[np.ndarray, "batch rows cols"]
+    anomaly_map: Float[np.ndarray, "batch 1 height width"]
+    reconstruction: Float[np.ndarray, "batch 1 height width"] | None = None
+
+
+@dataclass(frozen=True)
 class Stage:
     """A part of training, with its share of the epochs. Most detectors have one."""
 

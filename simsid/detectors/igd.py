@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.compiler import is_exporting
 
 from simsid.data.image_kind import ImageKind
 from simsid.detectors.base import Detector
@@ -181,7 +182,7 @@ class Igd(Detector):
         places = [(top, left) for top in corners(self.image_size[0], side)
                   for left in corners(self.image_size[1], side)]  # fmt: skip
         sums = images.new_zeros(3, *images.shape)
-        at_once = max(1, _PATCHES_AT_ONCE // len(images))
+        at_once = len(places) if is_exporting() else max(1, _PATCHES_AT_ONCE // len(images))
         for start in range(0, len(places), at_once):
             some = places[start : start + at_once]
             cut = torch.cat([images[:, :, y : y + side, x : x + side] for y, x in some])

@@ -161,11 +161,16 @@ def model_folder_of(path: str | Path) -> Path:
     return inner if inner.is_dir() and not ModelFolder(path).config.exists() else path
 
 
-def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Detector:
+def load_model(
+    folder: str | Path,
+    device: str | torch.device = "cpu",
+    of_class: type[Detector] | None = None,
+) -> Detector:
     """Open a model folder.
 
     Args:
         folder: see ``model_folder_of``.
+        of_class: that the folder must be of; None for the registered one that it names.
 
     Raises:
         ModelFolderError: a file is missing or corrupt, the format is newer, or the weights do not
@@ -187,13 +192,15 @@ def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Detect
         )
     header = read_header(files.weights)
     name = str(described.get("detector"))[:80]
-    if not is_known(name):
+    if of_class is not None and name != of_class.name:
+        raise ModelFolderError(f"{files.config} is of '{name}', not of '{of_class.name}'")
+    if of_class is None and not is_known(name):
         raise ModelFolderError(
             f"{files.config} was made by '{name}', a detector that the kit does not have: name "
             "the file that defines it with --plugin FILE.py"
         )
     try:
-        cls = detector_class(name)
+        cls = of_class or detector_class(name)
         check_settings(described["config"])
         # Building draws initial weights, in vain, and takes no more memory than they would fill.
         with torch.random.fork_rng(devices=[]), Budget(header, cls.built_bytes):

@@ -108,16 +108,16 @@ class PatchCore(PatchMemoryDetector):
         maps = self.features(images)
         queries = maps.flatten(2).transpose(1, 2)  # batch, places, dim
         distance, found = (x[:, 0] for x in nearest(queries.flatten(0, 1), self.memory_bank))
-        scores = distance.reshape(len(images), 1, *maps.shape[2:])
+        scores = distance.reshape(images.shape[0], 1, *maps.shape[2:])
         largest, at = F.adaptive_max_pool2d(scores, self.grid_size, return_indices=True)
         at = at.flatten(1)
         regions = reweighted(
             largest.flatten(),
             queries.gather(1, at[:, :, None].expand(-1, -1, queries.shape[2])).flatten(0, 1),
-            found.reshape(len(images), -1).gather(1, at).flatten(),
+            found.reshape(images.shape[0], -1).gather(1, at).flatten(),
             self.memory_bank,
             self.config.neighbours,
-        ).reshape(len(images), -1)
+        ).reshape(images.shape[0], -1)
         return Evidence({NEAREST: regions}, {NEAREST: smooth(scores, self.image_size, self.sigma)})
 
     def image_score(self, name: str, regions: Tensor) -> Tensor:

@@ -155,7 +155,7 @@ class RegionPatchCore(PatchMemoryDetector):
     def aligned(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Films in the pose of the canonical one, and the (batch, 2, 3) maps that brought them there."""
         if self.align_net is None:
-            return images, alignment.identity(len(images), images)
+            return images, alignment.identity(images.shape[0], images)
         theta = self._pose(images)
         return alignment.warp(images, theta), theta
 
@@ -218,7 +218,7 @@ class RegionPatchCore(PatchMemoryDetector):
         distances = queries.new_zeros(queries.shape[:2])
         if len(bank) and places.any():
             found, _ = nearest(queries[:, places].flatten(0, 1), bank, self.config.neighbours)
-            distances[:, places] = found.mean(1).unflatten(0, (len(queries), -1))
+            distances[:, places] = found.mean(1).unflatten(0, (queries.shape[0], -1))
         return distances
 
 

@@ -61,7 +61,7 @@ class AffineNet(nn.Module):
         x = self.body(standardise(shrunk(films, self.size)))
         x = self.hidden(F.adaptive_avg_pool2d(x, _POOLED).flatten(1)).relu()
         change = _LIMIT * torch.tanh(self.head(x).float())
-        return identity(len(films), films) + change.unflatten(1, (2, 3))  # eq. 4
+        return identity(films.shape[0], films) + change.unflatten(1, (2, 3))  # eq. 4
 
 
 def identity(count: int, like: Tensor) -> Float[Tensor, "count 2 3"]:
@@ -101,7 +101,7 @@ def in_sight(
     theta: Float[Tensor, "batch 2 3"], size: tuple[int, int]
 ) -> Bool[Tensor, "batch 1 rows cols"]:
     """Which places of the aligned films show film, and not what was made up beyond its edge."""
-    grid = F.affine_grid(theta.float(), [len(theta), 1, *size], align_corners=False)
+    grid = F.affine_grid(theta.float(), [theta.shape[0], 1, *size], align_corners=False)
     return (grid.abs() <= 1).all(3)[:, None]
 
 

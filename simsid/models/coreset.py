@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
+from torch.compiler import is_exporting
 
 _LARGEST = 2**22  # distances held at once: 16 MiB, however many queries and stored vectors
 
@@ -58,7 +59,8 @@ def nearest(
     count = min(count, len(bank))
     norms = bank.square().sum(1)
     parts = []
-    for part in queries.split(max(1, _LARGEST // len(bank))):
+    whole = (queries,)  # an exported graph has one part, however many queries there will be
+    for part in whole if is_exporting() else queries.split(max(1, _LARGEST // len(bank))):
         apart = torch.addmm(
             norms, part, bank.T, alpha=-2
         )  # and the query's own norm, for all alike

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.compiler import is_exporting
 
 from simsid.models.autoencoder import ImageEncoder
 
@@ -124,7 +125,8 @@ class PatchClassifier(nn.Module):
         windows = images.unfold(2, side, step).unfold(3, side, step)
         batch, _, rows, cols = windows.shape[:4]
         patches = windows.reshape(-1, 1, side, side)
-        features = torch.cat([self(chunk)[1] for chunk in patches.split(_CHUNK)])
+        chunks = (patches,) if is_exporting() else patches.split(_CHUNK)
+        features = torch.cat([self(chunk)[1] for chunk in chunks])
         return features.reshape(batch, rows, cols, -1).permute(0, 3, 1, 2)
 
     def spread(

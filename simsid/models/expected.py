@@ -67,7 +67,8 @@ class ExpectedFilm(nn.Module):
             errors = []
             for factor in _FACTORS:
                 self.noise.copy_(factor * rest)
-                errors.append((self._told(small[held_out]) - small[held_out]).square().mean())
+                told = self._told(small[held_out], *self._learned)
+                errors.append((told - small[held_out]).square().mean())
             factor = _FACTORS[int(torch.stack(errors).argmin())]
         else:
             factor = _FACTORS[-1]
@@ -101,17 +102,26 @@ class ExpectedFilm(nn.Module):
         Args:
             usual: the mean normal film, for a model that was saved without directions.
         """
-        told = self._told(self._small(films), None if self.is_fitted else self._small(usual)[0])
+        told = self._told(self._small(films), *self.normal_model(usual))
         pictures = told.clamp(0, 1).reshape(-1, 1, *self.size)
         return F.interpolate(pictures, self.image_size, mode="bilinear", align_corners=False)
 
+    def normal_model(
+        self, usual: Float[Tensor, "1 1 height width"]
+    ) -> tuple[Float[Tensor, " pixels"], Float[Tensor, "directions pixels"], Float[Tensor, ""]]:
+        """Mean, directions and noise that places are told with; ``usual``: see :meth:`forward`."""
+        if self.is_fitted:
+            return self._learned
+        mean = self._small(usual)[0]
+        return mean, torch.stack([torch.ones_like(mean), mean]), self.noise.new_tensor(_LEAST)
+
+    @property
+    def _learned(self) -> tuple[Tensor, Tensor, Tensor]:
+        return self.mean, self.directions, self.noise
+
     def _told(
-        self, small: Float[Tensor, "n pixels"], usual: Tensor | None = None
+        self, small: Float[Tensor, "n pixels"], mean: Tensor, basis: Tensor, noise: Tensor
     ) -> Float[Tensor, "n pixels"]:
-        mean, basis, noise = self.mean, self.directions, self.noise
-        if usual is not None:
-            mean = usual
-            basis, noise = torch.stack([torch.ones_like(mean), mean]), noise.new_tensor(_LEAST)
         result = torch.zeros_like(small)
         place_of = self._places(small.device)
         prior = noise * torch.eye(len(basis), device=small.device)

@@ -122,10 +122,11 @@ class Generator(nn.Module):
         if self.standardise_input:
             images = standardise(images)
         features = self.encoder(images).flatten(1)
-        query = self.to_query(features).float().unflatten(0, (len(images), -1))
+        query = self.to_query(features).float().unflatten(0, (images.shape[0], -1))
         if self.to_signature is None:
             return query, query
-        return query, self.to_signature(features).float().unflatten(0, (len(images), -1))
+        signature = self.to_signature(features).float()
+        return query, signature.unflatten(0, (images.shape[0], -1))
 
     def _bottleneck(self, vectors: Float[Tensor, "batch patches slot_dim"]) -> Tensor:
         x = self.from_query(vectors.flatten(0, 1)).relu().unflatten(1, self.decoder_bottleneck)

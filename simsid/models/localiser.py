@@ -71,7 +71,7 @@ def _coordinates(films: Tensor) -> Float[Tensor, "batch 2 h w"]:
     rows = torch.linspace(-1, 1, films.shape[2], device=films.device)
     cols = torch.linspace(-1, 1, films.shape[3], device=films.device)
     both = torch.stack(torch.meshgrid(rows, cols, indexing="ij"))
-    return both.expand(len(films), -1, -1, -1)
+    return both.expand(films.shape[0], -1, -1, -1)
 
 
 def make_unhealthy(

@@ -42,7 +42,7 @@ def ms_ssim(
     parts = _scales(images, others)
     raw = torch.tensor(_WEIGHTS[: len(parts)])
     weights = (raw / raw.sum()).tolist()
-    product = torch.ones(len(images), device=images.device)
+    product = torch.ones(images.shape[0], device=images.device)
     for number, ((luminance, structure), weight) in enumerate(zip(parts, weights, strict=True)):
         last = number == len(parts) - 1
         value = (luminance * structure if last else structure).mean((1, 2, 3))
