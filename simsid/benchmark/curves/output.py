@@ -15,6 +15,7 @@ from jsonargparse import Namespace
 from simsid.errors import SimsidError
 from simsid.evaluation.provenance import kit_commit
 from simsid.files import write_text
+from simsid.terminal import code
 
 Row = dict[str, Any]
 NEVER = "-"
@@ -71,7 +72,7 @@ def write_curve(
         table.writeheader()
         table.writerows(flat)
     target = folder / f"{name}.md"
-    write_text(target, f"{page}\nMade by `{settings['command']}`.\n")
+    write_text(target, f"{page}\nMade by {code(settings['command'])}.\n")
     return target
 
 

@@ -30,6 +30,7 @@ from simsid.cli import parse
 from simsid.data.datasets import RadiographData
 from simsid.errors import SimsidError
 from simsid.evaluation.blocks import Table
+from simsid.terminal import literal
 
 _NAME = "ablation"
 _LIMITS = (
@@ -153,7 +154,9 @@ def make_result(summary: Summary, settings: dict[str, Any], command: str) -> Res
     shown = [name.replace("_", " ") for name in names]
     header = ("method", "seeds", f"AUROC, {shown[0]} (default)", "difference to full",
               *(f"AUROC, {name}" for name in shown[1:]), "oracle accuracy", "oracle F1")  # fmt: skip
-    failed = tuple(f"'{e['case']}' failed: {text}." for e in summary for text in e["failed"])
+    failed = tuple(
+        f"'{e['case']}' failed: {literal(text)}." for e in summary for text in e["failed"]
+    )
     return Result(
         name=_NAME,
         title=f"Ablation of {settings['model']} on {settings['data']}",
