@@ -64,14 +64,15 @@ def verdict_section(film: ScoredFilm, message: str, shown: Shown) -> str:
     Args:
         message: notes on the film and its file; may be empty.
     """
-    where = f'<p class="where">{film.diffuse}</p>' if film.diffuse else ""
+    where = f'<p class="where">{_text(film.diffuse)}</p>' if film.diffuse else ""
     plot = histogram(film.normals, film.score, film.threshold, film.p_value)
-    note = f'<p class="note">Note: {message}.</p>' if message else ""
+    note = f'<p class="note">Note: {_text(message)}.</p>' if message else ""
     return (
         f'<section class="verdict {css_class(film)}" aria-live="polite" data-drop="{shown.drop}" '
         f'data-film="{shown.number}">'
         f"<h2>{shown.which}{headline(film)}</h2>{shown.name}"
-        f"{signature(shown.label, shown.why_model)}<p>{basis(film)}</p>{where}{note}{plot}{NUMBERS}</section>"
+        f"{signature(shown.label, shown.why_model)}<p>{_text(basis(film))}</p>{where}{note}{plot}"
+        f"{NUMBERS}</section>"
     )
 
 
@@ -80,7 +81,7 @@ def refused_section(film: RefusedFilm, message: str, shown: Shown) -> str:
     signed = signature(shown.label, shown.why_model) if shown.label else ""
     return (
         f'<section class="verdict refused" role="alert" data-drop="{shown.drop}"><h2>{shown.which}'
-        f"{headline(film)}</h2>{shown.name}<p>{message}</p>{signed}</section>"
+        f"{headline(film)}</h2>{shown.name}<p>{_text(message)}</p>{signed}</section>"
     )
 
 
@@ -95,3 +96,8 @@ def of_another_model(label: str, chosen: str) -> str:
 def signature(label: str, why: str = "") -> str:
     """Which model says so, and who chose it."""
     return f'<p class="hint">Model: {escape(label)}{f". {escape(why)}." if why else ""}</p>'
+
+
+def _text(words: str) -> str:
+    """Words of which a model's folder may have some, such as the names of its populations."""
+    return escape(words, quote=False)

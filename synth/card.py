@@ -36,7 +36,7 @@ def write_card(
     counts = Counter((record["split"], record["kind"]) for record in records)
     table = "\n".join(f"| {split} | {kind} | {count} |" for (split, kind), count in counts.items())
     source = " and ".join(
-        _SOURCES.get(name, f"the glyphs of `{name}`") for name in sources(anatomy)
+        _SOURCES.get(name, f"the glyphs of {_code(name)}") for name in sources(anatomy)
     )
     height, width = anatomy.shape
     shown = {record["kind"]: record["factors"]["family"] for record in records if record["label"]}
@@ -92,6 +92,12 @@ films. No person is shown, and no label is uncertain.
 {track}seed {anatomy.seed}, difficulty {anatomy.difficulty}, contamination of train
 {anatomy.contamination}, generator version {anatomy.version}, pixels sha256 `{digest}`.
 """
+
+
+def _code(name: str) -> str:
+    """A file's name as code, whatever backticks and line breaks it has."""
+    fence = "`" * (1 + name.count("`"))
+    return f"{fence} {' '.join(name.split())} {fence}" if "`" in name else f"`{name}`"
 
 
 def sources(anatomy: AnatomyConfig) -> list[str]:

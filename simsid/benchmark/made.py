@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from simsid.evaluation.blocks import Section, Table
 from simsid.evaluation.provenance import kit_commit, versions
+from simsid.terminal import code, literal
 
 COMMAND = "command"
 
@@ -32,5 +33,5 @@ def _cell(key: str, value: object) -> str:
     if key == COMMAND:
         commands = [value] if isinstance(value, str) else value
         assert isinstance(commands, Sequence)
-        return "; then ".join(f"`{command}`" for command in commands)
-    return json.dumps(value) if isinstance(value, dict | list) else str(value)
+        return "; then ".join(map(code, commands))
+    return json.dumps(value) if isinstance(value, dict | list) else literal(str(value))

@@ -19,6 +19,7 @@ from simsid.examination.examine import Examination
 from simsid.examination.table import TITLE, to_text
 from simsid.files import write_text
 from simsid.outputs import check_file, text_holds
+from simsid.terminal import literal
 
 _LICENSE = "apache-2.0"
 _WEIGHTS = "Measured with weights of sha256"
@@ -106,14 +107,14 @@ def _body(described: dict[str, Any], results: dict[str, Any]) -> list[str]:
         ("specificity at the threshold", number(image["specificity"])),
         ("F1 at the threshold", number(image["f1"])),
     ]
-    rows += [(f"image AUROC, {kind} (n = {v['n']})", number(v["auroc"]))
+    rows += [(f"image AUROC, {literal(kind)} (n = {v['n']})", number(v["auroc"]))
              for kind, v in results["by_kind"].items()]  # fmt: skip
     if pixel is not None:
         rows += [("pixel AUROC", number(pixel["auroc"])), ("AUPRO", number(pixel["aupro"]))]
     if results["boxes"] is not None:
         rows.append((f"pointing game, {results['boxes']['n']} films with boxes [95 % interval]",
                      valued(results["boxes"]["pointing"])))  # fmt: skip
-    rows += [(f"normals flagged, {attribute} {group} (n = {measured['normal']})",
+    rows += [(f"normals flagged, {attribute} {literal(group)} (n = {measured['normal']})",
               percent(measured["flagged"]["share"]))
              for attribute, members in results["groups"]["by"].items()
              for group, measured in members.items() if measured["flagged"]]  # fmt: skip

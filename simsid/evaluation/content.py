@@ -19,6 +19,7 @@ from simsid.evaluation.blocks import (
 from simsid.examination.default_score import findings_of
 from simsid.examination.examine import Examination
 from simsid.examination.table import HEADER, TITLE, rows_of, words_of
+from simsid.terminal import literal
 
 _KINDS_IN_SUMMARY = 6
 DISCLAIMER = "Research software, not a medical device: not for diagnosis or any clinical decision."
@@ -194,10 +195,12 @@ def limits_of(results: dict[str, Any]) -> list[str]:
         )
     if results["reconstruction"] is None:
         limits.append("This detector gives no reconstruction.")
-    limits += [f"The films: {note}." for note in results["data"].get("notes", ())]
+    limits += [f"The films: {literal(note)}." for note in results["data"].get("notes", ())]
     unreadable = results["data"].get("unreadable", ())
     if unreadable:
-        limits.append(f"{len(unreadable)} films could not be read: {'; '.join(unreadable)}.")
+        limits.append(
+            f"{len(unreadable)} films could not be read: {'; '.join(map(literal, unreadable))}."
+        )
     terms = terms_of(results["data"]["name"])
     if terms is not None:
         limits.append(f"The data: {terms.limits}")

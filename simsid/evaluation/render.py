@@ -9,6 +9,11 @@ from pathlib import Path
 
 from simsid.evaluation.blocks import Picture, Section, Table
 
+_PIPE = re.compile(r"(?<!\\)\|")
+_KEPT = re.compile(
+    r"(?P<fence>(?<!`)`+(?!`))(?P<code>.+?)(?<!`)(?P=fence)(?!`)"
+    r"|\\(?P<sign>[!-/:-@\[-`{-~])|(?P<entity>&(?:lt|amp);)"
+)
 _CSS = """
 :root { color-scheme: light; --ink: #1d232a; --faint: #5b6672; --line: #dfe4e8; --accent: #0072b2 }
 * { box-sizing: border-box }
@@ -70,7 +75,7 @@ def to_html(title: str, note: str, sections: list[Section]) -> str:
 
 def _markdown_table(table: Table) -> str:
     def line(cells: tuple[str, ...]) -> str:
-        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+        return "| " + " | ".join(_PIPE.sub(r"\|", cell) for cell in cells) + " |"
 
     rule = "|---|" + "---:|" * (len(table.header) - 1)
     return "\n".join([line(table.header), rule, *map(line, table.rows)])
@@ -95,7 +100,16 @@ def _html_picture(picture: Picture) -> str:
 
 
 def _inline(text: str) -> str:
-    """Escape, then bold and code."""
-    escaped = html.escape(text)
-    escaped = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", escaped)
-    return re.sub(r"`(.+?)`", r"<code>\1</code>", escaped)
+    """Markdown of one line as HTML: code, bold, and what ``terminal.literal`` wrote."""
+    kept: list[str] = []
+
+    def keep(match: re.Match[str]) -> str:
+        if match["code"] is not None:
+            kept.append(f"<code>{html.escape(match['code'].strip())}</code>")
+        else:
+            kept.append(html.escape(match["sign"] or html.unescape(match["entity"])))
+        return f"\0{len(kept) - 1}\0"
+
+    escaped = html.escape(_KEPT.sub(keep, text))
+    bold = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", escaped)
+    return re.sub("\0(\\d+)\0", lambda match: kept[int(match[1])], bold)

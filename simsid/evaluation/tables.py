@@ -6,6 +6,7 @@ from typing import Any
 
 from simsid.evaluation.blocks import Table, number, percent, valued, with_interval
 from simsid.evaluation.groups import MIN_IN_GROUP
+from simsid.terminal import code, literal
 
 PAPERS_SCORES = ("discriminator", "reconstruction")
 
@@ -36,7 +37,7 @@ def shifted_row(results: dict[str, Any]) -> tuple[tuple[str, str, str], ...]:
 
 def kind_table(results: dict[str, Any]) -> Table:
     rows = tuple(
-        (kind, with_interval(value["auroc"], value["auroc_ci"]), str(value["n"]))
+        (literal(kind), with_interval(value["auroc"], value["auroc_ci"]), str(value["n"]))
         for kind, value in results["by_kind"].items()
     )
     return Table(("kind", "AUROC against all normals [95 % interval]", "n"), rows)
@@ -103,7 +104,7 @@ def provenance_table(results: dict[str, Any], command: str | None) -> Table:
         ("versions", ", ".join(f"{name} {text}" for name, text in versions.items() if text)),
     ]  # fmt: skip
     if command:
-        rows.append(("command", f"`{command}`"))
+        rows.append(("command", code(command)))
     return Table(("what", "value"), tuple(rows))
 
 
@@ -145,7 +146,7 @@ def group_table(results: dict[str, Any]) -> Table:
         chance = "n/a" if expected is None else f"{100 * expected[0]:.1f} to {percent(expected[1])}"
         auroc = with_interval(measured["auroc"], measured["auroc_ci"])
         counts = (str(measured["normal"]), str(measured["abnormal"]))
-        rows.append((name, *counts, share, chance, auroc))
+        rows.append((literal(name), *counts, share, chance, auroc))
     header = ("group", "normals", "abnormals", "normals flagged [95 % interval]", "expected",
               "AUROC [95 % interval]")  # fmt: skip
     return Table(header, tuple(rows))

@@ -17,6 +17,7 @@ from simsid.data.options import film_options
 from simsid.detectors.recalibration import LEAST, films_needed
 from simsid.errors import DataError
 from simsid.evaluation.report import report_on
+from simsid.terminal import literal
 from tests.simsid.helpers import make_detector
 
 ODD = ("$x^{", "_a_$b", "50%", "\udcff\udce9", "שלום", "$", "a|b", "肺炎", "tab\there")
@@ -38,7 +39,7 @@ def test_odd_names_reach_report_and_figures(names, data, tmp_path):
         report_on(make_detector(odd), odd, tmp_path)
     text = (tmp_path / "report.md").read_text(encoding="utf-8")
     for name in names:
-        shown = name.encode("utf-8", "backslashreplace").decode().replace("|", "\\|")
+        shown = literal(name).encode("utf-8", "backslashreplace").decode()
         assert shown in text
 
 

@@ -12,6 +12,7 @@ from simsid.benchmark.records import Record
 from simsid.errors import SimsidError
 from simsid.evaluation.provenance import kit_commit
 from simsid.files import write_text
+from simsid.terminal import code
 
 NEVER = "-"
 """In a table, where there is no number."""
@@ -69,7 +70,7 @@ def write_curve(
     write_json(folder / f"{name}.json", content)
     write_csv(folder / f"{name}.csv", [flat(row) for row in rows])
     target = folder / f"{name}.md"
-    write_text(target, f"{page}\nMade by `{settings['command']}`.\n")
+    write_text(target, f"{page}\nMade by {code(settings['command'])}.\n")
     return target
 
 

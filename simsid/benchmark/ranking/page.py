@@ -18,6 +18,7 @@ from simsid.benchmark.record_files import plain
 from simsid.evaluation.blocks import Picture, Section, Table
 from simsid.evaluation.provenance import short_commit
 from simsid.evaluation.render import to_markdown
+from simsid.terminal import code
 
 _WORDS = (
     "Highest mean AUROC first; rows that lack seeds come after the others. ± is the standard "
@@ -105,7 +106,7 @@ def ranking_page(
         for e in every if len(e.commits) > 1
     ]  # fmt: skip
     typed = tuple(
-        (e.dataset, e.model, f"`{e.command}`", ", ".join(map(short_commit, e.commits)))
+        (e.dataset, e.model, code(e.command), ", ".join(map(short_commit, e.commits)))
         for e in every if e.command
     )  # fmt: skip
     sections += [

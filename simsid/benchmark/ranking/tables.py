@@ -9,6 +9,7 @@ from simsid.benchmark.ranking.records import COST, QUALITY, Comparison, Entry
 from simsid.benchmark.record_files import write_csv as write_rows
 from simsid.benchmark.records import Interval, Spread
 from simsid.evaluation.blocks import Table, number
+from simsid.terminal import literal
 
 _MOST_KINDS = 6
 _PIXELS = (
@@ -74,7 +75,7 @@ def quality_table(found: list[Entry], reference: str) -> Table:
     compared = [text for words in against.values() for text in (words, "p")]
     header = ("model", "seeds", "AUROC", *compared, "AUPR", "F1", "sensitivity", "false alarms",
               "oracle sensitivity",
-              *kinds, *(name.replace("_", " ") for name in pixels))  # fmt: skip
+              *map(literal, kinds), *(name.replace("_", " ") for name in pixels))  # fmt: skip
     most = max(entry.seeds for entry in found)
     rows = []
     for e in found:

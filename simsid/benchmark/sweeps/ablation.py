@@ -32,6 +32,7 @@ from simsid.data.datasets import RadiographData
 from simsid.data.options import data_choice
 from simsid.errors import SimsidError
 from simsid.evaluation.blocks import Table
+from simsid.terminal import literal
 
 _NAME = "ablation"
 _LIMITS = (
@@ -155,7 +156,7 @@ def make_result(summary: Summary, settings: dict[str, Any], command: str) -> Res
     shown = [name.replace("_", " ") for name in names]
     header = ("method", "seeds", f"AUROC, {shown[0]} (default)", "difference to full",
               *(f"AUROC, {name}" for name in shown[1:]), "oracle accuracy", "oracle F1")  # fmt: skip
-    failed = tuple(f"'{e.case}' failed: {text}." for e in summary for text in e.failed)
+    failed = tuple(f"'{e.case}' failed: {literal(text)}." for e in summary for text in e.failed)
     return Result(
         name=_NAME,
         title=f"Ablation of {settings['model']} on {settings['data']}",

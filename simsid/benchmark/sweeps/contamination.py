@@ -33,6 +33,7 @@ from simsid.data.load import GENERATED
 from simsid.data.options import data_choice
 from simsid.errors import SimsidError
 from simsid.evaluation.blocks import Table
+from simsid.terminal import literal
 
 _NAME = "contamination"
 _LIMITS = (
@@ -158,7 +159,7 @@ def make_result(
     shown = [name.replace("_", " ") for name in names]
     header = ("abnormal in training", "images", "seeds", f"AUROC, {shown[0]} (default)",
               *(f"AUROC, {name}" for name in shown[1:]), "sensitivity", "false alarms")  # fmt: skip
-    failed = tuple(f"'{e.case}' failed: {text}." for e in summary for text in e.failed)
+    failed = tuple(f"'{e.case}' failed: {literal(text)}." for e in summary for text in e.failed)
     return Result(
         name=_NAME,
         title=f"Contaminated training of {settings['model']} on {settings['data']}",

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from simsid.data.films import PARTS
+from simsid.terminal import literal
 
 
 def to_markdown(content: dict[str, Any]) -> str:
@@ -17,10 +18,10 @@ def to_markdown(content: dict[str, Any]) -> str:
         f"Split '{facts['split']}' with seed {facts['split_seed']}, view {facts['view']}; "
         f"calibration: {facts['calibration_from']}.",
     ]
-    lines += ["", *(f"- {note}" for note in content["notes"])]
+    lines += ["", *(f"- {literal(note)}" for note in content["notes"])]
     if content["unreadable"]:
         lines += ["", "## Films that cannot be read", ""]
-        lines += [f"- {film}" for film in content["unreadable"]]
+        lines += [f"- {literal(film)}" for film in content["unreadable"]]
     lines += ["", "## Films", "", *_counts(content["counts"])]
     lines += [
         "",
@@ -37,7 +38,10 @@ def to_markdown(content: dict[str, Any]) -> str:
 
 def _counts(counts: dict[str, dict[str, dict[str, int]]]) -> list[str]:
     rows = [
-        [f"{name}: {value}" if name != value else name, *(row[part] or "" for part in PARTS)]
+        [
+            literal(f"{name}: {value}") if name != value else name,
+            *(row[part] or "" for part in PARTS),
+        ]
         for name, values in counts.items()
         for value, row in values.items()
     ]
@@ -45,7 +49,7 @@ def _counts(counts: dict[str, dict[str, dict[str, int]]]) -> list[str]:
 
 
 def _pair(pair: dict[str, Any]) -> str:
-    (one, other), parts = pair["films"], " and ".join(pair["parts"])
+    (one, other), parts = map(literal, pair["films"]), " and ".join(pair["parts"])
     sort = "equal pixels" if pair["exact"] else f"correlation {pair['correlation']:.3f}"
     return f"  - {one} = {other} ({parts}; {sort})"
 
@@ -55,14 +59,14 @@ def _shortcuts(shortcuts: Sequence[dict[str, Any]]) -> list[str]:
         return ["There are no labelled films of both classes: nothing can be said."]
     rows = [
         [
-            row["name"],
+            literal(row["name"]),
             row["films"],
             f"{row['normals']} + {row['abnormals']}",
             f"{row['auroc']:.2f}",
             "{:.2f} to {:.2f}".format(*row["interval"]),
             "" if row["chance"] is None else f"{row['chance']:.2f}",
             "yes" if row["tells"] else "",
-            ", ".join(f"{name} {rate:.0%}" for name, rate in (row["rates"] or {}).items()),
+            ", ".join(f"{literal(name)} {rate:.0%}" for name, rate in (row["rates"] or {}).items()),
         ]
         for row in shortcuts
     ]
