@@ -20,6 +20,7 @@ _WORDS = {
     "ranking.run": "every model on every data set with every seed, ranked",
     "ranking.report": "tables and plots of what run measured",
     "cost.speed": "images a second, and milliseconds by component",
+    "cost.gpu": "agreement with the CPU, and speed beside the ceiling, on a GPU",
     "cost.scoring": "speed of scoring beside an earlier commit's",
     "sweeps.ablation": "the method without each of its parts, at equal budget",
     "sweeps.contamination": "the method trained on normals mixed with abnormals",

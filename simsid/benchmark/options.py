@@ -144,7 +144,7 @@ def typed_command(name: str, arguments: list[str] | None) -> str:
 
 _SWEEPS = (
     *("ablation", "contamination", "robustness", "benchmark", "patchcore"),
-    *("severity", "shift", "scoring"),
+    *("severity", "shift", "scoring", "gpu"),
 )
 _WRITTEN = (
     *("settings.json", "rows.jsonl", "commands.txt", "data", "maps", "runs", "logs"),

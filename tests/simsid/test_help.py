@@ -22,6 +22,7 @@ PARSERS = [
     "simsid.benchmark.sweeps.robustness",
     "simsid.benchmark.cost.speed",
     "simsid.benchmark.cost.scoring",
+    "simsid.benchmark.cost.gpu",
     "simsid.benchmark.cost.patchcore",
     "demo.bench.latency",
     "demo.bench.load",

@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 from jsonargparse import ArgumentParser
 from PIL import Image
-from skimage.transform import resize
 
 import simsid
 from simsid.benchmark.cost import scoring_probe
@@ -119,7 +118,8 @@ def make_films(folder: Path, count: int) -> None:
     for name in ("large", "small"):
         (folder / name).mkdir(parents=True)
     for index in range(count):
-        smooth = resize(rng.random((24, 20)), (2500, 2000), order=3).clip(0, 1)
+        coarse = Image.fromarray(rng.random((24, 20)).astype(np.float32))
+        smooth = np.asarray(coarse.resize((2000, 2500), Image.Resampling.BICUBIC)).clip(0, 1)
         film = smooth * 60_000 + rng.normal(0, 200, smooth.shape) + 1_500
         Image.fromarray(film.clip(0, 65_535).astype(np.uint16)).save(
             folder / "large" / f"{index:03d}.png"

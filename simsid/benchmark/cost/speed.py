@@ -74,7 +74,7 @@ def measure(detector: Detector, images: Tensor, bf16: bool, repeats: int) -> dic
     A method without gradient steps has the time that it learns from ``images`` in place of the step.
     """
     steps = bool(detector.stages())
-    train = _step(detector, images, bf16) if steps else _learning(detector, images)
+    train = step_of(detector, images, bf16) if steps else _learning(detector, images)
 
     def score(batch: Tensor) -> Callable[[], None]:
         def run() -> None:
@@ -88,7 +88,7 @@ def measure(detector: Detector, images: Tensor, bf16: bool, repeats: int) -> dic
     return seconds | _components(detector, images, bf16, repeats)
 
 
-def _step(detector: Detector, images: Tensor, bf16: bool) -> Callable[[], None]:
+def step_of(detector: Detector, images: Tensor, bf16: bool) -> Callable[[], None]:
     """A step of every stage."""
     optimisers = {
         name: torch.optim.AdamW(player.parameters, 1e-5)
@@ -102,7 +102,7 @@ def _step(detector: Detector, images: Tensor, bf16: bool) -> Callable[[], None]:
         for stage in stages:
             turns = detector.training_step(detector.augment(images), stage)
             while True:
-                with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+                with torch.autocast(images.device.type, torch.bfloat16, enabled=bf16):
                     turn = next(turns, None)
                 if turn is None:
                     break
