@@ -66,7 +66,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python app.py",
         description="Open the page that scores films in a browser. Research software, not a medical "
-        "device. SIMSID_PASSWORD holds the password for visitors from other machines. "
+        "device. SIMSID_PASSWORD holds the password for visitors from other machines, or "
+        "SIMSID_PASSWORD_FILE names a file with it. "
         "SIMSID_MODELS lists the models that visitors choose among, the default first, separated "
         "by commas or spaces: user/name or user/name@revision (from the Hub; the page opens before "
         "they arrive) or bundled:NAME. Without a bundled:NAME it offers all bundled models. "
@@ -253,6 +254,26 @@ def listen(
     return app, url
 
 
+def take_password() -> str | None:
+    """The password, taken out of the environment, which processes of this one would inherit.
+
+    Raises:
+        SimsidError: the file that should hold it cannot be read, or is empty.
+    """
+    password = os.environ.pop("SIMSID_PASSWORD", None)
+    file = os.environ.pop("SIMSID_PASSWORD_FILE", None)
+    if password or not file:
+        return password
+    try:
+        password = Path(file).read_text(encoding="utf-8").strip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is no text"
+        raise SimsidError(f"SIMSID_PASSWORD_FILE {file} cannot be read: {why}") from error
+    if not password:
+        raise SimsidError(f"SIMSID_PASSWORD_FILE {file} is empty: write the password into it")
+    return password
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Command line: listen until interrupted.
 
@@ -261,7 +282,7 @@ def main(arguments: list[str] | None = None) -> int:
             plugin is wrong; for ``run_command`` to print.
     """
     options = make_parser().parse_args(arguments)
-    password = os.environ.pop("SIMSID_PASSWORD", None)
+    password = take_password()
     doors = open_doors(options.host, options.name, password, options.no_auth)
     if options.queue < 1:
         raise SimsidError("--queue must be at least 1")

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 
 import numpy as np
@@ -23,6 +24,8 @@ from simsid.detectors import Detector, load_model
 from simsid.detectors.model_folder import fingerprint
 from simsid.device import pick_device
 from simsid.dicom_out import DicomFiles, NoStudyError
+from simsid.dicom_out.objects import require_highdicom
+from simsid.dicomweb import DicomWeb
 from simsid.errors import ImageError, SimsidError
 from simsid.files import path_text
 from simsid.map_files import MapFiles, without_maps
@@ -89,6 +92,17 @@ def make_parser() -> ArgumentParser:
     add("--dicom-out", type=path_text, default=None,
         help="folder for results that a DICOM viewer shows beside each DICOM film: a picture with "
         "the map, and outlines over the film itself")  # fmt: skip
+    add("--dicomweb", type=str | None, default=None,
+        help="instead of files: address of a DICOMweb server, whose films of --query are scored; "
+        "the table numbers them")  # fmt: skip
+    add(
+        "--query",
+        type=str | None,
+        default=None,
+        help="studies on --dicomweb, as StudyInstanceUID=… or StudyDate=20260101-20260131&PatientID=…",
+    )
+    add("--store", action="store_true",
+        help="send the results of --dicom-out to --dicomweb, beside their films")  # fmt: skip
     add("--score", type=str | None, default=None, help="another of the model's scores")
     add(
         ACCEPT,
@@ -108,6 +122,34 @@ def main(arguments: list[str] | None = None) -> int:
             ``run_command`` to print.
     """
     options = parse(make_parser(), arguments)
+    if not options.dicomweb:
+        if options.query or options.store:
+            raise SimsidError("--query and --store belong to --dicomweb: name the server")
+        return _run(options)
+    return _run_on_server(options)
+
+
+def _run_on_server(options: Namespace) -> int:
+    """Fetch films into a folder that goes when this ends, score them, send the results back."""
+    if options.paths or options.files or options.resume:
+        raise SimsidError("--dicomweb goes without files, --files and --resume: leave them out")
+    check_table(Path(options.out), options.overwrite, False)
+    if options.store:
+        require_highdicom()
+    server = DicomWeb(options.dicomweb)
+    with terminated_as_interrupted(), TemporaryDirectory(prefix="simsid-") as place:
+        films = Path(place) / "films"
+        films.mkdir()
+        count, studies = server.fetch(options.query or "", films)
+        print(f"{count} films of {studies} studies fetched", file=sys.stderr)
+        options.paths = [str(films)]
+        if options.store and not options.dicom_out:
+            options.dicom_out = str(Path(place) / "results")
+        return _run(options, server)
+
+
+def _run(options: Namespace, server: DicomWeb | None = None) -> int:
+    """Score the films that the options name; those of a server have no names of their own."""
     out = Path(options.out)
     files, maps, results = _prepare(options, out)
     detector = load_model(options.model, pick_device(options.device))
@@ -135,6 +177,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with terminated_as_interrupted(), TableWriter(out, size) as table:
             for rows in batches:
+                if server is not None:
+                    rows = [row | {"file": Path(row["file"]).name} for row in rows]
                 table.append(rows)
                 done |= {row["file"]: row["status"] for row in rows}
                 for row in rows:
@@ -154,6 +198,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(line, file=say)
     if results is not None:
         print(f"{len(results.written)} DICOM files in {results.folder}", file=say)
+        if server is not None and options.store:
+            server.store(results.written)
+            print(f"{len(results.written)} DICOM files stored on the server", file=say)
     finding = check.finding()
     if finding is not None:
         print(f"warning: {finding.message}", file=say)

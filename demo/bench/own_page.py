@@ -20,7 +20,7 @@ from urllib.request import urlopen
 from simsid.errors import SimsidError
 
 _START_SECONDS = 180.0
-_NOT_PASSED_ON = ("SIMSID_PASSWORD", "SPACE_ID")  # nobody logs in here
+_NOT_PASSED_ON = ("SIMSID_PASSWORD", "SIMSID_PASSWORD_FILE", "SPACE_ID")  # nobody logs in here
 _ROOT = Path(__file__).resolve().parents[2]
 
 
