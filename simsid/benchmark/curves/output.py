@@ -70,7 +70,7 @@ def write_curve(
     write_json(folder / f"{name}.json", content)
     write_csv(folder / f"{name}.csv", [flat(row) for row in rows])
     target = folder / f"{name}.md"
-    write_text(target, f"{page}\nMade by {code(settings['command'])}.\n")
+    write_text(target, f"{page}\nMade by {code(str(settings['command']))}.\n")
     return target
 
 
