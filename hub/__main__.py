@@ -36,7 +36,7 @@ def make_parser() -> ArgumentParser:
     push.add_argument("--dry-run", action="store_true", help="only list what would be shared")
     commands.add_subcommand("push", push)
     dataset = _command("push-dataset", "share a data set that python -m synth wrote")
-    dataset.add_argument("folder", type=str, help="folder of the data set")
+    dataset.add_argument("folder", type=path_text, help="folder of the data set")
     dataset.add_argument("repository", type=str, help="user/name; created if it is missing")
     dataset.add_argument("--private", action="store_true", help="use a private repository")
     dataset.add_argument("--revision", type=str, default="main", help="branch to write to")

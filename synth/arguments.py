@@ -212,7 +212,7 @@ def _add_anatomy(add: _Add) -> None:
         "thirteen kinds, populations")
     add("--starts", type=int, metavar="N", default=_ANATOMY.starts,
         help="of generator 2: images count on from one of so many starts")
-    add("--population", metavar="NAME|FILE", default=None,
+    add("--population", type=os.path.expanduser, metavar="NAME|FILE", default=None,
         help=f"of generator 2: what another hospital changes: {', '.join(POPULATIONS)}, or a .yaml "
         "or .json file")
     add("--population-strength", type=float, metavar="S", default=_ANATOMY.strength,

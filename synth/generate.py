@@ -151,8 +151,8 @@ def unfinished(out: Path, overwrite: bool) -> Iterator[None]:
         (out / MARKER).unlink(missing_ok=True)
         if created:
             out.rmdir()
-        if isinstance(error, OSError) and error.filename is None:  # a full disk names no file
-            raise SynthError(f"{out}: cannot be written ({error.strerror or error})") from error
+        if isinstance(error, OSError) and error.errno is not None and error.filename is None:
+            raise OSError(error.errno, error.strerror, str(out)) from error  # of a full disk
         raise
     (out / MARKER).unlink()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -28,3 +29,13 @@ def test_the_citation_names_the_version_of_the_package():
 def test_the_readme_is_short_and_has_the_two_commands(command):
     lines = (ROOT / "README.md").read_text("utf-8").splitlines()
     assert command in lines and len(lines) <= 150
+
+
+def test_every_test_that_a_decision_names_is_there():
+    named = 0
+    for page in sorted((ROOT / "docs" / "decisions").glob("*.md")):
+        for file, test in re.findall(r"`([\w/]+\.py)::(\w+)`", page.read_text("utf-8")):
+            code = (ROOT / "tests" / file).read_text("utf-8")
+            assert re.search(rf"^def {test}\(", code, re.MULTILINE), f"{page.name}: {file}::{test}"
+            named += 1
+    assert named >= 50

@@ -19,6 +19,7 @@ from demo.bench.timed_page import ANSWER, PARTS
 from demo.bench.visitor import Visitor
 from simsid.cli import command_parser, parse
 from simsid.errors import SimsidError
+from simsid.files import path_text
 
 DIGITS, CHEST = "bundled:digitanatomy", "bundled:zhanglab"
 TARGETS = {DIGITS: 0.150, CHEST: 0.400}  # seconds of our own time, on two cores
@@ -38,7 +39,7 @@ def make_parser() -> ArgumentParser:
     add("--count", type=int, default=50, help="requests for each kind of film")
     add(
         "--film",
-        type=str | None,
+        type=path_text,
         default=None,
         help="film for the chest model (default: a made one)",
     )

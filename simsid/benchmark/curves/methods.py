@@ -14,6 +14,7 @@ from simsid.data.sets.digitanatomy import make_digitanatomy
 from simsid.detectors import Detector, detector_class, detector_names, load_model
 from simsid.detectors.build import build_detector
 from simsid.errors import DataError, SimsidError
+from simsid.files import roots_text
 from simsid.training.fit import fit
 from synth import AnatomyConfig
 
@@ -23,7 +24,7 @@ TRAIN, CALIBRATION = 1600, 400
 def add_method_options(parser: ArgumentParser) -> None:
     """Add which methods are measured, and how those without a trained model are trained."""
     add = parser.add_argument
-    add("--models", type=str, default="simsid",
+    add("--models", type=roots_text, default="simsid",
         help="methods with commas between: names to train on the track, or run or model folders")  # fmt: skip
     add("--train", type=int, default=TRAIN, help="normals that methods are trained on")
     add("--epochs", type=int | None, default=None, help="of each training; default: the preset's")

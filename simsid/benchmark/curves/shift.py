@@ -51,7 +51,7 @@ def make_parser() -> ArgumentParser:
     )
     add = parser.add_argument
     add("--track", type=str, default=_TRACK, help="a track with sets 'home' and 'away'")
-    add("--population", type=str | None, default=None,
+    add("--population", type=path_text, default=None,
         help=f"{', '.join(POPULATIONS)}, or a .yaml or .json file; default: the track's own")  # fmt: skip
     add_method_options(parser)
     add("--strengths", type=str, default="0,0.25,0.5,0.75,1", help="with commas between, 0 to 1")

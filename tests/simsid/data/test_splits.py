@@ -100,3 +100,10 @@ def test_too_few_normals_are_refused():
         DataError, match="5 normal films are left to train on; at least 12 are needed"
     ):
         split_films(films(range(5)), Plan())
+
+
+@pytest.mark.parametrize("count", range(1, 12))
+def test_what_is_needed_is_the_same_however_few_there_are_and_is_enough(count):
+    with pytest.raises(DataError, match=f"{count} normal film.*; at least 12 are needed"):
+        split_films(films(range(count)), Plan())
+    assert parts(split_films(films(range(12)), Plan()))["train", 0] == 10
