@@ -1,10 +1,7 @@
-import copy
-
 import torch
-from torch import nn
 
 from simsid.models.jitter import jitter_patches
-from simsid.models.layers import BatchNorm2d, NormedConv, conv_block, standardise
+from simsid.models.layers import BatchNorm2d, standardise
 
 
 def test_batch_norm_with_one_rank_is_torchs():
@@ -38,63 +35,3 @@ def test_jitter_never_carries_a_patch_into_its_neighbour():
     moved = jitter_patches(images, (2, 2), 0.3, 0.5, 0.2)
     assert moved[:, :, 16:].max() == 0
     assert moved[:, :, :, 16:].max() == 0
-
-
-def normed(block, x):
-    """What a block gives in evaluation: layer by layer, and folded."""
-    block.eval()
-    plain = nn.Sequential.forward(block, x)
-    with torch.no_grad():
-        return plain, block(x)
-
-
-def trained_block():
-    torch.manual_seed(0)
-    block, x = conv_block(3, 8, 3, 2), torch.randn(4, 3, 16, 16)
-    for _ in range(3):
-        block(2 * x + 1)
-    return block, x
-
-
-def test_a_folded_block_gives_what_its_layers_give_and_keeps_its_weights():
-    block, x = trained_block()
-    state = {name: value.clone() for name, value in block.state_dict().items()}
-    plain, folded = normed(block, x)
-    assert torch.allclose(plain, folded, rtol=1e-5, atol=1e-6)
-    assert list(state) == list(block.state_dict())
-    assert all(torch.equal(value, block.state_dict()[name]) for name, value in state.items())
-    without_more = NormedConv(nn.Conv2d(3, 4, 1), BatchNorm2d(4))
-    assert torch.allclose(*normed(without_more, x), rtol=1e-5, atol=1e-6)
-
-
-def test_a_folded_block_follows_every_change_of_weights_and_statistics():
-    block, x = trained_block()
-
-    def step():
-        block.train()
-        block(3 * x - 2)
-
-    def scale():
-        with torch.no_grad():
-            block[0].weight.mul_(2)
-
-    def load():
-        block.load_state_dict({k: v + 1 for k, v in block.state_dict().items()})
-
-    _, before = normed(block, x)
-    for change in (step, scale, load, lambda: block.double().float()):
-        change()
-        plain, folded = normed(block, x)
-        assert torch.allclose(plain, folded, rtol=1e-5, atol=1e-5)
-    assert not torch.allclose(before, folded)
-
-
-def test_gradients_flow_through_a_block_in_evaluation_and_a_copy_folds_its_own():
-    block, x = trained_block()
-    normed(block, x)
-    again = copy.deepcopy(block)
-    with torch.no_grad():
-        again[0].weight.zero_()
-        assert not torch.equal(again(x), block(x))
-    block(x).sum().backward()
-    assert block[0].weight.grad.abs().sum() > 0
