@@ -11,12 +11,20 @@ from simsid.detectors.bundled import bundled_folder, bundled_models, is_bundled
 from simsid.detectors.model_files import ModelFolder
 from simsid.detectors.untrusted import read_object
 from simsid.errors import ModelFolderError
+from simsid.export.detector import load_exported
 
 if TYPE_CHECKING:
     from hub.progress import Progress
     from hub.verify import Verified
 
-__all__ = ["BUNDLED_FOLDER", "bundled_data", "bundled_models", "load", "open_verified"]
+__all__ = [
+    "BUNDLED_FOLDER",
+    "bundled_data",
+    "bundled_models",
+    "load",
+    "load_exported",
+    "open_verified",
+]
 
 
 def bundled_data(name: str) -> dict[str, Any] | None:

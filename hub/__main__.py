@@ -1,4 +1,4 @@
-"""``python -m hub``: push, pull, list and verify models; push data sets; deploy the page."""
+"""``python -m hub``: push, pull, list, verify, export models; push data sets; deploy the page."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 from jsonargparse import ArgumentParser
 
@@ -56,6 +57,11 @@ def make_parser() -> ArgumentParser:
     verify = _command("verify", "check a model from end to end")
     verify.add_argument("model", type=path_text, help="folder, bundled:NAME, or user/name[@commit]")
     commands.add_subcommand("verify", verify)
+    export = _command("export", "write a model as a graph that ONNX Runtime reads without torch")
+    export.add_argument("model", type=path_text, help="folder, bundled:NAME, or user/name[@commit]")
+    export.add_argument("--format", type=Literal["onnx"], default="onnx", help="of the graph")
+    export.add_argument("--out", type=path_text, required=True, help="folder to write")
+    commands.add_subcommand("export", export)
     space = _command("deploy-space", "deploy the page as a Hugging Face Space")
     space.add_argument("repository", type=str, help="user/name; created if it is missing")
     space.add_argument(
@@ -165,6 +171,14 @@ def _verify(model: str) -> int:
     return 0
 
 
+def _export(model: str, format: str, out: str) -> int:
+    from hub.export import export
+
+    report = export(model, format, Path(out))
+    print("\n".join([*report.lines(), f"exported model: {out}; see its README.md"]))
+    return 0
+
+
 def _deploy_space(
     repository: str, models: str, private: bool, hardware: str | None, dry_run: bool
 ) -> int:
@@ -201,6 +215,7 @@ _COMMANDS: dict[str, Callable[..., int]] = {
     "pull": _pull,
     "list": _list,
     "verify": _verify,
+    "export": _export,
     "deploy-space": _deploy_space,
     "push-dataset": _push_dataset,
 }

@@ -27,6 +27,7 @@ from simsid.dicom_out import DicomFiles, NoStudyError
 from simsid.dicom_out.objects import require_highdicom
 from simsid.dicomweb import DicomWeb
 from simsid.errors import ImageError, SimsidError
+from simsid.export.detector import is_exported, load_exported
 from simsid.files import path_text
 from simsid.map_files import MapFiles, without_maps
 from simsid.scoring import (
@@ -110,6 +111,8 @@ def make_parser() -> ArgumentParser:
         help="score images that do not look like the training images, with a warning",
     )
     add("--batch-size", type=int, default=32, help="images in one pass")
+    add("--engine", type=Literal["torch", "onnx"], default="torch",
+        help="onnx: --model is a folder that python -m hub export wrote; on the CPU")  # fmt: skip
     add("--device", type=Literal["auto", "cpu", "cuda"], default="auto", help="where to score")
     return parser
 
@@ -152,7 +155,7 @@ def _run(options: Namespace, server: DicomWeb | None = None) -> int:
     """Score the films that the options name; those of a server have no names of their own."""
     out = Path(options.out)
     files, maps, results = _prepare(options, out)
-    detector = load_model(options.model, pick_device(options.device))
+    detector = _open(options)
     if options.score is not None and options.score not in detector.score_names:
         raise SimsidError(f"--score must be one of: {', '.join(detector.score_names)}")
     made_with = _made_with(detector, options)
@@ -243,6 +246,20 @@ def _prepare(
         maps = MapFiles(folder, common_folder(files), options.map_arrays)
         maps.check(files, may_replace)
     return files, maps, results
+
+
+def _open(options: Namespace) -> Detector:
+    exported = is_exported(options.model)
+    if exported != (options.engine != "torch"):
+        raise SimsidError(
+            f"{options.model} is an exported model: add --engine onnx"
+            if exported
+            else f"{options.model} is no exported model: python -m hub export {options.model} "
+            "--out DIR makes one"
+        )
+    if exported:
+        return load_exported(options.model)
+    return load_model(options.model, pick_device(options.device))
 
 
 def _made_with(detector: Detector, options: Namespace) -> str:

@@ -20,7 +20,9 @@ def fitted(name: str) -> Detector:
         torch.manual_seed(0)
         cls = detector_class(name)
         detector = cls(cls.config_class.preset("quick", (32, 32), FILMS))
-    return fit(detector, blobs(40), epochs=1, batch_size=8, device="cpu")
+    fit(detector, blobs(40), epochs=1, batch_size=8, device="cpu")
+    detector.calibrate(blobs(30, seed=2), false_alarm_rate=0.1)
+    return detector
 
 
 def films(count: int = 6) -> np.ndarray:

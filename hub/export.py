@@ -1,0 +1,119 @@
+"""``python -m hub export``: a model as a graph, with the kit's checks beside it and a card."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from hub import open_verified
+from simsid.data.preprocess import Preprocessing
+from simsid.detectors import Detector, save_model
+from simsid.detectors.model_files import ModelFolder
+from simsid.errors import SimsidError
+from simsid.export.compare import Report, compare, made_normals
+from simsid.export.convert import write_onnx
+from simsid.export.detector import ExportedDetector, is_exported
+from simsid.export.engines import ENGINES
+from simsid.files import write_text
+
+
+def export(model: str, engine: str, out: Path) -> Report:
+    """Write the folder; see ``docs/export.md`` for what is in it.
+
+    Args:
+        model: see ``hub.load``. engine: one of ``simsid.export.engines.ENGINES``.
+
+    Raises:
+        SimsidError: something else lies at ``out``, a package is absent, or the model cannot be
+            exported; nothing was written.
+        ModelFolderError, HubError: see ``hub.load``.
+    """
+    check_out(out)
+    verified = open_verified(model)
+    detector, file = verified.detector, ENGINES[engine].file
+    out.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    try:
+        write_onnx(detector, draft / file)
+        exported = ExportedDetector.of(detector, engine, draft / file)
+        sizes = (verified.sizes[ModelFolder(out).weights.name], (draft / file).stat().st_size)
+        megabytes = (sizes[0] / 1e6, sizes[1] / 1e6)
+        report = compare(detector, exported, made_normals(detector), megabytes)
+        save_model(exported, out)
+        os.replace(draft / file, out / file)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    write_text(ModelFolder(out).card, _card(model, detector, exported, file, report))
+    return report
+
+
+def check_out(out: Path) -> None:
+    """Refuse to write where something else lies than an earlier export.
+
+    Raises:
+        SimsidError: it does.
+    """
+    if os.path.lexists(out) and not (out.is_dir() and (not any(out.iterdir()) or is_exported(out))):
+        raise SimsidError(
+            f"--out {out} exists and is no exported model: nothing was changed. Choose another --out"
+        )
+
+
+def _card(
+    model: str, detector: Detector, exported: ExportedDetector, file: str, report: Report
+) -> str:
+    height, width = detector.image_size
+    names = ", ".join(f"`{name}`" for name in detector.score_names[1:])
+    lines = [
+        f"# {model} as a graph",
+        "",
+        f"Detector `{detector.name}`, fingerprint of the model {exported.config.model}. Research "
+        "software, not a medical device.",
+        "",
+        "## Input and outputs",
+        "",
+        f"`{file}` takes `film`: (batch, 1, height, width) float32 in [0, 1], films of one size. "
+        f"{before(detector.preprocessing)} Higher = more abnormal.",
+        "",
+        "| output | shape | |",
+        "|---|---|---|",
+        "| `score` | (batch,) | the default score |",
+        f"| `regions` | (batch, {detector.grid_size[0]}, {detector.grid_size[1]}) | the same for "
+        "each region |",
+        f"| `map` | (batch, 1, {height}, {width}) | in standard deviations of normals |",
+        "| `threshold`, `abnormal` | (batch,) | the score above which a film is unusual, and whether "
+        "this one is |",
+        "| `p_value`, `percentile` | (batch,) | among the calibration normals of its `population` |",
+        *(
+            [f"| `reconstruction` | (batch, 1, {height}, {width}) | the film as normals have it |"]
+            if exported.config.rebuilds
+            else []
+        ),
+        f"| `score_NAME`, `regions_NAME`, `map_NAME` | as above | of each other score: {names} |",
+        "",
+        "The graph does not say whether a film is one of the kind that the model was trained on: "
+        "`hub.load_exported` and `python -m simsid.score --engine onnx` do.",
+        "",
+        "## Equality and speed",
+        "",
+        *report.lines(),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def before(preprocessing: Preprocessing) -> str:
+    """What must be done to a decoded film before the graph takes it."""
+    if preprocessing.clahe:
+        return (
+            "The model equalises films, which the graph cannot: give it films prepared by "
+            "`Preprocessing.apply` of the kit."
+        )
+    if preprocessing.window is not None:
+        low, high = preprocessing.window
+        return (
+            f"Stretch each film first, so that its {low:g} % and {high:g} % percentiles of grey "
+            "become 0 and 1; the graph fits and resizes it."
+        )
+    return "Any size: the graph fits and resizes them."

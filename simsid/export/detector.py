@@ -1,0 +1,124 @@
+"""An exported model under the contract of every detector: the graph tells, the kit judges."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from jaxtyping import Float
+from torch import Tensor
+
+from simsid.detectors import Detector, DetectorConfig, Evidence, load_model
+from simsid.detectors.contract import Told
+from simsid.detectors.model_files import ModelFolder
+from simsid.detectors.model_folder import fingerprint
+from simsid.errors import ModelFolderError, SimsidError
+from simsid.export.engines import ENGINES, Engine
+from simsid.export.graph import MAP, RECONSTRUCTION, REGIONS, SCORE, output_of
+from simsid.outputs import json_object
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportedConfig(DetectorConfig):
+    """What a graph is of; saved beside it.
+
+    Attributes:
+        detector: name of the method. model: fingerprint of the model that was exported.
+        parts: the method's components. rebuilds: whether there is a reconstruction.
+        engine: the runtime, one of ``ENGINES``. graph: sha256 of the graph's file.
+    """
+
+    detector: str = ""
+    model: str = ""
+    parts: tuple[str, ...] = ()
+    rebuilds: bool = False
+    engine: str = "onnx"
+    graph: str = ""
+
+
+class ExportedDetector(Detector):
+    """Predicts as the model that was exported; it can be calibrated, but not trained or explained."""
+
+    name = "exported"
+    config_class = ExportedConfig
+    config: ExportedConfig
+    engine: Engine
+
+    @classmethod
+    def components_of(cls, config: ExportedConfig) -> tuple[str, ...]:
+        return config.parts
+
+    @classmethod
+    def of(cls, detector: Detector, engine: str, graph: Path) -> ExportedDetector:
+        """What is kept of a detector beside its graph: checks, calibration, preparation, facts."""
+        shares = detector.fusion_weights().tolist()
+        config = ExportedConfig(
+            detector.image_size,
+            detector.grid_size,
+            fusion=tuple(zip(detector.components, shares, strict=True)),
+            detector=detector.name,
+            model=fingerprint(detector),
+            parts=detector.components,
+            rebuilds=detector.gives_reconstruction,
+            engine=engine,
+            graph=sha256_of(graph),
+        )
+        exported = cls(config)
+        state = detector.state_dict()
+        exported.make_room({name: tuple(value.shape) for name, value in state.items()})
+        exported.load_state_dict({name: state[name] for name in exported.state_dict()})
+        exported.preprocessing, exported.facts = detector.preprocessing, dict(detector.facts)
+        exported.calibration, exported.found = detector.calibration, detector.found
+        exported.engine = ENGINES[engine](graph)
+        return exported.eval()
+
+    def evidence(self, images: Tensor) -> Evidence:
+        raise SimsidError(
+            f"this '{self.config.detector}' was exported: its networks are in the graph alone; "
+            "take the model that it was made from"
+        )
+
+    def tell(self, images: Float[Tensor, "batch 1 height width"], score: str) -> Told:
+        def output(part: str, name: str) -> str:
+            return part if name == self.score_names[0] else output_of(part, name)
+
+        scores = {name: output(SCORE, name) for name in self.score_names}
+        rest = [output(REGIONS, score), output(MAP, score)]
+        rest += [RECONSTRUCTION] if self.config.rebuilds else []
+        found = self.engine.run(images.numpy(), [*scores.values(), *rest])
+        told = {name: found[output] for name, output in scores.items()}
+        return Told(told, found[rest[0]], found[rest[1]], found.get(RECONSTRUCTION))
+
+
+def is_exported(folder: str | Path) -> bool:
+    """Whether ``python -m hub export`` wrote this folder."""
+    described = json_object(ModelFolder(Path(folder)).config)
+    return described.get("detector") == ExportedDetector.name
+
+
+def load_exported(folder: str | Path) -> ExportedDetector:
+    """Open what ``python -m hub export`` wrote: a detector that a runtime computes, on the CPU.
+
+    Raises:
+        ModelFolderError: there is none, or it is damaged.
+        SimsidError: its runtime is not installed.
+    """
+    path = Path(folder)
+    if not is_exported(path):
+        raise ModelFolderError(f"{path} is no exported model: python -m hub export makes one")
+    detector = load_model(path, of_class=ExportedDetector)
+    assert isinstance(detector, ExportedDetector)
+    engine = ENGINES.get(detector.config.engine)
+    if engine is None:
+        raise ModelFolderError(f"{path} is for '{detector.config.engine}', which is no engine here")
+    graph = path / engine.file
+    if not graph.is_file() or sha256_of(graph) != detector.config.graph:
+        raise ModelFolderError(f"{graph} is missing or damaged: export the model again")
+    detector.engine = engine(graph)
+    return detector
+
+
+def sha256_of(path: Path) -> str:
+    """Of a file's content, in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
