@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -117,6 +118,61 @@ def make_parser() -> ArgumentParser:
     return parser
 
 
+@dataclass(frozen=True)
+class ScoreJob:
+    """What is scored with which model, and what is written where.
+
+    Attributes:
+        paths: files, folders and globs. table: that names more films, or None.
+        model: run, model or exported folder, or ``bundled:NAME``. device, engine: it computes with.
+        out: the table of scores. resume: finish it. overwrite: write over files of others.
+        maps, dicom_out: folders of maps and of DICOM results, or None. map_arrays: numbers, too.
+        score: another than the default. accept: score what does not look like training films.
+        batch_size: images in one pass.
+    """
+
+    paths: tuple[str, ...]
+    table: Path | None
+    model: str
+    device: str
+    engine: str
+    out: Path
+    resume: bool
+    overwrite: bool
+    maps: Path | None
+    map_arrays: bool
+    dicom_out: Path | None
+    score: str | None
+    accept: bool
+    batch_size: int
+
+
+def job_of(options: Namespace) -> ScoreJob:
+    """What the options say.
+
+    Raises:
+        SimsidError: a batch of less than one image.
+    """
+    if options.batch_size < 1:
+        raise SimsidError(f"--batch-size must be at least 1, not {options.batch_size}")
+    return ScoreJob(
+        paths=tuple(options.paths or ()),
+        table=Path(options.files) if options.files else None,
+        model=options.model,
+        device=options.device,
+        engine=options.engine,
+        out=Path(options.out),
+        resume=options.resume,
+        overwrite=options.overwrite,
+        maps=Path(options.maps) if options.maps else None,
+        map_arrays=options.map_arrays,
+        dicom_out=Path(options.dicom_out) if options.dicom_out else None,
+        score=options.score,
+        accept=options.accept_out_of_place,
+        batch_size=options.batch_size,
+    )
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns 0 when every file was scored and 1 when some could not be.
 
@@ -125,54 +181,53 @@ def main(arguments: list[str] | None = None) -> int:
             ``run_command`` to print.
     """
     options = parse(make_parser(), arguments)
-    if not options.dicomweb:
-        if options.query or options.store:
-            raise SimsidError("--query and --store belong to --dicomweb: name the server")
-        return _run(options)
-    return _run_on_server(options)
+    job = job_of(options)
+    if options.dicomweb:
+        return _run_on_server(job, DicomWeb(options.dicomweb), options.query or "", options.store)
+    if options.query or options.store:
+        raise SimsidError("--query and --store belong to --dicomweb: name the server")
+    return _run(job)
 
 
-def _run_on_server(options: Namespace) -> int:
+def _run_on_server(job: ScoreJob, server: DicomWeb, query: str, store: bool) -> int:
     """Fetch films into a folder that goes when this ends, score them, send the results back."""
-    if options.paths or options.files or options.resume:
+    if job.paths or job.table or job.resume:
         raise SimsidError("--dicomweb goes without files, --files and --resume: leave them out")
-    check_table(Path(options.out), options.overwrite, False)
-    if options.store:
+    check_table(job.out, job.overwrite, False)
+    if store:
         require_highdicom()
-    server = DicomWeb(options.dicomweb)
     with terminated_as_interrupted(), TemporaryDirectory(prefix="simsid-") as place:
         films = Path(place) / "films"
         films.mkdir()
-        count, studies = server.fetch(options.query or "", films)
+        count, studies = server.fetch(query, films)
         print(f"{count} films of {studies} studies fetched", file=sys.stderr)
-        options.paths = [str(films)]
-        if options.store and not options.dicom_out:
-            options.dicom_out = str(Path(place) / "results")
-        return _run(options, server)
+        results = job.dicom_out or (Path(place) / "results" if store else None)
+        job = replace(job, paths=(str(films),), dicom_out=results)
+        return _run(job, server, store)
 
 
-def _run(options: Namespace, server: DicomWeb | None = None) -> int:
-    """Score the films that the options name; those of a server have no names of their own."""
-    out = Path(options.out)
-    files, maps, results = _prepare(options, out)
-    detector = _open(options)
-    if options.score is not None and options.score not in detector.score_names:
+def _run(job: ScoreJob, server: DicomWeb | None = None, store: bool = False) -> int:
+    """Score the films of a job; those of a server have no names of their own."""
+    out = job.out
+    files, maps, results = _prepare(job)
+    detector = _open(job)
+    if job.score is not None and job.score not in detector.score_names:
         raise SimsidError(f"--score must be one of: {', '.join(detector.score_names)}")
-    made_with = _made_with(detector, options)
-    kept, size = read_table(out) if options.resume else ([], 0)
+    made_with = _made_with(detector, job)
+    kept, size = read_table(out) if job.resume else ([], 0)
     _check_kept(kept, files, made_with, out)
     out.parent.mkdir(parents=True, exist_ok=True)
     if maps is not None:
         maps.folder.mkdir(parents=True, exist_ok=True)
-    check = BatchCheck(detector, options.score)
-    name = options.score or detector.score_names[0]
+    check = BatchCheck(detector, job.score)
+    name = job.score or detector.score_names[0]
     report = ClosingReport(detector.calibration.scores[name])
     for row in kept:
         check.add_row(row["population"], row["score"])
         report.add(row)
     done = {row["file"]: row["status"] for row in kept}
     batches = score_batches(
-        detector, files, options.batch_size, options.score, maps, options.accept_out_of_place,
+        detector, files, job.batch_size, job.score, maps, job.accept,
         check, set(done), made_with, results,
     )  # fmt: skip
     say = sys.stderr if writes_to_stdout(out) else sys.stdout
@@ -196,12 +251,12 @@ def _run(options: Namespace, server: DicomWeb | None = None) -> int:
             f"{error.filename}: {error.strerror}; make room: {_go_on(out, len(done), len(files))}"
         ) from error
     failed = sum(status != SCORED for status in done.values())
-    print(_summary(detector, out, len(files), failed, options.score), file=say)
+    print(_summary(detector, out, len(files), failed, job.score), file=say)
     for line in report.lines(len(done) - len(kept), time.monotonic() - began, SCORED):
         print(line, file=say)
     if results is not None:
         print(f"{len(results.written)} DICOM files in {results.folder}", file=say)
-        if server is not None and options.store:
+        if server is not None and store:
             server.store(results.written)
             print(f"{len(results.written)} DICOM files stored on the server", file=say)
     finding = check.finding()
@@ -210,21 +265,16 @@ def _run(options: Namespace, server: DicomWeb | None = None) -> int:
     return 1 if failed else 0
 
 
-def _prepare(
-    options: Namespace, out: Path
-) -> tuple[list[Path], MapFiles | None, DicomFiles | None]:
+def _prepare(job: ScoreJob) -> tuple[list[Path], MapFiles | None, DicomFiles | None]:
     """Which films, and where maps and DICOM results go; refuses all that needs no model."""
-    if options.batch_size < 1:
-        raise SimsidError(f"--batch-size must be at least 1, not {options.batch_size}")
-    check_table(out, options.overwrite, options.resume)
-    folder = Path(options.maps) if options.maps else None
-    patterns, table = list(options.paths or ()), options.files
-    if not patterns and not table:
+    out, table = job.out, job.table
+    check_table(out, job.overwrite, job.resume)
+    if not job.paths and not table:
         raise SimsidError("no films are named: give files or folders, or a table with --files")
-    if table and Path(table).resolve() == out.resolve():
+    if table and table.resolve() == out.resolve():
         raise SimsidError(f"--out {out} is the table of --files: choose another name")
-    listed = files_of_table(Path(table)) if table else []
-    found = list(dict.fromkeys([*find_images(patterns), *listed]))
+    listed = files_of_table(table) if table else []
+    found = list(dict.fromkeys([*find_images(job.paths), *listed]))
     files = without_maps(found)
     if len(files) < len(found):
         print(
@@ -232,40 +282,40 @@ def _prepare(
             file=sys.stderr,
         )
     if not any(file.exists() for file in files):
-        named = [*patterns, table] if table else patterns
+        named = [*job.paths, str(table)] if table else job.paths
         raise SimsidError(f"no image found in: {' '.join(named)}")
     place = out.resolve()
     if any(file.resolve() == place for file in files if file.suffix == out.suffix):
         raise SimsidError(f"--out {out} is one of the files to score: choose another name")
-    may_replace = options.overwrite or options.resume
+    may_replace = job.overwrite or job.resume
     maps = results = None
-    if options.dicom_out:
-        results = DicomFiles(Path(options.dicom_out), common_folder(files))
+    if job.dicom_out is not None:
+        results = DicomFiles(job.dicom_out, common_folder(files))
         results.check(files, may_replace)
-    if folder is not None:
-        maps = MapFiles(folder, common_folder(files), options.map_arrays)
+    if job.maps is not None:
+        maps = MapFiles(job.maps, common_folder(files), job.map_arrays)
         maps.check(files, may_replace)
     return files, maps, results
 
 
-def _open(options: Namespace) -> Detector:
-    exported = is_exported(options.model)
-    if exported != (options.engine != "torch"):
+def _open(job: ScoreJob) -> Detector:
+    exported = is_exported(job.model)
+    if exported != (job.engine != "torch"):
         raise SimsidError(
-            f"{options.model} is an exported model: add --engine onnx"
+            f"{job.model} is an exported model: add --engine onnx"
             if exported
-            else f"{options.model} is no exported model: python -m hub export {options.model} "
+            else f"{job.model} is no exported model: python -m hub export {job.model} "
             "--out DIR makes one"
         )
     if exported:
-        return load_exported(options.model)
-    return load_model(options.model, pick_device(options.device))
+        return load_exported(job.model)
+    return load_model(job.model, pick_device(job.device))
 
 
-def _made_with(detector: Detector, options: Namespace) -> str:
+def _made_with(detector: Detector, job: ScoreJob) -> str:
     """The model and what else changes rows, so that one table never mixes them."""
-    score = f" score={options.score}" if options.score else ""
-    return fingerprint(detector) + score + (" accept" if options.accept_out_of_place else "")
+    score = f" score={job.score}" if job.score else ""
+    return fingerprint(detector) + score + (" accept" if job.accept else "")
 
 
 def _check_kept(kept: Sequence[Row], files: Sequence[Path], made_with: str, out: Path) -> None:

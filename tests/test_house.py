@@ -1,9 +1,13 @@
 """How the house is built: what import-linter's contracts cannot say of single files."""
 
+import ast
 from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
 
 import grimp
 import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def check_no_circle(graph: grimp.ImportGraph) -> None:
@@ -22,3 +26,26 @@ def test_a_circle_would_be_told():
     graph.add_import(importer="simsid.errors", imported="simsid.detectors.base")
     with pytest.raises(CycleError, match=r"simsid\.errors"):
         check_no_circle(graph)
+
+
+# Each of its commands is a main.
+SYNTH_COMMANDS = ("_generate", "_verify", "_preview", "_medmix")
+
+
+def takes_options(function: ast.FunctionDef) -> bool:
+    given = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+    return any("Namespace" in ast.unparse(arg.annotation) for arg in given if arg.annotation)
+
+
+def test_parsed_options_never_leave_a_main():
+    """Below it stand values; what options say is made one by functions named ``*_of``."""
+    found = [
+        (str(file.relative_to(ROOT)), node.name)
+        for room in ("simsid", "synth", "hub", "demo")
+        for file in sorted((ROOT / room).rglob("*.py"))
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef) and takes_options(node)
+    ]
+    assert ("simsid/score.py", "job_of") in found
+    below = [(file, name) for file, name in found if not name.endswith("_of")]
+    assert below == [("synth/cli.py", name) for name in SYNTH_COMMANDS]
