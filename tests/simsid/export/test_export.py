@@ -27,9 +27,13 @@ onnxruntime = pytest.importorskip("onnxruntime")
 # Of the normals' spread: after one epoch there is little of it, and float32 rounds all the same.
 ROUNDING = 5e-3
 REFUSED = {"region-patchcore"}
+LONG = ("simsid", "squid")  # to export, not to score
+QUICK = [name for name in TINY if name not in LONG]
 
 
-@pytest.fixture(scope="module", params=TINY)
+@pytest.fixture(
+    scope="module", params=[*QUICK, *(pytest.param(n, marks=pytest.mark.slow) for n in LONG)]
+)
 def pair(request, tmp_path_factory):
     """A model folder, and what was exported of it, with the report."""
     folder = tmp_path_factory.mktemp(request.param)
@@ -208,7 +212,7 @@ def test_the_example_of_the_documents_needs_onnxruntime_and_numpy_alone(cheap, t
     assert f"score {told.score[0]:.3f}" in done.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("name", [n for n in detector_names() if n not in TINY])
 def test_every_other_detector_is_exported_alike_or_refused(name, tmp_path):
     save_model(fitted(name), tmp_path / "model")
@@ -224,7 +228,7 @@ def test_every_other_detector_is_exported_alike_or_refused(name, tmp_path):
     )
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("name", ["bundled:digitanatomy", "bundled:chest"])
 def test_bundled_models_are_exported_within_the_stated_tolerance(name, tmp_path):
     report = export(name, "onnx", tmp_path / "exported")
