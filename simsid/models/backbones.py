@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -61,6 +62,20 @@ class Backbone(nn.Module):
         raise NotImplementedError
 
 
+class _Shortcut(nn.Conv2d):
+    """1x1 convolution with a stride; of few channels, places are left out first.
+
+    With fewer than 8 channels, the last axis in memory, torch 2.14 writes beyond its memory on
+    processors without AVX-512, in the gradient of a strided 1x1 convolution.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        if self.in_channels >= 8:
+            return super().forward(input)
+        rows, cols = self.stride
+        return F.conv2d(input[:, :, ::rows, ::cols], self.weight)
+
+
 class ResNet(Backbone):
     """Residual network, as deep as the last of ``layers``. Source: He et al., CVPR 2016.
 
@@ -90,7 +105,7 @@ class ResNet(Backbone):
                 shortcut = None
                 if stride != 1 or before != after:
                     shortcut = nn.Sequential(
-                        nn.Conv2d(before, after, 1, stride, bias=False), BatchNorm2d(after)
+                        _Shortcut(before, after, 1, stride, bias=False), BatchNorm2d(after)
                     )
                 blocks.append(
                     block(before, planes, stride, shortcut, groups, group_width, 1, BatchNorm2d)

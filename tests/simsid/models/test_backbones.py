@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from simsid.errors import SimsidError
-from simsid.models.backbones import build_backbone
+from simsid.models.backbones import _Shortcut, build_backbone
 from simsid.models.patch_features import PatchFeatures, smooth
 from simsid.models.statistics import settle_statistics
 
@@ -102,3 +102,11 @@ def test_smoothing_keeps_a_constant_and_spreads_a_peak():
     spread = smooth(peak, (72, 72), 3.0)
     assert spread.argmax() // 72 in (35, 36) and spread.max() < 1
     assert torch.equal(smooth(peak, (9, 9), 0.0), peak)
+
+
+def test_a_narrow_shortcut_is_the_convolution_that_it_stands_for():
+    torch.manual_seed(0)
+    shortcut = _Shortcut(4, 8, 1, 2, bias=False)
+    maps = torch.randn(2, 4, 5, 8, requires_grad=True)
+    plain = torch.nn.functional.conv2d(maps, shortcut.weight, stride=2)
+    assert torch.allclose(shortcut(maps), plain, atol=1e-6)
