@@ -22,7 +22,7 @@ _LONGEST, _SHORTEST = 1600, 560  # pixels of a film's longer side on the page
 _SHOWN = {"interactive": False, "height": _SHORTEST, "buttons": ["fullscreen"]}
 KEYS = """<script>document.addEventListener("keydown", event => {
   const button = {n: "normal", a: "abnormal", ArrowRight: "later", ArrowLeft: "back"}[event.key];
-  if (button && !event.ctrlKey && !event.metaKey && !event.altKey)
+  if (button && !event.repeat && !event.ctrlKey && !event.metaKey && !event.altKey)
     document.querySelector(`#review-${button}`)?.click();
 });</script>"""
 _HINT = (
@@ -34,13 +34,13 @@ _HINT = (
 def build_page(review: Review, maps: Path | None) -> gr.Blocks:
     """The film and its map, what was scored, four buttons, and what the marks say."""
     files = [Path(row["file"]) for row in review.rows]
-    drawn = MapFiles(maps, common_folder(files), False) if maps else None
+    drawn = MapFiles(maps, common_folder(review.scanned), False) if maps else None
 
     @guarded
     def show(at: int) -> tuple:
         film, note = _film(files[at])
         found = drawn.picture_of(files[at]) if drawn else None
-        picture = _picture(found) if found is not None and is_map(found) else None
+        picture = _picture(found) if found is not None else None
         return at, film, picture, _told(review, at, note), _summary(review)
 
     @guarded
@@ -85,9 +85,15 @@ def _film(path: Path) -> tuple[np.ndarray | None, str]:
     return _sized(Image.fromarray(grey)), ""
 
 
-def _picture(path: Path) -> np.ndarray:
-    with Image.open(path, formats=["PNG"]) as picture:
-        return _sized(picture.convert("RGB"))
+def _picture(path: Path) -> np.ndarray | None:
+    """A map that was written; None where there is none, or it cannot be read."""
+    if not (path.is_file() and is_map(path)):
+        return None
+    try:
+        with Image.open(path, formats=["PNG"]) as picture:
+            return _sized(picture.convert("RGB"))
+    except OSError:
+        return None
 
 
 def _sized(picture: Image.Image) -> np.ndarray:

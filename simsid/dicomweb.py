@@ -72,15 +72,11 @@ class DicomWeb:
         Raises:
             SimsidError: the query is empty, nothing matches, or the server fails.
         """
-        filters = dict(parse_qsl(query))
-        if not filters:
-            raise SimsidError(
-                "--query must name a study or more, as StudyInstanceUID=… or StudyDate=…"
-            )
+        filters = _filters(query)
         with _told("search"):
             found = self._client.search_for_studies(search_filters=filters, get_remaining=True)
             studies = sorted({_value(study, _STUDY) for study in found})
-            places = [place for study in studies for place in self._films_of(study)]
+            places = sorted(place for study in studies for place in self._films_of(study))
         if not places:
             raise SimsidError(f"--query found {len(studies)} studies and no radiograph in them")
         for number, place in enumerate(places, start=1):
@@ -95,7 +91,7 @@ class DicomWeb:
             if not ours and _value(series, _MODALITY) in _FILMS:
                 name = _value(series, _SERIES)
                 films = self._client.search_for_instances(study, name)
-                yield from sorted((study, name, _value(film, _INSTANCE)) for film in films)
+                yield from ((study, name, _value(film, _INSTANCE)) for film in films)
 
     def store(self, files: Sequence[Path]) -> None:
         """Send results to the server, each into the study that it names.
@@ -112,10 +108,30 @@ class DicomWeb:
                     raise ValueError("refused")
 
 
+def _filters(query: str) -> dict[str, str]:
+    """What ``--query`` asks for; a part that says nothing must not widen it in silence.
+
+    Raises:
+        SimsidError: it is empty, or a part is no NAME=VALUE, or a name stands twice.
+    """
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=True)
+    except ValueError:
+        pairs = []
+    filters = dict(pairs)
+    if not filters or len(filters) < len(pairs) or not all(map(str.strip, filters.values())):
+        raise SimsidError(
+            "--query must be NAME=VALUE with & between, each name once and none empty, as "
+            "StudyInstanceUID=… or StudyDate=20260101-20260131"
+        )
+    return filters
+
+
 @contextmanager
 def _told(doing: str) -> Iterator[None]:
     """What fails inside becomes one line without the server's words, which may quote a patient."""
     from requests import ConnectionError, HTTPError, RequestException, Timeout
+    from requests.exceptions import ProxyError, SSLError
 
     try:
         with quiet_decoders():
@@ -125,6 +141,15 @@ def _told(doing: str) -> Iterator[None]:
         hint = f"; is {AUTHORIZATION} right?" if code in (401, 403) else ""
         raise SimsidError(
             f"--dicomweb: asked to {doing}, the server answered {code}{hint}"
+        ) from None
+    except SSLError:
+        raise SimsidError(
+            "--dicomweb: the server's certificate is not trusted here: name the file of its "
+            "authority in REQUESTS_CA_BUNDLE"
+        ) from None
+    except ProxyError:
+        raise SimsidError(
+            "--dicomweb: the proxy gave no answer: is HTTPS_PROXY or NO_PROXY right?"
         ) from None
     except (ConnectionError, Timeout):
         raise SimsidError(f"--dicomweb: asked to {doing}, the server gave no answer") from None

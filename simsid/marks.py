@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import random
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock
+
 from simsid.errors import SimsidError
 from simsid.files import write_text
 from simsid.outputs import check_file
-from simsid.scoring.table import Row, is_score_table, read_table
+from simsid.scoring.table import Row, csv_line, is_score_table, read_table
 
 NORMAL, ABNORMAL = "normal", "abnormal"
 DOUBTFUL_FIRST, RANDOM = "doubtful", "random"
@@ -55,7 +59,7 @@ class Marks:
             return {}
         marks = {}
         try:
-            text = self.path.read_text(encoding="utf-8")
+            text = self.path.read_bytes().decode("utf-8")
             for line in list(csv.reader(io.StringIO(text, newline="")))[1:]:
                 file, mark, order = line
                 if mark not in (NORMAL, ABNORMAL):
@@ -81,15 +85,19 @@ class Marks:
         Raises:
             OSError: the file cannot be written; the former one stays.
         """
-        marks = self.read()
-        marks.pop(file, None)
-        if mark is not None:
-            marks[file] = mark
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows((name, each.mark, each.order) for name, each in marks.items())
-        write_text(self.path, out.getvalue())
+        with self._alone():
+            marks = self.read()
+            before = marks.pop(file, None)
+            if mark is not None:
+                chosen = before is not None and before.order != RANDOM  # and stays so
+                marks[file] = Mark(mark.mark, before.order) if before and chosen else mark
+            lines = [COLUMNS, *((name, each.mark, each.order) for name, each in marks.items())]
+            write_text(self.path, b"".join(map(csv_line, lines)).decode())
+
+    def _alone(self) -> FileLock:
+        """Held while the table is changed: no other reader's mark is lost."""
+        name = hashlib.sha256(f"{Path.home()}\0{self.path.resolve()}".encode()).hexdigest()[:24]
+        return FileLock(Path(tempfile.gettempdir()) / f"simsid-marks-{name}.lock")
 
 
 def is_marks(path: Path) -> bool:

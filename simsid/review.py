@@ -20,13 +20,14 @@ from simsid.marks import (
     ABNORMAL,
     DOUBTFUL_FIRST,
     NORMAL,
+    RANDOM,
     Mark,
     Marks,
     excess_of,
     in_order,
     scored_rows,
 )
-from simsid.scoring.table import Row
+from simsid.scoring.table import Row, read_table
 
 _ANSWERS = {"n": NORMAL, "a": ABNORMAL}
 
@@ -64,7 +65,8 @@ def main(arguments: list[str] | None = None) -> int:
     path = Path(options.marks) if options.marks else table.with_suffix(".marks.csv")
     if path.resolve() == table.resolve():
         raise SimsidError(f"--marks {path} is the score table: choose another name")
-    review = Review(rows, Marks(path), options.order)
+    scanned = [Path(row["file"]) for row in read_table(table)[0]]
+    review = Review(rows, Marks(path), options.order, scanned)
     if options.face == "page":  # it stands above this package: opened by name
         maps = Path(options.maps) if options.maps else None
         import_module("demo.launch").open_review(review, maps, options.port)
@@ -80,13 +82,22 @@ class Review:
     Args:
         rows: with scores.
         order: see ``in_order``.
+        scanned: all films of the table, those without a score too: maps lie below their folder.
 
     Attributes:
         rows: all films, those without a mark first.
     """
 
-    def __init__(self, rows: Sequence[Row], marks: Marks, order: str = DOUBTFUL_FIRST) -> None:
+    def __init__(
+        self,
+        rows: Sequence[Row],
+        marks: Marks,
+        order: str = DOUBTFUL_FIRST,
+        scanned: Sequence[Path] | None = None,
+    ) -> None:
         self.marks, self.order = marks, order
+        self.scanned = [Path(row["file"]) for row in rows] if scanned is None else list(scanned)
+        self._drawn = [row["file"] for row in in_order(rows, RANDOM)]
         known = marks.read()
         self.rows = sorted(in_order(rows, order), key=lambda row: row["file"] in known)
 
@@ -118,10 +129,17 @@ class Review:
             "films": len(self.rows),
             "normal": int((labels == 0).sum()),
             "abnormal": int((labels == 1).sum()),
-            "sample": len(marked) == len(self.rows) or self.marks.by_chance(),
+            "sample": self._by_chance(set(known)),
             **(ranking_metrics(labels, scores) if len(marked) else {"auroc": None}),
             **shares,
         }
+
+    def _by_chance(self, marked: set[str]) -> bool:
+        """Whether the marked films are all films, or the first ones that chance drew: none left out."""
+        own = [file for file in self._drawn if file in marked]
+        if len(own) == len(self._drawn):
+            return True
+        return self.marks.by_chance() and own == self._drawn[: len(own)]
 
     def summary(self) -> list[str]:
         """The measures in sentences."""
@@ -146,9 +164,9 @@ class Review:
                 "the marked films were not chosen by chance, so these numbers say nothing of all "
                 "films: mark all of them, or begin new marks with --order random"
             )
-        if normals >= LEAST:
+        if normals >= LEAST and told["sample"]:
             lines.append(
-                "add the marked normals to the calibration: python -m simsid.recalibrate --model "
+                "to set the thresholds by the marked normals alone: python -m simsid.recalibrate --model "
                 f"MODEL --normals {self.marks.path} --out NEW"
             )
         return lines

@@ -128,7 +128,7 @@ class ScoreJob:
         out: the table of scores. resume: finish it. overwrite: write over files of others.
         maps, dicom_out: folders of maps and of DICOM results, or None. map_arrays: numbers, too.
         score: another than the default. accept: score what does not look like training films.
-        batch_size: images in one pass.
+        batch_size: images in one pass. fetched: from a server, for this job alone.
     """
 
     paths: tuple[str, ...]
@@ -145,6 +145,7 @@ class ScoreJob:
     score: str | None
     accept: bool
     batch_size: int
+    fetched: bool = False
 
 
 def job_of(options: Namespace) -> ScoreJob:
@@ -196,13 +197,17 @@ def _run_on_server(job: ScoreJob, server: DicomWeb, query: str, store: bool) -> 
     check_table(job.out, job.overwrite, False)
     if store:
         require_highdicom()
+    for folder in (job.maps, job.dicom_out):  # films of another query bear the same names
+        if folder is not None and folder.is_dir() and any(folder.iterdir()):
+            raise SimsidError(f"{folder} is not empty: with --dicomweb choose a new folder")
+    _open(job)  # before anything is fetched
     with terminated_as_interrupted(), TemporaryDirectory(prefix="simsid-") as place:
         films = Path(place) / "films"
         films.mkdir()
         count, studies = server.fetch(query, films)
         print(f"{count} films of {studies} studies fetched", file=sys.stderr)
         results = job.dicom_out or (Path(place) / "results" if store else None)
-        job = replace(job, paths=(str(films),), dicom_out=results)
+        job = replace(job, paths=(str(films),), dicom_out=results, fetched=True)
         return _run(job, server, store)
 
 
@@ -242,26 +247,26 @@ def _run(job: ScoreJob, server: DicomWeb | None = None, store: bool = False) -> 
                 for row in rows:
                     report.add(row)
     except KeyboardInterrupt:
-        print(f"stopped: {_go_on(out, len(done), len(files))}", file=sys.stderr)
+        print(f"stopped: {_go_on(job, len(done), len(files))}", file=sys.stderr)
         return INTERRUPTED
     except OSError as error:
         if error.errno not in _NO_ROOM:
             raise
         raise SimsidError(
-            f"{error.filename}: {error.strerror}; make room: {_go_on(out, len(done), len(files))}"
+            f"{error.filename}: {error.strerror}; make room: {_go_on(job, len(done), len(files))}"
         ) from error
     failed = sum(status != SCORED for status in done.values())
     print(_summary(detector, out, len(files), failed, job.score), file=say)
     for line in report.lines(len(done) - len(kept), time.monotonic() - began, SCORED):
         print(line, file=say)
+    finding = check.finding()
+    if finding is not None:
+        print(f"warning: {finding.message}", file=say)
     if results is not None:
         print(f"{len(results.written)} DICOM files in {results.folder}", file=say)
         if server is not None and store:
             server.store(results.written)
             print(f"{len(results.written)} DICOM files stored on the server", file=say)
-    finding = check.finding()
-    if finding is not None:
-        print(f"warning: {finding.message}", file=say)
     return 1 if failed else 0
 
 
@@ -425,10 +430,13 @@ def _with_result(
     return row
 
 
-def _go_on(out: Path, done: int, total: int) -> str:
+def _go_on(job: ScoreJob, done: int, total: int) -> str:
     if not done:
-        return f"nothing was written to {out}"
-    return f"{done} of {total} films are in {out}; the same command with --resume goes on"
+        return f"nothing was written to {job.out}"
+    told = f"{done} of {total} films are in {job.out}; "
+    if job.fetched:
+        return told + "films of a server are fetched anew: begin again with another --out"
+    return told + "the same command with --resume goes on"
 
 
 def _summary(detector: Detector, out: Path, total: int, failed: int, score: str | None) -> str:

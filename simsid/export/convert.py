@@ -45,7 +45,9 @@ def write_onnx(detector: Detector, path: Path) -> None:
                 verbose=False,
             )
         except Exception as error:  # every layer of the exporter has its own
-            reason = str(error.__cause__ or error).strip().splitlines()[-1][:200]
+            reason = (str(error.__cause__ or error).strip() or type(error).__name__).splitlines()[
+                -1
+            ][:200]
             raise SimsidError(
                 f"'{detector.name}' does what ONNX cannot say and cannot be exported: {reason}"
             ) from error

@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 
 from simsid.scoring.table import Row
-from simsid.threads import available_cores
+from simsid.threads import threads_in_use
 
 _PARTS = 10
 
@@ -39,11 +39,11 @@ class ClosingReport:
             made: rows that this run made. seconds: that it took by the clock.
             scored: the status of a row without a failure.
         """
-        total, cores = sum(self._statuses.values()), available_cores()
+        total, cores = sum(self._statuses.values()), threads_in_use()
         told = []
         if made and seconds > 0:
             rate = made / seconds
-            told.append(f"{rate:.1f} films a second, {rate / cores:.1f} a core of {cores}")
+            told.append(f"{rate:.1f} films a second, {rate / cores:.1f} a thread of {cores}")
         for status, count in self._statuses.most_common():
             if status != scored:
                 told.append(f"{status}: {count} ({count / total:.1%})")

@@ -58,10 +58,10 @@ def is_score_table(path: Path) -> bool:
 
     A header that a kill cut short counts, where nothing follows it.
     """
-    longest = max(len(_line(columns)) for columns in (COLUMNS, *_EARLIER))
+    longest = max(len(csv_line(columns)) for columns in (COLUMNS, *_EARLIER))
     with open(path, "rb") as file:
         head = file.read(longest + 1)
-    headers = [_line(columns) for columns in (COLUMNS, *_EARLIER)]
+    headers = [csv_line(columns) for columns in (COLUMNS, *_EARLIER)]
     return any(head.startswith(header) for header in headers) or headers[0].startswith(head)
 
 
@@ -77,7 +77,7 @@ def read_table(path: Path) -> tuple[list[Row], int]:
     content = content[: _end_of_rows(content)]
     if not content:
         return [], 0
-    header = _line(COLUMNS)
+    header = csv_line(COLUMNS)
     if not content.startswith(header):
         raise SimsidError(
             f"{path} has other columns than this version writes: it cannot be resumed. Choose "
@@ -130,11 +130,11 @@ class TableWriter:
         Raises:
             OSError: the disk is full, or the file cannot be written; it is named.
         """
-        data = b"".join(_line([row[name] for name in COLUMNS]) for row in rows)
+        data = b"".join(csv_line([row[name] for name in COLUMNS]) for row in rows)
         try:
             if self._file is None:
                 self._file = self._open()
-                data = data if self._end else _line(COLUMNS) + data
+                data = data if self._end else csv_line(COLUMNS) + data
             self._write(self._file, data)
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(self.path)) from error
@@ -181,7 +181,7 @@ def _is_stream(path: Path) -> bool:
     return opened and path.is_file()
 
 
-def _line(values: Sequence[object]) -> bytes:
+def csv_line(values: Sequence[object]) -> bytes:
     out = io.StringIO()
     csv.writer(out, lineterminator="\r\n").writerow(values)  # so that both are quoted in a value
     return (out.getvalue()[:-2] + "\n").encode("utf-8", "backslashreplace")

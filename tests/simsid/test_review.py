@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -82,11 +83,33 @@ def test_a_mark_can_be_changed_and_taken_back(tmp_path: Path) -> None:
     assert Marks(marks.path).read() == {}
 
 
-def test_two_readers_of_one_table_lose_no_mark(tmp_path: Path) -> None:
-    first, second = Marks(tmp_path / "marks.csv"), Marks(tmp_path / "marks.csv")
-    first.put("a.png", Mark(NORMAL, "random"))
-    second.put("b.png", Mark(ABNORMAL, "random"))
-    assert set(first.read()) == {"a.png", "b.png"}
+def test_readers_that_mark_at_the_same_time_lose_no_mark(tmp_path: Path) -> None:
+    path, files = tmp_path / "marks.csv", [f"{number}.png" for number in range(24)]
+    with ThreadPoolExecutor(6) as readers:
+        list(readers.map(lambda file: Marks(path).put(file, Mark(NORMAL, "random")), files))
+    assert set(Marks(path).read()) == set(files)
+
+
+def test_a_name_with_any_line_break_is_read_again(tmp_path: Path) -> None:
+    marks = Marks(tmp_path / "marks.csv")
+    for name in ("a\rb.png", "a\nb.png", "a\r\nb.png"):
+        marks.put(name, Mark(NORMAL, "random"))
+    assert set(Marks(marks.path).read()) == {"a\rb.png", "a\nb.png", "a\r\nb.png"}
+
+
+def test_films_that_were_passed_over_make_no_sample(table: Path) -> None:
+    review = Review(scored_rows(table), Marks(table.with_name("m.csv")), "random")
+    review.put(review.rows[0], NORMAL)
+    assert review.measures()["sample"]
+    review.put(review.rows[2], NORMAL)  # the second one was left for later
+    assert not review.measures()["sample"]
+
+
+def test_a_film_that_doubt_chose_stays_so_when_it_is_marked_again(tmp_path: Path) -> None:
+    marks = Marks(tmp_path / "marks.csv")
+    marks.put("a.png", Mark(NORMAL, "doubtful"))
+    marks.put("a.png", Mark(ABNORMAL, "random"))
+    assert marks.read() == {"a.png": Mark(ABNORMAL, "doubtful")} and not marks.by_chance()
 
 
 def test_measures_are_those_of_the_marked_films_with_intervals(table: Path) -> None:

@@ -5,7 +5,6 @@ One short run that ends by the clock: what it did not reach stands in the page a
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from functools import partial
@@ -18,6 +17,7 @@ from simsid.benchmark.cost import gpu_parts
 from simsid.benchmark.cost.gpu_parts import WORKLOADS, Row
 from simsid.benchmark.made import commits_text, made_section, versions_text
 from simsid.benchmark.options import check_results, typed_command
+from simsid.benchmark.record_files import write_json
 from simsid.cli import command_parser, parse
 from simsid.detectors import detector_names
 from simsid.device import pick_device
@@ -106,11 +106,9 @@ def measure(parts: Parts, seconds: float) -> dict[str, dict[str, Row]]:
         for name, run in rows.items():
             try:
                 found[part][name] = run() if time.monotonic() < end else _NOT_REACHED
-            except (
-                RuntimeError,
-                ValueError,
-            ) as error:  # what a first day on a GPU is there to find
-                found[part][name] = {"failed": str(error).splitlines()[0][:200]}
+            except Exception as error:  # what a first day on a GPU is there to find
+                words = (str(error).strip() or type(error).__name__).splitlines()[0]
+                found[part][name] = {"failed": words[:200]}
             print(f"{part}: {name}: {_told(found[part][name])}", flush=True)
     return found
 
@@ -128,8 +126,7 @@ def write_page(folder: Path, found: dict[str, dict[str, Row]], made: dict[str, o
     page = folder / "gpu.md"
     title, note = f"On a GPU: {made['card']}", "One run; times are of its machine."
     write_text(page, to_markdown(title, note, [*sections, made_section(made)], folder))
-    text = json.dumps({"made": made, "rows": found}, indent=1, allow_nan=False)
-    write_text(folder / "gpu.json", text + "\n")
+    write_json(folder / "gpu.json", {"made": made, "rows": found})  # not a number: null
     return page
 
 

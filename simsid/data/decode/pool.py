@@ -128,3 +128,5 @@ def made_ahead(
         if not whole:
             _shared.kill()
         threads.shutdown()
+        if not whole:
+            _shared.close()  # a dead worker must not get the next film

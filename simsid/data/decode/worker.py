@@ -148,9 +148,10 @@ def _start(memory_mib: int, seconds: float) -> subprocess.Popen[bytes]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        pipesize=_PIPE_BYTES if sys.platform == "linux" else -1,
         env=environment | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
     )
+    for pipe in _pipes(process):
+        _widen(pipe)
     try:
         with _deadline(process, _START_SECONDS):
             receive(_pipes(process)[1], 0)
@@ -160,6 +161,15 @@ def _start(memory_mib: int, seconds: float) -> subprocess.Popen[bytes]:
             raise SimsidError("the process that decodes images does not start") from None
         raise
     return process
+
+
+def _widen(pipe: IO[bytes]) -> None:
+    """Ask for a larger pipe: without one the two sides mostly wait. The system may say no."""
+    if sys.platform == "linux":
+        import fcntl
+
+        with contextlib.suppress(OSError):  # of one user all pipes together have a limit
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:

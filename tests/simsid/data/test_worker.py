@@ -304,3 +304,20 @@ def test_a_worker_that_was_taken_over_is_not_believed(monkeypatch, reply, pixels
     with worker_module.DecodingWorker() as worker, pytest.raises(ImageError) as caught:
         worker.decode(b"anything", "film.png")
     assert caught.value.code == code
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="pipes have no size to ask for")
+def test_a_system_that_grants_no_larger_pipe_costs_no_film(monkeypatch, tmp_path):
+    import fcntl
+
+    asked = []
+
+    def refuse(pipe, command, size):
+        asked.append(command)
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(fcntl, "fcntl", refuse)
+    path = tmp_path / "film.npy"
+    np.save(path, np.arange(64 * 64).reshape(64, 64).astype(np.uint8))
+    film = DecodingWorker().decode(path.read_bytes(), "film.npy")
+    assert asked == [fcntl.F_SETPIPE_SZ] * 2 and film.pixels.shape == (64, 64)

@@ -16,7 +16,7 @@ import pydicom
 import pytest
 import requests
 
-from simsid.dicomweb import AUTHORIZATION, DicomWeb, _told
+from simsid.dicomweb import AUTHORIZATION, DicomWeb, _filters, _told
 from simsid.errors import SimsidError
 from tests.simsid.dicom_out.conftest import SECRETS, STUDY, run
 
@@ -135,7 +135,7 @@ def test_the_header_that_says_who_asks_comes_from_the_environment(monkeypatch):
         (["--store", "film.dcm"], "belong to --dicomweb"),
         (["--dicomweb", "pacs"], "must be the address of a server"),
         (["--dicomweb", "https://me:word@pacs.example"], AUTHORIZATION),
-        (["--dicomweb", "https://pacs.example"], "--query must name a study"),
+        (["--dicomweb", "https://pacs.example"], "--query must be NAME=VALUE"),
         (["--dicomweb", "https://pacs.example", "film.dcm"], "without files"),
     ],
 )
@@ -143,3 +143,28 @@ def test_what_cannot_be_asked_is_refused_in_one_line(arguments, says, model, tmp
     assert run(*arguments, "--model", model, "--out", tmp_path / "scores.csv") == 2
     error = capfd.readouterr().err
     assert says in error and error.count("\n") == 1 and "word" not in error.replace("password", "")
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["", "PatientID=&StudyDate=20260101", "PatientID=1&PatientID=2", "PatientID 47&StudyDate=1"],
+)
+def test_a_query_of_which_a_part_would_be_lost_is_refused(query):
+    with pytest.raises(SimsidError, match="each name once and none empty") as caught:
+        _filters(query)
+    assert "47" not in str(caught.value)
+
+
+def test_a_certificate_that_is_not_trusted_is_told_as_that():
+    with pytest.raises(SimsidError, match="REQUESTS_CA_BUNDLE"), _told("search"):
+        raise requests.exceptions.SSLError("self-signed")
+
+
+def test_results_of_another_query_are_not_written_over(model, tmp_path, capfd):
+    (tmp_path / "maps").mkdir()
+    (tmp_path / "maps" / "0001.dcm.map.png").touch()
+    asked = ("--dicomweb", "http://127.0.0.1:9/dicom-web", "--query", "StudyDate=20260101")
+    assert (
+        run("--model", model, *asked, "--maps", tmp_path / "maps", "--out", tmp_path / "s.csv") == 2
+    )
+    assert "choose a new folder" in capfd.readouterr().err
