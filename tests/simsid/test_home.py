@@ -24,7 +24,7 @@ PATHS = (path_text, roots_text, os.path.expanduser, arguments._path)
 NO_PATHS = frozenset(
     (
         *("--dataset", "--datasets", "--split", "--grid", "--window", "--view"),
-        *("--reference", "--note", "--layout"),
+        *("--reference", "--note", "--layout", "--dicomweb", "--engine"),
     )
 )
 

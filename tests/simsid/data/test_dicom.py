@@ -116,6 +116,7 @@ def test_overlay_bits_above_the_pixels_are_cut_off(syntax):
         )
 
 
+@pytest.mark.slow
 def test_a_deflated_film_longer_than_its_first_piece_is_whole_wherever_that_ends(monkeypatch):
     film = np.zeros((48, 64), np.uint16)
     film[:24] = FILM[:24]

@@ -44,6 +44,7 @@ def example(tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_the_example_of_the_page_passes_the_contract(example):
     suite = Path(__file__).with_name("test_contract.py")
     command = [sys.executable, "-m", "pytest", str(suite), "--plugin", str(example), "-k", "eigen"]
@@ -58,6 +59,7 @@ def test_the_example_is_as_short_as_the_page_says(example):
     assert len(code) <= 45
 
 
+@pytest.mark.slow
 def test_a_plugin_trains_resumes_and_loads_by_its_name(example, own_registry, tmp_path, capsys):
     run = tmp_path / "run"
     data = ["--dataset", "digitanatomy", "--data-root", str(small_set(tmp_path))]

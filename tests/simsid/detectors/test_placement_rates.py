@@ -102,6 +102,7 @@ def strangers():
     return prepared(images)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("trained", "other"), [("zhanglab", "nih"), ("nih", "zhanglab")])
 def test_films_are_in_place_and_what_is_no_film_is_not(trained, other, films, strangers):
     check = PlacementCheck()

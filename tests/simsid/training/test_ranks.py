@@ -57,6 +57,7 @@ def run(tmp_path, name, ranks, epochs):
     return [torch.load(tmp_path / f"{name}-{rank}.pt", weights_only=True) for rank in range(ranks)]
 
 
+@pytest.mark.slow
 def test_two_ranks_hold_the_queue_of_one_rank_with_the_joined_batch(tmp_path):
     (one,) = run(tmp_path, "one", 1, 1)
     two = run(tmp_path, "two", 2, 1)

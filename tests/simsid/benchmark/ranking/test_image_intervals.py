@@ -39,11 +39,11 @@ def test_intervals_hold_what_was_measured_and_are_narrower_for_more_images(score
         "aupr": np.mean([average_precision_score(LABELS, row) for row in scores]),
     }
     for name, value in shares.items():
-        assert few[name][0] < value < few[name][1], name
+        assert getattr(few, name)[0] < value < getattr(few, name)[1], name
     many = image_intervals(np.tile(scores, 9), np.tile(LABELS, 9), np.tile(flagged, 9))
     for name in ("sensitivity", "false_alarms", "f1", "aupr"):
-        assert np.diff(many[name]) < 0.5 * np.diff(few[name]), name
-    assert set(few["by_kind"]) == {"novel", "missing"} and many["by_kind"] == {}
+        assert np.diff(getattr(many, name)) < 0.5 * np.diff(getattr(few, name)), name
+    assert set(few.by_kind) == {"novel", "missing"} and many.by_kind == {}
 
 
 def test_the_order_of_images_means_nothing(scores) -> None:
@@ -55,7 +55,7 @@ def test_the_order_of_images_means_nothing(scores) -> None:
 
 def test_without_a_threshold_there_are_no_verdicts(scores) -> None:
     found = image_intervals(scores, LABELS, None)
-    assert found["sensitivity"] is None and found["f1"] is None and found["aupr"]
+    assert found.sensitivity is None and found.f1 is None and found.aupr
 
 
 def test_flags_are_those_of_the_threshold(scores) -> None:

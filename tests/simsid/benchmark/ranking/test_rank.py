@@ -121,11 +121,11 @@ def test_holm_by_hand():
 def test_seeds_widen_the_interval_and_one_seed_gives_no_p(lines):
     one = {(name, seed): value for (name, seed), value in lines.items() if seed == 0}
     alone = compare(one, "digits", "weak", "strong", np.array(LABELS))
-    assert alone["p"] is None and alone["ci"][0] < alone["difference"] < alone["ci"][1]
+    assert alone.p is None and alone.ci[0] < alone.difference < alone.ci[1]
     for seed in (1, 2):
         lines["digits/weak", seed] = line(3.0 * seed, seed, 4)
     mixed = compare(lines, "digits", "weak", "strong", np.array(LABELS))
-    assert np.diff(mixed["ci"]) > 2 * np.diff(alone["ci"])
+    assert np.diff(mixed.ci) > 2 * np.diff(alone.ci)
 
 
 @pytest.mark.parametrize("seed_sd", [0.0, 0.3])
@@ -148,7 +148,7 @@ def test_equal_models_are_called_different_in_one_of_twenty(seed_sd, monkeypatch
                     "auroc": {"score": share_of_pairs(labels, scores)},
                     "scores": {"score": scores},
                 }
-        found += compare(lines, "digits", "one", "other", labels)["p"] < 0.05
+        found += compare(lines, "digits", "one", "other", labels).p < 0.05
     assert found <= 80
 
 

@@ -26,6 +26,8 @@ from synth.__main__ import main as synth
 from synth.plan import DatasetConfig
 from synth.tracks import TRACKS
 
+pytestmark = pytest.mark.slow  # they train through the command line
+
 PLUGIN = """
 from simsid.detectors import register
 from simsid.detectors.references import MeanGrey
