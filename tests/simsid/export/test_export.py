@@ -27,12 +27,12 @@ onnxruntime = pytest.importorskip("onnxruntime")
 # Of the normals' spread: after one epoch there is little of it, and float32 rounds all the same.
 ROUNDING = 5e-3
 REFUSED = {"region-patchcore"}
-LONG = ("simsid", "squid")  # to export, not to score
+LONG = {"simsid": pytest.mark.slow, "squid": pytest.mark.soak}  # squid: see docs/export.md
 QUICK = [name for name in TINY if name not in LONG]
 
 
 @pytest.fixture(
-    scope="module", params=[*QUICK, *(pytest.param(n, marks=pytest.mark.slow) for n in LONG)]
+    scope="module", params=[*QUICK, *(pytest.param(n, marks=mark) for n, mark in LONG.items())]
 )
 def pair(request, tmp_path_factory):
     """A model folder, and what was exported of it, with the report."""
