@@ -25,6 +25,7 @@ import simsid
 from simsid.benchmark.cost import scoring_probe
 from simsid.benchmark.made import commits_text, made_section, versions_text
 from simsid.benchmark.options import check_results, typed_command
+from simsid.benchmark.record_files import write_json
 from simsid.benchmark.sweeps.output import as_text
 from simsid.cli import command_parser, parse
 from simsid.errors import SimsidError
@@ -93,8 +94,7 @@ def main(arguments: list[str] | None = None) -> int:
         target = Path(options.out)
         note = "Ratios of one run on a shared machine; times are its own."
         write_text(target / "scoring.md", to_markdown("Speed of scoring", note, sections, target))
-        text = json.dumps({"made": made, "rows": found}, indent=1, allow_nan=False)
-        write_text(target / "scoring.json", text + "\n")
+        write_json(target / "scoring.json", {"made": made, "rows": found})
     return 0
 
 
