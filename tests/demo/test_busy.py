@@ -13,6 +13,7 @@ from demo.bench.visitor import Visitor
 from demo.words import BUSY
 from tests.demo.conftest import Page, png, start_page, stop_page
 from tests.demo.test_doors import ask
+from tests.demo.warm_start import WarmStarter
 
 gradio_client = pytest.importorskip("gradio_client")
 playwright = pytest.importorskip("playwright.sync_api")
@@ -21,8 +22,8 @@ REQUESTS, FILMS = 12, 24
 
 
 @pytest.fixture(scope="module")
-def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    running = start_page(tmp_path_factory.mktemp("narrow"), "--queue", "1")
+def narrow(starter: WarmStarter, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    running = start_page(tmp_path_factory.mktemp("narrow"), "--queue", "1", starter=starter)
     yield running
     stop_page(running)
 

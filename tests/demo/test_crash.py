@@ -18,6 +18,7 @@ from demo.bench.visitor import Visitor
 from tests.demo.conftest import png, start_page, stop_page
 from tests.demo.test_api import dicom
 from tests.demo.test_doors import ask
+from tests.demo.warm_start import WarmStarter
 
 NAME = "ZZDOEJANEZZ"
 MODEL = "bundled:digitanatomy"
@@ -50,10 +51,10 @@ def wait_until(true, seconds: float) -> bool:
 
 
 @pytest.fixture(scope="module")
-def survived(tmp_path_factory: pytest.TempPathFactory, digits):
+def survived(starter: WarmStarter, tmp_path_factory: pytest.TempPathFactory, digits):
     """A page that starts where another was killed with patients' films in its hands."""
     folder = tmp_path_factory.mktemp("crash")
-    killed = start_page(folder)
+    killed = start_page(folder, starter=starter)
     visitor = Visitor(killed.url)
     contents = [png(digits["normal"], NAME), dicom(digits["normal"], NAME),
                 jpeg(digits["novel"], NAME)]  # fmt: skip
@@ -65,7 +66,7 @@ def survived(tmp_path_factory: pytest.TempPathFactory, digits):
     killed.process.kill()
     killed.process.wait()
     left = films(killed.temp)
-    page = start_page(folder)
+    page = start_page(folder, starter=starter)
     yield page, left, children
     stop_page(page)
 

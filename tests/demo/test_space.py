@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
-import signal
 import socket
 import subprocess
 import sys
@@ -26,7 +25,7 @@ from demo.doors import Doorkeeper, open_doors
 from demo.inference import Inference
 from hub.space_files import ROOT, collect
 from simsid.errors import SimsidError
-from tests.demo.conftest import free_port
+from tests.demo.conftest import end, free_port
 from tests.demo.test_doors import ask
 
 NAME = "somebody-simsid.hf.space"
@@ -231,12 +230,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Pa
                 time.sleep(0.2)
         yield url, folder
     finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process)
 
 
 def test_a_deployed_copy_starts_and_listens_to_all(deployed: tuple[str, Path]) -> None:
