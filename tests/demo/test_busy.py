@@ -49,6 +49,7 @@ def fill(page: Page, film: bytes) -> list[tuple[int, str]]:
         return list(pool.map(lambda files: join(page, files), batches))
 
 
+@pytest.mark.slow
 def test_a_full_queue_says_busy_to_programs_and_serves_the_others(narrow, digits) -> None:
     answers = fill(narrow, png(digits["normal"]))
     refused = [json.loads(text) for status, text in answers if status == 503]
@@ -63,6 +64,7 @@ def test_a_full_queue_says_busy_to_programs_and_serves_the_others(narrow, digits
     assert client.predict(api_name="/generate")["image_png"]
 
 
+@pytest.mark.slow
 def test_a_full_queue_says_busy_in_the_browser(narrow, browser, digits) -> None:
     visit = browser.new_page()
     visit.goto(narrow.url)

@@ -162,6 +162,7 @@ def test_what_cannot_be_opened_ends_the_start_with_exit_code_2(
     assert said.err.startswith(f"error: {option} ") and said.err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_plugins_model_is_scored_by_the_page(own_page: Page, mine, digits, tmp_path) -> None:
     gradio_client = pytest.importorskip("gradio_client")
     client = gradio_client.Client(own_page.url, verbose=False)
@@ -177,6 +178,7 @@ def test_a_plugins_model_is_scored_by_the_page(own_page: Page, mine, digits, tmp
         client.predict(film, str(mine[0]), api_name="/score")
 
 
+@pytest.mark.slow
 def test_no_door_tells_where_a_model_lies(own_page: Page, mine) -> None:
     for path in ("", "config", "gradio_api/info", "gradio_api/mcp/schema"):
         with urllib.request.urlopen(own_page.url + path, timeout=60) as answer:
@@ -186,6 +188,7 @@ def test_no_door_tells_where_a_model_lies(own_page: Page, mine) -> None:
     assert "ward-7" not in own_page.log.read_text()
 
 
+@pytest.mark.slow
 def test_the_page_opens_on_the_first_own_model(browser, own_page: Page) -> None:
     visit = browser.new_page()
     visit.set_default_timeout(60_000)

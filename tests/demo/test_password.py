@@ -71,6 +71,7 @@ def test_programs_log_in_and_score(locked_page: Page, digits: dict, tmp_path: Pa
     assert answer["status"] == "ok" and answer["state"] == "unusual"
 
 
+@pytest.mark.slow
 def test_a_browser_logs_in_and_scores(locked_page: Page, browser, digits: dict) -> None:
     visit = browser.new_page()
     visit.goto(locked_page.url)

@@ -41,6 +41,7 @@ def review(
     assert "5 films marked" in log.read_text()
 
 
+@pytest.mark.slow
 def test_films_are_marked_by_key_and_button_and_a_mark_can_be_changed(browser, review) -> None:
     url, path = review
     errors: list[str] = []

@@ -196,6 +196,7 @@ def test_what_the_hub_says_is_text_on_the_page() -> None:
     assert "<script>" not in picker.look(False, BUNDLED)[1]
 
 
+@pytest.mark.slow
 def test_a_model_of_the_hub_arrives_on_an_open_page(hub_page, digits: dict, tmp_path: Path) -> None:
     gradio_client = pytest.importorskip("gradio_client")
     page, server, commit = hub_page
@@ -212,6 +213,7 @@ def test_a_model_of_the_hub_arrives_on_an_open_page(hub_page, digits: dict, tmp_
     assert (why["model"], why["commit"]) == ("me/digits", commit)
 
 
+@pytest.mark.slow
 def test_the_log_says_why_a_model_is_missing_and_no_more(hub_page) -> None:
     log = hub_page[0].log
     deadline = time.monotonic() + 60

@@ -233,6 +233,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Pa
         end(process)
 
 
+@pytest.mark.slow
 def test_a_deployed_copy_starts_and_listens_to_all(deployed: tuple[str, Path]) -> None:
     url, folder = deployed
     status, text, headers = ask(url)
@@ -245,6 +246,7 @@ def test_a_deployed_copy_starts_and_listens_to_all(deployed: tuple[str, Path]) -
         assert other.connect_ex(("127.0.0.2", port)) == 0
 
 
+@pytest.mark.slow
 def test_a_visitor_comes_in_through_the_proxy(deployed: tuple[str, Path]) -> None:
     url, _ = deployed
     forwarded = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.9"}
@@ -263,6 +265,7 @@ def test_a_visitor_comes_in_through_the_proxy(deployed: tuple[str, Path]) -> Non
     assert ask(url, {"Host": NAME, "X-Forwarded-Host": "evil.example"})[0] == 403
 
 
+@pytest.mark.slow
 def test_health_checks_come_by_address(deployed: tuple[str, Path]) -> None:
     url, _ = deployed
     for host in ("10.20.30.40:7860", "localhost:7860", "0.0.0.0:7860"):
