@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.demo.conftest import PATIENCE, Page, png
 
 
@@ -96,6 +98,7 @@ def choose_model(tab, name: str) -> None:
     tab.get_by_role("option", name=name).click()
 
 
+@pytest.mark.slow
 def test_another_model_says_why_there_are_no_examples_and_signs_its_verdicts(tab, digits) -> None:
     tab.click("#example-novel")
     tab.wait_for_selector("#verdict .unusual")
@@ -117,6 +120,7 @@ def test_another_model_says_why_there_are_no_examples_and_signs_its_verdicts(tab
     wait_for_text(tab, "#verdict", "Model: bundled:digitanatomy")
 
 
+@pytest.mark.slow
 def test_a_model_of_the_hub_shows_its_progress_and_takes_over(browser, hub_page) -> None:
     page, server, commit = hub_page
     label = f"me/digits@{commit[:7]}"

@@ -73,6 +73,7 @@ def test_names_are_shown_and_never_leave_the_browser(tab, page, digits) -> None:
     tab.wait_for_function(f"!document.querySelector('#verdict').innerText.includes('{NAME}')")
 
 
+@pytest.mark.slow
 def test_a_drop_by_mouse_hides_names_too(tab, digits) -> None:
     sent: list[bytes] = []
     tab.on("request", lambda request: sent.append(request.post_data_buffer or b""))
@@ -89,6 +90,7 @@ def test_a_drop_by_mouse_hides_names_too(tab, digits) -> None:
     assert not any(NAME.encode() in body for body in sent)
 
 
+@pytest.mark.slow
 def test_the_table_sorts_filters_and_opens_a_film(tab, digits) -> None:
     films = [(f"{n}.png", png(image)) for n in range(3) for image in digits.values()]
     drop(tab, *films)
@@ -109,6 +111,7 @@ def test_the_table_sorts_filters_and_opens_a_film(tab, digits) -> None:
     assert "Taken together" in tab.inner_text("#together") or "Note" in tab.inner_text("#together")
 
 
+@pytest.mark.slow
 def test_no_progress_line_shows_a_raw_key(tab, digits) -> None:
     tab.evaluate(
         """() => { window.seen = ""; new MutationObserver(() => window.seen += document.body.innerText
@@ -134,6 +137,7 @@ def drop_normals(tab, count: int) -> None:
     tab.set_input_files("#own-upload input[type=file]", files)
 
 
+@pytest.mark.slow
 def test_own_normals_move_the_verdicts_of_a_visit_and_can_be_undone(tab, digits) -> None:
     tab.click("#example-novel")
     wait_for_text(tab, "#verdict", "200 normal films")

@@ -8,7 +8,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,6 +17,7 @@ from simsid.data.images import MAX_PIXELS, DecodedFilm, read_bytes
 from simsid.threads import threads_in_use
 
 MOST_WORKERS = 32
+_AGAIN_SECONDS = 0.1  # a worker that starts is killed so soon
 _Item = TypeVar("_Item")
 _Made = TypeVar("_Made")
 
@@ -126,7 +127,15 @@ def made_ahead(
     finally:
         threads.shutdown(wait=False, cancel_futures=True)
         if not whole:
-            _shared.kill()
+            _give_up([future for batch in waiting for future in batch])
         threads.shutdown()
         if not whole:
             _shared.close()  # a dead worker must not get the next film
+
+
+def _give_up(futures: Sequence[Future]) -> None:
+    """End what is being decoded, that too which is only about to begin."""
+    _shared.kill()
+    begun = [future for future in futures if not future.cancelled()]
+    while wait(begun, _AGAIN_SECONDS).not_done:
+        _shared.kill()
