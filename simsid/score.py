@@ -7,17 +7,19 @@ import sys
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
 
 import numpy as np
-from jsonargparse import ArgumentParser, Namespace
 from tqdm import tqdm
 
-from simsid.cli import INTERRUPTED, command_parser, parse, run_command
+from simsid.archive.films import archive_films, is_archive
+from simsid.archive.on_ray import score_on_ray
+from simsid.archive.run import ArchiveModel, Scorer, score_archive, score_here
+from simsid.archive.shards import ShardFolder, ShardPlan, check_shards, require_parquet
+from simsid.cli import INTERRUPTED, parse, run_command
 from simsid.data.decode.pool import made_ahead, read_untrusted
 from simsid.data.file_table import files_of_table
 from simsid.data.find import common_folder, find_images
@@ -29,8 +31,8 @@ from simsid.dicom_out.objects import require_highdicom
 from simsid.dicomweb import DicomWeb
 from simsid.errors import ImageError, SimsidError
 from simsid.export.detector import is_exported, load_exported
-from simsid.files import path_text
 from simsid.map_files import MapFiles, without_maps
+from simsid.score_job import ScoreJob, job_of, make_parser
 from simsid.scoring import (
     TOO_FEW_NORMALS,
     BatchCheck,
@@ -40,7 +42,7 @@ from simsid.scoring import (
 )
 from simsid.scoring.closing import ClosingReport
 from simsid.scoring.film import prepare_image, score_batch
-from simsid.scoring.rows import ACCEPT, SCORED, row_of, without_map, without_result
+from simsid.scoring.rows import SCORED, row_of, without_map, without_result
 from simsid.scoring.table import (
     COLUMNS,
     Row,
@@ -57,123 +59,6 @@ __all__ = ["COLUMNS", "main", "make_parser", "score_batches"]
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # not one film's failure: every map would fail
 
 
-def make_parser() -> ArgumentParser:
-    parser = command_parser(
-        "python -m simsid.score",
-        "Score images with a trained model. Higher score = more abnormal. "
-        "Research software, not a medical device.",
-    )
-    add = parser.add_argument
-    add(
-        "paths",
-        type=path_text,
-        nargs="*",
-        help="image files, folders (with what lies below), globs",
-    )
-    add(
-        "--files",
-        type=path_text,
-        default=None,
-        help="CSV or Parquet table with a column 'file' that names more films, a row for each",
-    )
-    add("--model", type=path_text, required=True, help="run folder, model folder or bundled:NAME")
-    add(
-        "--out",
-        type=path_text,
-        required=True,
-        help="CSV file to write; rows reach it as they are made",
-    )
-    add(
-        "--resume",
-        action="store_true",
-        help="finish the table that a stopped run left at --out; give the same options again",
-    )
-    add("--overwrite", action="store_true", help="write over files that no earlier run wrote")
-    add("--maps", type=path_text, default=None, help="folder for an anomaly map of each image")
-    add("--map-arrays", action="store_true", help="also write each map as a float32 .npy")
-    add("--dicom-out", type=path_text, default=None,
-        help="folder for results that a DICOM viewer shows beside each DICOM film: a picture with "
-        "the map, and outlines over the film itself")  # fmt: skip
-    add("--dicomweb", type=str | None, default=None,
-        help="instead of files: address of a DICOMweb server, whose films of --query are scored; "
-        "the table numbers them")  # fmt: skip
-    add(
-        "--query",
-        type=str | None,
-        default=None,
-        help="studies on --dicomweb, as StudyInstanceUID=… or StudyDate=20260101-20260131&PatientID=…",
-    )
-    add("--store", action="store_true",
-        help="send the results of --dicom-out to --dicomweb, beside their films")  # fmt: skip
-    add("--score", type=str | None, default=None, help="another of the model's scores")
-    add(
-        ACCEPT,
-        action="store_true",
-        help="score images that do not look like the training images, with a warning",
-    )
-    add("--batch-size", type=int, default=32, help="images in one pass")
-    add("--engine", type=Literal["torch", "onnx"], default="torch",
-        help="onnx: --model is a folder that python -m hub export wrote; on the CPU")  # fmt: skip
-    add("--device", type=Literal["auto", "cpu", "cuda"], default="auto", help="where to score")
-    return parser
-
-
-@dataclass(frozen=True)
-class ScoreJob:
-    """What is scored with which model, and what is written where.
-
-    Attributes:
-        paths: files, folders and globs. table: that names more films, or None.
-        model: run, model or exported folder, or ``bundled:NAME``. device, engine: it computes with.
-        out: the table of scores. resume: finish it. overwrite: write over files of others.
-        maps, dicom_out: folders of maps and of DICOM results, or None. map_arrays: numbers, too.
-        score: another than the default. accept: score what does not look like training films.
-        batch_size: images in one pass. fetched: from a server, for this job alone.
-    """
-
-    paths: tuple[str, ...]
-    table: Path | None
-    model: str
-    device: str
-    engine: str
-    out: Path
-    resume: bool
-    overwrite: bool
-    maps: Path | None
-    map_arrays: bool
-    dicom_out: Path | None
-    score: str | None
-    accept: bool
-    batch_size: int
-    fetched: bool = False
-
-
-def job_of(options: Namespace) -> ScoreJob:
-    """What the options say.
-
-    Raises:
-        SimsidError: a batch of less than one image.
-    """
-    if options.batch_size < 1:
-        raise SimsidError(f"--batch-size must be at least 1, not {options.batch_size}")
-    return ScoreJob(
-        paths=tuple(options.paths or ()),
-        table=Path(options.files) if options.files else None,
-        model=options.model,
-        device=options.device,
-        engine=options.engine,
-        out=Path(options.out),
-        resume=options.resume,
-        overwrite=options.overwrite,
-        maps=Path(options.maps) if options.maps else None,
-        map_arrays=options.map_arrays,
-        dicom_out=Path(options.dicom_out) if options.dicom_out else None,
-        score=options.score,
-        accept=options.accept_out_of_place,
-        batch_size=options.batch_size,
-    )
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns 0 when every file was scored and 1 when some could not be.
 
@@ -183,6 +68,18 @@ def main(arguments: list[str] | None = None) -> int:
     """
     options = parse(make_parser(), arguments)
     job = job_of(options)
+    if job.shard_rows is not None:
+        if options.dicomweb or job.maps or job.dicom_out:
+            raise SimsidError(
+                "--shard-rows goes without --maps, --dicom-out and --dicomweb: score the unusual "
+                "films again for their maps"
+            )
+        return _run_archive(job, job.shard_rows)
+    if job.engine == "ray":
+        raise SimsidError("--engine ray writes shards: add --shard-rows 100000")
+    several = next(filter(is_archive, job.paths), None)
+    if several:
+        raise SimsidError(f"{several} holds many films: add --shard-rows 100000")
     if options.dicomweb:
         return _run_on_server(job, DicomWeb(options.dicomweb), options.query or "", options.store)
     if options.query or options.store:
@@ -270,6 +167,56 @@ def _run(job: ScoreJob, server: DicomWeb | None = None, store: bool = False) -> 
     return 1 if failed else 0
 
 
+def _run_archive(job: ScoreJob, shard_rows: int) -> int:
+    """Score films in the order in which they come, into shards."""
+    out = job.out
+    if not job.paths and not job.table:
+        raise SimsidError("no films are named: give files or folders, or a table with --files")
+    check_shards(out, job.overwrite, job.resume)
+    if job.shard_format == "parquet":
+        require_parquet()
+    detector = _open(job)
+    name = job.score or detector.score_names[0]
+    if name not in detector.score_names:
+        raise SimsidError(f"--score must be one of: {', '.join(detector.score_names)}")
+    device = "cpu" if is_exported(job.model) else pick_device(job.device)
+    model = ArchiveModel(
+        job.model, device, job.score, job.accept, _made_with(detector, job), job.plugin
+    )
+    scorer: Scorer = partial(score_here, detector, model)
+    if job.engine == "ray":
+        scorer = partial(score_on_ray, detector.preprocessing, model)
+    report, check = (
+        ClosingReport(detector.calibration.scores[name]),
+        BatchCheck(detector, job.score),
+    )
+    shards = ShardFolder(
+        out, ShardPlan(model.made_with, shard_rows, job.batch_size, job.shard_format)
+    )
+    done, began = 0, time.monotonic()
+    with shards, _progress(None, 0) as bar:
+
+        def tell(rows: int) -> None:
+            nonlocal done
+            bar.update(rows - done)
+            done = rows
+
+        try:
+            with terminated_as_interrupted():
+                films = archive_films(job.paths, job.table)
+                told = score_archive(films, shards, scorer, report, check, job.resume, tell)
+        except KeyboardInterrupt:
+            said = f"{done} films are in {out}" if done else f"it is begun in {out}"
+            print(f"stopped: {said}; the same command with --resume goes on", file=sys.stderr)
+            return INTERRUPTED
+    print(_summary(detector, out, told.films, told.failed, job.score))
+    for line in report.lines(told.made, time.monotonic() - began, SCORED):
+        print(line)
+    if (finding := check.finding()) is not None:
+        print(f"warning: {finding.message}")
+    return 1 if told.failed else 0
+
+
 def _prepare(job: ScoreJob) -> tuple[list[Path], MapFiles | None, DicomFiles | None]:
     """Which films, and where maps and DICOM results go; refuses all that needs no model."""
     out, table = job.out, job.table
@@ -305,7 +252,7 @@ def _prepare(job: ScoreJob) -> tuple[list[Path], MapFiles | None, DicomFiles | N
 
 def _open(job: ScoreJob) -> Detector:
     exported = is_exported(job.model)
-    if exported != (job.engine != "torch"):
+    if job.engine != "ray" and exported != (job.engine != "torch"):
         raise SimsidError(
             f"{job.model} is an exported model: add --engine onnx"
             if exported
@@ -396,8 +343,8 @@ def score_batches(
             bar.update(len(batch))
 
 
-def _progress(total: int, left: int) -> tqdm:
-    return tqdm(total=total, initial=total - left, unit="image", desc="scoring", disable=None,
+def _progress(total: int | None, left: int) -> tqdm:
+    return tqdm(total=total, initial=(total or 0) - left, unit="image", desc="scoring", disable=None,
                 leave=False)  # fmt: skip
 
 
