@@ -12,7 +12,7 @@ from simsid.data.preprocess import Preprocessing
 from simsid.detectors import Detector, save_model
 from simsid.detectors.model_files import ModelFolder
 from simsid.errors import SimsidError
-from simsid.export.compare import Report, compare, made_normals
+from simsid.export.compare import UNEQUAL, Report, compare, made_normals
 from simsid.export.convert import write_onnx
 from simsid.export.detector import ExportedDetector, is_exported
 from simsid.export.engines import ENGINES
@@ -41,12 +41,22 @@ def export(model: str, engine: str, out: Path) -> Report:
         sizes = (verified.sizes[ModelFolder(out).weights.name], (draft / file).stat().st_size)
         megabytes = (sizes[0] / 1e6, sizes[1] / 1e6)
         report = compare(detector, exported, made_normals(detector), megabytes)
+        _refuse_unequal(detector, report)
         save_model(exported, out)
         os.replace(draft / file, out / file)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     write_text(ModelFolder(out).card, _card(model, detector, exported, file, report))
     return report
+
+
+def _refuse_unequal(detector: Detector, report: Report) -> None:
+    worst = max(report.default, key=lambda each: each.share)
+    if worst.is_beyond(UNEQUAL):
+        raise SimsidError(
+            f"'{detector.name}' as a graph differs from torch by {worst.share:.2g} of the normals' "
+            f"spread ({worst.output}), more than {UNEQUAL:g}: nothing was written"
+        )
 
 
 def check_out(out: Path) -> None:

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
@@ -15,7 +16,18 @@ from simsid.detectors.model_files import ModelFolder
 from simsid.detectors.model_folder import fingerprint
 from simsid.errors import ModelFolderError, SimsidError
 from simsid.export.engines import ENGINES, Engine
-from simsid.export.graph import MAP, RECONSTRUCTION, REGIONS, SCORE, output_of
+from simsid.export.graph import (
+    ABNORMAL,
+    MAP,
+    P_VALUE,
+    PERCENTILE,
+    POPULATION,
+    RECONSTRUCTION,
+    REGIONS,
+    SCORE,
+    THRESHOLD,
+    output_of,
+)
 from simsid.outputs import json_object
 
 
@@ -89,6 +101,11 @@ class ExportedDetector(Detector):
         found = self.engine.run(images.numpy(), [*scores.values(), *rest])
         told = {name: found[output] for name, output in scores.items()}
         return Told(told, found[rest[0]], found[rest[1]], found.get(RECONSTRUCTION))
+
+    def conclusions(self, films: Float[np.ndarray, "batch height width"]) -> dict[str, np.ndarray]:
+        """What the graph itself concludes from its default score, by output."""
+        names = (P_VALUE, PERCENTILE, THRESHOLD, ABNORMAL, POPULATION)
+        return self.engine.run(self.as_batch(films).numpy(), names)
 
 
 def is_exported(folder: str | Path) -> bool:
