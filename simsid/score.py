@@ -30,7 +30,7 @@ from simsid.dicom_out import DicomFiles, NoStudyError
 from simsid.dicom_out.objects import require_highdicom
 from simsid.dicomweb import DicomWeb
 from simsid.errors import ImageError, SimsidError
-from simsid.export.detector import is_exported, load_exported
+from simsid.export.detector import engine_of, is_exported, load_exported
 from simsid.map_files import MapFiles, without_maps
 from simsid.score_job import ScoreJob, job_of, make_parser
 from simsid.scoring import (
@@ -251,10 +251,10 @@ def _prepare(job: ScoreJob) -> tuple[list[Path], MapFiles | None, DicomFiles | N
 
 
 def _open(job: ScoreJob) -> Detector:
-    exported = is_exported(job.model)
-    if job.engine != "ray" and exported != (job.engine != "torch"):
+    exported = engine_of(job.model)
+    if job.engine not in ("ray", exported or "torch"):
         raise SimsidError(
-            f"{job.model} is an exported model: add --engine onnx"
+            f"{job.model} is an exported model: add --engine {exported}"
             if exported
             else f"{job.model} is no exported model: python -m hub export {job.model} "
             "--out DIR makes one"

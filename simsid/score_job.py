@@ -71,8 +71,8 @@ def make_parser() -> ArgumentParser:
         help="score images that do not look like the training images, with a warning",
     )
     add("--batch-size", type=int, default=32, help="images in one pass")
-    add("--engine", type=Literal["torch", "onnx", "ray"], default="torch",
-        help="onnx: --model is a folder that python -m hub export wrote; on the CPU. ray: shards "
+    add("--engine", type=Literal["torch", "onnx", "openvino", "ray"], default="torch",
+        help="onnx, openvino: --model is a folder that hub export wrote so; on the CPU. ray: shards "
         "by a cluster, that of RAY_ADDRESS or one of this machine's cores")  # fmt: skip
     add("--shard-rows", type=int | None, default=None,
         help="write shards of so many rows into --out, in memory that does not grow with the films; "

@@ -21,6 +21,7 @@ UNEQUAL = 1e-2  # the same, of the default score: beyond it this is another mode
 _BATCHES = (1, FILMS)
 _REPEATS = 5
 _ALONE = 8  # films that torch scores once more, one by one
+_DIGITS = 1e-6  # of a conclusion in float64, of which a runtime may keep those of float32
 _TIMES = 3  # what torch differs from itself: as much more, and it is no rounding
 _DRAWN = VariationRange(0.03, 0.02, 0.02, 0.02, 0.1, 0.1, 0.03, 0.3, 0.02)
 
@@ -179,7 +180,7 @@ def _judged(
     }
     found = []
     for output, values in expected.items():
-        apart = told[output] != values
+        apart = ~np.isclose(told[output], values, rtol=_DIGITS, atol=0)
         both = np.isfinite(values) & np.isfinite(told[output])
         gap = np.abs(told[output].astype(float) - values.astype(float), where=both,
                      out=np.zeros(len(values)))  # fmt: skip

@@ -38,7 +38,7 @@ class ExportedConfig(DetectorConfig):
     Attributes:
         detector: name of the method. model: fingerprint of the model that was exported.
         parts: the method's components. rebuilds: whether there is a reconstruction.
-        engine: the runtime, one of ``ENGINES``. graph: sha256 of the graph's file.
+        engine: the runtime, one of ``ENGINES``. graph: sha256 of the graph's files.
     """
 
     detector: str = ""
@@ -74,7 +74,7 @@ class ExportedDetector(Detector):
             parts=detector.components,
             rebuilds=detector.gives_reconstruction,
             engine=engine,
-            graph=sha256_of(graph),
+            graph=sum_of(engine, graph.parent),
         )
         exported = cls(config)
         state = detector.state_dict()
@@ -130,12 +130,23 @@ def load_exported(folder: str | Path) -> ExportedDetector:
     if engine is None:
         raise ModelFolderError(f"{path} is for '{detector.config.engine}', which is no engine here")
     graph = path / engine.file
-    if not graph.is_file() or sha256_of(graph) != detector.config.graph:
+    if sum_of(detector.config.engine, path) != detector.config.graph:
         raise ModelFolderError(f"{graph} is missing or damaged: export the model again")
     detector.engine = engine(graph)
     return detector
 
 
-def sha256_of(path: Path) -> str:
-    """Of a file's content, in hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def engine_of(folder: str | Path) -> str:
+    """The engine that an exported model is for; '' for what is none."""
+    described = json_object(ModelFolder(Path(folder)).config)
+    return str(described.get("config", {}).get("engine", "")) if is_exported(folder) else ""
+
+
+def sum_of(engine: str, folder: Path) -> str:
+    """sha256 of the content of an engine's files, in hexadecimal; '' where one is missing."""
+    found = hashlib.sha256()
+    for name in ENGINES[engine].files:
+        if not (folder / name).is_file():
+            return ""
+        found.update((folder / name).read_bytes())
+    return found.hexdigest()
