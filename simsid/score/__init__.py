@@ -1,7 +1,7 @@
 """``python -m simsid.score``: image files in, a table of scores out.
 
 ``command`` reads options, ``job`` says what is wanted, ``run`` does it, ``server`` does it with films of a
-DICOMweb server, ``rows`` makes a row of each film.
+DICOMweb server, ``rows`` makes a row of each film, ``archive`` fills shards.
 """
 
 from simsid.score.command import main, make_parser

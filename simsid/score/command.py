@@ -7,10 +7,12 @@ from typing import Literal
 
 from jsonargparse import ArgumentParser, Namespace
 
+from simsid.archive.films import is_archive
 from simsid.cli import command_parser, parse
 from simsid.dicomweb import DicomWeb
 from simsid.errors import SimsidError
 from simsid.files import path_text
+from simsid.score.archive import run_archive
 from simsid.score.job import ScoreJob
 from simsid.score.run import run
 from simsid.score.server import score_films_of
@@ -34,14 +36,15 @@ def make_parser() -> ArgumentParser:
         "--files",
         type=path_text,
         default=None,
-        help="CSV or Parquet table with a column 'file' that names more films, a row for each",
+        help="CSV or Parquet table with a column 'file' that names more films, a row for each; or "
+        "a .txt with a line for each",
     )
     add("--model", type=path_text, required=True, help="run folder, model folder or bundled:NAME")
     add(
         "--out",
         type=path_text,
         required=True,
-        help="CSV file to write; rows reach it as they are made",
+        help="CSV file to write, or with --shard-rows a folder; rows reach it as they are made",
     )
     add(
         "--resume",
@@ -72,8 +75,13 @@ def make_parser() -> ArgumentParser:
         help="score images that do not look like the training images, with a warning",
     )
     add("--batch-size", type=int, default=32, help="images in one pass")
-    add("--engine", type=Literal["torch", "onnx"], default="torch",
-        help="onnx: --model is a folder that python -m hub export wrote; on the CPU")  # fmt: skip
+    add("--engine", type=Literal["torch", "onnx", "openvino", "ray"], default="torch",
+        help="onnx, openvino: --model is a folder that hub export wrote so; on the CPU. ray: shards "
+        "by a cluster, that of RAY_ADDRESS or one of this machine's cores")  # fmt: skip
+    add("--shard-rows", type=int | None, default=None,
+        help="write shards of so many rows into --out, in memory that does not grow with the films; "
+        "paths may be tar shards and datasets folders, too")  # fmt: skip
+    add("--shard-format", type=Literal["csv", "parquet"], default="csv", help="of --shard-rows")
     add("--device", type=Literal["auto", "cpu", "cuda"], default="auto", help="where to score")
     return parser
 
@@ -86,6 +94,8 @@ def job_of(options: Namespace) -> ScoreJob:
     """
     if options.batch_size < 1:
         raise SimsidError(f"--batch-size must be at least 1, not {options.batch_size}")
+    if options.shard_rows is not None and options.shard_rows < 1:
+        raise SimsidError(f"--shard-rows must be at least 1, not {options.shard_rows}")
     return ScoreJob(
         paths=tuple(options.paths or ()),
         table=Path(options.files) if options.files else None,
@@ -101,6 +111,9 @@ def job_of(options: Namespace) -> ScoreJob:
         score=options.score,
         accept=options.accept_out_of_place,
         batch_size=options.batch_size,
+        shard_rows=options.shard_rows,
+        shard_format=options.shard_format,
+        plugin=options.get("plugin"),
     )
 
 
@@ -113,6 +126,18 @@ def main(arguments: list[str] | None = None) -> int:
     """
     options = parse(make_parser(), arguments)
     job = job_of(options)
+    if job.shard_rows is not None:
+        if options.dicomweb or job.maps or job.dicom_out:
+            raise SimsidError(
+                "--shard-rows goes without --maps, --dicom-out and --dicomweb: score the unusual "
+                "films again for their maps"
+            )
+        return run_archive(job, job.shard_rows)
+    if job.engine == "ray":
+        raise SimsidError("--engine ray writes shards: add --shard-rows 100000")
+    several = next(filter(is_archive, job.paths), None)
+    if several:
+        raise SimsidError(f"{several} holds many films: add --shard-rows 100000")
     if options.dicomweb:
         return score_films_of(job, DicomWeb(options.dicomweb), options.query or "", options.store)
     if options.query or options.store:

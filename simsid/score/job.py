@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from simsid.archive.shards import Format
 from simsid.data.file_table import files_of_table
 from simsid.data.find import common_folder, find_images
 from simsid.detectors import Detector, load_model
@@ -14,7 +15,7 @@ from simsid.detectors.model_folder import fingerprint
 from simsid.device import pick_device
 from simsid.dicom_out import DicomFiles
 from simsid.errors import SimsidError
-from simsid.export.detector import is_exported, load_exported
+from simsid.export.detector import engine_of, load_exported
 from simsid.map_files import MapFiles, without_maps
 from simsid.scoring.table import Row, check_table, file_key
 
@@ -30,6 +31,8 @@ class ScoreJob:
         maps, dicom_out: folders of maps and of DICOM results, or None. map_arrays: numbers, too.
         score: another than the default. accept: score what does not look like training films.
         batch_size: images in one pass. fetched: from a server, for this job alone.
+        shard_rows: of each shard of a folder ``out``; None for one table. shard_format: theirs.
+        plugin: file with the model's detector, which other machines load, too; None for none.
     """
 
     paths: tuple[str, ...]
@@ -47,6 +50,9 @@ class ScoreJob:
     accept: bool
     batch_size: int
     fetched: bool = False
+    shard_rows: int | None = None
+    shard_format: Format = "csv"
+    plugin: str | None = None
 
 
 def prepare(job: ScoreJob) -> tuple[list[Path], MapFiles | None, DicomFiles | None]:
@@ -83,10 +89,10 @@ def prepare(job: ScoreJob) -> tuple[list[Path], MapFiles | None, DicomFiles | No
 
 
 def open_detector(job: ScoreJob) -> Detector:
-    exported = is_exported(job.model)
-    if exported != (job.engine != "torch"):
+    exported = engine_of(job.model)
+    if job.engine not in ("ray", exported or "torch"):
         raise SimsidError(
-            f"{job.model} is an exported model: add --engine onnx"
+            f"{job.model} is an exported model: add --engine {exported}"
             if exported
             else f"{job.model} is no exported model: python -m hub export {job.model} "
             "--out DIR makes one"

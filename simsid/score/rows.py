@@ -53,7 +53,7 @@ def score_batches(
     batches = [files[start : start + batch_size] for start in range(0, len(files), batch_size)]
     batches = [batch for batch in batches if any(file_key(file) not in done for file in batch)]
     read = made_ahead(batches, partial(_prepared, detector))
-    with closing(read), _progress(len(files), sum(map(len, batches))) as bar:
+    with closing(read), progress(len(files), sum(map(len, batches))) as bar:
         for batch, films in zip(batches, read, strict=True):
             scored = score_batch(detector, [film for film, _ in films], score, accept_out_of_place)
             rows = []
@@ -77,8 +77,8 @@ def score_batches(
             bar.update(len(batch))
 
 
-def _progress(total: int, left: int) -> tqdm:
-    return tqdm(total=total, initial=total - left, unit="image", desc="scoring", disable=None,
+def progress(total: int | None, left: int) -> tqdm:
+    return tqdm(total=total, initial=(total or 0) - left, unit="image", desc="scoring", disable=None,
                 leave=False)  # fmt: skip
 
 

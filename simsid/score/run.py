@@ -66,7 +66,7 @@ def run(job: ScoreJob, server: DicomWeb | None = None, store: bool = False) -> i
             f"{error.filename}: {error.strerror}; make room: {_go_on(job, len(done), len(files))}"
         ) from error
     failed = sum(status != SCORED for status in done.values())
-    print(_summary(detector, out, len(files), failed, job.score), file=say)
+    print(summary(detector, out, len(files), failed, job.score), file=say)
     for line in report.lines(len(done) - len(kept), time.monotonic() - began, SCORED):
         print(line, file=say)
     finding = check.finding()
@@ -89,7 +89,7 @@ def _go_on(job: ScoreJob, done: int, total: int) -> str:
     return told + "the same command with --resume goes on"
 
 
-def _summary(detector: Detector, out: Path, total: int, failed: int, score: str | None) -> str:
+def summary(detector: Detector, out: Path, total: int, failed: int, score: str | None) -> str:
     rate = detector.calibration.false_alarm_rate
     lines = [f"{total - failed} of {total} images scored; table: {out}"]
     if failed:

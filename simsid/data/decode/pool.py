@@ -7,7 +7,7 @@ import os
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TypeVar
@@ -94,11 +94,20 @@ def read_untrusted(path: str | Path, max_pixels: int = MAX_PIXELS) -> DecodedFil
     Raises:
         ImageError: as ``images.read_film`` and ``DecodingWorker.decode``.
     """
-    return _shared.decode(read_bytes(path), Path(path).name, max_pixels)
+    return decode_untrusted(read_bytes(path), Path(path).name, max_pixels)
+
+
+def decode_untrusted(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> DecodedFilm:
+    """Decode the bytes of a stranger's file in a worker that this process shares.
+
+    Raises:
+        ImageError: as ``DecodingWorker.decode``.
+    """
+    return _shared.decode(data, name, max_pixels)
 
 
 def made_ahead(
-    batches: Sequence[Sequence[_Item]], make: Callable[[_Item], _Made]
+    batches: Iterable[Sequence[_Item]], make: Callable[[_Item], _Made]
 ) -> Generator[list[_Made], None, None]:
     """What ``make`` makes of each item, batch by batch and in order, while later ones are made.
 
