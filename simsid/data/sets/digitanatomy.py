@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+from jaxtyping import UInt8
 
 from simsid.data.datasets import LabelledImages, RadiographData
 from simsid.errors import DataError
@@ -57,6 +58,22 @@ def make_digitanatomy(
         "grid_size": [config.rows, config.cols],
     }
     return dataclasses.replace(made, facts=facts)
+
+
+def draw_abnormals(
+    config: AnatomyConfig, per_kind: int = DEFAULT_TEST_PER_KIND
+) -> UInt8[np.ndarray, "n height width"]:
+    """Anomalies of every kind, written with the glyphs of the training part; nothing else uses them.
+
+    Raises:
+        DataError: the configuration or the glyph source is unusable.
+    """
+    try:
+        anatomy = DigitAnatomy(config)
+        drawn = [anatomy.images("train", kind, range(per_kind)) for kind in anatomy.kinds[1:]]
+    except SynthError as error:
+        raise DataError(str(error)) from error
+    return np.concatenate(drawn)
 
 
 def _labelled(
