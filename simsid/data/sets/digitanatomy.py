@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from simsid.data.datasets import LabelledImages, RadiographData
+from simsid.data.sets.placed import GENERATOR, placed_truth
 from simsid.errors import DataError
 from synth import AnatomyConfig, DigitAnatomy, SynthError
 
@@ -84,10 +85,17 @@ def _labelled(
     flat = [(kind, index, sample) for kind, group in samples for index, sample in enumerate(group)]
     if not flat:
         return None
+    masks = np.stack([sample.mask for _, _, sample in flat])
+    placed = None
+    if anatomy.config.generator >= GENERATOR:
+        families = [str(sample.factors["family"]) for _, _, sample in flat]
+        places = [sample.places for _, _, sample in flat]
+        placed = placed_truth(families, masks, places, anatomy.config.cell)
     return LabelledImages(
         images=np.stack([sample.image for _, _, sample in flat]),
         labels=np.array([sample.label for _, _, sample in flat]),
         kinds=np.array([kind for kind, _, _ in flat]),
-        masks=np.stack([sample.mask for _, _, sample in flat]),
+        masks=masks,
+        placed=placed,
         names=np.array([f"{split}/{kind}/{index:04d}" for kind, index, _ in flat]),
     )
