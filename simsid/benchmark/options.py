@@ -144,10 +144,10 @@ def typed_command(name: str, arguments: list[str] | None) -> str:
 
 _SWEEPS = (
     *("ablation", "contamination", "robustness", "benchmark", "patchcore"),
-    *("severity", "shift", "scoring", "gpu"),
+    *("severity", "shift", "scoring", "gpu", "supervised"),
 )
 _WRITTEN = (
-    *("settings.json", "rows.jsonl", "commands.txt", "data", "maps", "runs", "logs"),
+    *("settings.json", "rows.jsonl", "commands.txt", "data", "maps", "runs", "logs", "ceiling"),
     *("note.txt", "reference.txt"),
     *("roc.png", "kinds.png", "cost.png"),
     *(f"{name}.{kind}" for name in _SWEEPS for kind in ("md", "json", "csv", "png")),

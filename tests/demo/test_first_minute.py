@@ -59,6 +59,17 @@ def test_the_first_film_goes_to_the_chest_model_and_is_scored_again_by_another(t
     wait_for_text(tab, "#verdict", "Model: bundled:digitanatomy")
 
 
+def test_a_chest_phantom_goes_to_the_chest_model_and_is_called_one(tab) -> None:
+    assert "drawn by code" in tab.inner_text("#phantoms")
+    tab.click("#example-opacity")
+    wait_for_text(tab, "#verdict", "Model: bundled:chest")
+    wait_for_text(tab, "#verdict", "this is a phantom, drawn by code: no patient was there")
+    assert tab.input_value("#model input").startswith("bundled:chest")
+    choose_model(tab, "bundled:zhanglab")
+    wait_for_text(tab, "#verdict", "Model: bundled:zhanglab")
+    wait_for_text(tab, "#verdict", "this is a phantom")  # scored again, it still is one
+
+
 def test_names_are_shown_and_never_leave_the_browser(tab, page, digits) -> None:
     sent: list[bytes] = []
     tab.on("request", lambda request: sent.append(request.post_data_buffer or b""))

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from demo.password import USER, WRONG_SECONDS
+from tests.demo.axe import findings, too_wide
 from tests.demo.conftest import PASSWORD, Page, png
 from tests.demo.test_doors import ask
 
@@ -95,3 +96,17 @@ def test_the_password_is_shown_nowhere(locked_page: Page) -> None:
     for child in page.children(recursive=True):
         assert PASSWORD not in str(child.environ()) + str(child.cmdline())
     assert PASSWORD not in str(page.cmdline()) and PASSWORD not in locked_page.log.read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 1280), ("light", 390)])
+def test_axe_finds_nothing_serious_in_the_form(
+    browser, locked_page: Page, theme: str, width: int
+) -> None:
+    visit = browser.new_page(viewport={"width": width, "height": 900})
+    visit.goto(f"{locked_page.url}?__theme={theme}")
+    visit.get_by_role("note").wait_for()
+    assert "not a medical device" in visit.get_by_role("note").inner_text()
+    visit.wait_for_timeout(500)
+    assert findings(visit) == [] and too_wide(visit) <= 0
+    visit.close()

@@ -14,6 +14,7 @@ from PIL import Image
 import hub
 from simsid.marks import Marks
 from simsid.score import main as score
+from tests.demo.axe import findings, too_wide
 from tests.demo.conftest import end, free_port, wait_for_page
 from tests.demo.warm_start import WarmStarter
 
@@ -76,3 +77,15 @@ def test_films_are_marked_by_key_and_button_and_a_mark_can_be_changed(browser, r
         visit.screenshot(path=os.environ["SCREENSHOT"] + ".2.png", full_page=True)
     visit.close()
     assert errors == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 1280), ("dark", 390)])
+def test_axe_finds_nothing_serious_and_nothing_is_cut_off(browser, review, theme, width) -> None:
+    visit = browser.new_page(viewport={"width": width, "height": 900})
+    visit.set_default_timeout(60_000)
+    visit.goto(f"{review[0]}?__theme={theme}")
+    visit.locator("#review-told h1").wait_for()
+    visit.get_by_role("img").nth(1).wait_for()
+    assert findings(visit) == [] and too_wide(visit) <= 0
+    visit.close()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from simsid.benchmark.ceiling.kept import FOLDER, join_ceilings
 from simsid.benchmark.journal import Journal
 from simsid.benchmark.ranking.records import Described, RunSettings, read_settings
 from simsid.benchmark.record_files import plain, read_json, write_json
@@ -32,6 +33,7 @@ def join(folders: Sequence[Path], target: Path) -> Path:
     settings = _same_settings(folders)
     kept = _rows(folders)
     _check_data(folders)
+    shutil.rmtree(target / FOLDER, ignore_errors=True)
     for name in ("data", "maps"):
         shutil.rmtree(target / name, ignore_errors=True)
         (target / name).mkdir(parents=True)
@@ -46,6 +48,7 @@ def join(folders: Sequence[Path], target: Path) -> Path:
         for name in ("data", "maps"):
             for file in (folder / name).glob("*.*"):
                 shutil.copyfile(file, target / name / file.name)
+        join_ceilings(folder, target)
     return target
 
 
