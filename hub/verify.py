@@ -14,6 +14,7 @@ from simsid.detectors.model_files import CALIBRATION, CARD, CONFIG, WEIGHTS
 from simsid.detectors.model_folder import model_folder_of
 from simsid.detectors.untrusted import check_file
 from simsid.errors import ModelFolderError
+from simsid.files import real_path
 
 NEEDED = (WEIGHTS, CONFIG, CALIBRATION)
 KNOWN = (*NEEDED, CARD)
@@ -74,7 +75,7 @@ def check_folder(path: Path, sums_needed: bool = False) -> bool:
     for name in NEEDED:
         check_file(path / name)
     present = tuple(name for name in KNOWN if name in names)
-    own = path.resolve().parent == bundled.FOLDER.resolve()
+    own = real_path(path).parent == bundled.FOLDER.resolve()
     compared = check_sums(path, KNOWN if sums_needed or own else present, own)
     if own and not compared:
         raise HubError(CORRUPT, f"{bundled.FOLDER} has no {SUMS}: {REINSTALL}")

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from simsid.data.decode.quiet import quiet_decoders
-from simsid.dicom_out.source import RESEARCH_ONLY
+from simsid.data.own_files import RESEARCH_ONLY
 from simsid.errors import SimsidError
 
 AUTHORIZATION = "SIMSID_DICOMWEB_AUTHORIZATION"

@@ -21,16 +21,18 @@ from simsid.cli import INTERRUPTED, command_parser, parse, run_command
 from simsid.data.decode.pool import made_ahead, read_untrusted
 from simsid.data.file_table import files_of_table
 from simsid.data.find import common_folder, find_images
+from simsid.data.own_files import without_own
 from simsid.detectors import Detector, load_model
-from simsid.detectors.model_folder import fingerprint
+from simsid.detectors.model_folder import files_of, fingerprint
 from simsid.device import pick_device
 from simsid.dicom_out import DicomFiles, NoStudyError
 from simsid.dicom_out.objects import require_highdicom
 from simsid.dicomweb import DicomWeb
 from simsid.errors import ImageError, SimsidError
 from simsid.export.detector import is_exported, load_exported
-from simsid.files import path_text
-from simsid.map_files import MapFiles, without_maps
+from simsid.files import path_text, real_path
+from simsid.map_files import MapFiles
+from simsid.outputs import check_no_input
 from simsid.scoring import (
     TOO_FEW_NORMALS,
     BatchCheck,
@@ -47,6 +49,7 @@ from simsid.scoring.table import (
     TableWriter,
     check_table,
     file_key,
+    only_writer,
     read_table,
     writes_to_stdout,
 )
@@ -183,11 +186,12 @@ def main(arguments: list[str] | None = None) -> int:
     """
     options = parse(make_parser(), arguments)
     job = job_of(options)
-    if options.dicomweb:
-        return _run_on_server(job, DicomWeb(options.dicomweb), options.query or "", options.store)
-    if options.query or options.store:
+    if not options.dicomweb and (options.query or options.store):
         raise SimsidError("--query and --store belong to --dicomweb: name the server")
-    return _run(job)
+    with only_writer(job.out):
+        if not options.dicomweb:
+            return _run(job)
+        return _run_on_server(job, DicomWeb(options.dicomweb), options.query or "", options.store)
 
 
 def _run_on_server(job: ScoreJob, server: DicomWeb, query: str, store: bool) -> int:
@@ -276,11 +280,11 @@ def _prepare(job: ScoreJob) -> tuple[list[Path], MapFiles | None, DicomFiles | N
     check_table(out, job.overwrite, job.resume)
     if not job.paths and not table:
         raise SimsidError("no films are named: give files or folders, or a table with --files")
-    if table and table.resolve() == out.resolve():
+    if table and real_path(table) == real_path(out):
         raise SimsidError(f"--out {out} is the table of --files: choose another name")
     listed = files_of_table(table) if table else []
     found = list(dict.fromkeys([*find_images(job.paths), *listed]))
-    files = without_maps(found)
+    files = without_own(found)
     if len(files) < len(found):
         print(
             f"{len(found) - len(files)} maps and results of an earlier run were left out",
@@ -289,17 +293,17 @@ def _prepare(job: ScoreJob) -> tuple[list[Path], MapFiles | None, DicomFiles | N
     if not any(file.exists() for file in files):
         named = [*job.paths, str(table)] if table else job.paths
         raise SimsidError(f"no image found in: {' '.join(named)}")
-    place = out.resolve()
-    if any(file.resolve() == place for file in files if file.suffix == out.suffix):
+    place = real_path(out)
+    if any(real_path(file) == place for file in files if file.suffix == out.suffix):
         raise SimsidError(f"--out {out} is one of the files to score: choose another name")
-    may_replace = job.overwrite or job.resume
+    check_no_input(out, "--out", [*files, *([table] if table else []), *files_of(job.model)])
     maps = results = None
     if job.dicom_out is not None:
         results = DicomFiles(job.dicom_out, common_folder(files))
-        results.check(files, may_replace)
+        results.check(files, job.overwrite)
     if job.maps is not None:
         maps = MapFiles(job.maps, common_folder(files), job.map_arrays)
-        maps.check(files, may_replace)
+        maps.check(files, job.overwrite)
     return files, maps, results
 
 

@@ -1,5 +1,6 @@
 """A labelled test set with masks from a folder of normal films, for those who have no labels."""
 
+import os
 import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -127,7 +128,9 @@ def find_films(folder: Path, skip: Path | None = None) -> list[Path]:
         path
         for path in files_below(folder)
         if path.suffix.lower() in _SUFFIXES
-        and (skip is None or skip.resolve() not in path.resolve().parents)
+        and (
+            skip is None or Path(os.path.realpath(skip)) not in Path(os.path.realpath(path)).parents
+        )
         and path.is_file()
     ]
     if not found:

@@ -161,6 +161,12 @@ def model_folder_of(path: str | Path) -> Path:
     return inner if inner.is_dir() and not ModelFolder(path).config.exists() else path
 
 
+def files_of(model: str | Path) -> list[Path]:
+    """What lies in a model's folder; nothing where there is none."""
+    folder = model_folder_of(model)
+    return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
 def load_model(
     folder: str | Path,
     device: str | torch.device = "cpu",

@@ -10,6 +10,7 @@ from typing import IO
 
 from simsid.data.film import NORMAL_KIND
 from simsid.data.find import images_below
+from simsid.data.own_files import without_own
 from simsid.errors import DataError
 from synth.walk import is_visible
 
@@ -109,8 +110,11 @@ def read_names(path: Path) -> set[str]:
 
 
 def films_below(folder: Path) -> list[Path]:
-    """Every film in a folder and below, sorted, each once; none where there is no such folder."""
-    return images_below(folder)
+    """Every film in a folder and below, sorted, each once; none where there is no such folder.
+
+    What the kit itself wrote there, such as maps, is no film.
+    """
+    return without_own(images_below(folder))
 
 
 def films_by_name(folder: Path) -> dict[str, Path]:
