@@ -27,7 +27,7 @@ from simsid.detectors.model_folder import files_of, fingerprint
 from simsid.device import pick_device
 from simsid.dicom_out import DicomFiles, NoStudyError
 from simsid.dicom_out.objects import require_highdicom
-from simsid.dicomweb import DicomWeb
+from simsid.dicomweb import DicomWeb, keep_unsent
 from simsid.errors import ImageError, SimsidError
 from simsid.export.detector import is_exported, load_exported
 from simsid.files import path_text, real_path
@@ -210,12 +210,15 @@ def _run_on_server(job: ScoreJob, server: DicomWeb, query: str, store: bool) -> 
         films.mkdir()
         count, studies = server.fetch(query, films)
         print(f"{count} films of {studies} studies fetched", file=sys.stderr)
+        kept = job.dicom_out is not None
         results = job.dicom_out or (Path(place) / "results" if store else None)
         job = replace(job, paths=(str(films),), dicom_out=results, fetched=True)
-        return _run(job, server, store)
+        return _run(job, server, store, kept)
 
 
-def _run(job: ScoreJob, server: DicomWeb | None = None, store: bool = False) -> int:
+def _run(
+    job: ScoreJob, server: DicomWeb | None = None, store: bool = False, stay: bool = True
+) -> int:
     """Score the films of a job; those of a server have no names of their own."""
     out = job.out
     files, maps, results = _prepare(job)
@@ -268,10 +271,24 @@ def _run(job: ScoreJob, server: DicomWeb | None = None, store: bool = False) -> 
         print(f"warning: {finding.message}", file=say)
     if results is not None:
         print(f"{len(results.written)} DICOM files in {results.folder}", file=say)
-        if server is not None and store:
-            server.store(results.written)
-            print(f"{len(results.written)} DICOM files stored on the server", file=say)
+        if server is not None and store and results.written:
+            code = _store(server, results.written, out, stay)
+            return code or (1 if failed else 0)
     return 1 if failed else 0
+
+
+def _store(server: DicomWeb, files: Sequence[Path], out: Path, kept: bool) -> int:
+    """Send results back; what the server does not take is kept and told at the end."""
+    unsent, stopped = server.store(files)
+    say = sys.stderr if writes_to_stdout(out) else sys.stdout
+    print(f"{len(files) - len(unsent)} DICOM files stored on the server", file=say)
+    if not unsent:
+        return 0
+    told = keep_unsent(unsent, len(files), out, kept)
+    if stopped:
+        print(f"stopped: {told}", file=sys.stderr)
+        return INTERRUPTED
+    raise SimsidError(told)
 
 
 def _prepare(job: ScoreJob) -> tuple[list[Path], MapFiles | None, DicomFiles | None]:
@@ -316,6 +333,8 @@ def _open(job: ScoreJob) -> Detector:
             else f"{job.model} is no exported model: python -m hub export {job.model} "
             "--out DIR makes one"
         )
+    if exported and job.device == "cuda":
+        raise SimsidError("--engine onnx computes on the CPU: leave out --device cuda")
     if exported:
         return load_exported(job.model)
     return load_model(job.model, pick_device(job.device))

@@ -30,7 +30,7 @@ from simsid.detectors.bundled import bundled_folder, bundled_models, is_bundled
 from simsid.detectors.calibration import Calibration
 from simsid.detectors.config import config_from_dict
 from simsid.detectors.found_share import found_share
-from simsid.detectors.model_files import CALIBRATION, INNER, WEIGHTS, ModelFolder
+from simsid.detectors.model_files import CALIBRATION, EXPORTED, INNER, WEIGHTS, ModelFolder
 from simsid.detectors.registry import detector_class, is_known
 from simsid.detectors.untrusted import Entry, read_header, read_object
 from simsid.errors import ModelFolderError
@@ -196,8 +196,13 @@ def load_model(
             f"{files.config} has format {version}, this version reads {FORMAT_VERSION}: "
             "update the kit, or train the model again"
         )
-    header = read_header(files.weights)
     name = str(described.get("detector"))[:80]
+    if of_class is None and name == EXPORTED:
+        raise ModelFolderError(
+            f"{folder} is an exported model, which only scores: python -m simsid.score --engine onnx; "
+            "for all else give the model that it was made from"
+        )
+    header = read_header(files.weights)
     if of_class is not None and name != of_class.name:
         raise ModelFolderError(f"{files.config} is of '{name}', not of '{of_class.name}'")
     if of_class is None and not is_known(name):
