@@ -17,6 +17,9 @@ from simsid.export.convert import write_onnx
 from simsid.export.detector import ExportedDetector, is_exported
 from simsid.export.engines import ENGINES, ONNX
 from simsid.files import write_text
+from simsid.outputs import check_file, text_holds
+
+_FINGERPRINT = "fingerprint of the model"  # what the card of an export says
 
 
 def export(model: str, engine: str, out: Path) -> Report:
@@ -72,6 +75,8 @@ def check_out(out: Path) -> None:
         raise SimsidError(
             f"--out {out} exists and is no exported model: nothing was changed. Choose another --out"
         )
+    card = ModelFolder(out).card
+    check_file(card, "--out", "a card", lambda path: text_holds(path, _FINGERPRINT), pipes=False)
 
 
 def _card(
@@ -82,7 +87,7 @@ def _card(
     lines = [
         f"# {model} as a graph",
         "",
-        f"Detector `{detector.name}`, fingerprint of the model {exported.config.model}. Research "
+        f"Detector `{detector.name}`, {_FINGERPRINT} {exported.config.model}. Research "
         "software, not a medical device.",
         "",
         "## Input and outputs",

@@ -16,8 +16,8 @@ from typing import Any, Protocol
 from simsid.data.file_table import ID, listed_films
 from simsid.data.find import find_images
 from simsid.data.images import IMAGE_SUFFIXES, MAX_BYTES, read_bytes
+from simsid.data.own_files import without_own
 from simsid.errors import DataError, ImageError
-from simsid.map_files import without_maps
 from simsid.scoring.table import file_key
 
 _ARROW = ("dataset_dict.json", "dataset_info.json")  # what ``datasets`` saves, with state.json
@@ -117,7 +117,7 @@ def archive_films(paths: Sequence[str], table: Path | None) -> Iterator[ArchiveF
             for tar in _sorted_glob(path):
                 yield from _of_tar(tar)
         else:
-            yield from map(_file, without_maps(find_images([path])))
+            yield from map(_file, without_own(find_images([path])))
     for film in listed_films(table) if table else ():
         yield _file(film.path, film.id)
 

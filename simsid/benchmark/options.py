@@ -21,7 +21,7 @@ from simsid.detectors.calibration import DEFAULT_FALSE_ALARM_RATE
 from simsid.errors import DataError, SimsidError
 from simsid.evaluation.evaluate import PARTS, part_to_measure
 from simsid.evaluation.metrics import has_both_classes
-from simsid.files import path_text
+from simsid.files import path_text, real_path
 from simsid.outputs import check_names, json_object
 from simsid.training.options import resolve_precision
 
@@ -196,7 +196,7 @@ def places_of(options: Namespace) -> Places:
     """
     out = folder_named("--out", options.out)
     export = None if options.export is None else folder_named("--export", options.export)
-    if export is not None and export.resolve() == out.resolve():
+    if export is not None and real_path(export) == real_path(out):
         raise SimsidError(f"--export must name another folder than {export}")
     return Places(out, export, options.dataset)
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from simsid.detectors import Detector, DetectorConfig, Evidence, load_model
 from simsid.detectors.contract import Told
-from simsid.detectors.model_files import ModelFolder
+from simsid.detectors.model_files import EXPORTED, ModelFolder
 from simsid.detectors.model_folder import fingerprint
 from simsid.errors import ModelFolderError, SimsidError
 from simsid.export.engines import ENGINES, Engine
@@ -52,7 +52,7 @@ class ExportedConfig(DetectorConfig):
 class ExportedDetector(Detector):
     """Predicts as the model that was exported; it can be calibrated, but not trained or explained."""
 
-    name = "exported"
+    name = EXPORTED
     config_class = ExportedConfig
     config: ExportedConfig
     engine: Engine

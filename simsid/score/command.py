@@ -17,6 +17,7 @@ from simsid.score.job import ScoreJob
 from simsid.score.run import run
 from simsid.score.server import score_films_of
 from simsid.scoring.rows import ACCEPT
+from simsid.scoring.table import only_writer
 
 
 def make_parser() -> ArgumentParser:
@@ -132,14 +133,16 @@ def main(arguments: list[str] | None = None) -> int:
                 "--shard-rows goes without --maps, --dicom-out and --dicomweb: score the unusual "
                 "films again for their maps"
             )
-        return run_archive(job, job.shard_rows)
+        with only_writer(job.out):
+            return run_archive(job, job.shard_rows)
     if job.engine == "ray":
         raise SimsidError("--engine ray writes shards: add --shard-rows 100000")
     several = next(filter(is_archive, job.paths), None)
     if several:
         raise SimsidError(f"{several} holds many films: add --shard-rows 100000")
-    if options.dicomweb:
-        return score_films_of(job, DicomWeb(options.dicomweb), options.query or "", options.store)
-    if options.query or options.store:
+    if not options.dicomweb and (options.query or options.store):
         raise SimsidError("--query and --store belong to --dicomweb: name the server")
-    return run(job)
+    with only_writer(job.out):
+        if not options.dicomweb:
+            return run(job)
+        return score_films_of(job, DicomWeb(options.dicomweb), options.query or "", options.store)

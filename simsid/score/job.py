@@ -10,13 +10,16 @@ from pathlib import Path
 from simsid.archive.shards import Format
 from simsid.data.file_table import files_of_table
 from simsid.data.find import common_folder, find_images
+from simsid.data.own_files import without_own
 from simsid.detectors import Detector, load_model
-from simsid.detectors.model_folder import fingerprint
+from simsid.detectors.model_folder import files_of, fingerprint
 from simsid.device import pick_device
 from simsid.dicom_out import DicomFiles
 from simsid.errors import SimsidError
 from simsid.export.detector import engine_of, load_exported
-from simsid.map_files import MapFiles, without_maps
+from simsid.files import real_path
+from simsid.map_files import MapFiles
+from simsid.outputs import check_no_input
 from simsid.scoring.table import Row, check_table, file_key
 
 
@@ -61,11 +64,11 @@ def prepare(job: ScoreJob) -> tuple[list[Path], MapFiles | None, DicomFiles | No
     check_table(out, job.overwrite, job.resume)
     if not job.paths and not table:
         raise SimsidError("no films are named: give files or folders, or a table with --files")
-    if table and table.resolve() == out.resolve():
+    if table and real_path(table) == real_path(out):
         raise SimsidError(f"--out {out} is the table of --files: choose another name")
     listed = files_of_table(table) if table else []
     found = list(dict.fromkeys([*find_images(job.paths), *listed]))
-    files = without_maps(found)
+    files = without_own(found)
     if len(files) < len(found):
         print(
             f"{len(found) - len(files)} maps and results of an earlier run were left out",
@@ -74,17 +77,17 @@ def prepare(job: ScoreJob) -> tuple[list[Path], MapFiles | None, DicomFiles | No
     if not any(file.exists() for file in files):
         named = [*job.paths, str(table)] if table else job.paths
         raise SimsidError(f"no image found in: {' '.join(named)}")
-    place = out.resolve()
-    if any(file.resolve() == place for file in files if file.suffix == out.suffix):
+    place = real_path(out)
+    if any(real_path(file) == place for file in files if file.suffix == out.suffix):
         raise SimsidError(f"--out {out} is one of the files to score: choose another name")
-    may_replace = job.overwrite or job.resume
+    check_no_input(out, "--out", [*files, *([table] if table else []), *files_of(job.model)])
     maps = results = None
     if job.dicom_out is not None:
         results = DicomFiles(job.dicom_out, common_folder(files))
-        results.check(files, may_replace)
+        results.check(files, job.overwrite)
     if job.maps is not None:
         maps = MapFiles(job.maps, common_folder(files), job.map_arrays)
-        maps.check(files, may_replace)
+        maps.check(files, job.overwrite)
     return files, maps, results
 
 
@@ -97,6 +100,8 @@ def open_detector(job: ScoreJob) -> Detector:
             else f"{job.model} is no exported model: python -m hub export {job.model} "
             "--out DIR makes one"
         )
+    if exported and job.device == "cuda":
+        raise SimsidError(f"--engine {exported} computes on the CPU: leave out --device cuda")
     if exported:
         return load_exported(job.model)
     return load_model(job.model, pick_device(job.device))

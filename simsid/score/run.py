@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from simsid.cli import INTERRUPTED
 from simsid.detectors import Detector
-from simsid.dicomweb import DicomWeb
+from simsid.dicomweb import DicomWeb, keep_unsent
 from simsid.errors import SimsidError
 from simsid.score.job import ScoreJob, check_kept, made_with_what, open_detector, prepare
 from simsid.score.rows import NO_ROOM, score_batches
@@ -21,7 +22,9 @@ from simsid.scoring.table import TableWriter, read_table, writes_to_stdout
 from simsid.stop import terminated_as_interrupted
 
 
-def run(job: ScoreJob, server: DicomWeb | None = None, store: bool = False) -> int:
+def run(
+    job: ScoreJob, server: DicomWeb | None = None, store: bool = False, stay: bool = True
+) -> int:
     """Score the films of a job; those of a server have no names of their own."""
     out = job.out
     files, maps, results = prepare(job)
@@ -74,10 +77,24 @@ def run(job: ScoreJob, server: DicomWeb | None = None, store: bool = False) -> i
         print(f"warning: {finding.message}", file=say)
     if results is not None:
         print(f"{len(results.written)} DICOM files in {results.folder}", file=say)
-        if server is not None and store:
-            server.store(results.written)
-            print(f"{len(results.written)} DICOM files stored on the server", file=say)
+        if server is not None and store and results.written:
+            code = _store(server, results.written, out, stay)
+            return code or (1 if failed else 0)
     return 1 if failed else 0
+
+
+def _store(server: DicomWeb, files: Sequence[Path], out: Path, kept: bool) -> int:
+    """Send results back; what the server does not take is kept and told at the end."""
+    unsent, stopped = server.store(files)
+    say = sys.stderr if writes_to_stdout(out) else sys.stdout
+    print(f"{len(files) - len(unsent)} DICOM files stored on the server", file=say)
+    if not unsent:
+        return 0
+    told = keep_unsent(unsent, len(files), out, kept)
+    if stopped:
+        print(f"stopped: {told}", file=sys.stderr)
+        return INTERRUPTED
+    raise SimsidError(told)
 
 
 def _go_on(job: ScoreJob, done: int, total: int) -> str:

@@ -32,6 +32,7 @@ def score_films_of(job: ScoreJob, server: DicomWeb, query: str, store: bool) -> 
         films.mkdir()
         count, studies = server.fetch(query, films)
         print(f"{count} films of {studies} studies fetched", file=sys.stderr)
+        kept = job.dicom_out is not None
         results = job.dicom_out or (Path(place) / "results" if store else None)
         job = replace(job, paths=(str(films),), dicom_out=results, fetched=True)
-        return run(job, server, store)
+        return run(job, server, store, kept)

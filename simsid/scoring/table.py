@@ -7,12 +7,15 @@ import csv
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from filelock import Timeout
+
 from simsid.errors import SimsidError
+from simsid.locked_folder import lock_of_file
 from simsid.outputs import check_file
 
 if TYPE_CHECKING:
@@ -51,6 +54,29 @@ def check_table(path: Path, overwrite: bool, resume: bool) -> None:
             raise SimsidError(f"--resume needs a table that can be read again, not {path}")
         return
     check_file(path, "--out", "a score table", is_score_table, overwrite and not resume)
+
+
+@contextlib.contextmanager
+def only_writer(path: Path) -> Iterator[None]:
+    """While it lasts no other run of this user writes the table.
+
+    Raises:
+        SimsidError: one does.
+    """
+    if _is_stream(path):
+        yield
+        return
+    lock = lock_of_file(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise SimsidError(
+            f"another run writes --out {path}: wait for it, or choose another name"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def is_score_table(path: Path) -> bool:

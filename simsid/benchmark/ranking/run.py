@@ -32,7 +32,7 @@ from simsid.detectors import detector_class, detector_names
 from simsid.detectors.calibration import DEFAULT_FALSE_ALARM_RATE
 from simsid.errors import SimsidError
 from simsid.evaluation.evaluate import PARTS, part_to_measure
-from simsid.files import path_text, roots_text, write_text
+from simsid.files import path_text, real_path, roots_text, write_text
 from simsid.map_scale import MapScale
 from simsid.prediction import Prediction
 from simsid.stop import terminated_as_interrupted
@@ -180,7 +180,7 @@ def plan_of(options: Mapping[str, Any]) -> RunPlan:
         device=adapter.device_named(options["device"]),
         **given,
     )
-    plugin = None if options["plugin"] is None else Path(options["plugin"]).resolve()
+    plugin = None if options["plugin"] is None else real_path(options["plugin"])
     return RunPlan(
         tuple(models), tuple(datasets), roots, options["seeds"], options["part"], settings,
         options["keep_runs"], plugin, options["ceiling"],

@@ -32,7 +32,7 @@ def read_text(path: Path) -> str:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+        raise DataError(f"{path} cannot be read: {error.strerror}; make it readable") from error
     for encoding in _encodings(data):
         try:
             text = data.decode(encoding)
@@ -96,7 +96,9 @@ def read_rows(
             list(csv.reader(io.StringIO(text, newline=""), delimiter=mark)) for mark in _DELIMITERS
         ]
     except csv.Error as error:
-        raise DataError(f"{path} is not a readable csv file: {error}") from error
+        raise DataError(
+            f"{path} is not a readable csv file: {error}; save it as CSV in UTF-8"
+        ) from error
     best: list[list[str]] = []
     header: list[str] = []
     for table in tables:
@@ -116,7 +118,7 @@ def read_rows(
     if twice:
         raise DataError(f"{path} has several columns for '{twice}': leave one of them")
     if len(best) < 2:
-        raise DataError(f"{path} has a header and no rows")
+        raise DataError(f"{path} has a header and no rows: give each film a row")
     return [_row(path, header, line, number) for number, line in enumerate(best[1:], 2)]
 
 
