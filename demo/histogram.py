@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 _WIDE, _NARROW, _HEIGHT, _BINS = 640, 340, 190, 32
 _LEFT, _RIGHT, _TOP, _BOTTOM = 8, 8, 44, 34
+_LETTER = 7.0  # width of one, at most
 _BEYOND = 1.25  # how far the axis goes past the highest normal
 
 
@@ -62,7 +63,7 @@ def _drawn(
     if np.isfinite(threshold):
         words += f", threshold: {threshold:.2f}"
         text = f"threshold {threshold:.2f}"
-        parts.append(_mark(x(threshold), 30, floor, "threshold", text, width))
+        parts.append(_mark(x(threshold), 30, floor, "threshold", text, width, x(score)))
     arrow = " →" if score > high else ""
     rank = "" if p_value is None else f", p = {p_value:.3f}"
     own = f"{'← ' if score < low else ''}this film {score:.2f}{rank}{arrow}"
@@ -99,10 +100,32 @@ def _axis(low: float, high: float, floor: int, x: Callable[[float], float], widt
     )
 
 
-def _mark(place: float, text_y: int, floor: int, css_class: str, text: str, width: int) -> str:
-    anchor, step = ("end", -6) if place > width / 2 else ("start", 6)
+def _mark(
+    place: float,
+    text_y: int,
+    floor: int,
+    css_class: str,
+    text: str,
+    width: int,
+    avoid: float | None = None,
+) -> str:
+    """A line with its words beside it, on the side where no line at ``avoid`` goes through them."""
+    anchor, step = ("end", -6) if _before(place, text, width, avoid) else ("start", 6)
     return (
         f'<g class="{css_class}"><line x1="{place:.1f}" x2="{place:.1f}" y1="{text_y - 10}" '
         f'y2="{floor}"/><text x="{place + step:.1f}" y="{text_y}" text-anchor="{anchor}">{text}'
         "</text></g>"
     )
+
+
+def _before(place: float, text: str, width: int, avoid: float | None) -> bool:
+    """Whether words stand to the left of their line."""
+    usual, long = place > width / 2, 6 + _LETTER * len(text)
+    if avoid is None:
+        return usual
+
+    def clear(before: bool) -> bool:
+        left, right = (place - long, place) if before else (place, place + long)
+        return left >= 0 and right <= width and not left <= avoid <= right
+
+    return not usual if clear(not usual) and not clear(usual) else usual

@@ -84,7 +84,8 @@ def _open(path: Path) -> Verified:
         try_out(verified.detector)
     except Exception as error:  # a plugin's detector may fail in any way
         raise SimsidError(
-            f"{OPTION} {path} cannot score a film: {type(error).__name__}: {error}"
+            f"{OPTION} {path} cannot score a film: {type(error).__name__}: {error}; mend its "
+            "detector"
         ) from error
     return verified
 

@@ -13,8 +13,9 @@ from demo.components import guarded, inline_image
 from demo.words import css_class_of
 from simsid.data.decode.pool import read_untrusted
 from simsid.data.find import common_folder
+from simsid.data.own_files import is_map
 from simsid.errors import ImageError
-from simsid.map_files import MapFiles, is_map
+from simsid.map_files import MapFiles
 from simsid.marks import ABNORMAL, NORMAL
 from simsid.review import Review
 

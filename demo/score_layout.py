@@ -25,9 +25,9 @@ _OWN_NORMALS = (
     "stand on them. Networks stay as they are. The films are deleted as they are read, and what was "
     "learned of them goes with the visit."
 )
-_NO_EXAMPLES = (
-    "No examples for this model: they are digits, and the kit ships no films of patients. "
-    "Drop a film of your own."
+_PHANTOMS = (
+    "**Or pick a chest phantom**, drawn by code: the kit ships no films of patients. A phantom shows "
+    "what the page does with a film, and nothing of how well."
 )
 
 
@@ -35,17 +35,18 @@ class ScoreLayout:
     """Components of the tab; what a visitor's session keeps is a list of small films in memory.
 
     Args:
-        examples: names of the example buttons.
-        synthetic: whether the model chosen at first was trained on what the examples show.
+        examples: names of the example buttons of DigitAnatomy.
+        phantoms: names of those of chest phantoms; none where no model takes films.
+        synthetic: whether the model chosen at first was trained on DigitAnatomy.
     """
 
-    def __init__(self, examples: Iterable[str], synthetic: bool) -> None:
+    def __init__(self, examples: Iterable[str], phantoms: Iterable[str], synthetic: bool) -> None:
         self.films = gr.State({}, time_to_live=KEEP_FILM_SECONDS)
         self.chosen = gr.State(0, time_to_live=KEEP_FILM_SECONDS)
         self.own = gr.State(None, time_to_live=KEEP_FILM_SECONDS)
         with gr.Row():
             with gr.Column(scale=2, min_width=280):
-                self._lay_out_inputs(examples, synthetic)
+                self._lay_out_inputs(examples, list(phantoms), synthetic)
             with gr.Column(scale=5, min_width=300):
                 self.other = gr.HTML(visible=False, elem_id="other-model")
                 self.verdict = gr.HTML(
@@ -58,7 +59,9 @@ class ScoreLayout:
                 with gr.Column(visible=False, elem_id="details") as self.details:
                     self._lay_out_details()
 
-    def _lay_out_inputs(self, examples: Iterable[str], synthetic: bool) -> None:
+    def _lay_out_inputs(
+        self, examples: Iterable[str], phantoms: list[str], synthetic: bool
+    ) -> None:
         self.upload = gr.File(
             label="Films",
             file_count="multiple",
@@ -71,12 +74,10 @@ class ScoreLayout:
         )
         with gr.Group(visible=synthetic, elem_id="examples") as self.example_group:
             gr.Markdown("**Or pick an example** (made by the generator when the page started)")
-            with gr.Row(elem_classes="example-row"):
-                self.example_buttons = [
-                    gr.Button(kind, elem_id=f"example-{kind}", elem_classes="example", min_width=84)
-                    for kind in examples
-                ]
-        self.no_examples = gr.Markdown(_NO_EXAMPLES, visible=not synthetic, elem_id="no-examples")
+            self.example_buttons = _buttons(examples)
+        with gr.Group(visible=bool(phantoms), elem_id="phantoms") as self.phantom_group:
+            gr.Markdown(_PHANTOMS)
+            self.example_buttons += _buttons(phantoms)
         with gr.Accordion("Own normals", open=False, elem_id="own-normals"):
             gr.Markdown(_OWN_NORMALS)
             self.own_upload = gr.File(
@@ -117,3 +118,12 @@ class ScoreLayout:
                     [], label="Why? Region, the highest score first", elem_id="region"
                 )
                 self.why = gr.HTML(elem_id="why")
+
+
+def _buttons(names: Iterable[str]) -> list[gr.Button]:
+    """A row of buttons with pictures, which the style sheet has."""
+    with gr.Row(elem_classes="example-row"):
+        return [
+            gr.Button(name, elem_id=f"example-{name}", elem_classes="example", min_width=84)
+            for name in names
+        ]

@@ -17,6 +17,7 @@ from demo.kept import KeptFilm, majority
 from demo.model_picker import ModelPicker
 from demo.own_normals import OwnNormals
 from demo.own_words import own_section, refused_normals
+from demo.phantoms import NAMES, NOTE, phantoms
 from demo.pictures import map_figure, rebuilt_figure, region_at, regions_picture, why_figure
 from demo.privacy import MAX_FILES, UploadFolder
 from demo.score_layout import ScoreLayout
@@ -38,8 +39,11 @@ class ScoreTab:
 
     def __init__(self, inference: Inference, uploads: UploadFolder, picker: ModelPicker) -> None:
         self.inference, self.uploads, self.picker = inference, uploads, picker
-        self.examples = examples()
-        self.parts = ScoreLayout(self.examples, inference.is_synthetic(picker.model.value))
+        digits = examples()
+        films = not all(map(inference.is_synthetic, inference.shelf.names()))
+        drawn = phantoms() if films else {}
+        self.examples = digits | drawn
+        self.parts = ScoreLayout(digits, drawn, inference.is_synthetic(picker.model.value))
         self._connect()
 
     def _connect(self) -> None:
@@ -69,7 +73,7 @@ class ScoreTab:
         ).success(**reason)
         parts.region.input(**reason)
         parts.regions.select(guarded(self.point_at), kept, parts.region, **_EVENT).success(**reason)
-        shown = [parts.example_group, parts.no_examples]
+        shown = [parts.example_group, parts.phantom_group]
         model.change(
             guarded(self.change_model), [model, auto, *kept, parts.own], [*shown, *every], **hidden
         ).success(**reason)
@@ -97,9 +101,13 @@ class ScoreTab:
         ).success(**reason)
 
     def show_examples(self, model: str, auto: bool) -> list:
-        """Examples if a film that is dropped or picked may go to the model of digits."""
-        fits = auto or self.inference.is_synthetic(model)
-        return [gr.update(visible=fits), gr.update(visible=not fits)]
+        """Those examples that may go to the model that is chosen, or that a film chooses."""
+        digits = self.inference.is_synthetic(model)
+        drawn = any(name in NAMES for name in self.examples)
+        return [
+            gr.update(visible=auto or digits),
+            gr.update(visible=drawn and (auto or not digits)),
+        ]
 
     def change_model(
         self, model: str, auto: bool, films: dict[int, Answer], chosen: int, own: OwnNormals | None
@@ -148,7 +156,8 @@ class ScoreTab:
 
     def score_example(self, kind: str, model: str, auto: bool, own: OwnNormals | None) -> list:
         """Score one of the examples."""
-        film = self.inference.keep_array(self.examples[kind])
+        notes = (NOTE,) if kind in NAMES else ()
+        film = self.inference.keep_array(self.examples[kind], notes)
         return self._first_score([film], model, auto, own, "")
 
     def _first_score(

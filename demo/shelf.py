@@ -151,7 +151,7 @@ class ModelShelf:
     def _stocked(self, name: str) -> _Model:
         if name not in self._places:
             raise ModelFolderError(
-                f"there is no such model here; there are: {', '.join(self.names())}"
+                f"there is no such model here; choose one of: {', '.join(self.names())}"
             )
         place = self._places[name]
         if place.of_hub:

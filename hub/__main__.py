@@ -59,7 +59,9 @@ def make_parser() -> ArgumentParser:
     commands.add_subcommand("verify", verify)
     export = _command("export", "write a model as a graph that ONNX Runtime reads without torch")
     export.add_argument("model", type=path_text, help="folder, bundled:NAME, or user/name[@commit]")
-    export.add_argument("--format", type=Literal["onnx"], default="onnx", help="of the graph")
+    export.add_argument(
+        "--format", type=Literal["onnx", "openvino"], default="onnx", help="of the graph"
+    )
     export.add_argument("--out", type=path_text, required=True, help="folder to write")
     commands.add_subcommand("export", export)
     space = _command("deploy-space", "deploy the page as a Hugging Face Space")

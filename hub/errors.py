@@ -52,10 +52,12 @@ def plainly(repository: str, revision: str | None = None) -> Iterator[None]:
         raise HubError(
             NO_REPOSITORY,
             f"there is no repository {repository} on the Hub, or it is private and you are not "
-            "logged in to an account that may see it (hf auth login)",
+            "logged in to an account that may see it: check the name, or hf auth login",
         ) from error
     except RevisionNotFoundError as error:
-        raise HubError(NO_REVISION, f"{repository} has no revision '{revision}'") from error
+        raise HubError(
+            NO_REVISION, f"{repository} has no revision '{revision}': leave it out for the newest"
+        ) from error
     except (OfflineModeIsEnabled, LocalEntryNotFoundError, httpx2.TransportError) as error:
         if isinstance(error.__cause__, HfHubHTTPError):
             raise _refused(repository, error.__cause__) from error
@@ -68,7 +70,7 @@ def plainly(repository: str, revision: str | None = None) -> Iterator[None]:
         ) from error
     except EntryNotFoundError as error:
         raise HubError(
-            NOT_A_MODEL, f"{repository} lacks a file of a model folder of this kit"
+            NOT_A_MODEL, f"{repository} lacks a file of a model folder of this kit: choose another"
         ) from error
     except HFValidationError as error:
         raise HubError(

@@ -12,11 +12,14 @@ from simsid.data.preprocess import Preprocessing
 from simsid.detectors import Detector, save_model
 from simsid.detectors.model_files import ModelFolder
 from simsid.errors import SimsidError
-from simsid.export.compare import Report, compare, made_normals
+from simsid.export.compare import UNEQUAL, Report, compare, made_normals
 from simsid.export.convert import write_onnx
 from simsid.export.detector import ExportedDetector, is_exported
-from simsid.export.engines import ENGINES
+from simsid.export.engines import ENGINES, ONNX
 from simsid.files import write_text
+from simsid.outputs import check_file, text_holds
+
+_FINGERPRINT = "fingerprint of the model"  # what the card of an export says
 
 
 def export(model: str, engine: str, out: Path) -> Report:
@@ -36,17 +39,30 @@ def export(model: str, engine: str, out: Path) -> Report:
     out.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:
-        write_onnx(detector, draft / file)
+        write_onnx(detector, draft / ONNX)
+        ENGINES[engine].write(draft / ONNX)
         exported = ExportedDetector.of(detector, engine, draft / file)
-        sizes = (verified.sizes[ModelFolder(out).weights.name], (draft / file).stat().st_size)
+        made = sum((draft / name).stat().st_size for name in ENGINES[engine].files)
+        sizes = (verified.sizes[ModelFolder(out).weights.name], made)
         megabytes = (sizes[0] / 1e6, sizes[1] / 1e6)
         report = compare(detector, exported, made_normals(detector), megabytes)
+        _refuse_unequal(detector, report)
         save_model(exported, out)
-        os.replace(draft / file, out / file)
+        for name in ENGINES[engine].files:
+            os.replace(draft / name, out / name)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     write_text(ModelFolder(out).card, _card(model, detector, exported, file, report))
     return report
+
+
+def _refuse_unequal(detector: Detector, report: Report) -> None:
+    worst = max(report.default, key=lambda each: each.share)
+    if worst.is_beyond(UNEQUAL):
+        raise SimsidError(
+            f"'{detector.name}' as a graph differs from torch by {worst.share:.2g} of the normals' "
+            f"spread ({worst.output}), more than {UNEQUAL:g}: nothing was written"
+        )
 
 
 def check_out(out: Path) -> None:
@@ -59,6 +75,8 @@ def check_out(out: Path) -> None:
         raise SimsidError(
             f"--out {out} exists and is no exported model: nothing was changed. Choose another --out"
         )
+    card = ModelFolder(out).card
+    check_file(card, "--out", "a card", lambda path: text_holds(path, _FINGERPRINT), pipes=False)
 
 
 def _card(
@@ -69,7 +87,7 @@ def _card(
     lines = [
         f"# {model} as a graph",
         "",
-        f"Detector `{detector.name}`, fingerprint of the model {exported.config.model}. Research "
+        f"Detector `{detector.name}`, {_FINGERPRINT} {exported.config.model}. Research "
         "software, not a medical device.",
         "",
         "## Input and outputs",
@@ -94,7 +112,7 @@ def _card(
         f"| `score_NAME`, `regions_NAME`, `map_NAME` | as above | of each other score: {names} |",
         "",
         "The graph does not say whether a film is one of the kind that the model was trained on: "
-        "`hub.load_exported` and `python -m simsid.score --engine onnx` do.",
+        f"`hub.load_exported` and `python -m simsid.score --engine {exported.config.engine}` do.",
         "",
         "## Equality and speed",
         "",

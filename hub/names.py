@@ -53,5 +53,8 @@ def parse_name(text: str, revision: str | None = None) -> HubName:
         )
     name = HubName(match[1], match[2] or revision or DEFAULT_REVISION)
     if not looks_like_name(str(name)):
-        raise HubError(NO_REPOSITORY, f"'{name.revision[:120]}' is not the name of a revision")
+        raise HubError(
+            NO_REPOSITORY,
+            f"'{name.revision[:120]}' is not the name of a revision: give a branch, tag or commit",
+        )
     return name

@@ -82,18 +82,19 @@ def _resolve(name: HubName) -> tuple[str, dict[str, int]]:
     if missing:
         raise HubError(
             NOT_A_MODEL,
-            f"{name.repository} is not a model folder of this kit: {missing[0]} is missing",
+            f"{name.repository} is not a model folder of this kit: {missing[0]} is missing; choose another",
         )
     for file in FILES:
         most = MOST_BYTES.get(file, MIB)
         if not isinstance(sizes[file], int) or sizes[file] > most:
             raise HubError(
                 NOT_A_MODEL,
-                f"{name.repository}: {file} has {sizes[file]} bytes, more than the {most} allowed",
+                f"{name.repository}: {file} has {sizes[file]} bytes, more than the {most} allowed: "
+                "choose another",
             )
     commit = info.sha or ""
     if not HubName(name.repository, commit).pinned or (name.pinned and commit != name.revision):
-        raise HubError(CORRUPT, f"the Hub names no commit for {name}")
+        raise HubError(CORRUPT, f"the Hub names no commit for {name}: pull it again")
     return commit, {file: sizes[file] for file in FILES}
 
 
@@ -118,7 +119,8 @@ def _download(
             if "Consistency check failed" not in str(error):
                 raise
             raise HubError(
-                CORRUPT, f"{repository} arrived corrupt: a file is shorter or longer than stated"
+                CORRUPT,
+                f"{repository} arrived corrupt: a file is shorter or longer than stated; pull it again",
             ) from error
     folder = cached_folder(repository, commit)
     if folder is None or any(path.parent != folder for path in paths):

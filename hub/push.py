@@ -112,7 +112,9 @@ def push(
         HubError: not permitted, no network, not logged in, or refused by the Hub.
     """
     if name.pinned:
-        raise HubError(FAILED, "a push needs a branch; a commit cannot be changed")
+        raise HubError(
+            FAILED, "a push needs a branch, a commit cannot be changed: leave out --revision"
+        )
     reason = why_not_open(described, i_may_share)
     with plainly(name.repository, name.revision):
         api = HfApi()

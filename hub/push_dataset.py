@@ -37,7 +37,7 @@ def collect_dataset(root: Path, name: HubName, i_may_share: bool = False) -> lis
     """
     try:
         if not root.is_dir():
-            raise SynthError(f"{root}: no such folder")
+            raise SynthError(f"{root}: no such folder; name one that python -m synth wrote")
         manifest = read_manifest(root)
         problems = verify(root)
     except SynthError as error:
@@ -89,7 +89,9 @@ def push_dataset(items: list[Item], name: HubName, private: bool = False) -> str
         HubError: no network, not logged in, refused by the Hub, or public where private was asked.
     """
     if name.pinned:
-        raise HubError(FAILED, "a push needs a branch; a commit cannot be changed")
+        raise HubError(
+            FAILED, "a push needs a branch, a commit cannot be changed: leave out --revision"
+        )
     with plainly(name.repository, name.revision):
         api = HfApi()
         api.create_repo(name.repository, repo_type="dataset", private=private, exist_ok=True)

@@ -117,7 +117,10 @@ def _complete(readme: str, models: list[str]) -> tuple[str, str]:
     except (IndexError, yaml.YAMLError):
         fields = None
     if len(parts) != 2 or not isinstance(fields, dict) or fields.get("sdk") != SDK:
-        raise SimsidError(f"{_README} does not begin with the front matter of a Gradio Space")
+        raise SimsidError(
+            f"{_README} does not begin with the front matter of a Gradio Space: deploy "
+            "from an unchanged checkout"
+        )
     try:
         fields["sdk_version"] = version(SDK)
     except PackageNotFoundError:

@@ -55,7 +55,9 @@ def check_sums(folder: Path, names: tuple[str, ...], bundled: bool = False) -> b
     stated = read_sums(listing)
     for name in names:
         if before + name not in stated:
-            raise HubError(NOT_A_MODEL, f"{listing} has no line for {before}{name}")
+            raise HubError(
+                NOT_A_MODEL, f"{listing} has no line for {before}{name}: pull the model again"
+            )
         check_file(folder / name)
         if sha256_of(folder / name) != stated[before + name]:
             remedy = REINSTALL if bundled else "remove it and pull the model again"
@@ -77,5 +79,7 @@ def read_sums(path: Path) -> dict[str, str]:
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     matches = [_LINE.fullmatch(line) for line in lines[: _MOST_LINES + 1]]
     if len(lines) > _MOST_LINES or not all(matches):
-        raise HubError(CORRUPT, f"{path} is corrupt: it is not a list of sha256 sums")
+        raise HubError(
+            CORRUPT, f"{path} is corrupt: it is not a list of sha256 sums; pull the model again"
+        )
     return {match[2]: match[1] for match in matches if match}

@@ -14,6 +14,7 @@ from simsid.detectors.model_files import CALIBRATION, CARD, CONFIG, WEIGHTS
 from simsid.detectors.model_folder import model_folder_of
 from simsid.detectors.untrusted import check_file
 from simsid.errors import ModelFolderError
+from simsid.files import real_path
 
 NEEDED = (WEIGHTS, CONFIG, CALIBRATION)
 KNOWN = (*NEEDED, CARD)
@@ -58,29 +59,34 @@ def check_folder(path: Path, sums_needed: bool = False) -> bool:
         ModelFolderError: a file is missing, too large, no file, or a link that leads away.
     """
     if not path.is_dir():
-        raise ModelFolderError(f"no model folder at {path}")
+        raise ModelFolderError(f"no model folder at {path}: check the path")
     with os.scandir(path) as found:
         names = sorted(entry.name for entry in islice(found, _MOST_FILES + 1))
     if len(names) > _MOST_FILES:
         raise HubError(
-            NOT_A_MODEL, f"{path} holds more than {_MOST_FILES} files, so it is not a model folder"
+            NOT_A_MODEL,
+            f"{path} holds more than {_MOST_FILES} files, so it is not a model folder: name one",
         )
     refuse_runnable(str(path), names)
     for name in names:
         if name in KNOWN or name == SUMS:
             check_file(path / name)
         elif (path / name).is_symlink():
-            raise HubError(NOT_A_MODEL, f"{path} holds a link, {name!r}; the link was not followed")
+            raise HubError(
+                NOT_A_MODEL,
+                f"{path} holds a link, {name!r}, which was not followed: put the file there",
+            )
     for name in NEEDED:
         check_file(path / name)
     present = tuple(name for name in KNOWN if name in names)
-    own = path.resolve().parent == bundled.FOLDER.resolve()
+    own = real_path(path).parent == bundled.FOLDER.resolve()
     compared = check_sums(path, KNOWN if sums_needed or own else present, own)
     if own and not compared:
         raise HubError(CORRUPT, f"{bundled.FOLDER} has no {SUMS}: {REINSTALL}")
     if sums_needed and not compared:
         raise HubError(
-            NOT_A_MODEL, f"{path} has no {SUMS}: it was not shared with python -m hub push"
+            NOT_A_MODEL,
+            f"{path} has no {SUMS}: it was not shared with python -m hub push; pull it again",
         )
     return compared
 
@@ -96,7 +102,7 @@ def refuse_runnable(where: str, names: list[str]) -> None:
             raise HubError(
                 NOT_A_MODEL,
                 f"{where} holds {name[:80]!r}, a file that can run code: a model folder of this kit "
-                "has no such file, so it was not opened",
+                "has no such file, so it was not opened: take it out if you trust the rest",
             )
 
 

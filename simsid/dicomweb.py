@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from simsid.data.decode.quiet import quiet_decoders
-from simsid.dicom_out.source import RESEARCH_ONLY
+from simsid.data.own_files import RESEARCH_ONLY
 from simsid.errors import SimsidError
 
 AUTHORIZATION = "SIMSID_DICOMWEB_AUTHORIZATION"
@@ -24,6 +29,22 @@ _STUDY, _SERIES, _INSTANCE = "0020000D", "0020000E", "00080018"
 _MODALITY, _DESCRIPTION = "00080060", "0008103E"
 _AS_STORED = (("application/dicom", "*"),)
 _SECONDS = 60.0  # for an answer to begin
+_IN_VAIN = 3  # answers in a row that a server does not give, after which no more is sent
+_LISTED = 20
+_MORE = ("result", "remain", "limit")  # what a warning that not all was given speaks of
+_NOTHING_THERE = (404, 416)  # how some servers say that no more is left
+
+
+class NoServerError(SimsidError):
+    """The server is away, or lets nobody in: the next question would fare alike."""
+
+
+@dataclass(frozen=True)
+class Unsent:
+    """A result that the server did not take, and why."""
+
+    file: Path
+    why: str
 
 
 class DicomWeb:
@@ -56,7 +77,15 @@ class DicomWeb:
         logging.getLogger("dicomweb_client").setLevel(logging.CRITICAL)  # it quotes identifiers
         value = os.environ.get(AUTHORIZATION)
         headers = {"Authorization": value} if value else None
-        self._client = DICOMwebClient(url, headers=headers, permissive_uid=True, timeout=_SECONDS)
+        self._warned = self._told = False
+        self._client = DICOMwebClient(
+            url, headers=headers, permissive_uid=True, timeout=_SECONDS, callback=self._note
+        )
+
+    def _note(self, answer: Any, *_: object, **__: object) -> None:
+        """Whether the latest answer said that it is not whole, as the standard has it."""
+        said = str(answer.headers.get("Warning", "")).lower()
+        self._warned = said.startswith("299") and any(word in said for word in _MORE)
 
     def fetch(self, query: str, folder: Path) -> tuple[int, int]:
         """Write the films of all studies that match as ``0001.dcm``, ``0002.dcm``, ...
@@ -74,8 +103,8 @@ class DicomWeb:
         """
         filters = _filters(query)
         with _told("search"):
-            found = self._client.search_for_studies(search_filters=filters, get_remaining=True)
-            studies = sorted({_value(study, _STUDY) for study in found})
+            search = partial(self._client.search_for_studies, search_filters=filters)
+            studies = sorted(self._all(search, _STUDY))
             places = sorted(place for study in studies for place in self._films_of(study))
         if not places:
             raise SimsidError(f"--query found {len(studies)} studies and no radiograph in them")
@@ -86,26 +115,102 @@ class DicomWeb:
         return len(places), len({study for study, _, _ in places})
 
     def _films_of(self, study: str) -> Iterator[tuple[str, str, str]]:
-        for series in self._client.search_for_series(study):
+        for series in self._all(partial(self._client.search_for_series, study), _SERIES).values():
             ours = _value(series, _DESCRIPTION).startswith(RESEARCH_ONLY)
             if not ours and _value(series, _MODALITY) in _FILMS:
                 name = _value(series, _SERIES)
-                films = self._client.search_for_instances(study, name)
-                yield from ((study, name, _value(film, _INSTANCE)) for film in films)
+                films = self._all(
+                    partial(self._client.search_for_instances, study, name), _INSTANCE
+                )
+                yield from ((study, name, film) for film in films)
 
-    def store(self, files: Sequence[Path]) -> None:
-        """Send results to the server, each into the study that it names.
+    def _all(self, search: Callable[..., list[dict[str, Any]]], tag: str) -> dict[str, Any]:
+        """All that a search finds, by its identifier, however few a server gives at once.
 
-        Raises:
-            SimsidError: the server fails, or takes one not.
+        What it gives again counts once, so that one which knows no pages is not asked for ever.
+        """
+        found: dict[str, Any] = {}
+        asked = 0
+        while True:
+            page = self._page(search, asked)
+            new = {_value(item, tag): item for item in page if _value(item, tag) not in found}
+            if not new:
+                break
+            found |= new
+            asked += len(page)
+            partly = self._warned
+        if found and partly and not self._told:
+            self._told = True
+            print(
+                "warning: the server says that its answer is not whole, and gives no more: ask for "
+                "less at once with --query",
+                file=sys.stderr,
+            )
+        return found
+
+    def _page(self, search: Callable[..., list[dict[str, Any]]], skip: int) -> list[dict[str, Any]]:
+        from requests import HTTPError
+
+        try:
+            return search(offset=skip) if skip else search()
+        except HTTPError as error:
+            if skip and error.response is not None and error.response.status_code in _NOTHING_THERE:
+                return []
+            raise
+
+    def store(self, files: Sequence[Path]) -> tuple[list[Unsent], bool]:
+        """Send results to the server, each into the study that it names; goes on after a refusal.
+
+        Returns:
+            what was not sent and why, and whether Ctrl-C stopped it.
         """
         import pydicom
 
+        unsent: list[Unsent] = []
+        in_vain = 0
         for number, file in enumerate(files, start=1):
-            with _told(f"take result {number} of {len(files)}"):
-                answer = self._client.store_instances([pydicom.dcmread(file)])
-                if answer.get("FailedSOPSequence"):
-                    raise ValueError("refused")
+            try:
+                with _told(f"take result {number} of {len(files)}"):
+                    answer = self._client.store_instances([pydicom.dcmread(file)])
+                    if answer.get("FailedSOPSequence"):
+                        raise ValueError("refused")
+                in_vain = 0
+            except SimsidError as error:
+                unsent.append(Unsent(file, str(error)))
+                in_vain = in_vain + 1 if isinstance(error, NoServerError) else 0
+            except KeyboardInterrupt:
+                return unsent + [Unsent(left, "stopped") for left in files[number - 1 :]], True
+            if in_vain == _IN_VAIN:
+                why = "not tried, since the server did not answer"
+                return unsent + [Unsent(left, why) for left in files[number:]], False
+        return unsent, False
+
+
+def keep_unsent(unsent: Sequence[Unsent], total: int, out: Path, kept: bool) -> str:
+    """Lay what was not sent beside the table, and say in words what and where.
+
+    Args:
+        kept: whether the files stay where they are.
+
+    Raises:
+        OSError: they cannot be laid there.
+    """
+    folder = unsent[0].file.parent
+    if not kept:
+        beside = out.parent if out.parent.is_dir() and os.access(out.parent, os.W_OK) else Path()
+        if not (out.is_file() or not out.exists()):  # a pipe or a device
+            beside = Path()
+        folder = Path(tempfile.mkdtemp(prefix=f"{out.name}-unsent-", dir=beside))
+        for each in unsent:
+            shutil.copyfile(each.file, folder / each.file.name)
+    for each in unsent[:_LISTED]:
+        print(f"not stored: {folder / each.file.name}: {each.why}", file=sys.stderr)
+    if len(unsent) > _LISTED:
+        print(f"not stored: {len(unsent) - _LISTED} more", file=sys.stderr)
+    return (
+        f"{len(unsent)} of {total} results were not stored on the server: they lie in {folder}; "
+        "send them with your archive's own tool, or score the query again"
+    )
 
 
 def _filters(query: str) -> dict[str, str]:
@@ -138,21 +243,22 @@ def _told(doing: str) -> Iterator[None]:
             yield
     except HTTPError as error:
         code = error.response.status_code if error.response is not None else "an error"
-        hint = f"; is {AUTHORIZATION} right?" if code in (401, 403) else ""
-        raise SimsidError(
+        closed = code in (401, 403)
+        hint = f"; is {AUTHORIZATION} right?" if closed else ""
+        raise (NoServerError if closed else SimsidError)(
             f"--dicomweb: asked to {doing}, the server answered {code}{hint}"
         ) from None
     except SSLError:
-        raise SimsidError(
+        raise NoServerError(
             "--dicomweb: the server's certificate is not trusted here: name the file of its "
             "authority in REQUESTS_CA_BUNDLE"
         ) from None
     except ProxyError:
-        raise SimsidError(
+        raise NoServerError(
             "--dicomweb: the proxy gave no answer: is HTTPS_PROXY or NO_PROXY right?"
         ) from None
     except (ConnectionError, Timeout):
-        raise SimsidError(f"--dicomweb: asked to {doing}, the server gave no answer") from None
+        raise NoServerError(f"--dicomweb: asked to {doing}, the server gave no answer") from None
     except Exception as error:
         if isinstance(error, OSError) and not isinstance(error, RequestException):
             raise  # of this machine's disk

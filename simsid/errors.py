@@ -7,6 +7,11 @@ class SimsidError(Exception):
     """Bad input or a bad state of the world; the message names the file and the remedy."""
 
 
+def first_line(error: BaseException, longest: int = 200) -> str:
+    """The first line of what an error says; of one that says nothing its kind."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:longest]
+
+
 class ImageError(SimsidError):
     """An image that cannot be read or scored. ``code`` is stable, for programs."""
 

@@ -14,13 +14,14 @@ from tqdm import tqdm
 from simsid.cli import command_parser, parse, run_command
 from simsid.data.options import add_data_options, data_choice, load_choice, tell_films
 from simsid.detectors import load_model
-from simsid.detectors.model_folder import model_folder_of
+from simsid.detectors.model_folder import files_of, model_folder_of
 from simsid.device import pick_device
 from simsid.errors import SimsidError
 from simsid.evaluation.card import check_card
 from simsid.evaluation.evaluate import PARTS
 from simsid.evaluation.report import check_report, report_on
 from simsid.files import path_text
+from simsid.outputs import check_no_input
 from simsid.training.run_folder import run_folder_around
 
 
@@ -50,6 +51,8 @@ def main(arguments: list[str] | None = None) -> int:
     """
     options = parse(make_parser(), arguments)
     out = _json_path(options.out)
+    for ending in (".json", ".md", ".html"):
+        check_no_input(out.with_suffix(ending), "--out", files_of(options.model))
     if not options.overwrite:
         check_report(out.parent, "--out", out.stem)
         if options.card:

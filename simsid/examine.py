@@ -13,6 +13,7 @@ from jsonargparse import ArgumentParser
 from simsid.cli import command_parser, parse, run_command
 from simsid.data.find import find_images
 from simsid.data.options import add_skip_unreadable, naming_unreadable
+from simsid.data.own_files import without_own
 from simsid.detectors import load_model
 from simsid.device import pick_device
 from simsid.errors import SimsidError
@@ -20,7 +21,6 @@ from simsid.examination.default_score import findings_of
 from simsid.examination.examine import LEAST, examine
 from simsid.examination.table import to_text
 from simsid.files import path_text, write_text
-from simsid.map_files import without_maps
 from simsid.scoring.normals import read_normals
 
 
@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     out = None if options.out is None else Path(options.out)
     if out is not None and out.exists():
         raise SimsidError(f"--out {out} exists already: choose a new name")
-    files = without_maps(find_images([options.normals]))
+    files = without_own(find_images([options.normals]))
     detector = load_model(options.model, pick_device(options.device))
     with naming_unreadable():
         normals = read_normals(detector, files, LEAST, options.skip_unreadable)

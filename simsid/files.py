@@ -24,6 +24,11 @@ def roots_text(text: str | None) -> str | None:
     return re.sub(r"(^|[=,])(~[^/,=]*)", lambda at: at[1] + os.path.expanduser(at[2]), text)
 
 
+def real_path(path: str | Path) -> Path:
+    """Absolute and without links; one that leads in a circle is left as it is, and never raises."""
+    return Path(os.path.realpath(path))
+
+
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
     """An error of the system inside the block names ``path`` where it names no file itself.
@@ -73,6 +78,21 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file whole or not at all."""
     with atomic_text(path) as file:
         file.write(text)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file anew; of a link its target.
+
+    Another name of the file that was there (a hard link) keeps what it holds.
+
+    Raises:
+        OSError: the folder cannot be written or is full; the error names ``path``.
+    """
+    target = Path(os.path.realpath(path))
+    with naming(path):
+        if target.is_file():
+            target.unlink()
+        target.write_bytes(data)
 
 
 def _open(file: Path | int) -> TextIO:

@@ -1,8 +1,10 @@
-"""A folder that one process at a time works in."""
+"""A folder that one process at a time works in, and a file that one at a time writes."""
 
 from __future__ import annotations
 
+import hashlib
 import os
+import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar
@@ -10,9 +12,16 @@ from typing import TYPE_CHECKING, ClassVar
 from filelock import FileLock, Timeout
 
 from simsid.errors import SimsidError
+from simsid.files import real_path
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+
+def lock_of_file(path: Path) -> FileLock:
+    """What this user's processes hold while they write a file; beside the file it would be litter."""
+    name = hashlib.sha256(f"{Path.home()}\0{real_path(path)}".encode()).hexdigest()[:24]
+    return FileLock(Path(tempfile.gettempdir()) / f"simsid-{name}.lock")
 
 
 class LockedFolder:

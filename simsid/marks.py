@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import random
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
-
 from simsid.errors import SimsidError
 from simsid.files import write_text
+from simsid.locked_folder import lock_of_file
 from simsid.outputs import check_file
 from simsid.scoring.table import Row, csv_line, is_score_table, read_table
 
@@ -45,7 +42,7 @@ class Marks:
     """
 
     def __init__(self, path: Path) -> None:
-        check_file(path, "--marks", "a table of marks", is_marks)
+        check_file(path, "--marks", "a table of marks", is_marks, pipes=False)
         self.path = path
         self.read()
 
@@ -85,7 +82,7 @@ class Marks:
         Raises:
             OSError: the file cannot be written; the former one stays.
         """
-        with self._alone():
+        with lock_of_file(self.path):  # no other reader's mark is lost
             marks = self.read()
             before = marks.pop(file, None)
             if mark is not None:
@@ -93,11 +90,6 @@ class Marks:
                 marks[file] = Mark(mark.mark, before.order) if before and chosen else mark
             lines = [COLUMNS, *((name, each.mark, each.order) for name, each in marks.items())]
             write_text(self.path, b"".join(map(csv_line, lines)).decode())
-
-    def _alone(self) -> FileLock:
-        """Held while the table is changed: no other reader's mark is lost."""
-        name = hashlib.sha256(f"{Path.home()}\0{self.path.resolve()}".encode()).hexdigest()[:24]
-        return FileLock(Path(tempfile.gettempdir()) / f"simsid-marks-{name}.lock")
 
 
 def is_marks(path: Path) -> bool:

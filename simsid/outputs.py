@@ -25,8 +25,9 @@ IsOwn = Callable[[Path], bool]
 
 
 def check_file(
-    path: Path, option: str, what: str, is_own: IsOwn, overwrite: bool | None = None
-) -> None:
+    path: Path, option: str, what: str, is_own: IsOwn, overwrite: bool | None = None,
+    pipes: bool = True,
+) -> None:  # fmt: skip
     """Refuse a file that is not this command's to write.
 
     A link counts as its target. A pipe or a character device is nobody's content. An empty file
@@ -36,6 +37,7 @@ def check_file(
         option: as typed, for the message. what: the file should be, 'a score table'.
         is_own: whether a file with content is of an earlier run of the same command.
         overwrite: what the user said; None where the command has no ``--overwrite``.
+        pipes: whether it may be a pipe or a device; not where it is read as well, or renamed.
 
     Raises:
         SimsidError: it is a folder, a disk or a socket, or a file of somebody else.
@@ -45,7 +47,7 @@ def check_file(
     if not path.exists():
         return
     status = path.stat()
-    if stat.S_ISFIFO(status.st_mode) or stat.S_ISCHR(status.st_mode):
+    if pipes and (stat.S_ISFIFO(status.st_mode) or stat.S_ISCHR(status.st_mode)):
         return
     if not stat.S_ISREG(status.st_mode):
         raise SimsidError(f"{option} must name {what}, {path} is no file")
@@ -72,6 +74,35 @@ def check_names(folder: Path, option: str, names: Iterable[str], is_own: IsOwn) 
                 f"{option} {folder} holds {name}, which no earlier run of this command wrote: "
                 f"nothing was changed. Choose another {option}"
             )
+
+
+def check_no_input(path: Path, option: str, inputs: Iterable[Path]) -> None:
+    """Refuse to write over what the command reads, by whatever name or link it is reached.
+
+    Raises:
+        SimsidError: ``path`` is one of ``inputs``.
+    """
+    if not path.exists():
+        return
+    here = path.stat()
+    for read in inputs:
+        if read.exists() and os.path.samestat(read.stat(), here):
+            raise SimsidError(
+                f"{option} {path} is {read}, which this command reads: nothing was changed. Choose "
+                "another name"
+            )
+
+
+def check_overwritten(path: Path, option: str, films: Iterable[Path]) -> None:
+    """Refuse what ``--overwrite`` does not mean: a link to a film, and a pipe, which would be waited for.
+
+    Raises:
+        SimsidError: it is one.
+    """
+    if path.is_fifo():
+        raise SimsidError(f"{option}: {path} is a pipe: nothing was changed. Choose another folder")
+    if path.is_symlink():
+        check_no_input(path, option, films)
 
 
 def check_is_folder(folder: Path, option: str) -> None:

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from simsid.errors import SimsidError
+from simsid.files import real_path
 
 _OFFERED: list[str] = []
 
@@ -26,7 +27,7 @@ def load_plugin(path: str | Path) -> None:
     Raises:
         SimsidError: there is no such file, it fails, or it registers no detector.
     """
-    path = Path(path).resolve()
+    path = real_path(path)
     name = f"simsid_plugin_{path.stem}"
     known = sys.modules.get(name)
     if known is not None and known.__file__ == str(path):

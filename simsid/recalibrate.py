@@ -13,6 +13,7 @@ from jsonargparse import ArgumentParser
 from simsid.cli import command_parser, parse, run_command
 from simsid.data.find import find_images
 from simsid.data.options import add_skip_unreadable, naming_unreadable
+from simsid.data.own_files import without_own
 from simsid.detectors import Detector, load_model
 from simsid.detectors.calibration import check_rates
 from simsid.detectors.model_files import ModelFolder
@@ -21,7 +22,6 @@ from simsid.detectors.recalibration import LEAST, films_needed, recalibrate
 from simsid.device import pick_device
 from simsid.errors import SimsidError
 from simsid.files import path_text, write_text
-from simsid.map_files import without_maps
 from simsid.marks import Marks, is_marks
 from simsid.scoring.normals import read_normals
 
@@ -72,7 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
         raise SimsidError(f"--out {out} exists already: choose a new folder")
     source = Path(options.normals or options.unlabelled)
     marks = Marks(source) if options.normals and source.is_file() and is_marks(source) else None
-    files = without_maps(marks.normals() if marks else find_images([str(source)]))
+    files = without_own(marks.normals() if marks else find_images([str(source)]))
     detector = load_model(options.model, pick_device(options.device))
     needed = films_needed(options.abnormal_share if options.unlabelled else 0.0)
     with naming_unreadable():

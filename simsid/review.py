@@ -15,7 +15,7 @@ from simsid.cli import command_parser, parse, run_command
 from simsid.detectors.recalibration import LEAST
 from simsid.errors import SimsidError
 from simsid.evaluation.metrics import ranking_metrics, share_interval
-from simsid.files import path_text
+from simsid.files import path_text, real_path
 from simsid.marks import (
     ABNORMAL,
     DOUBTFUL_FIRST,
@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
     table = Path(options.table)
     rows = scored_rows(table)
     path = Path(options.marks) if options.marks else table.with_suffix(".marks.csv")
-    if path.resolve() == table.resolve():
+    if real_path(path) == real_path(table):
         raise SimsidError(f"--marks {path} is the score table: choose another name")
     scanned = [Path(row["file"]) for row in read_table(table)[0]]
     review = Review(rows, Marks(path), options.order, scanned)

@@ -194,7 +194,7 @@ class DigitAnatomy:
             more = " (generator 2 knows more: --generator 2)" if self.config.generator == 1 else ""
             raise SynthError(f"unknown kind {kind!r}; choose from {', '.join(known)}{more}")
         if reason := self.obstacle(kind):
-            raise SynthError(f"kind {kind!r} cannot be made: {reason}")
+            raise SynthError(f"kind {kind!r} cannot be made: {reason}; leave it out")
 
     def _sample(self, batch: Batch, row: int, split: str, kind: str, index: int) -> Sample:
         changes, config = batch.changes[row], self.config

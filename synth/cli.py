@@ -81,7 +81,7 @@ def _write(out: Path, config: DatasetConfig, overwrite: bool, workers: int) -> N
 def _verify(options: Namespace) -> int:
     root = options.folder
     if not root.is_dir():
-        raise SynthError(f"{root}: no such folder")
+        raise SynthError(f"{root}: no such folder; check the path")
     try:
         problems = verify(root, _progress)
     except SynthError as error:

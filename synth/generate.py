@@ -141,7 +141,9 @@ def unfinished(out: Path, overwrite: bool) -> Iterator[None]:
         with open(out / MARKER, "w" if overwrite else "x") as marker:
             marker.write("This data set is being written, or its run was killed.\n")
     except OSError as error:
-        raise SynthError(f"{out}: cannot be written ({error.strerror or error})") from error
+        raise SynthError(
+            f"{out}: cannot be written ({error.strerror or error}); name another folder"
+        ) from error
     try:
         (out / MANIFEST).unlink(missing_ok=True)
         _clear(out, keep=MARKER)

@@ -95,9 +95,13 @@ def read_manifest(root: Path) -> dict:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise SynthError(f"{root}: has no {MANIFEST}, so it is not a finished data set") from None
+        raise SynthError(
+            f"{root}: has no {MANIFEST}, so it is not a finished data set: make it anew"
+        ) from None
     except (OSError, ValueError) as error:
-        raise SynthError(f"{path}: cannot be read ({error})") from error
+        raise SynthError(f"{path}: cannot be read ({error}): make the set anew") from error
     if not isinstance(content, dict) or content.get("generator") not in (GENERATOR, MEDMIX):
-        raise SynthError(f"{path}: is not a manifest of {GENERATOR} or {MEDMIX}")
+        raise SynthError(
+            f"{path}: is not a manifest of {GENERATOR} or {MEDMIX}: name a set that synth wrote"
+        )
     return content

@@ -90,7 +90,9 @@ def medmix(
     if not 0 <= count <= MOST_LESIONS:
         raise SynthError(f"a film can have 0 to {MOST_LESIONS} lesions, not {count}")
     if count and not donors:
-        raise SynthError("a lesion needs another normal film to be cut from, and no donor is given")
+        raise SynthError(
+            "a lesion needs another normal film to be cut from, and no donor is given: add films"
+        )
     image, mask = film / 255.0, np.zeros(film.shape, bool)
     lesions = []
     for _ in range(count):

@@ -1,5 +1,6 @@
 """A labelled test set with masks from a folder of normal films, for those who have no labels."""
 
+import os
 import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -122,12 +123,14 @@ def find_films(folder: Path, skip: Path | None = None) -> list[Path]:
         SynthError: there is no such folder, or no picture in it.
     """
     if not folder.is_dir():
-        raise SynthError(f"{folder}: no such folder")
+        raise SynthError(f"{folder}: no such folder; check --films")
     found = [
         path
         for path in files_below(folder)
         if path.suffix.lower() in _SUFFIXES
-        and (skip is None or skip.resolve() not in path.resolve().parents)
+        and (
+            skip is None or Path(os.path.realpath(skip)) not in Path(os.path.realpath(path)).parents
+        )
         and path.is_file()
     ]
     if not found:
@@ -155,7 +158,7 @@ def read_film(path: Path) -> np.ndarray:
                 if min(height, width) < _SMALLEST or height * width > _MOST_PIXELS:
                     raise SynthError(
                         f"{path}: has {width} x {height} pixels; a film has at least {_SMALLEST} "
-                        f"a side and at most {_MOST_PIXELS:,} in all"
+                        f"a side and at most {_MOST_PIXELS:,} in all: take it out"
                     )
                 image = ImageOps.exif_transpose(image)
                 if image.mode.startswith("I"):
@@ -165,7 +168,7 @@ def read_film(path: Path) -> np.ndarray:
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         if isinstance(error, SynthError):
             raise
-        raise SynthError(f"{path}: cannot be read as a picture ({error})") from error
+        raise SynthError(f"{path}: cannot be read as a picture ({error}); take it out") from error
 
 
 def _plan(paths: list[Path], config: MedMixSet) -> list[_Entry]:
@@ -174,7 +177,7 @@ def _plan(paths: list[Path], config: MedMixSet) -> list[_Entry]:
     if left < 2 * len(KINDS):
         raise SynthError(
             f"{config.films}: holds {len(paths)} films and needs {config.train + 2 * len(KINDS)}: "
-            f"{config.train} for --train and {2 * len(KINDS)} to test with"
+            f"{config.train} for --train and {2 * len(KINDS)} to test with; add films, or lower --train"
         )
     order = np.random.default_rng([config.seed, 0]).permutation(len(paths))
     normals = min(max(1, round(left * config.normal_share)), left - MOST_LESIONS)

@@ -171,9 +171,9 @@ def _read(path: Path) -> Any:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise SynthError(f"{path}: no such file") from None
+        raise SynthError(f"{path}: no such file; check the path") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise SynthError(f"{path}: cannot be read ({error})") from error
+        raise SynthError(f"{path}: cannot be read ({error}); make it readable") from error
     try:
         if path.suffix.lower() == ".json":
             return json.loads(text)
@@ -181,8 +181,10 @@ def _read(path: Path) -> Any:
     except ImportError:
         raise SynthError(f"{path}: needs PyYAML: pip install pyyaml, or write it as JSON") from None
     except ValueError as error:
-        raise SynthError(f"{path}: is not JSON ({error})") from error
+        raise SynthError(f"{path}: is not JSON ({error}); mend it") from error
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise SynthError(f"{path}: is not YAML ({' '.join(str(error).split())})") from error
+        raise SynthError(
+            f"{path}: is not YAML ({' '.join(str(error).split())}); mend it"
+        ) from error

@@ -109,6 +109,8 @@ def check_replaceable(path: Path, overwrite: bool) -> None:
     Raises:
         SynthError: it is one.
     """
+    if path.is_fifo():
+        raise SynthError(f"{path}: is a pipe, which would be waited for; name another file")
     if overwrite or not path.is_file() or path.stat().st_size == 0:
         return
     try:

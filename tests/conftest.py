@@ -1,4 +1,4 @@
-"""How the suite runs: one thread in each process, side by side, the page's tests one after another.
+"""How the suite runs: one thread in each process, side by side, those of one page one after another.
 
 ``pytest --plugin FILE.py`` runs the contract suite over a detector of your own as well.
 """
@@ -15,6 +15,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 PAGE = Path(__file__).parent / "demo"
+# Files that use the first share a page; those that use only the second share what starts pages of their own.
+GROUPS = {"page": "page", "starter": "pages of their own"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -32,6 +34,11 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One process runs a whole file, which shares trained models, and all that shares a page."""
+    used: dict[Path, set[str]] = {}
     for item in items:
-        group = "page" if PAGE in item.path.parents else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+        used.setdefault(item.path, set()).update(getattr(item, "fixturenames", ()))
+    for item in items:
+        shared = [
+            GROUPS[name] for name in GROUPS if name in used[item.path] and PAGE in item.path.parents
+        ]
+        item.add_marker(pytest.mark.xdist_group(next(iter(shared), str(item.path))))

@@ -46,6 +46,6 @@ def test_parsed_options_never_leave_a_main():
         for node in ast.walk(ast.parse(file.read_text("utf-8")))
         if isinstance(node, ast.FunctionDef) and takes_options(node)
     ]
-    assert ("simsid/score.py", "job_of") in found
+    assert ("simsid/score/command.py", "job_of") in found
     below = [(file, name) for file, name in found if not name.endswith("_of")]
     assert below == [("synth/cli.py", name) for name in SYNTH_COMMANDS]

@@ -27,6 +27,7 @@ _WORDS = {
     "sweeps.robustness": "a trained model's scores under changed films",
     "cost.patchcore": "memory and time of PatchCore's kinds, and of anomalib's",
     "curves.severity": "AUROC against the strength of DigitAnatomy's anomalies, by kind",
+    "ceiling.supervised": "how much a data set holds: a network trained with labels, never ranked",
     "curves.shift": "DigitAnatomy in another population, before and after recalibration",
 }
 _COMMANDS: dict[str, tuple[Callable[..., int], str]] = {

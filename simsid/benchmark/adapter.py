@@ -49,16 +49,16 @@ def load(choice: DataChoice, preprocessing: Preprocessing | None = None) -> Radi
     return load_choice(choice, preprocessing)
 
 
-def load_named(
+def choice_named(
     dataset: str, root: str | None, preset: str, generator: Mapping[str, Any]
-) -> RadiographData:
-    """A data set by its name, with the films that the preset asks for.
+) -> DataChoice:
+    """A data set by its name, with the films that the preset asks for; nothing is read.
 
     Args:
         root: its folder; None for what is generated.
         generator: ``digits``, ``digits_root``, ``difficulty`` and ``data_seed``.
 
     Raises:
-        DataError: it cannot be had; the message says why.
+        DataError: an option that cannot be understood.
     """
-    return load(data_choice({"dataset": dataset, "data_root": root, "preset": preset, **generator}))
+    return data_choice({"dataset": dataset, "data_root": root, "preset": preset, **generator})

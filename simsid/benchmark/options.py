@@ -21,7 +21,7 @@ from simsid.detectors.calibration import DEFAULT_FALSE_ALARM_RATE
 from simsid.errors import DataError, SimsidError
 from simsid.evaluation.evaluate import PARTS, part_to_measure
 from simsid.evaluation.metrics import has_both_classes
-from simsid.files import path_text
+from simsid.files import path_text, real_path
 from simsid.outputs import check_names, json_object
 from simsid.training.options import resolve_precision
 
@@ -144,10 +144,10 @@ def typed_command(name: str, arguments: list[str] | None) -> str:
 
 _SWEEPS = (
     *("ablation", "contamination", "robustness", "benchmark", "patchcore"),
-    *("severity", "shift", "scoring", "gpu"),
+    *("severity", "shift", "scoring", "gpu", "supervised"),
 )
 _WRITTEN = (
-    *("settings.json", "rows.jsonl", "commands.txt", "data", "maps", "runs", "logs"),
+    *("settings.json", "rows.jsonl", "commands.txt", "data", "maps", "runs", "logs", "ceiling"),
     *("note.txt", "reference.txt"),
     *("roc.png", "kinds.png", "cost.png"),
     *(f"{name}.{kind}" for name in _SWEEPS for kind in ("md", "json", "csv", "png")),
@@ -196,7 +196,7 @@ def places_of(options: Namespace) -> Places:
     """
     out = folder_named("--out", options.out)
     export = None if options.export is None else folder_named("--export", options.export)
-    if export is not None and export.resolve() == out.resolve():
+    if export is not None and real_path(export) == real_path(out):
         raise SimsidError(f"--export must name another folder than {export}")
     return Places(out, export, options.dataset)
 

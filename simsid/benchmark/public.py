@@ -13,6 +13,7 @@ from pathlib import Path
 from simsid.benchmark.records import CaseSummary
 from simsid.benchmark.summary import Lines
 from simsid.errors import SimsidError
+from simsid.files import real_path
 from simsid.outputs import json_object
 
 _PLOTS = ("roc.png", "kinds.png", "cost.png")
@@ -41,7 +42,7 @@ def copy_plots(folder: Path, target: Path) -> list[str]:
     Raises:
         SimsidError: ``target`` is ``folder``.
     """
-    if target.resolve() == folder.resolve():
+    if real_path(target) == real_path(folder):
         raise SimsidError(f"--export must name another folder than {folder}")
     target.mkdir(parents=True, exist_ok=True)
     for old in (*map(target.joinpath, _PLOTS), *target.glob(_PANELS.format("*"))):

@@ -13,6 +13,21 @@ from simsid.data.preprocess import Preprocessing
 
 
 @dataclass(frozen=True)
+class PlacedTruth:
+    """Truth that need not be found whole: of two equal digits, either may be the wrong one.
+
+    Attributes:
+        families: (n,) 'normal', 'structural' or 'logical'.
+        regions: (n, height, width), 0 outside, k in the k-th region of an image, from 1.
+        saturations: of each image's regions, the pixels of it that are enough.
+    """
+
+    families: np.ndarray
+    regions: np.ndarray
+    saturations: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
 class LabelledImages:
     """Images with truth, for evaluation only.
 
@@ -28,6 +43,7 @@ class LabelledImages:
             ``images``; None where the data set has no boxes.
         masks_known: (n,) bool, whose pixel truth is known; the masks of all others say nothing.
             None: that of normals, and of abnormal images whose mask marks something.
+        placed: the truth by region, of DigitAnatomy 2; None of any other set.
     """
 
     images: np.ndarray
@@ -38,6 +54,7 @@ class LabelledImages:
     attributes: dict[str, np.ndarray] = field(default_factory=dict)
     boxes: tuple[np.ndarray, ...] | None = None
     masks_known: np.ndarray | None = None
+    placed: PlacedTruth | None = None
 
     def __len__(self) -> int:
         return len(self.images)

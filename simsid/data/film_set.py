@@ -265,7 +265,9 @@ def _of_view(films: list[Film], view: str, name: str) -> list[Film]:
     told = sorted({film.attributes.get("view", "") for film in films} - {""})
     kept = [film for film in films if film.attributes.get("view") == view]
     if not kept:
-        raise DataError(f"'{name}' has no {view} films: it has {', '.join(told) or 'no views'}")
+        raise DataError(
+            f"'{name}' has no {view} films: it has {', '.join(told) or 'no views'}; choose another --view"
+        )
     return kept
 
 

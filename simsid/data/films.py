@@ -65,9 +65,14 @@ def load_films(
     for part in ("train", "calibration"):
         wrong = next((film for film in parts[part] if film.label), None)
         if wrong is not None:
-            raise DataError(f"{wrong.path.name} is abnormal ({wrong.kind}) and stands in {part}")
+            raise DataError(
+                f"{wrong.path.name} is abnormal ({wrong.kind}) and stands in {part}, which takes normals "
+                "only: mend its label, or put it into another split"
+            )
         if not parts[part]:
-            raise DataError(f"'{name}' has no normal films for {part}")
+            raise DataError(
+                f"'{name}' has no normal films for {part}: add some, or choose another --split"
+            )
     mixed = _contaminate(len(parts["train"]), parts["pool"], contamination, seed)
     groups = {"train": parts["train"] + mixed} | {part: parts[part] for part in PARTS[1:4]}
     wanted = [film for own in groups.values() for film in own]
@@ -142,7 +147,8 @@ def check_patients(films: Iterable[Film]) -> None:
         if first.part != film.part:
             raise DataError(
                 f"one patient stands in {first.part} ({first.path.name}) and in {film.part} "
-                f"({film.path.name}): split by patient"
+                f"({film.path.name}): give all films of a patient one split, or leave the column "
+                "'split' out, and the kit splits by patient"
             )
 
 

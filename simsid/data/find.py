@@ -10,6 +10,7 @@ from pathlib import Path
 
 from simsid.data.images import IMAGE_SUFFIXES
 from simsid.data.signature import is_image_by_content
+from simsid.files import real_path
 from synth.walk import files_below, is_system_name, once_each
 
 
@@ -30,7 +31,7 @@ def find_images(patterns: Sequence[str], skip: Path | None = None) -> list[Path]
     found: dict[Path, None] = {}
     for pattern in patterns:
         for path in _expand(pattern):
-            if skip is None or not path.resolve().is_relative_to(skip.resolve()):
+            if skip is None or not real_path(path).is_relative_to(real_path(skip)):
                 found[path] = None
     return once_each(found)
 

@@ -14,6 +14,7 @@ from simsid.data.joined import SEPARATOR, load_joined
 from simsid.data.preprocess import Preprocessing
 from simsid.data.sets import chexpert, covidx, folder, nih, padchest, vindr, zhanglab
 from simsid.data.sets.digitanatomy import make_digitanatomy
+from simsid.data.sets.placed import with_placed_truth
 from simsid.errors import DataError
 from synth import AnatomyConfig, SynthError
 from synth.tracks import track_sets
@@ -89,7 +90,14 @@ def load_data(
     film_set = FILM_SETS["folder" if dataset == GENERATED else dataset]
     data = load_film_set(dataset, film_set, root, films, preprocessing, progress)
     told = folder.generator_facts(root)
-    return _on_grid(dataclasses.replace(data, facts=data.facts | told), dataset, films.grid)
+    if told:
+        data = dataclasses.replace(
+            data,
+            facts=data.facts | told,
+            validation=with_placed_truth(root, data.validation),
+            test=with_placed_truth(root, data.test),
+        )
+    return _on_grid(data, dataset, films.grid)
 
 
 def _on_grid(

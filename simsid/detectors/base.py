@@ -168,7 +168,7 @@ class Detector(Method):
             return drawn
         if not self.own_maps:
             return self._localise(regions, images)
-        weights = zip(self.fusion_weights().tolist(), self.components, strict=True)
+        weights = zip(self.fusion_shares(), self.components, strict=True)
         maps = [w * self.component_map(c, images, evidence, regions) for w, c in weights if w]
         return sum(maps[1:], start=maps[0])
 

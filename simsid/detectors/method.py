@@ -61,6 +61,7 @@ class Method(nn.Module, ABC):
         self.image_size: tuple[int, int] = tuple(config.image_size)
         self.grid_size: tuple[int, int] = tuple(config.grid_size)
         self.begun_elsewhere = False
+        self._shares: list[float] | None = None
         if any(side % cells for side, cells in zip(self.image_size, self.grid_size, strict=True)):
             raise ValueError(
                 f"image_size {self.image_size} is not divisible by grid_size {self.grid_size}"
@@ -89,6 +90,18 @@ class Method(nn.Module, ABC):
             raise ValueError(f"fusion names unknown components: {sorted(unknown)}")
         weights = torch.tensor([float(wanted.get(name, 0.0)) for name in self.components])
         return weights / weights.sum()
+
+    def fusion_shares(self) -> list[float]:
+        """``fusion_weights`` as numbers."""
+        shares: list[float] = self._shares or self.fusion_weights().tolist()
+        return shares
+
+    def settle(self) -> None:
+        """Read off buffers what scoring computes from their values: for a copy that a graph is made of.
+
+        A tracer knows no values. Whoever changes the buffers afterwards scores wrongly.
+        """
+        self._shares = self.fusion_shares()
 
     def practised_families(self) -> tuple[str, ...]:
         """Families of made anomalies like those that training showed, see ``simsid.examination``."""

@@ -30,7 +30,7 @@ from simsid.detectors.bundled import bundled_folder, bundled_models, is_bundled
 from simsid.detectors.calibration import Calibration
 from simsid.detectors.config import config_from_dict
 from simsid.detectors.found_share import found_share
-from simsid.detectors.model_files import CALIBRATION, INNER, WEIGHTS, ModelFolder
+from simsid.detectors.model_files import CALIBRATION, EXPORTED, INNER, WEIGHTS, ModelFolder
 from simsid.detectors.population import PopulationCheck
 from simsid.detectors.registry import detector_class, is_known
 from simsid.detectors.untrusted import Entry, read_header, read_object
@@ -163,6 +163,12 @@ def model_folder_of(path: str | Path) -> Path:
     return inner if inner.is_dir() and not ModelFolder(path).config.exists() else path
 
 
+def files_of(model: str | Path) -> list[Path]:
+    """What lies in a model's folder; nothing where there is none."""
+    folder = model_folder_of(model)
+    return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
 def load_model(
     folder: str | Path,
     device: str | torch.device = "cpu",
@@ -192,8 +198,13 @@ def load_model(
             f"{files.config} has format {version}, this version reads {FORMAT_VERSION}: "
             "update the kit, or train the model again"
         )
-    header = read_header(files.weights)
     name = str(described.get("detector"))[:80]
+    if of_class is None and name == EXPORTED:
+        raise ModelFolderError(
+            f"{folder} is an exported model, which only scores: python -m simsid.score --engine onnx; "
+            "for all else give the model that it was made from"
+        )
+    header = read_header(files.weights)
     if of_class is not None and name != of_class.name:
         raise ModelFolderError(f"{files.config} is of '{name}', not of '{of_class.name}'")
     if of_class is None and not is_known(name):

@@ -66,6 +66,7 @@ class RegionPatchCore(PatchMemoryDetector):
             raise ValueError(f"cells must lie within 1 and {_MOST_CELLS}, not {config.cells}")
         rows, cols = self.map_size
         cells = config.cells[0] * config.cells[1]
+        self._settled: list[tuple[Tensor, int, int]] | None = None
         self.align_net = alignment.AffineNet(config.align_width) if config.align else None
         self.register_buffer("canonical", torch.zeros(1, 1, *self.image_size))
         self.register_buffer("centring", torch.eye(2, 3)[None])
@@ -189,15 +190,28 @@ class RegionPatchCore(PatchMemoryDetector):
         films, theta = self.aligned(images)
         seen = alignment.in_sight(theta, self.map_size).flatten(1)
         queries = self.features(films).flatten(2).transpose(1, 2)  # batch, places, dim
-        maps = {GLOBAL: self._distances(queries, self.mask, self.memory_bank)}
+        whole, *cells = self._settled or self._reads()
+        maps = {GLOBAL: self._distances(queries, whole[0], self.memory_bank)}
         if self.config.regions:
-            maps[REGION], start = torch.zeros_like(maps[GLOBAL]), 0
-            for cell, end in enumerate(self.bank_ends.tolist()):
-                places = self.mask & (self.cell_of == cell)
+            maps[REGION] = torch.zeros_like(maps[GLOBAL])
+            for places, start, end in cells:
                 maps[REGION] += self._distances(queries, places, self.region_bank[start:end])
-                start = end
         pixels = {name: self._on_film(maps[name], seen, theta) for name in self.components}
         return Evidence({name: self.regions_of(pixels[name]) for name in self.components}, pixels)
+
+    def settle(self) -> None:
+        super().settle()
+        self._settled = self._reads()
+
+    def _reads(self) -> list[tuple[Tensor, int, int]]:
+        """(places, first, end of their bank): of the whole film, then of each cell with a bank."""
+        found, start = [(self.mask.nonzero()[:, 0], 0, len(self.memory_bank))], 0
+        for cell, end in enumerate(self.bank_ends.tolist() if self.config.regions else ()):
+            places = (self.mask & (self.cell_of == cell)).nonzero()[:, 0]
+            if len(places) and end > start:
+                found.append((places, start, end))
+            start = end
+        return found
 
     def _on_film(self, distances: Tensor, seen: Tensor, theta: Tensor) -> Tensor:
         """(batch, 1, height, width) distances told on the film as it came.
@@ -216,7 +230,7 @@ class RegionPatchCore(PatchMemoryDetector):
     def _distances(self, queries: Tensor, places: Tensor, bank: Tensor) -> Tensor:
         """(batch, places) mean distance to the nearest stored vectors; zero at all other places."""
         distances = queries.new_zeros(queries.shape[:2])
-        if len(bank) and places.any():
+        if len(bank) and len(places):
             found, _ = nearest(queries[:, places].flatten(0, 1), bank, self.config.neighbours)
             distances[:, places] = found.mean(1).unflatten(0, (queries.shape[0], -1))
         return distances

@@ -15,6 +15,7 @@ from typing import Any
 
 from simsid.detectors.model_files import CALIBRATION, CARD, CONFIG, WEIGHTS
 from simsid.errors import ModelFolderError
+from simsid.files import real_path
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -61,16 +62,12 @@ def check_file(path: Path) -> None:
 
 
 def _stays(link: Path) -> bool:
-    folder = link.parent.resolve()
+    folder = real_path(link.parent)
     homes = [folder]
     if folder.parent.name == "snapshots":  # <cache>/<repository>/snapshots/<commit>
         repository = folder.parent.parent
         homes += [repository / "blobs", repository.parent / "blobs"]
-    try:
-        target = link.resolve()
-    except (OSError, RuntimeError):  # links in a circle
-        return False
-    return any(target.is_relative_to(home) for home in homes)
+    return any(real_path(link).is_relative_to(home) for home in homes)
 
 
 def read_object(path: Path) -> dict[str, Any]:

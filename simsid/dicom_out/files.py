@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from pydicom.uid import generate_uid
 from simsid.data.decode.pool import read_untrusted
 from simsid.data.decode.quiet import quiet_decoders
 from simsid.data.images import read_bytes
+from simsid.data.own_files import CAPTURE, OUTLINES, RESEARCH_ONLY, is_result
 from simsid.detectors.base import Detector
 from simsid.dicom_out.objects import (
     Place,
@@ -23,13 +24,11 @@ from simsid.dicom_out.objects import (
     secondary_capture,
 )
 from simsid.dicom_out.picture import burned_in, outlines, placed, shown_film
-from simsid.dicom_out.source import KIT, RESEARCH_ONLY, NoStudyError, read_source
+from simsid.dicom_out.source import NoStudyError, read_source
 from simsid.errors import ImageError
-from simsid.files import naming
-from simsid.outputs import check_is_folder, check_names
+from simsid.files import write_bytes
+from simsid.outputs import check_is_folder, check_names, check_overwritten
 from simsid.scoring.film import ScoredFilm
-
-_CAPTURE, _STATE = ".capture.dcm", ".outlines.dcm"
 
 
 @dataclass
@@ -51,18 +50,20 @@ class DicomFiles:
         """(capture, outlines): where a film's results go."""
         relative = Path(os.path.abspath(film)).relative_to(self.base)
         place = self.folder / relative.parent
-        return place / (relative.name + _CAPTURE), place / (relative.name + _STATE)
+        return place / (relative.name + CAPTURE), place / (relative.name + OUTLINES)
 
-    def check(self, films: Iterable[Path], overwrite: bool) -> None:
-        """Refuse to write over what is no result, or without highdicom.
+    def check(self, films: Sequence[Path], overwrite: bool) -> None:
+        """Refuse to write over what is no result, over a film at all, or without highdicom.
 
         Raises:
             SimsidError: a file of somebody else has a result's name; highdicom is absent.
         """
         require_highdicom()
         check_is_folder(self.folder, "--dicom-out")
-        for film in () if overwrite else films:
-            for path in self.paths_of(film):
+        for path in (path for film in films for path in self.paths_of(film)):
+            if overwrite:
+                check_overwritten(path, "--dicom-out", films)
+            else:
                 check_names(path.parent, "--dicom-out", [path.name], is_result)
 
     def write(self, film: Path, result: ScoredFilm, detector: Detector, model: str) -> None:
@@ -103,8 +104,7 @@ class DicomFiles:
         file = io.BytesIO()
         with quiet_decoders():
             pydicom.dcmwrite(file, result, enforce_file_format=True)
-        with naming(path):
-            path.write_bytes(file.getvalue())
+        write_bytes(path, file.getvalue())
         self.written.append(path)
 
 
@@ -113,18 +113,3 @@ def told_of(result: ScoredFilm) -> str:
     p_value = "" if result.p_value is None else f", p {result.p_value:.3g}"
     rate = f"stated false alarms {result.false_alarm_rate:.0%} of normals"
     return f"{result.state}: score {result.score:.2f}{p_value}, {rate}"
-
-
-def is_result(path: Path) -> bool:
-    """Whether the kit wrote this DICOM file, by its name and what it says of itself."""
-    if not path.name.endswith((_CAPTURE, _STATE)) or not path.is_file():
-        return False
-    try:
-        with quiet_decoders():
-            head = pydicom.dcmread(
-                path, stop_before_pixels=True, specific_tags=["Manufacturer", "SeriesDescription"]
-            )
-            ours = str(head.get("SeriesDescription", "")).startswith(RESEARCH_ONLY)
-            return ours and head.get("Manufacturer") == KIT
-    except Exception:  # a stranger's file, and no DICOM
-        return path.stat().st_size == 0

@@ -13,12 +13,13 @@ from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 import simsid
 from simsid.data.decode.quiet import quiet_decoders
-from simsid.dicom_out.source import KIT, RESEARCH_ONLY, NoStudyError
+from simsid.data.own_files import KIT, RESEARCH_ONLY
+from simsid.dicom_out.source import NoStudyError
 from simsid.errors import SimsidError
 
 CAPTURE_SERIES, STATE_SERIES = 9001, 9002  # behind what a modality numbers
 _SOURCE_IMAGE = Code("121322", "DCM", "Source image for image processing operation")
-_LAYER = "RESEARCH ONLY"
+_LAYER = RESEARCH_ONLY
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ def presentation_state(
                 sop_instance_uid=generate_uid(),
                 instance_number=place.number,
                 device_serial_number="1",
-                content_label="RESEARCH ONLY",
+                content_label=RESEARCH_ONLY,
                 content_description="Outlines of an anomaly map",
                 content_creator_name="SimSID^kit",
                 graphic_annotations=[

@@ -12,9 +12,6 @@ from simsid.data.decode.dicom_sniff import looks_like_dicom
 from simsid.data.decode.quiet import quiet_decoders
 from simsid.errors import SimsidError
 
-KIT = "SimSID kit"
-RESEARCH_ONLY = "RESEARCH ONLY"
-
 _WHOSE = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex")
 _STUDY = ("StudyDate", "StudyTime", "AccessionNumber", "ReferringPhysicianName", "StudyID")
 _NEEDED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")

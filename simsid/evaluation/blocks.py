@@ -37,11 +37,15 @@ def number(value: float | None, digits: int = 3) -> str:
     return "n/a" if value is None else f"{value:.{digits}f}"
 
 
-def with_interval(value: float | None, interval: Sequence[float] | None) -> str:
-    """'0.912 [0.880, 0.941]'."""
-    if value is None or interval is None:
-        return number(value)
-    return f"{value:.3f} [{interval[0]:.3f}, {interval[1]:.3f}]"
+def with_interval(
+    value: float | None, interval: Sequence[float] | None, digits: int = 3, absent: str = "n/a"
+) -> str:
+    """'0.912 [0.880, 0.941]', without an interval '0.912', without a value ``absent``."""
+    if value is None:
+        return absent
+    if interval is None:
+        return number(value, digits)
+    return f"{value:.{digits}f} [{interval[0]:.{digits}f}, {interval[1]:.{digits}f}]"
 
 
 def percent(value: float | None) -> str:

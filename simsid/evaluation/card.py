@@ -45,7 +45,9 @@ def check_card(model_folder: Path) -> None:
         SimsidError: there is such a file.
     """
     card = ModelFolder(model_folder).card
-    check_file(card, "--card", "a model card", lambda path: text_holds(path, DISCLAIMER), False)
+    check_file(
+        card, "--card", "a model card", lambda path: text_holds(path, DISCLAIMER), pipes=False
+    )
 
 
 def measured_weights(card: str) -> str | None:

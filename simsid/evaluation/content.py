@@ -69,6 +69,8 @@ def summary_of(results: dict[str, Any], report: Path) -> str:
         )
     if pixel is not None:
         lines.append(_pixel_summary(pixel))
+    if (logical := results.get("logical")) is not None:
+        lines.append(f"logical anomalies: sPRO {number(logical['spro'])}")
     if boxes is not None:
         lines.append(f"pointing game {valued(boxes['pointing'])} on {boxes['n']} films with boxes "
                      f"(random pixel {number(boxes['chance_pointing'])}, "

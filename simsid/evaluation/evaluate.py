@@ -106,6 +106,7 @@ def evaluate(
         },
         "groups": measures.group_measures(detector, labelled, prediction),
         "pixel": measures.pixel_measures(detector, labelled, prediction),
+        "logical": measures.logical_measures(labelled, prediction),
         "boxes": measures.box_measures(detector, labelled, prediction),
         "reconstruction": measures.reconstruction_measures(labelled, labels, prediction),
         "calibration": measures.calibration_measures(detector, labels, prediction)

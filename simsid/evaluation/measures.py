@@ -12,8 +12,10 @@ from simsid.evaluation import metrics, reconstruction
 from simsid.evaluation.boxes import box_metrics
 from simsid.evaluation.groups import calibration_by_group
 from simsid.evaluation.pixels import NORMAL_PIXELS_FLAGGED, pixel_metrics
+from simsid.evaluation.saturated_overlap import FPR_LIMIT, saturated_overlap
 from simsid.prediction import Prediction
 
+LOGICAL = "logical"
 _LEAST_TO_SHIFT, _FARTHEST = 50, 0.2
 
 
@@ -111,6 +113,34 @@ def pixel_measures(
         "abnormal_with_mask": int((masked & abnormal).sum()),
         "abnormal_without_mask": int((~masked & abnormal).sum()),
         "normal_with_unknown_truth": int((~masked & ~abnormal).sum()),
+    }
+
+
+def logical_measures(labelled: LabelledImages, prediction: Prediction) -> dict[str, Any] | None:
+    """Saturated overlap (sPRO) of logical anomalies, of all and of each kind.
+
+    Over these and the normals. None for a set whose truth does not say what part of it is enough:
+    all but DigitAnatomy 2.
+    """
+    placed = labelled.placed
+    if placed is None:
+        return None
+    logical, normal = placed.families == LOGICAL, labelled.labels == 0
+    if not logical.any():
+        return None
+
+    def overlap(members: np.ndarray) -> float | None:
+        chosen = np.flatnonzero(normal | members)
+        enough = [placed.saturations[index] for index in chosen]
+        maps = prediction.anomaly_map[chosen, 0]
+        return saturated_overlap(maps, placed.regions[chosen], enough)
+
+    kinds = dict.fromkeys(labelled.kinds[logical].tolist())
+    return {
+        "spro": overlap(logical),
+        "fpr_limit": FPR_LIMIT,
+        "n": int(logical.sum()),
+        "by_kind": {str(kind): overlap(logical & (labelled.kinds == kind)) for kind in kinds},
     }
 
 

@@ -16,7 +16,6 @@ from matplotlib.text import Text
 from matplotlib.ticker import NullFormatter
 
 from simsid.files import naming
-from simsid.outputs import png_says
 from simsid.terminal import printable
 
 NORMAL_COLOUR, CALIBRATION_COLOUR, INK, FAINT = "#0072B2", "#8A8A8A", "#222222", "#6B6B6B"
@@ -118,12 +117,6 @@ def save(figure: Figure, path: Path, source: str) -> Path:
         warnings.filterwarnings("ignore", "Glyph .* missing from")  # drawn as a box
         figure.savefig(path, dpi=DPI, metadata={"Software": None, "Description": source})
     return path
-
-
-def is_figure(path: Path) -> bool:
-    """Whether ``save`` wrote this."""
-    said = png_says(path, "Description")
-    return "data " in said and "commit " in said
 
 
 def label_of(name: str) -> str:

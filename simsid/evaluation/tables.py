@@ -60,7 +60,17 @@ def pixel_words(results: dict[str, Any]) -> str:
         "Dice and IoU are taken at the map value "
         f"that {pixel['normal_pixels_flagged']:.0%} of the pixels of calibration normals exceed "
         f"({number(pixel['threshold'])}). AUPRO: overlap by connected region, up to a "
-        "false-positive rate of 0.3."
+        "false-positive rate of 0.3." + _logical_words(results)
+    )
+
+
+def _logical_words(results: dict[str, Any]) -> str:
+    logical = results.get("logical")
+    if not logical:
+        return ""
+    return (
+        " sPRO (MVTec LOCO): the same for anomalies that are wrong only as a whole, where finding as "
+        f"many pixels as would mend it is enough, up to a rate of {logical['fpr_limit']}."
     )
 
 
@@ -73,7 +83,12 @@ def pixel_table(results: dict[str, Any]) -> Table:
     pixel = results["pixel"]
     names = {"auroc": "pixel AUROC", "aupro": "AUPRO", "dice": "Dice", "iou": "IoU",
              "oracle_dice": "oracle Dice (best on these labels)"}  # fmt: skip
-    return Table(("pixel metric", "value"), tuple((t, number(pixel[k])) for k, t in names.items()))
+    rows = [(text, number(pixel[key])) for key, text in names.items()]
+    logical = results.get("logical")  # not in earlier reports
+    rows.append(("sPRO of logical anomalies", number(logical["spro"] if logical else None)))
+    rows += [(f"… {literal(kind)}", number(value))
+             for kind, value in (logical["by_kind"] if logical else {}).items()]  # fmt: skip
+    return Table(("pixel metric", "value"), tuple(rows))
 
 
 def reconstruction_table(results: dict[str, Any]) -> Table:

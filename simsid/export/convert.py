@@ -45,11 +45,8 @@ def write_onnx(detector: Detector, path: Path) -> None:
                 verbose=False,
             )
         except Exception as error:  # every layer of the exporter has its own
-            reason = (str(error.__cause__ or error).strip() or type(error).__name__).splitlines()[
-                -1
-            ][:200]
             raise SimsidError(
-                f"'{detector.name}' does what ONNX cannot say and cannot be exported: {reason}"
+                f"'{detector.name}' does what ONNX cannot say and cannot be exported: {_told(error)}"
             ) from error
     assert program is not None
     shape = program.model.graph.inputs[0].shape
@@ -58,6 +55,14 @@ def write_onnx(detector: Detector, path: Path) -> None:
             f"'{detector.name}' cannot be exported: its graph takes batches of one size"
         )
     program.save(path, external_data=False)
+
+
+def _told(error: BaseException) -> str:
+    """The first line of what was first to fail: all else tells of the exporter's own steps."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines or [type(error).__name__])[0][:200]
 
 
 @contextlib.contextmanager

@@ -6,16 +6,28 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
 from simsid.detectors import Detector, DetectorConfig, Evidence, load_model
 from simsid.detectors.contract import Told
-from simsid.detectors.model_files import ModelFolder
+from simsid.detectors.model_files import EXPORTED, ModelFolder
 from simsid.detectors.model_folder import fingerprint
 from simsid.errors import ModelFolderError, SimsidError
 from simsid.export.engines import ENGINES, Engine
-from simsid.export.graph import MAP, RECONSTRUCTION, REGIONS, SCORE, output_of
+from simsid.export.graph import (
+    ABNORMAL,
+    MAP,
+    P_VALUE,
+    PERCENTILE,
+    POPULATION,
+    RECONSTRUCTION,
+    REGIONS,
+    SCORE,
+    THRESHOLD,
+    output_of,
+)
 from simsid.outputs import json_object
 
 
@@ -26,7 +38,7 @@ class ExportedConfig(DetectorConfig):
     Attributes:
         detector: name of the method. model: fingerprint of the model that was exported.
         parts: the method's components. rebuilds: whether there is a reconstruction.
-        engine: the runtime, one of ``ENGINES``. graph: sha256 of the graph's file.
+        engine: the runtime, one of ``ENGINES``. graph: sha256 of the graph's files.
     """
 
     detector: str = ""
@@ -40,7 +52,7 @@ class ExportedConfig(DetectorConfig):
 class ExportedDetector(Detector):
     """Predicts as the model that was exported; it can be calibrated, but not trained or explained."""
 
-    name = "exported"
+    name = EXPORTED
     config_class = ExportedConfig
     config: ExportedConfig
     engine: Engine
@@ -62,7 +74,7 @@ class ExportedDetector(Detector):
             parts=detector.components,
             rebuilds=detector.gives_reconstruction,
             engine=engine,
-            graph=sha256_of(graph),
+            graph=sum_of(engine, graph.parent),
         )
         exported = cls(config)
         state = detector.state_dict()
@@ -90,6 +102,11 @@ class ExportedDetector(Detector):
         told = {name: found[output] for name, output in scores.items()}
         return Told(told, found[rest[0]], found[rest[1]], found.get(RECONSTRUCTION))
 
+    def conclusions(self, films: Float[np.ndarray, "batch height width"]) -> dict[str, np.ndarray]:
+        """What the graph itself concludes from its default score, by output."""
+        names = (P_VALUE, PERCENTILE, THRESHOLD, ABNORMAL, POPULATION)
+        return self.engine.run(self.as_batch(films).numpy(), names)
+
 
 def is_exported(folder: str | Path) -> bool:
     """Whether ``python -m hub export`` wrote this folder."""
@@ -113,12 +130,23 @@ def load_exported(folder: str | Path) -> ExportedDetector:
     if engine is None:
         raise ModelFolderError(f"{path} is for '{detector.config.engine}', which is no engine here")
     graph = path / engine.file
-    if not graph.is_file() or sha256_of(graph) != detector.config.graph:
+    if sum_of(detector.config.engine, path) != detector.config.graph:
         raise ModelFolderError(f"{graph} is missing or damaged: export the model again")
     detector.engine = engine(graph)
     return detector
 
 
-def sha256_of(path: Path) -> str:
-    """Of a file's content, in hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def engine_of(folder: str | Path) -> str:
+    """The engine that an exported model is for; '' for what is none."""
+    described = json_object(ModelFolder(Path(folder)).config)
+    return str(described.get("config", {}).get("engine", "")) if is_exported(folder) else ""
+
+
+def sum_of(engine: str, folder: Path) -> str:
+    """sha256 of the content of an engine's files, in hexadecimal; '' where one is missing."""
+    found = hashlib.sha256()
+    for name in ENGINES[engine].files:
+        if not (folder / name).is_file():
+            return ""
+        found.update((folder / name).read_bytes())
+    return found.hexdigest()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,15 +14,27 @@ from jaxtyping import Float
 from simsid.errors import ModelFolderError, SimsidError
 from simsid.export.graph import FILM
 
+ONNX = "model.onnx"
+
 
 class Engine(ABC):
     """A graph that was opened in one runtime.
 
     Attributes:
-        file: what the graph's file is called.
+        file: what the graph's file is called. files: it, and what belongs to it.
     """
 
     file: str
+    files: tuple[str, ...]
+
+    @classmethod
+    @abstractmethod
+    def write(cls, graph: Path) -> None:
+        """Put ``files`` beside an ONNX graph, which goes where it is none of them.
+
+        Raises:
+            SimsidError: the runtime is not installed, or cannot say what the graph does.
+        """
 
     @abstractmethod
     def __init__(self, path: Path) -> None:
@@ -42,7 +55,12 @@ class Engine(ABC):
 class Onnx(Engine):
     """ONNX Runtime on the CPU, with as many threads as torch has."""
 
-    file = "model.onnx"
+    file = ONNX
+    files = (ONNX,)
+
+    @classmethod
+    def write(cls, graph: Path) -> None:
+        """It is there."""
 
     def __init__(self, path: Path) -> None:
         try:
@@ -70,4 +88,47 @@ class Onnx(Engine):
         return dict(zip(names, found, strict=True))
 
 
-ENGINES: dict[str, type[Engine]] = {"onnx": Onnx}
+class OpenVino(Engine):
+    """OpenVINO on the CPU, in float32 throughout: sums that the graph has in float64 round, too."""
+
+    file = "model.xml"
+    files = ("model.xml", "model.bin")
+
+    @classmethod
+    def write(cls, graph: Path) -> None:
+        openvino = _openvino(graph)
+        try:
+            model = openvino.Core().read_model(graph)
+        except Exception as error:  # the runtime has one kind for everything
+            told = str(error).strip().splitlines()[-1][:200]
+            raise SimsidError(f"OpenVINO cannot say what this graph does: {told}") from error
+        openvino.save_model(model, graph.with_name(cls.file), compress_to_fp16=False)
+        graph.unlink()
+
+    def __init__(self, path: Path) -> None:
+        openvino = _openvino(path)
+        options = {
+            "INFERENCE_PRECISION_HINT": "f32",
+            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+        }
+        try:
+            self._model = openvino.Core().compile_model(str(path), "CPU", options)
+        except Exception as error:  # the runtime has one kind for everything
+            raise ModelFolderError(f"{path} is no graph that can be opened: {error}") from error
+
+    def run(
+        self, films: Float[np.ndarray, "batch 1 height width"], names: Sequence[str]
+    ) -> dict[str, np.ndarray]:
+        found = self._model.create_infer_request().infer({FILM: films}, share_outputs=False)
+        return {name: found[name] for name in names}
+
+
+def _openvino(path: Path) -> Any:
+    try:
+        import openvino
+    except ImportError as error:
+        raise SimsidError(f"{path} needs the package openvino: pip install openvino") from error
+    return openvino
+
+
+ENGINES: dict[str, type[Engine]] = {"onnx": Onnx, "openvino": OpenVino}

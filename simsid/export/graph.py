@@ -47,6 +47,7 @@ class ExportedGraph(nn.Module):
         super().__init__()
         calibration, default = detector.calibration, detector.score_names[0]
         self.detector = copy.deepcopy(detector).cpu().eval().requires_grad_(False)
+        self.detector.settle()
         self.detector.expected = SolvedExpectedFilm(detector.expected, detector.normal_mean)
         self.resize = Resize(detector.preprocessing)
         self.populations = len(calibration.names)

@@ -64,7 +64,7 @@ class AffineNet(nn.Module):
         return identity(films.shape[0], films) + change.unflatten(1, (2, 3))  # eq. 4
 
 
-def identity(count: int, like: Tensor) -> Float[Tensor, "count 2 3"]:
+def identity(count: int | torch.SymInt, like: Tensor) -> Float[Tensor, "count 2 3"]:
     """``count`` maps that change nothing."""
     return torch.eye(2, 3, device=like.device).expand(count, 2, 3)
 

@@ -20,6 +20,9 @@ from simsid.models.layers import BatchNorm2d, standardise
 
 OWN = "resnet18"
 _MOST_LAYERS = 4
+_TOKEN_PIXELS = 8  # of an image, to a token of a transformer
+_MODEL = r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?"
+_REPOSITORY = r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*"
 # Blocks of each layer, whether they are bottlenecks, groups, width of a group: as torchvision has
 # them, so that its weights fit.
 _RESNETS: dict[str, tuple[tuple[int, int, int, int], bool, int, int]] = {
@@ -39,16 +42,23 @@ class Backbone(nn.Module):
 
     Attributes:
         name: as ``build_backbone`` takes it.
-        layers: ascending; layer l has a stride of 2 to the power of l + 1.
+        layers: ascending; layer l has a stride of 2 to the power of l + 1, unless ``strides`` says
+            else.
         channels: of each map.
         strides: pixels for each step in a map; maps of odd sizes round up.
     """
 
-    def __init__(self, name: str, layers: Sequence[int], channels: Sequence[int]) -> None:
+    def __init__(
+        self,
+        name: str,
+        layers: Sequence[int],
+        channels: Sequence[int],
+        strides: Sequence[int] | None = None,
+    ) -> None:
         super().__init__()
         self.name, self.layers = name, tuple(layers)
         self.channels = tuple(channels)
-        self.strides = tuple(2 ** (layer + 1) for layer in layers)
+        self.strides = tuple(strides or (2 ** (layer + 1) for layer in layers))
 
     @property
     def pretrained(self) -> bool:
@@ -132,28 +142,59 @@ class ResNet(Backbone):
 
 
 class TimmBackbone(Backbone):
+    """A network of timm.
+
+    Attributes:
+        architecture: its name in timm. repository: of its weights on the Hub; '' for timm's own.
+        mean, std: of the units that it expects.
+        arguments: with which ``timm.create_model`` makes what ``body`` is a part of.
+    """
+
+    architecture: str
+    repository: str
+    mean: Sequence[float]
+    std: Sequence[float]
+    arguments: dict[str, Any]
+    body: Any
+
+    def _know(self, name: str) -> None:
+        """Take what timm says of this network; after ``__init__``, as modules must be."""
+        self.architecture, self.repository = split_timm(name)
+        described = _described(name)
+        self.mean, self.std = described.mean, described.std
+
+    def prepared(
+        self, images: Float[Tensor, "batch 1 height width"]
+    ) -> Float[Tensor, "batch 3 height width"]:
+        """Grey as red, green and blue in the units of this network."""
+        return in_units(images, self.mean, self.std)
+
+
+class TimmConvolutions(TimmBackbone):
     """Any convolutional network of timm whose maps are halved from one layer to the next."""
 
     def __init__(self, name: str, layers: Sequence[int]) -> None:
-        timm, model = _timm(name), name.removeprefix("timm:")
+        timm, (model, _) = _timm(name), split_timm(name)
         with torch.device("meta"):  # timm builds all of it, then drops what lies behind the last
             whole = timm.create_model(model, pretrained=False, features_only=True)
             strides = whole.feature_info.reduction()
             if missing := [layer for layer in layers if 2 ** (layer + 1) not in strides]:
                 raise SimsidError(
                     f"'{name}' has no feature map of stride {2 ** (missing[0] + 1)}: it has "
-                    f"{strides}; choose a convolutional network, as timm:resnet50"
+                    f"{strides}; choose another convolutional network, as timm:resnet50, or a "
+                    "vision transformer, as timm:vit_small_patch14_dinov2"
                 )
             indices = tuple(strides.index(2 ** (layer + 1)) for layer in layers)
             body = timm.create_model(
                 model, pretrained=False, features_only=True, out_indices=indices
             )
         super().__init__(name, layers, body.feature_info.channels())
+        self._know(name)
         if set(dict(body.named_buffers())) - set(body.state_dict()):
             raise SimsidError(
                 f"'{name}' keeps numbers that a model folder would not hold: choose another"
             )
-        self.indices = indices
+        self.arguments = {"features_only": True, "out_indices": indices}
         self.body = body.to_empty(device="cpu")  # only what is kept takes memory
         for value in self.body.parameters():
             nn.init.zeros_(value)
@@ -164,7 +205,48 @@ class TimmBackbone(Backbone):
     def forward(
         self, images: Float[Tensor, "batch 1 height width"]
     ) -> list[Float[Tensor, "batch _ _ _"]]:
-        return list(self.body(as_imagenet(images)))
+        return list(self.body(self.prepared(images)))
+
+
+class TimmTokens(TimmBackbone):
+    """A vision transformer of timm; the tokens of places, in rows and columns, are its maps.
+
+    Layer l of 1 to 4 is what stands after l quarters of its blocks, behind its last norm. Images
+    are enlarged until a token covers 8 of their pixels, so all maps have a stride of 8.
+
+    Source: Damm et al., 'AnomalyDINO', WACV 2025, who compare tokens of the last block, of images
+    that are enlarged alike.
+    """
+
+    def __init__(self, name: str, layers: Sequence[int]) -> None:
+        timm, (model, _) = _timm(name), split_timm(name)
+        with torch.device("meta"):
+            whole = timm.create_model(model, pretrained=False, num_classes=0)
+        blocks = len(whole.blocks)
+        after = [-(-blocks * layer // _MOST_LAYERS) for layer in layers]
+        strides = (_TOKEN_PIXELS,) * len(layers)
+        super().__init__(name, layers, (whole.embed_dim,) * len(layers), strides)
+        self._know(name)
+        self.arguments = {"num_classes": 0, "dynamic_img_size": True}
+        self.indices = [number - 1 for number in after]
+        self.patch = whole.patch_embed.patch_size
+        # As deep as it must be: what a model folder does not hold is never built.
+        self.body = timm.create_model(model, pretrained=False, depth=after[-1], **self.arguments)
+
+    def forward(
+        self, images: Float[Tensor, "batch 1 height width"]
+    ) -> list[Float[Tensor, "batch _ _ _"]]:
+        rows, cols = (-(-side // _TOKEN_PIXELS) for side in images.shape[2:])
+        size = rows * self.patch[0], cols * self.patch[1]
+        enlarged = F.interpolate(images, size, mode="bilinear")
+        maps: list[Tensor] = self.body.forward_intermediates(
+            self.prepared(enlarged),
+            indices=self.indices,
+            norm=True,
+            output_fmt="NCHW",
+            intermediates_only=True,
+        )
+        return maps
 
 
 def build_backbone(name: str, layers: Sequence[int], width: int = 64) -> Backbone:
@@ -172,8 +254,10 @@ def build_backbone(name: str, layers: Sequence[int], width: int = 64) -> Backbon
 
     Args:
         name: 'resnet18', one's own with one input channel, to be trained; 'torchvision:NAME', a
-            ResNet; 'timm:NAME', a convolutional network of that optional package.
-        layers: whose maps are wanted, ascending, within 1 to 4: strides of 4, 8, 16 and 32 px.
+            ResNet; 'timm:NAME', a convolutional network or a vision transformer of that optional
+            package; 'timm:NAME@USER/REPO', the same with weights of another repository of the Hub.
+        layers: whose maps are wanted, ascending, within 1 to 4: strides of 4, 8, 16 and 32 px; of a
+            transformer, quarters of its depth, all with a stride of 8 px.
         width: channels of layer 1 of 'resnet18'; the others have theirs.
 
     Raises:
@@ -196,7 +280,7 @@ def build_backbone(name: str, layers: Sequence[int], width: int = 64) -> Backbon
     if kind == "torchvision":
         raise SimsidError(f"unknown backbone '{name}'; of torchvision: {', '.join(_RESNETS)}")
     if kind == "timm":
-        return TimmBackbone(name, layers)
+        return TimmTokens(name, layers) if _has_tokens(name) else TimmConvolutions(name, layers)
     raise SimsidError(
         f"unknown backbone '{name}'; choose '{OWN}', 'torchvision:NAME' or 'timm:NAME'"
     )
@@ -206,8 +290,37 @@ def as_imagenet(
     images: Float[Tensor, "batch 1 height width"],
 ) -> Float[Tensor, "batch 3 height width"]:
     """Grey in [0, 1] as red, green and blue in the units that networks of ImageNet expect."""
-    mean, std = images.new_tensor(_IMAGENET_MEAN), images.new_tensor(_IMAGENET_STD)
-    return (images - mean[:, None, None]) / std[:, None, None]
+    return in_units(images, _IMAGENET_MEAN, _IMAGENET_STD)
+
+
+def in_units(
+    images: Float[Tensor, "batch 1 height width"], mean: Sequence[float], std: Sequence[float]
+) -> Float[Tensor, "batch 3 height width"]:
+    """Grey in [0, 1] as red, green and blue, each less its mean and over its deviation."""
+    centre, scale = images.new_tensor(mean), images.new_tensor(std)
+    return (images - centre[:, None, None]) / scale[:, None, None]
+
+
+def split_timm(name: str) -> tuple[str, str]:
+    """'timm:NAME@USER/REPO' to the network's name and the repository of its weights, or ''."""
+    model, _, repository = name.removeprefix("timm:").partition("@")
+    return model, repository
+
+
+def _has_tokens(name: str) -> bool:
+    """Whether it is a vision transformer that gives a token for each place."""
+    timm, (model, _) = _timm(name), split_timm(name)
+    from timm.models.eva import Eva
+    from timm.models.vision_transformer import VisionTransformer
+
+    with torch.device("meta"):
+        built = timm.create_model(model, pretrained=False, num_classes=0)
+    return isinstance(built, VisionTransformer | Eva)
+
+
+def _described(name: str) -> Any:
+    """What timm says of a network's weights and units."""
+    return _timm(name).get_pretrained_cfg(split_timm(name)[0], allow_unregistered=False)
 
 
 def _timm(name: str) -> Any:
@@ -218,7 +331,17 @@ def _timm(name: str) -> Any:
         raise SimsidError(
             f"the backbone '{name}' needs the package timm: pip install timm, or choose '{OWN}'"
         ) from error
-    model = name.removeprefix("timm:")
-    if not re.fullmatch(r"[A-Za-z0-9_]+", model) or not timm.is_model(model):
+    model, at, repository = name.removeprefix("timm:").partition("@")
+    if not re.fullmatch(_MODEL, model) or not timm.is_model(model):
         raise SimsidError(f"timm has no network '{model[:80]}': see timm.list_models()")
+    try:
+        known = timm.get_pretrained_cfg(model, allow_unregistered=False) is not None
+    except RuntimeError:
+        known = False
+    if not known:
+        raise SimsidError(f"timm has no weights '{model[:80]}': see timm.list_pretrained()")
+    if at and not re.fullmatch(_REPOSITORY, repository):
+        raise SimsidError(
+            f"'{repository[:80]}' is no repository of the Hub: give timm:NAME@USER/REPO"
+        )
     return timm

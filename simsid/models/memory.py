@@ -17,6 +17,8 @@ from torch import Tensor, nn
 
 from simsid.models.shrinkage import gumbel_noise, hard_shrink, top_k_shrink
 
+_ORDER = 1e-6  # cosine that a slot has less than the one before it
+
 
 @dataclass(frozen=True)
 class ReadConfig:
@@ -43,6 +45,20 @@ def cosine_similarity(
         queries = F.normalize(queries.float(), dim=-1)
         slots = F.normalize(slots.float(), dim=-1)
         return torch.einsum("brd,rkd->brk", queries, slots)
+
+
+def similarity_to_read(
+    queries: Float[Tensor, "batch regions dim"], slots: Float[Tensor, "regions slots dim"]
+) -> Float[Tensor, "batch regions slots"]:
+    """The cosine, but a query of zeros, which is near to no slot, reads the first ones.
+
+    All of its cosines are zero: which of them are the k largest, each device and each runtime would say
+    in its own way, and the film would score differently on each. Decoders have such queries wherever no
+    channel of theirs speaks.
+    """
+    silent = (queries == 0).all(-1, keepdim=True)
+    order = torch.arange(slots.shape[1], device=slots.device)
+    return torch.where(silent, -_ORDER * order, cosine_similarity(queries, slots))
 
 
 def nearest_slot_distance(
@@ -134,7 +150,7 @@ class _Memory(nn.Module):
     ) -> tuple[Float[Tensor, "batch regions dim"], Float[Tensor, "batch regions slots"]]:
         """Rebuild each query from its own region's slots; also return the addressing weights."""
         slots = self.region_slots
-        weights = address(cosine_similarity(queries, slots), self.read_config, self.training)
+        weights = address(similarity_to_read(queries, slots), self.read_config, self.training)
         return torch.einsum("brk,rkd->brd", weights.to(slots.dtype), slots), weights
 
     def read(
@@ -148,7 +164,7 @@ class _Memory(nn.Module):
         if self.training or top_k is None or self.read_config.threshold > 0:
             return self(queries)[0]
         slots = self.region_slots
-        similarity, chosen = cosine_similarity(queries, slots).topk(top_k, dim=-1)
+        similarity, chosen = similarity_to_read(queries, slots).topk(top_k, dim=-1)
         weights = (self.read_config.scale * similarity).softmax(-1)
         region = torch.arange(self.num_regions, device=chosen.device)[:, None]
         return torch.einsum("brk,brkd->brd", weights, slots[region, chosen])

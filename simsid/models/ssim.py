@@ -75,7 +75,9 @@ def _scales(images: Tensor, others: Tensor) -> list[tuple[Tensor, Tensor]]:
 def _terms(images: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
     with torch.autocast(images.device.type, enabled=False):
         stacked = torch.cat([images, others, images**2, others**2, images * others])
-        mean, other, square, other_square, product = _window(stacked).chunk(5)
+        mean, other, square, other_square, product = (
+            _window(stacked).unflatten(0, (5, -1)).unbind(0)
+        )
     luminance = (2 * mean * other + _C1) / (mean**2 + other**2 + _C1)
     spread = square - mean**2 + other_square - other**2
     return luminance, (2 * (product - mean * other) + _C2) / (spread + _C2)

@@ -33,7 +33,7 @@ class BatchFinding:
 
 
 class BatchCheck:
-    """Collects the films of a batch, keeping three numbers of each, and tests them together.
+    """Counts the films of a batch, in memory that does not grow with them, and tests them together.
 
     Half of a batch may be abnormal. Of exchangeable normals, half score below the median of the
     calibration normals; so at least a quarter of a batch does that is at least half normal. The
@@ -52,35 +52,45 @@ class BatchCheck:
     def __init__(self, detector: Detector, score: str | None = None) -> None:
         self._detector = detector
         self._score = score or detector.score_names[0]
-        self._values: dict[int, list[tuple[float, float | None]]] = {}
+        self._counts: dict[int, _Counts] = {}
 
     def add(self, film: ScoredFilm | RefusedFilm) -> None:
         """Take in one result; a film without a score says nothing."""
         if isinstance(film, ScoredFilm):
-            population = self._calibration.names.index(film.population)
-            self._values.setdefault(population, []).append((film.score, film.look))
+            self._add(self._calibration.names.index(film.population), film.score, film.look)
 
-    def add_row(self, population: str, score: str) -> None:
+    def add_row(self, population: str, score: str | float, look: float | None = None) -> None:
         """Take in a film by its row in a table, which does not tell how it looks."""
-        if score and population in self._calibration.names:
-            index = self._calibration.names.index(population)
-            self._values.setdefault(index, []).append((float(score), None))
+        if score != "" and population in self._calibration.names:
+            self._add(self._calibration.names.index(population), float(score), look)
+
+    def _add(self, population: int, score: float, look: float | None) -> None:
+        counts = self._counts.get(population)
+        if counts is None:
+            counts = self._counts[population] = _Counts()
+            counts.middle = _middle(self._calibration.reference(self._score, population))
+            known = self._calibration.looks_of(population)
+            counts.middle_look = None if known is None else _middle(known)
+        counts.films += 1
+        counts.below += score < counts.middle
+        counts.looks += look is not None
+        if look is not None and counts.middle_look is not None:
+            counts.look_below += look < counts.middle_look
 
     def finding(self) -> BatchFinding | None:
         """What the batch says, or None: it is too small, or nothing speaks against it."""
         calibration = self._calibration
         p_values = []
         tested = 0
-        for population, values in self._values.items():
-            if len(values) < LEAST:
+        for population, counts in self._counts.items():
+            if counts.films < LEAST:
                 continue
-            tested += len(values)
-            scores = np.array([score for score, _ in values])
-            p_values.append(_p_value(scores, calibration.reference(self._score, population)))
-            looks = np.array([look for _, look in values if look is not None])
+            tested += counts.films
+            normals = len(calibration.reference(self._score, population))
+            p_values.append(_p_value(counts.below, counts.films, normals))
             known = calibration.looks_of(population)
-            if known is not None and len(looks) == len(values):
-                p_values.append(_p_value(looks, known))
+            if known is not None and counts.looks == counts.films:
+                p_values.append(_p_value(counts.look_below, counts.films, len(known)))
         if not p_values:
             return None
         p_value = min(1.0, min(p_values) * len(p_values))
@@ -101,10 +111,32 @@ class BatchCheck:
         return self._detector.calibration
 
 
-def _p_value(values: np.ndarray, normals: np.ndarray) -> float:
-    """For at least half of ``values`` being exchangeable with ``normals`` or lower."""
-    count, films = len(normals), len(values)
-    rank = (count + 1) // 2
-    below = int((values < np.sort(normals)[rank - 1]).sum())
-    fewest = stats.betabinom(math.ceil(_NORMAL_SHARE * films), rank, count + 1 - rank)
+@dataclass
+class _Counts:
+    """Of the films of one population: how many there are, and lie below the middle normal."""
+
+    middle: float = 0.0
+    middle_look: float | None = None
+    films: int = 0
+    below: int = 0
+    looks: int = 0
+    look_below: int = 0
+
+
+def _middle(normals: np.ndarray) -> float:
+    return float(np.sort(normals)[_rank(len(normals)) - 1])
+
+
+def _rank(normals: int) -> int:
+    return (normals + 1) // 2
+
+
+def _p_value(below: int, films: int, normals: int) -> float:
+    """For at least half of the films being exchangeable with the normals or lower.
+
+    Args:
+        below: films under the normal of the middle rank.
+    """
+    rank = _rank(normals)
+    fewest = stats.betabinom(math.ceil(_NORMAL_SHARE * films), rank, normals + 1 - rank)
     return float(fewest.cdf(below))

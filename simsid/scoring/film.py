@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from simsid.data.images import check_image
+from simsid.data.preprocess import Preprocessing
 from simsid.detectors.base import Detector
 from simsid.detectors.findings import ANOTHER, REFUSE, Finding
 from simsid.detectors.found_share import FoundShare
@@ -349,11 +350,18 @@ def prepare_image(detector: Detector, image: np.ndarray) -> Float[np.ndarray, "h
     Raises:
         ImageError: too small, constant, not finite or out of range.
     """
+    return prepare_by(detector.preprocessing, image)
+
+
+def prepare_by(
+    preprocessing: Preprocessing, image: np.ndarray
+) -> Float[np.ndarray, "height width"]:
+    """The same for whoever has no detector at hand, only its preprocessing."""
     if image.dtype == np.uint8:
         image = image.astype(np.float32) / np.float32(255)
     image = image.astype(np.float32, copy=False)
     check_image(image)
-    return detector.preprocessing.apply(image)
+    return preprocessing.apply(image)
 
 
 def check_placement(

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 from tqdm import tqdm
 
-from simsid.data.decode.pool import read_untrusted
+from simsid.data.decode.pool import made_ahead, read_untrusted
 from simsid.data.film_notes import gather_notes, note_lines
 from simsid.data.unreadable import (
     UnreadableFilm,
@@ -52,14 +54,15 @@ def read_normals(
         UnreadableFilmsError: more cannot be read, or so many that fewer than ``least`` are left.
     """
     images, failed, noticed = [], [], []
-    bar = tqdm(files, desc="reading films", disable=None, leave=False)
-    for file in bar:
-        try:
-            film = read_untrusted(file)
-            images.append(prepare_image(detector, film.pixels))
-            noticed.append((file.name, film.warnings))
-        except ImageError as error:
-            failed.append(UnreadableFilm.because(file, error))
+    made = made_ahead([[file] for file in files], partial(_prepared, detector))
+    with closing(made):
+        bar = tqdm(made, total=len(files), desc="reading films", disable=None, leave=False)
+        for file, (film,) in zip(files, bar, strict=True):
+            if isinstance(film, ImageError):
+                failed.append(UnreadableFilm.because(file, film))
+            else:
+                images.append(film[0])
+                noticed.append((file.name, film[1]))
     refuse_many(failed, len(files), skip_unreadable)
     kept = []
     for start in range(0, len(images), 64):
@@ -76,3 +79,14 @@ def read_normals(
         )
     lines = [*unreadable_lines(failed), *note_lines(gather_notes(noticed), len(files))]
     return Normals(kept, len(images) - len(kept), tuple(lines))
+
+
+def _prepared(
+    detector: Detector, file: Path
+) -> tuple[Float[np.ndarray, "height width"], tuple[str, ...]] | ImageError:
+    """A film as the model sees it and its decoder's warnings, or why it cannot be read."""
+    try:
+        film = read_untrusted(file)
+        return prepare_image(detector, film.pixels), film.warnings
+    except ImageError as error:
+        return error

@@ -7,12 +7,15 @@ import csv
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from filelock import Timeout
+
 from simsid.errors import SimsidError
+from simsid.locked_folder import lock_of_file
 from simsid.outputs import check_file
 
 if TYPE_CHECKING:
@@ -53,6 +56,29 @@ def check_table(path: Path, overwrite: bool, resume: bool) -> None:
     check_file(path, "--out", "a score table", is_score_table, overwrite and not resume)
 
 
+@contextlib.contextmanager
+def only_writer(path: Path) -> Iterator[None]:
+    """While it lasts no other run of this user writes the table.
+
+    Raises:
+        SimsidError: one does.
+    """
+    if _is_stream(path):
+        yield
+        return
+    lock = lock_of_file(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise SimsidError(
+            f"another run writes --out {path}: wait for it, or choose another name"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def is_score_table(path: Path) -> bool:
     """Whether the first line is the header of a table of this or an earlier version.
 
@@ -65,10 +91,13 @@ def is_score_table(path: Path) -> bool:
     return any(head.startswith(header) for header in headers) or headers[0].startswith(head)
 
 
-def read_table(path: Path) -> tuple[list[Row], int]:
+def read_table(path: Path, columns: Sequence[str] = COLUMNS) -> tuple[list[Row], int]:
     """The whole rows of a table, and how many bytes they and the header take.
 
     A last line that a kill cut short is left out.
+
+    Args:
+        columns: that it must have.
 
     Raises:
         SimsidError: the columns are others, or a line is damaged.
@@ -77,7 +106,7 @@ def read_table(path: Path) -> tuple[list[Row], int]:
     content = content[: _end_of_rows(content)]
     if not content:
         return [], 0
-    header = csv_line(COLUMNS)
+    header = csv_line(columns)
     if not content.startswith(header):
         raise SimsidError(
             f"{path} has other columns than this version writes: it cannot be resumed. Choose "
@@ -87,9 +116,9 @@ def read_table(path: Path) -> tuple[list[Row], int]:
     try:
         text = content[len(header) :].decode("utf-8")
         for number, values in enumerate(csv.reader(io.StringIO(text, newline="")), start=2):
-            if len(values) != len(COLUMNS):
+            if len(values) != len(columns):
                 raise ValueError(f"row {number} has {len(values)} columns")
-            rows.append(dict(zip(COLUMNS, values, strict=True)))
+            rows.append(dict(zip(columns, values, strict=True)))
     except (ValueError, csv.Error) as error:
         raise SimsidError(f"{path} is damaged ({error}): choose another --out") from error
     return rows, len(content)
@@ -104,10 +133,11 @@ class TableWriter:
     Args:
         path: a new file, an earlier table, a link to one of them, a pipe or a device.
         keep: bytes of an earlier table that stay, from ``read_table``.
+        columns: of each row.
     """
 
-    def __init__(self, path: Path, keep: int = 0) -> None:
-        self.path = path
+    def __init__(self, path: Path, keep: int = 0, columns: Sequence[str] = COLUMNS) -> None:
+        self.path, self.columns = path, columns
         self._end = keep
         self._stream = _is_stream(path)
         self._file: int | None = None
@@ -121,8 +151,13 @@ class TableWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; nothing can be added any more."""
         if self._file is not None:
             os.close(self._file)
+            self._file = None
 
     def append(self, rows: Sequence[Row]) -> None:
         """Add rows.
@@ -130,11 +165,11 @@ class TableWriter:
         Raises:
             OSError: the disk is full, or the file cannot be written; it is named.
         """
-        data = b"".join(csv_line([row[name] for name in COLUMNS]) for row in rows)
+        data = b"".join(csv_line([row[name] for name in self.columns]) for row in rows)
         try:
             if self._file is None:
                 self._file = self._open()
-                data = data if self._end else csv_line(COLUMNS) + data
+                data = data if self._end else csv_line(self.columns) + data
             self._write(self._file, data)
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(self.path)) from error

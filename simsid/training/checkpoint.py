@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from simsid.errors import TrainingError
+from simsid.errors import TrainingError, first_line
 
 FORMAT_VERSION = 1
 
@@ -53,8 +53,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
 def _reason(error: BaseException) -> str:
     cause = error.__context__ if isinstance(error, RuntimeError) and error.__context__ else error
-    said = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
-    return said.splitlines()[0]
+    return getattr(cause, "strerror", None) or first_line(cause)
 
 
 def _sync_folder(folder: Path) -> None:

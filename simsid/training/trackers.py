@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from accelerate.tracking import LOGGER_TYPE_TO_CLASS, get_available_trackers
 
-from simsid.errors import TrainingError
+from simsid.errors import TrainingError, first_line
 
 if TYPE_CHECKING:
     from accelerate.tracking import GeneralTracker
@@ -75,7 +75,9 @@ class Trackers:
                 tracker.store_init_configuration(self._settings)
             except Exception as error:  # each has errors of its own
                 self.__exit__(None, None, None)
-                raise TrainingError(f"--log-with {name} does not begin: {_first(error)}") from error
+                raise TrainingError(
+                    f"--log-with {name} does not begin: {first_line(error)}"
+                ) from error
         return self
 
     def __exit__(
@@ -100,7 +102,7 @@ class Trackers:
                 act(tracker)
             except Exception as error:  # a server that went away costs no training
                 self._open.remove(tracker)
-                _log.warning("--log-with %s takes no more: %s", tracker.name, _first(error))
+                _log.warning("--log-with %s takes no more: %s", tracker.name, first_line(error))
 
 
 def _build(name: str, run: Path) -> GeneralTracker:
@@ -119,7 +121,3 @@ def _flat(settings: Mapping[str, Any], above: str = "") -> Iterable[tuple[str, A
             yield from _flat(value, f"{above}{key}.")
         else:
             yield f"{above}{key}", value if isinstance(value, bool | int | float) else str(value)
-
-
-def _first(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]

@@ -59,7 +59,9 @@ class MnistGlyphs:
         images, labels = self._test
         chosen = images[(labels == label) & (images >= 128).any(axis=(1, 2))]
         if not len(chosen):
-            raise SynthError(f"{self._where}: no glyph of digit {label} in the test files")
+            raise SynthError(
+                f"{self._where}: no glyph of digit {label} in the test files; put whole files there"
+            )
         return chosen
 
 
@@ -102,4 +104,6 @@ def _idx(path: Path) -> np.ndarray:
             raise ValueError("not an idx file of unsigned bytes")
         return np.frombuffer(data, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
     except (OSError, EOFError, ValueError, struct.error, zlib.error) as error:
-        raise SynthError(f"{path}: cannot be read as an idx file ({error})") from error
+        raise SynthError(
+            f"{path}: cannot be read as an idx file ({error}); download it anew"
+        ) from error

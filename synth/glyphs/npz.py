@@ -40,4 +40,6 @@ def _load(path: Path) -> tuple[np.ndarray, np.ndarray]:
     except SynthError:
         raise
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise SynthError(f"{path}: cannot be read as .npz ({error})") from error
+        raise SynthError(
+            f"{path}: cannot be read as .npz ({error}); write it with numpy.savez"
+        ) from error

@@ -1,4 +1,7 @@
-"""One server for all tests of the page, in a process of its own, as a visitor meets it."""
+"""One server for all tests of the page, in a process of its own, as a visitor meets it.
+
+Servers with options of their own start warm (``warm_start.py``).
+"""
 
 from __future__ import annotations
 
@@ -16,18 +19,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image, PngImagePlugin
 
 import hub
 from hub.sums import SUMS, sha256_of, sums_text
 from synth import DigitAnatomy
+from tests.demo.warm_start import WarmStarter, warm_starter
 from tests.hub.server import StandInHub, stand_in_hub
 
 ROOT = Path(__file__).resolve().parents[2]
 READY = "The page is at http://127.0.0.1:"  # what app.py prints once it listens
 START_SECONDS = 180
 PATIENCE = 60_000  # of the browser, in milliseconds
+PASSWORD = "ZZ horse battery"
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ class Page:
     url: str
     temp: Path
     log: Path
-    process: subprocess.Popen
+    process: subprocess.Popen | psutil.Process
 
 
 def free_port() -> int:
@@ -46,27 +52,38 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def start_page(folder: Path, *arguments: str) -> Page:
-    """Run ``python app.py`` with temporary files below ``folder``, and wait until it answers and says so."""
+def start_page(folder: Path, *arguments: str, starter: WarmStarter | None = None) -> Page:
+    """Run ``python app.py`` with temporary files below ``folder``, and wait until it answers and says so.
+
+    Args:
+        starter: starts it warm; None starts it as a visitor does.
+    """
     temp, log, port = folder / "temp", folder / "log.txt", free_port()
     temp.mkdir(exist_ok=True)
     environment = os.environ | {"TMPDIR": str(temp), "OMP_NUM_THREADS": "1"}
-    with open(log, "ab") as out:
-        process = subprocess.Popen(
-            [sys.executable, "app.py", "--port", str(port), *arguments],
-            cwd=ROOT,
-            env=environment,
-            stdout=out,
-            stderr=out,
-        )
+    program = ["app.py", "--port", str(port), *arguments]
+    process: subprocess.Popen | psutil.Process
+    if starter is not None:
+        process = starter.start(program, environment, log)
+    else:
+        with open(log, "ab") as out:
+            process = subprocess.Popen(
+                [sys.executable, *program], cwd=ROOT, env=environment, stdout=out, stderr=out
+            )
     url = f"http://127.0.0.1:{port}/"
+    wait_for_page(url, process, log)
+    return Page(url, temp, log, process)
+
+
+def wait_for_page(url: str, process: subprocess.Popen | psutil.Process, log: Path) -> None:
+    """Wait until it answers and says so, which it does a moment later."""
     for _ in range(START_SECONDS * 5):
-        if process.poll() is not None:
+        if not alive(process):
             raise RuntimeError(log.read_text())
         try:
             urllib.request.urlopen(url, timeout=5).close()
-            if READY in log.read_text():  # it answers a moment before it says so
-                return Page(url, temp, log, process)
+            if READY in log.read_text():
+                return
         except OSError:
             pass
         time.sleep(0.2)
@@ -74,13 +91,28 @@ def start_page(folder: Path, *arguments: str) -> Page:
     raise RuntimeError(f"the page did not answer within {START_SECONDS} s")
 
 
+def alive(process: subprocess.Popen | psutil.Process) -> bool:
+    return process.is_running() if isinstance(process, psutil.Process) else process.poll() is None
+
+
 def stop_page(page: Page) -> None:
-    page.process.send_signal(signal.SIGINT)
+    end(page.process)
+
+
+def end(process: subprocess.Popen | psutil.Process) -> None:
+    """Stop it as Ctrl-C does, or else by force."""
+    process.send_signal(signal.SIGINT)
     try:
-        page.process.wait(30)
-    except subprocess.TimeoutExpired:
-        page.process.kill()
-        page.process.wait()
+        process.wait(30)
+    except (subprocess.TimeoutExpired, psutil.TimeoutExpired):
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope="session")
+def starter() -> Iterator[WarmStarter]:
+    with warm_starter() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
@@ -91,7 +123,20 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 
 
 @pytest.fixture(scope="session")
-def hub_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Page, StandInHub, str]]:
+def locked_page(starter: WarmStarter, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """A page that lets in whoever has ``PASSWORD``."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SIMSID_PASSWORD", PASSWORD)
+        folder = tmp_path_factory.mktemp("locked")
+        running = start_page(folder, "--host", "127.0.0.1", starter=starter)
+    yield running
+    stop_page(running)
+
+
+@pytest.fixture(scope="session")
+def hub_page(
+    starter: WarmStarter, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Page, StandInHub, str]]:
     """A page that fetches me/digits, slowly, from a Hub that has no me/none; and the commit.
 
     A test that needs the model sets the Hub's ``pace`` to 0 and waits.
@@ -107,7 +152,7 @@ def hub_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Page, S
         patch.setenv("HF_ENDPOINT", server.endpoint)
         patch.setenv("HF_HOME", str(folder / "hub"))
         patch.setenv("HF_TOKEN", "hf_secret_member")
-        running = start_page(folder)
+        running = start_page(folder, starter=starter)
         yield running, server, commit
         server.pace = 0.0
         stop_page(running)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.demo.conftest import PATIENCE, Page, png
 
 
@@ -96,14 +98,15 @@ def choose_model(tab, name: str) -> None:
     tab.get_by_role("option", name=name).click()
 
 
+@pytest.mark.slow
 def test_another_model_says_why_there_are_no_examples_and_signs_its_verdicts(tab, digits) -> None:
     tab.click("#example-novel")
     tab.wait_for_selector("#verdict .unusual")
     wait_for_text(tab, "#verdict", "Model: bundled:digitanatomy")
     choose_model(tab, "bundled:zhanglab")
-    tab.wait_for_selector("#no-examples:visible")
-    assert "no films of patients" in tab.inner_text("#no-examples")
-    assert tab.locator("#examples").is_hidden()
+    tab.wait_for_selector("#phantoms:visible")
+    assert "no films of patients" in tab.inner_text("#phantoms")
+    tab.wait_for_selector("#examples", state="hidden")
     tab.wait_for_selector("#verdict .refused")  # scored again: digits are out of place there
     wait_for_text(tab, "#verdict", "it looks more like the films of bundled:digitanatomy")
     drop(tab, ("film.png", png(digits["normal"])))
@@ -112,11 +115,13 @@ def test_another_model_says_why_there_are_no_examples_and_signs_its_verdicts(tab
     assert tab.locator("#other-model").is_hidden()
     choose_model(tab, "bundled:digitanatomy")
     tab.wait_for_selector("#examples:visible")
+    tab.wait_for_selector("#phantoms", state="hidden")
     tab.click("#example-normal")
     tab.wait_for_selector("#verdict .nothing-unusual-found")
     wait_for_text(tab, "#verdict", "Model: bundled:digitanatomy")
 
 
+@pytest.mark.slow
 def test_a_model_of_the_hub_shows_its_progress_and_takes_over(browser, hub_page) -> None:
     page, server, commit = hub_page
     label = f"me/digits@{commit[:7]}"

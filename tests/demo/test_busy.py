@@ -13,6 +13,7 @@ from demo.bench.visitor import Visitor
 from demo.words import BUSY
 from tests.demo.conftest import Page, png, start_page, stop_page
 from tests.demo.test_doors import ask
+from tests.demo.warm_start import WarmStarter
 
 gradio_client = pytest.importorskip("gradio_client")
 playwright = pytest.importorskip("playwright.sync_api")
@@ -21,8 +22,8 @@ REQUESTS, FILMS = 12, 24
 
 
 @pytest.fixture(scope="module")
-def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    running = start_page(tmp_path_factory.mktemp("narrow"), "--queue", "1")
+def narrow(starter: WarmStarter, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    running = start_page(tmp_path_factory.mktemp("narrow"), "--queue", "1", starter=starter)
     yield running
     stop_page(running)
 
@@ -48,6 +49,7 @@ def fill(page: Page, film: bytes) -> list[tuple[int, str]]:
         return list(pool.map(lambda files: join(page, files), batches))
 
 
+@pytest.mark.slow
 def test_a_full_queue_says_busy_to_programs_and_serves_the_others(narrow, digits) -> None:
     answers = fill(narrow, png(digits["normal"]))
     refused = [json.loads(text) for status, text in answers if status == 503]
@@ -62,6 +64,7 @@ def test_a_full_queue_says_busy_to_programs_and_serves_the_others(narrow, digits
     assert client.predict(api_name="/generate")["image_png"]
 
 
+@pytest.mark.slow
 def test_a_full_queue_says_busy_in_the_browser(narrow, browser, digits) -> None:
     visit = browser.new_page()
     visit.goto(narrow.url)

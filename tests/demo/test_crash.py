@@ -18,6 +18,7 @@ from demo.bench.visitor import Visitor
 from tests.demo.conftest import png, start_page, stop_page
 from tests.demo.test_api import dicom
 from tests.demo.test_doors import ask
+from tests.demo.warm_start import WarmStarter
 
 NAME = "ZZDOEJANEZZ"
 MODEL = "bundled:digitanatomy"
@@ -50,10 +51,10 @@ def wait_until(true, seconds: float) -> bool:
 
 
 @pytest.fixture(scope="module")
-def survived(tmp_path_factory: pytest.TempPathFactory, digits):
+def survived(starter: WarmStarter, tmp_path_factory: pytest.TempPathFactory, digits):
     """A page that starts where another was killed with patients' films in its hands."""
     folder = tmp_path_factory.mktemp("crash")
-    killed = start_page(folder)
+    killed = start_page(folder, starter=starter)
     visitor = Visitor(killed.url)
     contents = [png(digits["normal"], NAME), dicom(digits["normal"], NAME),
                 jpeg(digits["novel"], NAME)]  # fmt: skip
@@ -65,11 +66,12 @@ def survived(tmp_path_factory: pytest.TempPathFactory, digits):
     killed.process.kill()
     killed.process.wait()
     left = films(killed.temp)
-    page = start_page(folder)
+    page = start_page(folder, starter=starter)
     yield page, left, children
     stop_page(page)
 
 
+@pytest.mark.slow
 def test_a_start_removes_the_films_of_a_killed_page(survived) -> None:
     page, left, children = survived
     assert left, "nothing was left to remove"
@@ -81,6 +83,7 @@ def test_a_start_removes_the_films_of_a_killed_page(survived) -> None:
     assert NAME.encode() not in page.log.read_bytes()
 
 
+@pytest.mark.slow
 def test_a_killed_decoder_costs_one_film_at_most(survived, digits) -> None:
     page, *_ = survived
     visitor, film = Visitor(page.url), chest_files()["16-bit PNG"]
@@ -101,8 +104,8 @@ def test_a_killed_decoder_costs_one_film_at_most(survived, digits) -> None:
     assert not films(page.temp)
 
 
-def test_an_upload_that_breaks_off_leaves_nothing(survived, digits) -> None:
-    page, *_ = survived
+def test_an_upload_that_breaks_off_leaves_nothing(page) -> None:
+    assert wait_until(lambda: not films(page.temp), 10)
     visitor = Visitor(page.url)
     body = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n' + bytes(
         10**6

@@ -59,6 +59,17 @@ def test_the_first_film_goes_to_the_chest_model_and_is_scored_again_by_another(t
     wait_for_text(tab, "#verdict", "Model: bundled:digitanatomy")
 
 
+def test_a_chest_phantom_goes_to_the_chest_model_and_is_called_one(tab) -> None:
+    assert "drawn by code" in tab.inner_text("#phantoms")
+    tab.click("#example-opacity")
+    wait_for_text(tab, "#verdict", "Model: bundled:chest")
+    wait_for_text(tab, "#verdict", "this is a phantom, drawn by code: no patient was there")
+    assert tab.input_value("#model input").startswith("bundled:chest")
+    choose_model(tab, "bundled:zhanglab")
+    wait_for_text(tab, "#verdict", "Model: bundled:zhanglab")
+    wait_for_text(tab, "#verdict", "this is a phantom")  # scored again, it still is one
+
+
 def test_names_are_shown_and_never_leave_the_browser(tab, page, digits) -> None:
     sent: list[bytes] = []
     tab.on("request", lambda request: sent.append(request.post_data_buffer or b""))
@@ -73,6 +84,7 @@ def test_names_are_shown_and_never_leave_the_browser(tab, page, digits) -> None:
     tab.wait_for_function(f"!document.querySelector('#verdict').innerText.includes('{NAME}')")
 
 
+@pytest.mark.slow
 def test_a_drop_by_mouse_hides_names_too(tab, digits) -> None:
     sent: list[bytes] = []
     tab.on("request", lambda request: sent.append(request.post_data_buffer or b""))
@@ -89,6 +101,7 @@ def test_a_drop_by_mouse_hides_names_too(tab, digits) -> None:
     assert not any(NAME.encode() in body for body in sent)
 
 
+@pytest.mark.slow
 def test_the_table_sorts_filters_and_opens_a_film(tab, digits) -> None:
     films = [(f"{n}.png", png(image)) for n in range(3) for image in digits.values()]
     drop(tab, *films)
@@ -109,6 +122,7 @@ def test_the_table_sorts_filters_and_opens_a_film(tab, digits) -> None:
     assert "Taken together" in tab.inner_text("#together") or "Note" in tab.inner_text("#together")
 
 
+@pytest.mark.slow
 def test_no_progress_line_shows_a_raw_key(tab, digits) -> None:
     tab.evaluate(
         """() => { window.seen = ""; new MutationObserver(() => window.seen += document.body.innerText
@@ -134,6 +148,7 @@ def drop_normals(tab, count: int) -> None:
     tab.set_input_files("#own-upload input[type=file]", files)
 
 
+@pytest.mark.slow
 def test_own_normals_move_the_verdicts_of_a_visit_and_can_be_undone(tab, digits) -> None:
     tab.click("#example-novel")
     wait_for_text(tab, "#verdict", "200 normal films")

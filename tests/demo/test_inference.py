@@ -99,6 +99,19 @@ def test_pictures_say_in_words_what_they_show(inference: Inference, digits: dict
     assert "→" not in histogram(scores, float(scores[3]), 6.8, 0.9)
 
 
+def test_no_line_goes_through_the_words_of_the_threshold() -> None:
+    normals = np.linspace(-0.7, 3.4, 118)
+    for score in (1.59, 1.9, 2.2, 2.7):
+        narrow = histogram(normals, score, 2.58, 0.08).split("<svg")[2]
+        mark = narrow.partition('class="threshold"')[2].partition("</g>")[0]
+        own = narrow.partition('class="own"')[2]
+        line = float(own.partition('x1="')[2].partition('"')[0])
+        start = float(mark.partition('<text x="')[2].partition('"')[0])
+        long = 7 * len("threshold 2.58")
+        left, right = (start - long, start) if 'anchor="end"' in mark else (start, start + long)
+        assert not left < line < right and left >= 0 and right <= 340, score
+
+
 def test_tables_number_films_in_the_order_of_the_upload(inference: Inference, digits: dict) -> None:
     results = [inference.score_bytes(b"no", MODEL), inference.score_array(digits["normal"], MODEL)]
     table = table_html(results)

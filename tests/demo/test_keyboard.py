@@ -64,6 +64,7 @@ def go_to(visit, selector: str) -> None:
     raise AssertionError(f"{selector} is not reached")
 
 
+@pytest.mark.slow
 def test_every_stop_of_the_score_tab_is_named_and_ringed(tab, digits) -> None:
     names = [name for _, name in walk(tab)]
     for wanted in ("Model", "Score", "DigitAnatomy", "About", "upload", "novel", "API", "Settings"):
@@ -77,6 +78,7 @@ def test_every_stop_of_the_score_tab_is_named_and_ringed(tab, digits) -> None:
         assert any(role == r and wanted in name for r, name in stops), (role, wanted)
 
 
+@pytest.mark.slow
 def test_every_stop_of_the_other_tabs_is_named_and_ringed(tab) -> None:
     for name, place, wanted in (("DigitAnatomy", "#seed", "Seed"), ("About", "#about", "copy")):
         tab.get_by_role("tab", name=name).click()
@@ -85,6 +87,7 @@ def test_every_stop_of_the_other_tabs_is_named_and_ringed(tab) -> None:
         assert any(wanted in stop for stop in names), names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["Enter", "Space"])
 def test_keys_pick_an_example_and_move_the_sliders(tab, key: str) -> None:
     to_top(tab)
@@ -121,6 +124,7 @@ def test_keys_choose_model_tab_and_region(tab) -> None:
     tab.wait_for_function(f"document.querySelector('#why p').innerText !== {first!r}")
 
 
+@pytest.mark.slow
 def test_keys_sort_the_table_and_show_a_row(tab, digits) -> None:
     drop(tab, *((f"{k}.png", png(v)) for k, v in digits.items()))
     tab.wait_for_selector("#links a")

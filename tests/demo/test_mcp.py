@@ -9,7 +9,7 @@ import io
 import json
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,7 +20,7 @@ from PIL import Image
 
 import hub
 from simsid.scoring import score_film
-from tests.demo.conftest import READY, Page, png, start_page, stop_page
+from tests.demo.conftest import PASSWORD, READY, Page, png
 from tests.demo.probes import JSON, ask, tells_nothing
 from tests.demo.test_api import NAME, dicom
 
@@ -67,15 +67,6 @@ def in_base64(content: bytes) -> str:
 def left_behind(page: Page) -> list[Path]:
     files = page.temp.rglob("uploads-*/**/*")
     return [path for path in files if path.is_file() and path.name != "lock"]
-
-
-@pytest.fixture(scope="module")
-def closed_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SIMSID_PASSWORD", "geheim")
-        running = start_page(tmp_path_factory.mktemp("closed"))
-        yield running
-    stop_page(running)
 
 
 def test_the_tools_are_the_endpoints_with_their_descriptions(page: Page) -> None:
@@ -175,19 +166,25 @@ def test_a_foreign_origin_may_not_call_and_no_origin_may(page: Page) -> None:
     assert ask(page, "POST", "/gradio_api/mcp", foreign, LIST).status == 403
 
 
-def test_with_a_password_the_tools_want_it_too(closed_page: Page, digits: dict) -> None:
-    for given in ("", "Basic", "Basic !", f"Basic {in_base64(b'simsid:falsch')}", "Bearer geheim"):
+def test_with_a_password_the_tools_want_it_too(locked_page: Page, digits: dict) -> None:
+    for given in (
+        "",
+        "Basic",
+        "Basic !",
+        f"Basic {in_base64(b'simsid:falsch')}",
+        f"Bearer {PASSWORD}",
+    ):
         headers = JSON | {"Authorization": given}
-        answer = ask(closed_page, "POST", "/gradio_api/mcp", headers, LIST)
+        answer = ask(locked_page, "POST", "/gradio_api/mcp", headers, LIST)
         assert answer.status == 401 and "Score one film" not in answer.text
-    assert ask(closed_page, "GET", "/gradio_api/mcp/schema").status == 401
+    assert ask(locked_page, "GET", "/gradio_api/mcp/schema").status == 401
     cookie = {"Cookie": "access-token-x=y; access-token-unsecure-x=y"}
-    assert ask(closed_page, "POST", "/gradio_api/mcp", JSON | cookie, LIST).status == 401
+    assert ask(locked_page, "POST", "/gradio_api/mcp", JSON | cookie, LIST).status == 401
     film = {"file": in_base64(png(digits["novel"]))}
-    login = ("simsid", "geheim")
-    answer = in_session(closed_page, lambda session: session.call_tool("score", film), auth=login)
+    login = ("simsid", PASSWORD)
+    answer = in_session(locked_page, lambda session: session.call_tool("score", film), auth=login)
     assert json.loads(answer.content[0].text)["state"] == "unusual"
-    assert "geheim" not in closed_page.log.read_text()
+    assert PASSWORD not in locked_page.log.read_text()
 
 
 def test_more_calls_than_can_be_held_hear_busy(page: Page) -> None:
@@ -205,5 +202,5 @@ def test_more_calls_than_can_be_held_hear_busy(page: Page) -> None:
     assert ask(page, "POST", "/gradio_api/mcp", JSON, LIST).status == 200
 
 
-def test_a_start_says_one_thing(closed_page: Page) -> None:
-    assert closed_page.log.read_text().startswith(READY)
+def test_a_start_says_one_thing(locked_page: Page) -> None:
+    assert locked_page.log.read_text().startswith(READY)

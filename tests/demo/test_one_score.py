@@ -122,6 +122,7 @@ def test_programs_get_the_score_of_python(page: Page, films: list[Path], model: 
     assert_agrees(by_mcp(page, films, model), expected)
 
 
+@pytest.mark.slow
 @BOTH
 def test_a_visitor_gets_the_score_of_python(tab, films: list[Path], model: str) -> None:
     assert_agrees(by_page(tab, films, model), by_python(films, model))

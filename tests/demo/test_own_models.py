@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
@@ -15,8 +13,10 @@ import numpy as np
 import pytest
 
 import hub
+from demo.launch import main
 from demo.own_models import open_folders
 from demo.shelf import ModelShelf
+from simsid.cli import run_command
 from simsid.data.image_kind import Cells
 from simsid.detectors import Detector, detector_class, registry, save_model
 from simsid.errors import SimsidError
@@ -24,8 +24,9 @@ from simsid.plugins import load_plugin
 from simsid.scoring import score_film
 from simsid.training.fit import fit
 from synth import DigitAnatomy
-from tests.demo.conftest import ROOT, Page, png, start_page, stop_page
+from tests.demo.conftest import Page, png, start_page, stop_page
 from tests.demo.test_shelf import BUNDLED, digit_model, settled
+from tests.demo.warm_start import WarmStarter
 
 PLUGIN = """
 from simsid.detectors import register
@@ -78,12 +79,14 @@ def mine(plugin: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
 
 
 @pytest.fixture(scope="module")
-def own_page(mine, plugin: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+def own_page(
+    starter: WarmStarter, mine, plugin: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Page]:
     """A page for a model of the plugin's and a copy of the bundled digits."""
     folder = tmp_path_factory.mktemp("own-page")
     digits = copy_of_digits(mine[0].parent / "digits")
     models = ("--model", str(mine[0]), "--model", str(digits))
-    running = start_page(folder, *models, "--plugin", str(plugin))
+    running = start_page(folder, *models, "--plugin", str(plugin), starter=starter)
     yield running
     stop_page(running)
 
@@ -149,19 +152,17 @@ def test_a_model_of_an_unknown_detector_asks_for_the_plugin(mine) -> None:
 
 
 @pytest.mark.parametrize("option", ["--model", "--plugin"])
-def test_what_cannot_be_opened_ends_the_start_with_exit_code_2(option: str, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "app.py", option, str(tmp_path / "nowhere")],
-        cwd=ROOT,
-        env=os.environ | {"SIMSID_MODELS": ""},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 2 and done.stdout == ""
-    assert done.stderr.startswith(f"error: {option} ") and done.stderr.count("\n") == 1
+def test_what_cannot_be_opened_ends_the_start_with_exit_code_2(
+    option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    monkeypatch.setenv("SIMSID_MODELS", "")
+    assert run_command(lambda: main([option, str(tmp_path / "nowhere")])) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith(f"error: {option} ") and said.err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_plugins_model_is_scored_by_the_page(own_page: Page, mine, digits, tmp_path) -> None:
     gradio_client = pytest.importorskip("gradio_client")
     client = gradio_client.Client(own_page.url, verbose=False)
@@ -177,6 +178,7 @@ def test_a_plugins_model_is_scored_by_the_page(own_page: Page, mine, digits, tmp
         client.predict(film, str(mine[0]), api_name="/score")
 
 
+@pytest.mark.slow
 def test_no_door_tells_where_a_model_lies(own_page: Page, mine) -> None:
     for path in ("", "config", "gradio_api/info", "gradio_api/mcp/schema"):
         with urllib.request.urlopen(own_page.url + path, timeout=60) as answer:
@@ -186,6 +188,7 @@ def test_no_door_tells_where_a_model_lies(own_page: Page, mine) -> None:
     assert "ward-7" not in own_page.log.read_text()
 
 
+@pytest.mark.slow
 def test_the_page_opens_on_the_first_own_model(browser, own_page: Page) -> None:
     visit = browser.new_page()
     visit.set_default_timeout(60_000)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlencode
@@ -13,11 +12,11 @@ import psutil
 import pytest
 
 from demo.password import USER, WRONG_SECONDS
-from tests.demo.conftest import Page, png, start_page, stop_page
+from tests.demo.axe import findings, too_wide
+from tests.demo.conftest import PASSWORD, Page, png
 from tests.demo.test_doors import ask
 
 gradio_client = pytest.importorskip("gradio_client")
-PASSWORD = "ZZ horse battery"
 ROUTES = ("config", "gradio_api/info", "gradio_api/queue/data?session_hash=x", "gradio_api/user",
           "gradio_api/heartbeat/x", "gradio_api/upload_progress?upload_id=x", "gradio_api/mcp/",
           "gradio_api/mcp/schema", "gradio_api/login_check", "gradio_api/call/score/x",
@@ -26,65 +25,57 @@ POSTS = ("gradio_api/upload", "gradio_api/queue/join", "gradio_api/call/score", 
          "gradio_api/reset", "gradio_api/mcp/")  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SIMSID_PASSWORD", PASSWORD)
-        running = start_page(tmp_path_factory.mktemp("locked"), "--host", "127.0.0.1")
-    yield running
-    stop_page(running)
-
-
 def log_in(page: Page, user: str, password: str):
     form = urlencode({"username": user, "password": password}).encode()
     return ask(f"{page.url}login", {"Content-Type": "application/x-www-form-urlencoded"}, form)
 
 
-def test_who_has_not_logged_in_reaches_the_form_only(locked: Page) -> None:
-    status, text, _ = ask(locked.url)
+def test_who_has_not_logged_in_reaches_the_form_only(locked_page: Page) -> None:
+    status, text, _ = ask(locked_page.url)
     assert status == 200 and "auth_required" in text
     assert "bundled:" not in text and "score_batch" not in text
     for cookies in ({}, {"Cookie": "access-token-unsecure-x=y; access-token-x=None"}):
         for path in ROUTES:
-            assert ask(locked.url + path, cookies)[0] in (401, 404), path
+            assert ask(locked_page.url + path, cookies)[0] in (401, 404), path
         for path in POSTS:
-            assert ask(locked.url + path, cookies, b"{}")[0] == 401, path
-    files = [path for path in locked.temp.rglob("uploads-*/**/*") if path.is_file()]
+            assert ask(locked_page.url + path, cookies, b"{}")[0] == 401, path
+    files = [path for path in locked_page.temp.rglob("uploads-*/**/*") if path.is_file()]
     assert {path.name for path in files} <= {"lock"}
 
 
-def test_wrong_guesses_are_slow_one_after_the_other_and_told_nothing(locked: Page) -> None:
+def test_wrong_guesses_are_slow_one_after_the_other_and_told_nothing(locked_page: Page) -> None:
     guesses = [(USER, "wrong"), ("root", PASSWORD), (USER, "")]
     started = time.monotonic()
     with ThreadPoolExecutor(3) as pool:
-        answers = list(pool.map(lambda guess: log_in(locked, *guess), guesses))
+        answers = list(pool.map(lambda guess: log_in(locked_page, *guess), guesses))
     wrong = [answer for answer in answers if answer[0] == 400]
     assert len(wrong) == 2 and len({text for _, text, _ in wrong}) == 1  # without one: no guess
     assert all(status != 200 and not headers["Set-Cookie"] for status, _, headers in answers)
     assert time.monotonic() - started >= len(wrong) * WRONG_SECONDS
 
 
-def test_cookies_are_for_the_page_alone(locked: Page) -> None:
-    status, _, headers = log_in(locked, USER, PASSWORD)
+def test_cookies_are_for_the_page_alone(locked_page: Page) -> None:
+    status, _, headers = log_in(locked_page, USER, PASSWORD)
     cookies = headers.get_all("Set-Cookie")
     assert status == 200 and cookies
     for cookie in cookies:
         assert "HttpOnly" in cookie and "SameSite=strict" in cookie and "none" not in cookie
 
 
-def test_programs_log_in_and_score(locked: Page, digits: dict, tmp_path: Path) -> None:
+def test_programs_log_in_and_score(locked_page: Page, digits: dict, tmp_path: Path) -> None:
     with pytest.raises(gradio_client.exceptions.AuthenticationError):
-        gradio_client.Client(locked.url, verbose=False)
-    client = gradio_client.Client(locked.url, auth=(USER, PASSWORD), verbose=False)
+        gradio_client.Client(locked_page.url, verbose=False)
+    client = gradio_client.Client(locked_page.url, auth=(USER, PASSWORD), verbose=False)
     film = tmp_path / "film.png"
     film.write_bytes(png(digits["novel"]))
     answer = client.predict(gradio_client.handle_file(str(film)), api_name="/score")
     assert answer["status"] == "ok" and answer["state"] == "unusual"
 
 
-def test_a_browser_logs_in_and_scores(locked: Page, browser, digits: dict) -> None:
+@pytest.mark.slow
+def test_a_browser_logs_in_and_scores(locked_page: Page, browser, digits: dict) -> None:
     visit = browser.new_page()
-    visit.goto(locked.url)
+    visit.goto(locked_page.url)
     visit.get_by_label(re.compile("username", re.I)).fill(USER)
     visit.get_by_label(re.compile("password", re.I)).fill("wrong")
     visit.get_by_role("button", name=re.compile("log ?in", re.I)).click()
@@ -100,8 +91,22 @@ def test_a_browser_logs_in_and_scores(locked: Page, browser, digits: dict) -> No
     visit.close()
 
 
-def test_the_password_is_shown_nowhere(locked: Page) -> None:
-    page = psutil.Process(locked.process.pid)
+def test_the_password_is_shown_nowhere(locked_page: Page) -> None:
+    page = psutil.Process(locked_page.process.pid)
     for child in page.children(recursive=True):
         assert PASSWORD not in str(child.environ()) + str(child.cmdline())
-    assert PASSWORD not in str(page.cmdline()) and PASSWORD not in locked.log.read_text()
+    assert PASSWORD not in str(page.cmdline()) and PASSWORD not in locked_page.log.read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 1280), ("light", 390)])
+def test_axe_finds_nothing_serious_in_the_form(
+    browser, locked_page: Page, theme: str, width: int
+) -> None:
+    visit = browser.new_page(viewport={"width": width, "height": 900})
+    visit.goto(f"{locked_page.url}?__theme={theme}")
+    visit.get_by_role("note").wait_for()
+    assert "not a medical device" in visit.get_by_role("note").inner_text()
+    visit.wait_for_timeout(500)
+    assert findings(visit) == [] and too_wide(visit) <= 0
+    visit.close()

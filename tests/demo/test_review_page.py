@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,11 +14,15 @@ from PIL import Image
 import hub
 from simsid.marks import Marks
 from simsid.score import main as score
-from tests.demo.conftest import ROOT, free_port
+from tests.demo.axe import findings, too_wide
+from tests.demo.conftest import end, free_port, wait_for_page
+from tests.demo.warm_start import WarmStarter
 
 
 @pytest.fixture(scope="module")
-def review(tmp_path_factory: pytest.TempPathFactory, digits: dict) -> Iterator[tuple[str, Path]]:
+def review(
+    starter: WarmStarter, tmp_path_factory: pytest.TempPathFactory, digits: dict
+) -> Iterator[tuple[str, Path]]:
     """Address of a review of five films with maps, and where its marks lie."""
     folder = tmp_path_factory.mktemp("review")
     (folder / "films").mkdir()
@@ -32,22 +33,16 @@ def review(tmp_path_factory: pytest.TempPathFactory, digits: dict) -> Iterator[t
         patch.chdir(folder)
         assert score(["films", "--model", model, "--out", "scores.csv", "--maps", "maps"]) == 0
     port, log = free_port(), folder / "log.txt"
-    command = [sys.executable, "-m", "simsid.review", "scores.csv", "--maps", "maps"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(folder)}
-    with open(log, "ab") as out:
-        process = subprocess.Popen(
-            [*command, "--port", str(port)], cwd=folder, env=environment, stdout=out, stderr=out
-        )
-    deadline = time.monotonic() + 180
-    while "The page is at" not in log.read_text():
-        assert process.poll() is None and time.monotonic() < deadline, log.read_text()
-        time.sleep(0.2)
-    yield f"http://127.0.0.1:{port}/", folder / "scores.marks.csv"
-    process.send_signal(signal.SIGINT)
-    process.wait(60)
+    command = ["-m", "simsid.review", "scores.csv", "--maps", "maps", "--port", str(port)]
+    process = starter.start(command, os.environ | {"TMPDIR": str(folder)}, log, folder)
+    url = f"http://127.0.0.1:{port}/"
+    wait_for_page(url, process, log)
+    yield url, folder / "scores.marks.csv"
+    end(process)
     assert "5 films marked" in log.read_text()
 
 
+@pytest.mark.slow
 def test_films_are_marked_by_key_and_button_and_a_mark_can_be_changed(browser, review) -> None:
     url, path = review
     errors: list[str] = []
@@ -82,3 +77,15 @@ def test_films_are_marked_by_key_and_button_and_a_mark_can_be_changed(browser, r
         visit.screenshot(path=os.environ["SCREENSHOT"] + ".2.png", full_page=True)
     visit.close()
     assert errors == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 1280), ("dark", 390)])
+def test_axe_finds_nothing_serious_and_nothing_is_cut_off(browser, review, theme, width) -> None:
+    visit = browser.new_page(viewport={"width": width, "height": 900})
+    visit.set_default_timeout(60_000)
+    visit.goto(f"{review[0]}?__theme={theme}")
+    visit.locator("#review-told h1").wait_for()
+    visit.get_by_role("img").nth(1).wait_for()
+    assert findings(visit) == [] and too_wide(visit) <= 0
+    visit.close()

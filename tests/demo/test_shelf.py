@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,10 +11,12 @@ import pytest
 
 import hub
 from demo.inference import Inference
+from demo.launch import main
 from demo.model_list import named_models
 from demo.model_picker import ModelPicker
 from demo.shelf import ModelShelf
 from hub.errors import CORRUPT, GATED, NO_NETWORK, HubError
+from simsid.cli import run_command
 from simsid.errors import ModelFolderError, SimsidError
 from simsid.scoring import score_film
 from tests.demo.conftest import ROOT, png
@@ -75,18 +74,14 @@ def test_a_wrong_name_is_refused_in_a_sentence(text: str, monkeypatch: pytest.Mo
     assert "\n" not in str(caught.value)
 
 
-def test_a_wrong_name_ends_the_start_with_exit_code_2() -> None:
-    done = subprocess.run(
-        [sys.executable, "app.py"],
-        cwd=ROOT,
-        env=os.environ | {"SIMSID_MODELS": "nonsense"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 2 and done.stdout == ""
-    assert done.stderr.startswith("error: SIMSID_MODELS: 'nonsense'")
-    assert done.stderr.count("\n") == 1
+def test_a_wrong_name_ends_the_start_with_exit_code_2(
+    monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    monkeypatch.setenv("SIMSID_MODELS", "nonsense")
+    assert run_command(lambda: main([])) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and said.err.startswith("error: SIMSID_MODELS: 'nonsense'")
+    assert said.err.count("\n") == 1
 
 
 def test_bundled_models_are_there_at_once_and_limited_by_being_named() -> None:
@@ -201,6 +196,7 @@ def test_what_the_hub_says_is_text_on_the_page() -> None:
     assert "<script>" not in picker.look(False, BUNDLED)[1]
 
 
+@pytest.mark.slow
 def test_a_model_of_the_hub_arrives_on_an_open_page(hub_page, digits: dict, tmp_path: Path) -> None:
     gradio_client = pytest.importorskip("gradio_client")
     page, server, commit = hub_page
@@ -217,6 +213,7 @@ def test_a_model_of_the_hub_arrives_on_an_open_page(hub_page, digits: dict, tmp_
     assert (why["model"], why["commit"]) == ("me/digits", commit)
 
 
+@pytest.mark.slow
 def test_the_log_says_why_a_model_is_missing_and_no_more(hub_page) -> None:
     log = hub_page[0].log
     deadline = time.monotonic() + 60

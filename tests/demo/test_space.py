@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
-import signal
 import socket
 import subprocess
 import sys
@@ -26,7 +25,7 @@ from demo.doors import Doorkeeper, open_doors
 from demo.inference import Inference
 from hub.space_files import ROOT, collect
 from simsid.errors import SimsidError
-from tests.demo.conftest import free_port
+from tests.demo.conftest import end, free_port
 from tests.demo.test_doors import ask
 
 NAME = "somebody-simsid.hf.space"
@@ -231,14 +230,10 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Pa
                 time.sleep(0.2)
         yield url, folder
     finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process)
 
 
+@pytest.mark.slow
 def test_a_deployed_copy_starts_and_listens_to_all(deployed: tuple[str, Path]) -> None:
     url, folder = deployed
     status, text, headers = ask(url)
@@ -251,6 +246,7 @@ def test_a_deployed_copy_starts_and_listens_to_all(deployed: tuple[str, Path]) -
         assert other.connect_ex(("127.0.0.2", port)) == 0
 
 
+@pytest.mark.slow
 def test_a_visitor_comes_in_through_the_proxy(deployed: tuple[str, Path]) -> None:
     url, _ = deployed
     forwarded = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.9"}
@@ -269,6 +265,7 @@ def test_a_visitor_comes_in_through_the_proxy(deployed: tuple[str, Path]) -> Non
     assert ask(url, {"Host": NAME, "X-Forwarded-Host": "evil.example"})[0] == 403
 
 
+@pytest.mark.slow
 def test_health_checks_come_by_address(deployed: tuple[str, Path]) -> None:
     url, _ = deployed
     for host in ("10.20.30.40:7860", "localhost:7860", "0.0.0.0:7860"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from tests.demo.conftest import png
@@ -51,6 +52,7 @@ def test_an_example_opens_without_a_file(tab) -> None:
     wait_for_text(tab, "#viewer-size", "96 x 96 px")
 
 
+@pytest.mark.slow
 def test_a_film_of_many_opens_as_that_film(tab, digits) -> None:
     large = np.kron(digits["novel"], np.ones((3, 3), np.uint8))
     file = io.BytesIO()
@@ -67,6 +69,7 @@ def wait_for_text_of(tab, text: str) -> None:
     wait_for_text(tab, "#viewer-size", text)
 
 
+@pytest.mark.slow
 def test_the_threshold_slider_counts_false_alarms(tab) -> None:
     tab.click("#example-normal")
     tab.wait_for_selector("#verdict .nothing-unusual-found")

@@ -63,7 +63,7 @@ def test_no_such_repository(server):
     assert _sentence("me/nothing") == (
         "no_repository",
         "there is no repository me/nothing on the Hub, or it is private and you are not logged in "
-        "to an account that may see it (hf auth login)",
+        "to an account that may see it: check the name, or hf auth login",
     )
 
 

@@ -1,13 +1,50 @@
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from simsid.data.datasets import RadiographData
-from simsid.detectors import registry, save_model
+from simsid.detectors import base, registry, save_model
+from simsid.detectors.placement import PlacementCheck, fit_placement
+from simsid.detectors.placement.fit import MIN_NORMALS
 from tests.simsid.helpers import MeanImageDetector, make_data, make_detector
+
+
+@pytest.fixture(scope="session", autouse=True)
+def placement_is_learnt_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What the same normals teach is the same to the bit, and took most of a small training's time.
+
+    It is kept where all processes of this run find it. ``fit_placement`` itself is left as it is.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    folder = folder / "placement"
+    folder.mkdir(exist_ok=True)
+
+    def fit_once(check: PlacementCheck, images: Tensor, seed: int = 0) -> None:
+        if len(images) < MIN_NORMALS:
+            return  # as fit_placement does
+        pixels = images.cpu().contiguous().numpy()
+        told = f"{pixels.shape} {pixels.dtype} {seed}".encode()
+        path = folder / hashlib.sha256(told + pixels.tobytes()).hexdigest()
+        if not path.exists():
+            learnt = PlacementCheck()
+            fit_placement(learnt, images, seed)
+            mine = path.with_suffix(f".{os.getpid()}")
+            save_file(learnt.state_dict(), mine)
+            mine.replace(path)
+        check.load_state_dict(load_file(path))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(base, "fit_placement", fit_once)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -16,10 +17,13 @@ from synth import arguments
 from tests.simsid.data import trees
 from tests.simsid.test_help import PARSERS
 
-MODULES = (
-    *PARSERS, "simsid.recalibrate", "simsid.examine", "simsid.benchmark.curves.severity",
-    "simsid.benchmark.curves.shift", "demo.launch",
-)  # fmt: skip
+ROOT = Path(__file__).parents[2]
+MODULES = [
+    path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".")
+    for package in ("simsid", "hub", "demo")
+    for path in sorted((ROOT / package).rglob("*.py"))
+    if "\ndef make_parser(" in path.read_text(encoding="utf-8")
+]
 PATHS = (path_text, roots_text, os.path.expanduser, arguments._path)
 NO_PATHS = frozenset(
     (
@@ -51,18 +55,25 @@ def takes_a_path(action: argparse.Action) -> bool:
 
 
 @pytest.fixture
-def synth_parser(monkeypatch):
+def synth_parser():
+    return parser_of_synth()
+
+
+def parser_of_synth():
     made = []
-    parse_args = argparse.ArgumentParser.parse_args
 
     def keep(parser, *_):
         made.append(parser)
         return argparse.Namespace()
 
-    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", keep)
-    arguments.parse([], *[None] * 4)
-    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_args)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(argparse.ArgumentParser, "parse_args", keep)
+        arguments.parse([], *[None] * 4)
     return made[0]
+
+
+def test_every_command_line_is_looked_at():
+    assert {*PARSERS} <= {*MODULES}
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import stat
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -21,11 +22,14 @@ from simsid.errors import SimsidError, TrainingError
 from simsid.evaluate import main as evaluate
 from simsid.examine import main as examine
 from simsid.recalibrate import main as recalibrate
+from simsid.review import main as review
 from simsid.score import main as score
+from simsid.scoring.table import COLUMNS, TableWriter
 from simsid.train import main as train
 from simsid.training.checkpoint import save_checkpoint
 from simsid.training.run_folder import RunFolder
 from synth.cli import main as synth
+from tests.simsid import test_home
 from tests.simsid.data import trees
 from tests.simsid.helpers import make_data, make_detector
 
@@ -120,14 +124,75 @@ WAYS = {
     "a sweep": (benchmark, "robustness --model gone --out {at}", "rows.jsonl"),
     "a sweep, its table": (benchmark, "contamination --out {at}", "contamination.csv"),
     "a ranking": (benchmark, "run --out {at}", "logs"),
+    "score, a DICOM result": (
+        score, "{at}/../a.png --model gone --out {at}/s.csv --dicom-out {at}", "a.png.capture.dcm"),
+    "score, DICOM outlines": (
+        score, "{at}/../a.png --model gone --out {at}/s.csv --dicom-out {at}", "a.png.outlines.dcm"),
+    "review": (review, "{at}/../scores.csv --face summary --marks {at}/m.csv", "m.csv"),
+    "a ranking, its tables": (benchmark, "report {at}/../runs --out {at}", "benchmark.md"),
+    "a ranking, what is shown": (benchmark, "report {at}/../runs --export {at}", "cost.png"),
+    "an ablation": (benchmark, "ablation --out {at}", "ablation.json"),
+    "an ablation, what is shown": (
+        benchmark, "ablation --out {at}/../new --export {at}", "ablation.png"),
+    "a contamination, what is shown": (
+        benchmark, "contamination --out {at}/../new --export {at}", "contamination.md"),
+    "a robustness, what is shown": (
+        benchmark, "robustness --model gone --out {at}/../new --export {at}", "robustness.csv"),
+    "severity": (benchmark, "severity --out {at}", "severity.png"),
+    "shift": (benchmark, "shift --out {at}", "shift.csv"),
+    "a ceiling": (benchmark, "supervised --out {at}", "supervised.md"),
+    "gpu": (benchmark, "gpu --out {at}", "gpu.md"),
+    "scoring": (benchmark, "scoring --against HEAD --out {at}", "scoring.json"),
+    "patchcore, a figure": (
+        benchmark, "patchcore --dataset folder --data-root gone --figure {at}/f.png", "f.png"),
     "patchcore": (benchmark, "patchcore --dataset folder --data-root gone --out {at}", "patchcore.json"),
     "hub pull": (hub, "pull some/model --out {at}/m", "m"),
+    "hub export": (hub, "export gone --out {at}/g", "g"),
     "synth generate": (synth, "generate --out {at}/set --train 2", "set"),
+    "synth preview": (synth, "preview --columns 1 --out {at}/p.png", "p.png"),
     "synth medmix": (synth, "medmix --films {at}/../films8 --out {at}/set", "set"),
 }  # fmt: skip
 
 
+TO_A_PIPE = {"score", "patchcore, a figure"}  # which may be written to, or the data are gone
 FOLDERS = {"train, the run itself", "evaluate, its figures"}  # others' files in them stay
+
+
+READ_ONLY = {  # options that name what is read
+    *("--config", "--data-root", "--model", "--models", "--normals", "--unlabelled", "--files"),
+    *("--init-from", "--digits", "--digits-root", "--films", "--film", "--population", "--plugin"),
+    *("--anomalib-python", "paths", "run", "table", "folder", "folders", "model"),
+    ("simsid.review", "--maps"),
+}
+
+
+def outputs_of(parser, command, main):
+    """(main's module, subcommand, option) of every option that takes a path and is not only read."""
+    for action in parser._actions:
+        if isinstance(action.choices, dict):
+            for name, inner in action.choices.items():
+                yield from outputs_of(inner, name, main)
+        elif action.nargs != 0 and (action.type in test_home.PATHS):
+            option = (*action.option_strings, action.dest)[0]
+            if option not in READ_ONLY and (main, option) not in READ_ONLY:
+                yield main, command, option
+
+
+def test_every_option_that_names_an_output_is_tried():
+    outputs = set(outputs_of(test_home.parser_of_synth(), "", "synth.cli"))
+    for module in test_home.MODULES:
+        bench = module.startswith("simsid.benchmark.")
+        main = "simsid.benchmark.__main__" if bench else module
+        parser = import_module(module).make_parser()
+        outputs |= set(outputs_of(parser, module.rpartition(".")[2] if bench else "", main))
+    tried = set()
+    for main, words, _ in WAYS.values():
+        first, *_ = words.split()
+        module = main.__module__
+        whose = "" if module in test_home.MODULES and not module.endswith("__main__") else first
+        tried |= {(module, whose, word) for word in words.split() if word.startswith("--")}
+    assert len(outputs) > 25
+    assert not sorted(outputs - tried)
 
 
 @pytest.mark.parametrize(
@@ -145,6 +210,14 @@ def test_what_lies_there_stays_and_one_line_names_it(way, thing, tmp_path, capsy
     at.mkdir()
     if way.startswith("score"):
         trees.film(tmp_path / "a.png")
+    if way == "review":
+        row = dict.fromkeys(COLUMNS, "") | {"file": "a.png", "score": 1}
+        with TableWriter(tmp_path / "scores.csv") as table:
+            table.append([row])
+    if "runs" in words:
+        (tmp_path / "runs").mkdir()
+        (tmp_path / "runs/rows.jsonl").write_text("")
+        (tmp_path / "runs/settings.json").write_text('{"preset": "quick"}')
     if "films" in words:
         for index in range(8):
             trees.film(tmp_path / f"films8/{index}.png")
@@ -153,21 +226,9 @@ def test_what_lies_there_stays_and_one_line_names_it(way, thing, tmp_path, capsy
     code, error = told(main, *words.format(at=at).split(), capsys=capsys)
     assert code == 2
     assert error.count("\n") == 1
-    piped = way == "score" and "pipe" in thing.__name__  # a table may be written to a pipe
+    piped = way in TO_A_PIPE and "pipe" in thing.__name__
     assert piped or name in error
     assert tree(tmp_path) == before
-
-
-def test_a_preview_keeps_what_lies_there(tmp_path, capsys):
-    for thing in THINGS[:4]:
-        at = tmp_path / thing.__name__ / "at"
-        at.mkdir(parents=True)
-        thing(at / "p.png")
-        before = tree(tmp_path)
-        code, error = told(synth, "preview", "--columns", 1, "--out", at / "p.png", capsys=capsys)
-        assert code == 2
-        assert "p.png" in error
-        assert tree(tmp_path) == before
 
 
 @pytest.mark.parametrize("make", [a_file, a_link_to_a_file], ids=lambda make: make.__name__)
@@ -188,6 +249,23 @@ def test_a_card_that_somebody_wrote_is_not_written_over(data, model, tmp_path, c
     assert code == 2
     assert "README.md" in error
     assert (model / "README.md").read_bytes() == MINE
+
+
+def test_an_export_goes_over_its_own_card_only(tmp_path, capsys):
+    out = tmp_path / "graph"
+    out.mkdir()
+    (out / "config.json").write_text('{"detector": "exported"}')
+    export = ("export", tmp_path / "gone", "--out", out)
+    for thing in (a_file, a_pipe, a_folder):
+        thing(out / "README.md")
+        before = tree(tmp_path)
+        code, error = told(hub, *export, capsys=capsys)
+        assert code == 2
+        assert error.count("\n") == 1 and "README.md" in error
+        assert tree(tmp_path) == before
+        (out / "README.md").rename(tmp_path / thing.__name__)
+    (out / "README.md").write_text("# m as a graph\n\nfingerprint of the model 0123456789ab\n")
+    assert "gone" in told(hub, *export, capsys=capsys)[1]  # it came as far as that
 
 
 @contextlib.contextmanager

@@ -134,7 +134,7 @@ def test_bad_usage_is_told_in_one_line_before_scoring(
     arguments, words, model, films, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(score, "read_untrusted", lambda *a: pytest.fail("scored"))
+    monkeypatch.setattr("simsid.score.rows.read_untrusted", lambda *a: pytest.fail("scored"))
     assert run(*arguments) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ")
@@ -153,7 +153,7 @@ def test_a_run_that_is_stopped_before_its_first_row_leaves_the_old_table(
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(score, "read_untrusted", stop)
+    monkeypatch.setattr("simsid.score.rows.read_untrusted", stop)
     assert run(films, "--model", model, "--out", out) == 130
     assert out.read_text() == old
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".s.csv")]

@@ -21,7 +21,7 @@ from simsid.benchmark.record_files import write_json
 from simsid.cli import command_parser, parse
 from simsid.detectors import detector_names
 from simsid.device import pick_device
-from simsid.errors import SimsidError
+from simsid.errors import SimsidError, first_line
 from simsid.evaluation.blocks import Section, Table
 from simsid.evaluation.render import to_markdown
 from simsid.files import path_text, write_text
@@ -107,8 +107,7 @@ def measure(parts: Parts, seconds: float) -> dict[str, dict[str, Row]]:
             try:
                 found[part][name] = run() if time.monotonic() < end else _NOT_REACHED
             except Exception as error:  # what a first day on a GPU is there to find
-                words = (str(error).strip() or type(error).__name__).splitlines()[0]
-                found[part][name] = {"failed": words[:200]}
+                found[part][name] = {"failed": first_line(error)}
             print(f"{part}: {name}: {_told(found[part][name])}", flush=True)
     return found
 

@@ -15,6 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from simsid.benchmark.cost.speed import step_of
 from simsid.data.image_kind import FILMS, Cells, ImageKind
 from simsid.detectors import Detector, detector_class
+from simsid.errors import first_line
 from simsid.training.fit import fit
 
 Row = dict[str, Any]
@@ -110,7 +111,7 @@ def compiled(workload: str, device: str, batch: int) -> Row:
                 row[f"{way}, difference"] = float((faster(images) - expected).abs().max())
                 row[f"{way}, ms"] = 1000 * seconds_of(lambda run=faster: run(images), device)
             except Exception as error:  # of a compiler, in more ways than can be listed
-                row[f"{way}, failed"] = (str(error).splitlines() or [type(error).__name__])[0][:200]
+                row[f"{way}, failed"] = first_line(error)
     return row
 
 

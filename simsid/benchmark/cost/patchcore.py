@@ -30,8 +30,8 @@ from simsid.benchmark.sweeps.output import as_text
 from simsid.cli import command_parser, parse
 from simsid.data.datasets import RadiographData
 from simsid.data.options import add_data_options, data_choice
+from simsid.data.own_files import says_figure
 from simsid.errors import SimsidError
-from simsid.evaluation.style import is_figure
 from simsid.files import path_text
 from simsid.outputs import check_file
 
@@ -70,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.out is not None:
         check_results(Path(options.out), "--out")
     if options.figure is not None:
-        check_file(Path(options.figure), "--figure", "a figure", is_figure)
+        check_file(Path(options.figure), "--figure", "a figure", says_figure)
     python = peer_python(options.anomalib_python)
     data = adapter.load(data_choice(options))
     if options.figure is not None:

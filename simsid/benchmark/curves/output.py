@@ -78,12 +78,3 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
-
-
-def with_interval(value: float | None, interval: Sequence[float] | None, digits: int = 3) -> str:
-    """'0.912 [0.881, 0.940]', or a dash."""
-    if value is None:
-        return NEVER
-    if interval is None:
-        return f"{value:.{digits}f}"
-    return f"{value:.{digits}f} [{interval[0]:.{digits}f}, {interval[1]:.{digits}f}]"

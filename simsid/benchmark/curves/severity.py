@@ -17,13 +17,13 @@ from simsid.benchmark.curves.output import (
     command_of,
     strengths_in,
     table,
-    with_interval,
     write_curve,
 )
 from simsid.benchmark.curves.records import SeverityRow
 from simsid.benchmark.options import folder_named
 from simsid.cli import command_parser, parse
 from simsid.detectors import Detector
+from simsid.evaluation.blocks import with_interval
 from simsid.evaluation.evaluate import predict_in_batches
 from simsid.evaluation.saturated_overlap import FPR_LIMIT, saturated_overlap
 from simsid.files import path_text
@@ -149,4 +149,4 @@ def page_of(rows: Sequence[SeverityRow], groups: Sequence[str], track: str) -> s
 
 def _cell(row: SeverityRow) -> str:
     overlap = NEVER if row.spro is None else f"{row.spro:.2f}"
-    return f"{with_interval(row.auroc, row.auroc_ci)} · {overlap}"
+    return f"{with_interval(row.auroc, row.auroc_ci, absent=NEVER)} · {overlap}"

@@ -19,11 +19,11 @@ from simsid.benchmark.curves.digits import (
 from simsid.benchmark.curves.figures import draw_shift
 from simsid.benchmark.curves.methods import add_method_options, method_choice, methods
 from simsid.benchmark.curves.output import (
+    NEVER,
     check_counts,
     command_of,
     strengths_in,
     table,
-    with_interval,
     write_curve,
 )
 from simsid.benchmark.curves.records import ShiftRow
@@ -32,6 +32,7 @@ from simsid.cli import command_parser, parse
 from simsid.detectors import Detector
 from simsid.detectors.recalibration import LEAST, recalibrate
 from simsid.errors import DataError, SimsidError
+from simsid.evaluation.blocks import with_interval
 from simsid.evaluation.evaluate import predict_in_batches
 from simsid.evaluation.metrics import share_interval
 from simsid.files import path_text
@@ -139,9 +140,9 @@ def page_of(rows: Sequence[ShiftRow], subject: str) -> str:
     """The page: every strength of every method."""
     body = [
         [
-            row.method, f"{row.strength:g}", with_interval(row.auroc, row.auroc_ci),
-            with_interval(row.flagged, row.flagged_ci, 2),
-            with_interval(row.recalibrated, row.recalibrated_ci, 2),
+            row.method, f"{row.strength:g}", with_interval(row.auroc, row.auroc_ci, absent=NEVER),
+            with_interval(row.flagged, row.flagged_ci, 2, NEVER),
+            with_interval(row.recalibrated, row.recalibrated_ci, 2, NEVER),
         ]
         for row in sorted(rows, key=lambda row: row.method)
     ]  # fmt: skip

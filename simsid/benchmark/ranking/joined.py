@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from simsid.benchmark.ceiling.kept import FOLDER, join_ceilings
 from simsid.benchmark.journal import Journal
 from simsid.benchmark.ranking.records import Described, RunSettings, read_settings
 from simsid.benchmark.record_files import plain, read_json, write_json
 from simsid.errors import SimsidError
+from simsid.files import real_path
 
 SETTINGS, TYPED = "settings.json", "commands.txt"
 _MUST_AGREE = ("fingerprint", "part", "labels", "shown")
@@ -25,13 +27,14 @@ def join(folders: Sequence[Path], target: Path) -> Path:
         SimsidError: ``target`` is one of them or has something else in it; settings, data or the
             rows of one model and seed differ.
     """
-    if any(folder.resolve() == target.resolve() for folder in folders):
+    if any(real_path(folder) == real_path(target) for folder in folders):
         raise SimsidError(f"--out must name another folder than {target}")
     if target.exists() and not (target / "rows.jsonl").exists() and any(target.iterdir()):
         raise SimsidError(f"{target} holds other files: choose another --out")
     settings = _same_settings(folders)
     kept = _rows(folders)
     _check_data(folders)
+    shutil.rmtree(target / FOLDER, ignore_errors=True)
     for name in ("data", "maps"):
         shutil.rmtree(target / name, ignore_errors=True)
         (target / name).mkdir(parents=True)
@@ -46,6 +49,7 @@ def join(folders: Sequence[Path], target: Path) -> Path:
         for name in ("data", "maps"):
             for file in (folder / name).glob("*.*"):
                 shutil.copyfile(file, target / name / file.name)
+        join_ceilings(folder, target)
     return target
 
 

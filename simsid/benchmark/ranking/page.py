@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from simsid.benchmark.ceiling.measure import ceiling_section
+from simsid.benchmark.ceiling.records import Ceiling
 from simsid.benchmark.made import commits_text, made_section, versions_text
 from simsid.benchmark.public import panels_file
 from simsid.benchmark.ranking.records import Described, Entry, RunSettings
@@ -71,6 +73,7 @@ def ranking_page(
     reference: tuple[str, str],
     note: str,
     commands: Sequence[str],
+    ceilings: Sequence[Ceiling] = (),
 ) -> str:
     """The page in Markdown.
 
@@ -80,6 +83,7 @@ def ranking_page(
         entries: of ``rank``, by data set.
         reference: the model that others are compared with, and how it came to be.
         note: for readers, first among the limits. commands: what was typed.
+        ceilings: what labels reach on the data sets, in a section of their own.
     """
     every = [entry for found in entries.values() for entry in found]
     sections = [_section(folder, name, data[name], found, reference[0])
@@ -109,6 +113,7 @@ def ranking_page(
         (e.dataset, e.model, code(e.command), ", ".join(map(short_commit, e.commits)))
         for e in every if e.command
     )  # fmt: skip
+    sections += [ceiling_section(ceilings)] if ceilings else []
     sections += [
         Section("Plots", plots),
         Section("Limits", (*filter(None, [note]), *mixed, *_LIMITS)),

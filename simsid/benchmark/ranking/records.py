@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal
 
+from simsid.benchmark.ceiling.records import Ceiling
 from simsid.benchmark.journal import present_settings
 from simsid.benchmark.record_files import json_of, parsed
 from simsid.benchmark.records import LEFT_OUT, Difference, Record, Spread
@@ -181,6 +182,7 @@ class Ranking(Record):
     Attributes:
         note: what readers must know. reference: the model that the others are compared with.
         commits: of all rows. versions: of what computed the report's numbers.
+        ceilings: what labels reach on these data sets, of those that were asked for; no entries.
     """
 
     format_version: int
@@ -191,6 +193,7 @@ class Ranking(Record):
     commits: tuple[str, ...]
     versions: dict[str, str | None]
     entries: tuple[Entry, ...]
+    ceilings: tuple[Ceiling, ...] | None = field(default=None, metadata=LEFT_OUT)
 
 
 def read_ranking(file: Path) -> Ranking:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser
 
+from simsid.benchmark.ceiling.kept import read_ceilings
 from simsid.benchmark.journal import Journal
 from simsid.benchmark.options import check_results, is_sweep
 from simsid.benchmark.public import (
@@ -203,7 +204,8 @@ def _write(
         )
         commands = list(dict.fromkeys(map(public_run, commands)))
     note, why = _text(folder / _NOTE), _why(folder, reference)
-    page = ranking_page(target, settings, data, entries, (reference, why), note, commands)
+    ceilings = read_ceilings(folder, {name: data[name].fingerprint for name in entries})
+    page = ranking_page(target, settings, data, entries, (reference, why), note, commands, ceilings)
     write_text(target / f"{NAME}.md", without_pictures(page, left_out or []))
     every = [entry for found in entries.values() for entry in found]
     write_csv(target / f"{NAME}.csv", every)
@@ -217,6 +219,7 @@ def _write(
         commits=tuple(sorted({commit for entry in every for commit in entry.commits})),
         versions=versions(),
         entries=tuple(every),
+        ceilings=ceilings or None,
     )  # fmt: skip
     write_json(target / f"{NAME}.json", ranking)
 

@@ -15,6 +15,7 @@ from jsonargparse import ArgumentParser
 
 from simsid.benchmark import adapter
 from simsid.benchmark.cases import Case
+from simsid.benchmark.ceiling.kept import keep_ceiling
 from simsid.benchmark.journal import Journal
 from simsid.benchmark.options import check_rate, folder_named, labelled_part, typed_command
 from simsid.benchmark.ranking.job import FORMAT_VERSION, Job, run_job, shown_images
@@ -24,13 +25,14 @@ from simsid.benchmark.ranking.report import write_report
 from simsid.benchmark.record_files import plain, read_json, write_json
 from simsid.benchmark.resumable import run_cases
 from simsid.cli import command_parser, parse
+from simsid.data.choice import DataChoice
 from simsid.data.datasets import LabelledImages, RadiographData
 from simsid.data.load import DATASETS, GENERATED
 from simsid.detectors import detector_class, detector_names
 from simsid.detectors.calibration import DEFAULT_FALSE_ALARM_RATE
 from simsid.errors import SimsidError
 from simsid.evaluation.evaluate import PARTS, part_to_measure
-from simsid.files import path_text, roots_text, write_text
+from simsid.files import path_text, real_path, roots_text, write_text
 from simsid.map_scale import MapScale
 from simsid.prediction import Prediction
 from simsid.stop import terminated_as_interrupted
@@ -92,6 +94,8 @@ def make_parser() -> ArgumentParser:
         default=False,
         help="keep the checkpoints of finished trainings too",
     )
+    add("--ceiling", type=bool, default=False,
+        help="also train a small network WITH labels on each set: a ceiling, never ranked")  # fmt: skip
     add("--out", type=path_text, required=True, help="folder of the rows, the tables and the plots")
     return parser
 
@@ -107,6 +111,7 @@ class RunPlan:
         settings: what makes rows comparable.
         keep_runs: keep checkpoints of finished trainings too.
         plugin: file with a method of the user's own, or None.
+        ceiling: also measure what a network trained with labels reaches, beside the ranking.
     """
 
     models: tuple[str, ...]
@@ -117,6 +122,7 @@ class RunPlan:
     settings: RunSettings
     keep_runs: bool
     plugin: Path | None
+    ceiling: bool
 
     def generator(self, dataset: str) -> dict[str, Any]:
         """How a set is drawn if the kit draws it: the default of each setting where it has a folder."""
@@ -143,6 +149,9 @@ def main(arguments: list[str] | None = None) -> int:
         measure = functools.partial(_measure, plan, folder, loaded)
         code = run_cases(journal, cases, plan.seeds, measure, print)
         lines = journal.done()
+        if plan.ceiling:
+            for name, (data, part, labelled) in loaded.items():
+                keep_ceiling(folder, _choice(name, plan), data, part, labelled, plan.seeds, print)
         if any(line["ok"] for line in lines.values()):
             print(write_report(folder))
         planned = [(case.name, seed) for case in cases for seed in range(plan.seeds)]
@@ -171,10 +180,10 @@ def plan_of(options: Mapping[str, Any]) -> RunPlan:
         device=adapter.device_named(options["device"]),
         **given,
     )
-    plugin = None if options["plugin"] is None else Path(options["plugin"]).resolve()
+    plugin = None if options["plugin"] is None else real_path(options["plugin"])
     return RunPlan(
         tuple(models), tuple(datasets), roots, options["seeds"], options["part"], settings,
-        options["keep_runs"], plugin,
+        options["keep_runs"], plugin, options["ceiling"],
     )  # fmt: skip
 
 
@@ -221,9 +230,13 @@ def _train_arguments(plan: RunPlan, dataset: str, model: str, seed: int) -> Iter
                 yield from (f"--{key.replace('_', '-')}", str(value))
 
 
-def _load(name: str, plan: RunPlan) -> tuple[RadiographData, str, LabelledImages]:
+def _choice(name: str, plan: RunPlan) -> DataChoice:
     root, preset = plan.roots.get(name), plan.settings.preset
-    data = adapter.load_named(name, root, preset, plan.generator(name))
+    return adapter.choice_named(name, root, preset, plan.generator(name))
+
+
+def _load(name: str, plan: RunPlan) -> tuple[RadiographData, str, LabelledImages]:
+    data = adapter.load(_choice(name, plan))
     return data, *labelled_part(data, part_to_measure(data, plan.part))
 
 

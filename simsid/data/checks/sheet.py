@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
+from PIL.PngImagePlugin import PngInfo
 
 from simsid.data.film import Film
 from simsid.data.films import PARTS
 from simsid.data.images import read_image
+from simsid.data.own_files import KEY, SHEET_WORDS
 from simsid.data.preprocess import Preprocessing
 
 TILE, PER_ROW = 112, 10
@@ -39,7 +41,9 @@ def draw_sheet(films: Sequence[Film], path: Path) -> None:
         draw.text((_GAP, top), f"{title}: {len(chosen)} films", fill="white")
         for column, film in enumerate(_spread(chosen)):
             sheet.paste(_tile(film), (_GAP + column * (TILE + _GAP), top + _TITLE))
-    sheet.save(path)
+    said = PngInfo()
+    said.add_text(KEY, SHEET_WORDS)
+    sheet.save(path, pnginfo=said)
 
 
 def _spread(films: list[Film]) -> list[Film]:

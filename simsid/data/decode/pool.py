@@ -7,8 +7,8 @@ import os
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,6 +17,7 @@ from simsid.data.images import MAX_PIXELS, DecodedFilm, read_bytes
 from simsid.threads import threads_in_use
 
 MOST_WORKERS = 32
+_AGAIN_SECONDS = 0.1  # a worker that starts is killed so soon
 _Item = TypeVar("_Item")
 _Made = TypeVar("_Made")
 
@@ -93,11 +94,20 @@ def read_untrusted(path: str | Path, max_pixels: int = MAX_PIXELS) -> DecodedFil
     Raises:
         ImageError: as ``images.read_film`` and ``DecodingWorker.decode``.
     """
-    return _shared.decode(read_bytes(path), Path(path).name, max_pixels)
+    return decode_untrusted(read_bytes(path), Path(path).name, max_pixels)
+
+
+def decode_untrusted(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> DecodedFilm:
+    """Decode the bytes of a stranger's file in a worker that this process shares.
+
+    Raises:
+        ImageError: as ``DecodingWorker.decode``.
+    """
+    return _shared.decode(data, name, max_pixels)
 
 
 def made_ahead(
-    batches: Sequence[Sequence[_Item]], make: Callable[[_Item], _Made]
+    batches: Iterable[Sequence[_Item]], make: Callable[[_Item], _Made]
 ) -> Generator[list[_Made], None, None]:
     """What ``make`` makes of each item, batch by batch and in order, while later ones are made.
 
@@ -126,7 +136,15 @@ def made_ahead(
     finally:
         threads.shutdown(wait=False, cancel_futures=True)
         if not whole:
-            _shared.kill()
+            _give_up([future for batch in waiting for future in batch])
         threads.shutdown()
         if not whole:
             _shared.close()  # a dead worker must not get the next film
+
+
+def _give_up(futures: Sequence[Future]) -> None:
+    """End what is being decoded, that too which is only about to begin."""
+    _shared.kill()
+    begun = [future for future in futures if not future.cancelled()]
+    while wait(begun, _AGAIN_SECONDS).not_done:
+        _shared.kill()

@@ -80,7 +80,8 @@ def _film(row: dict[str, str], kind: str, part: str, folder: Path, batches: list
     place = PurePosixPath(row["Path"])  # CheXpert-v1.0-small/train/patient00001/study1/…
     if len(place.parts) < _PATH_PARTS:
         raise DataError(
-            f"Path '{place}' does not look like train/patient00001/study1/view1_frontal.jpg"
+            f"Path '{place}' must look like train/patient00001/study1/view1_frontal.jpg: download the "
+            "table anew, or choose --dataset folder"
         )
     side, patient, rest = place.parts[-4], place.parts[-3], place.parts[-2:]
     path = folder / side / patient / Path(*rest)

@@ -47,7 +47,7 @@ def read_films(root: Path) -> list[Film]:
         lines = table.read_text(encoding="utf-8-sig").splitlines()
         rows = [(number, line.split()) for number, line in enumerate(lines, 1) if line.strip()]
         if not rows:
-            raise DataError(f"{table} is empty")
+            raise DataError(f"{table} is empty: download it anew")
         films += [_film(root / side, part, words, f"{table.name}:{at}") for at, words in rows]
     return films
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+from jaxtyping import UInt8
 
 from simsid.data.datasets import LabelledImages, RadiographData
+from simsid.data.sets.placed import GENERATOR, placed_truth
 from simsid.errors import DataError
 from synth import AnatomyConfig, DigitAnatomy, SynthError
 
@@ -59,6 +61,22 @@ def make_digitanatomy(
     return dataclasses.replace(made, facts=facts)
 
 
+def draw_abnormals(
+    config: AnatomyConfig, per_kind: int = DEFAULT_TEST_PER_KIND
+) -> UInt8[np.ndarray, "n height width"]:
+    """Anomalies of every kind, written with the glyphs of the training part; nothing else uses them.
+
+    Raises:
+        DataError: the configuration or the glyph source is unusable.
+    """
+    try:
+        anatomy = DigitAnatomy(config)
+        drawn = [anatomy.images("train", kind, range(per_kind)) for kind in anatomy.kinds[1:]]
+    except SynthError as error:
+        raise DataError(str(error)) from error
+    return np.concatenate(drawn)
+
+
 def _labelled(
     anatomy: DigitAnatomy, split: str, normals: int, per_kind: int
 ) -> LabelledImages | None:
@@ -67,10 +85,17 @@ def _labelled(
     flat = [(kind, index, sample) for kind, group in samples for index, sample in enumerate(group)]
     if not flat:
         return None
+    masks = np.stack([sample.mask for _, _, sample in flat])
+    placed = None
+    if anatomy.config.generator >= GENERATOR:
+        families = [str(sample.factors["family"]) for _, _, sample in flat]
+        places = [sample.places for _, _, sample in flat]
+        placed = placed_truth(families, masks, places, anatomy.config.cell)
     return LabelledImages(
         images=np.stack([sample.image for _, _, sample in flat]),
         labels=np.array([sample.label for _, _, sample in flat]),
         kinds=np.array([kind for kind, _, _ in flat]),
-        masks=np.stack([sample.mask for _, _, sample in flat]),
+        masks=masks,
+        placed=placed,
         names=np.array([f"{split}/{kind}/{index:04d}" for kind, index, _ in flat]),
     )

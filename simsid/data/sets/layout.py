@@ -10,6 +10,7 @@ from typing import IO
 
 from simsid.data.film import NORMAL_KIND
 from simsid.data.find import images_below
+from simsid.data.own_files import without_own
 from simsid.errors import DataError
 from synth.walk import is_visible
 
@@ -59,7 +60,9 @@ def find_table(root: Path, patterns: Sequence[str], tree: str) -> Path:
             return found[0]
         if found:
             names = ", ".join(path.name for path in found[:_SHOWN])
-            raise DataError(f"{root} holds several tables and needs one: {names}")
+            raise DataError(
+                f"{root} holds several tables and needs one: {names}; move the others away"
+            )
     raise wrong_root(root, tree)
 
 
@@ -83,18 +86,20 @@ def read_table(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
             absent = [name for name in columns if name not in names]
             if absent:
                 shown = ", ".join(name for name in names[:_SHOWN]) or "none: it is empty"
-                raise DataError(f"{path.name} lacks the column '{absent[0]}'; it has {shown}")
+                raise DataError(
+                    f"{path.name} lacks the column '{absent[0]}'; it has {shown}: download the table anew"
+                )
             reader.fieldnames = names
             rows = 0
             for row in reader:
                 rows += 1
                 yield {key: value.strip() for key, value in row.items() if isinstance(value, str)}
     except FileNotFoundError as error:
-        raise DataError(f"{path} is missing") from error
+        raise DataError(f"{path} is missing: complete the set") from error
     except (UnicodeDecodeError, csv.Error, EOFError, gzip.BadGzipFile) as error:
-        raise DataError(f"{path} is not a readable csv file: {error}") from error
+        raise DataError(f"{path} is not a readable csv file: {error}; download it anew") from error
     if not rows:
-        raise DataError(f"{path} has a header and no rows")
+        raise DataError(f"{path} has a header and no rows: download it anew")
 
 
 def _open(path: Path) -> IO[str]:
@@ -109,8 +114,11 @@ def read_names(path: Path) -> set[str]:
 
 
 def films_below(folder: Path) -> list[Path]:
-    """Every film in a folder and below, sorted, each once; none where there is no such folder."""
-    return images_below(folder)
+    """Every film in a folder and below, sorted, each once; none where there is no such folder.
+
+    What the kit itself wrote there, such as maps, is no film.
+    """
+    return without_own(images_below(folder))
 
 
 def films_by_name(folder: Path) -> dict[str, Path]:

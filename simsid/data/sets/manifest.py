@@ -100,7 +100,7 @@ def named_films(root: Path) -> list[Film]:
     """
     table = find_manifest(root)
     if table is None:
-        raise DataError(f"{root / MANIFEST} is missing")
+        raise DataError(f"{root / MANIFEST} is missing: write it, or check --data-root")
     rows = read_rows(table, _name_of, ("file", "label"))
     _check_columns(table, rows[0])
     _spell_alike(rows)
@@ -167,7 +167,8 @@ def _film(root: Path, table: Path, row: dict[str, str]) -> Film:
     name, told_label, split = row["file"], row["label"].lower(), row.get("split", "").lower()
     if not name:
         raise DataError(
-            f"{table} has a row without a file: {', '.join(filter(None, row.values()))}"
+            f"{table} has a row without a file: {', '.join(filter(None, row.values()))}; name it, or take "
+            "the row out"
         )
     if told_label not in _LABELS:
         raise DataError(f"{table}: label of {name} is '{told_label}', expected normal or abnormal")
@@ -214,7 +215,7 @@ def _boxes(text: str, name: str) -> tuple[tuple[float, float, float, float], ...
     numbers = [float(number) / _BOX_SIDE for number in _NUMBER.findall(text)]
     if len(numbers) % 4 or any(not 0 <= number <= 1 for number in numbers):
         raise DataError(
-            f"{MANIFEST}: boxes_1024 of {name} are not left, top, width, height: {text}"
+            f"{MANIFEST}: boxes_1024 of {name} are not left, top, width, height: {text}; mend the row"
         )
     groups = [numbers[start : start + 4] for start in range(0, len(numbers), 4)]
     return tuple((left, top, left + wide, top + high) for left, top, wide, high in groups)

@@ -99,7 +99,9 @@ def _boxes(root: Path) -> dict[str, tuple[_Box, ...]]:
             try:
                 left, top, width, height = (float(text) / _SIDE for text in row[2:6])
             except ValueError as error:
-                raise DataError(f"{path.name}, line {number + 1}: not a box: {row}") from error
+                raise DataError(
+                    f"{path.name}, line {number + 1}: not a box: {row}; mend the line, or take it out"
+                ) from error
             boxes[row[0].strip()].append((left, top, left + width, top + height))
     return {name: tuple(found) for name, found in boxes.items()}
 

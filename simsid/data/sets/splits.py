@@ -111,6 +111,7 @@ def split_films(
             f"{found + held} normal films are left to train on; at least "
             f"{needed if held else MIN_TRAIN} are needed"
             + (", some of them to calibrate with" if held else "")
+            + ": add normal films"
         )
     return Split(placed, source, {why: count for why, count in left_out.items() if count})
 

@@ -19,6 +19,7 @@ _MARKS = (  # longer marks first: UTF-32's begins as UTF-16's does
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x19]")  # in no text
 _EXCELS_MARK = re.compile(r'\s*"?sep=[^\r\n]*[\r\n]+', re.IGNORECASE)  # its own way to tell
 _LOOKED_AT = 400
+_PIECE = 1 << 20  # characters
 _LONGEST_FIELD = 10_000_000
 
 
@@ -31,7 +32,7 @@ def read_text(path: Path) -> str:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+        raise DataError(f"{path} cannot be read: {error.strerror}; make it readable") from error
     for encoding in _encodings(data):
         try:
             text = data.decode(encoding)
@@ -39,6 +40,27 @@ def read_text(path: Path) -> str:
             continue
         if not _CONTROL.search(text):
             return text
+    raise DataError(f"{path} is not a readable csv file: save it as CSV in UTF-8")
+
+
+def encoding_of(path: Path) -> str:
+    """Which encoding a text has, as ``read_text`` finds it, in memory that does not grow with it.
+
+    Raises:
+        DataError: it cannot be read, or is no text.
+    """
+    try:
+        with open(path, "rb") as file:
+            candidates = _encodings(file.read(_LOOKED_AT))
+        for encoding in candidates:
+            try:
+                with open(path, encoding=encoding, newline="") as text:
+                    if not any(map(_CONTROL.search, iter(lambda: text.read(_PIECE), ""))):
+                        return encoding
+            except UnicodeDecodeError:
+                continue
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
     raise DataError(f"{path} is not a readable csv file: save it as CSV in UTF-8")
 
 
@@ -74,7 +96,9 @@ def read_rows(
             list(csv.reader(io.StringIO(text, newline=""), delimiter=mark)) for mark in _DELIMITERS
         ]
     except csv.Error as error:
-        raise DataError(f"{path} is not a readable csv file: {error}") from error
+        raise DataError(
+            f"{path} is not a readable csv file: {error}; save it as CSV in UTF-8"
+        ) from error
     best: list[list[str]] = []
     header: list[str] = []
     for table in tables:
@@ -94,7 +118,7 @@ def read_rows(
     if twice:
         raise DataError(f"{path} has several columns for '{twice}': leave one of them")
     if len(best) < 2:
-        raise DataError(f"{path} has a header and no rows")
+        raise DataError(f"{path} has a header and no rows: give each film a row")
     return [_row(path, header, line, number) for number, line in enumerate(best[1:], 2)]
 
 

@@ -117,7 +117,9 @@ def _boxes(root: Path, part: str) -> dict[str, list[tuple[str, _Box]]]:
         try:
             left, top, right, bottom = map(float, corners)
         except ValueError as error:
-            raise DataError(f"{table.name}: {row['image_id']} has no box: {corners}") from error
+            raise DataError(
+                f"{table.name}: {row['image_id']} has no box: {corners}; mend the row, or take it out"
+            ) from error
         boxes[row["image_id"]].append((row["class_name"], (left, top, right, bottom)))
     return boxes
 
@@ -132,7 +134,9 @@ def _sizes(root: Path, part: str) -> dict[str, tuple[float, float]]:
         try:
             width, height = float(row["dim1"]), float(row["dim0"])
         except ValueError as error:
-            raise DataError(f"{table.name}: {row['image_id']} has no size") from error
+            raise DataError(
+                f"{table.name}: {row['image_id']} has no size; mend the row, or take it out"
+            ) from error
         sizes[row["image_id"]] = width, height
     return sizes
 

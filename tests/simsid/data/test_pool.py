@@ -118,6 +118,21 @@ def test_who_stops_early_does_not_wait_for_a_slow_film(shared):
     assert shared.decode(npy(FILM), "film").size == FILM.shape
 
 
+def test_a_film_that_begins_while_all_is_given_up_is_given_up_too(shared, monkeypatch):
+    begun, given_up, ended = threading.Event(), threading.Event(), []
+    monkeypatch.setattr(shared, "kill", lambda: given_up.set() if begun.is_set() else begun.set())
+
+    def make(item):
+        if item:
+            assert begun.wait(10)  # the first kill finds no worker
+            ended.append(given_up.wait(10))
+
+    batches = made_ahead([[0], [1], [0]], make)
+    next(batches)
+    batches.close()
+    assert ended == [True]
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_a_child_forked_while_all_workers_are_lent_gets_workers_of_its_own():
     code = """if True:

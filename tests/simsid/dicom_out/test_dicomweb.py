@@ -99,7 +99,10 @@ def test_a_study_that_is_not_there_is_told_without_naming_it(orthanc, model, tmp
     assert "0 studies and no radiograph" in error and "secret" not in error
 
 
-def test_a_server_that_refuses_or_is_absent_is_one_line_without_the_query(orthanc, tmp_path):
+def test_a_server_that_refuses_or_is_absent_is_one_line_without_the_query(
+    orthanc, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("time.sleep", lambda seconds: None)  # between tries
     absent = f"http://127.0.0.1:{free_port()}/dicom-web"
     with pytest.raises(SimsidError, match="asked to search, the server gave no answer") as told:
         DicomWeb(absent).fetch("PatientID=secret", tmp_path)

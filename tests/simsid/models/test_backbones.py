@@ -1,6 +1,7 @@
 """Backbones: maps where they are promised, known weights fit, nothing is ever fetched."""
 
 import socket
+import sys
 
 import pytest
 import torch
@@ -27,6 +28,59 @@ def test_maps_have_the_channels_and_strides_that_are_told(name):
     maps = backbone(torch.rand(2, 1, 72, 64))
     for features, channels, stride in zip(maps, backbone.channels, backbone.strides, strict=True):
         assert features.shape == (2, channels, -(-72 // stride), 64 // stride)
+
+
+@pytest.mark.parametrize(
+    "name", ["test_vit", "vit_small_patch14_dinov2", "vit_small_patch16_dinov3"]
+)
+def test_tokens_of_a_transformer_are_maps_of_one_stride(name):
+    pytest.importorskip("timm")
+    backbone = build_backbone(f"timm:{name}", (2, 3)).eval()
+    with torch.no_grad():
+        maps = backbone(torch.rand(1, 1, 68, 64))
+    assert backbone.strides == (8, 8)
+    for features, channels in zip(maps, backbone.channels, strict=True):
+        assert features.shape == (1, channels, 9, 8) and torch.isfinite(features).all()
+
+
+def test_a_token_says_what_stands_at_its_place():
+    pytest.importorskip("timm")
+    torch.manual_seed(0)
+    backbone = build_backbone("timm:test_vit", (1,)).eval()
+    image = torch.zeros(1, 1, 64, 64)
+    marked = image.clone()
+    marked[..., 40:48, 8:16] = 1
+    with torch.no_grad():
+        change = (backbone(marked)[0] - backbone(image)[0]).norm(dim=1)[0]
+    assert divmod(int(change.argmax()), 8) == (5, 1)
+
+
+def test_tokens_are_those_of_timm_itself():
+    timm = pytest.importorskip("timm")
+    theirs = timm.create_model("test_vit", num_classes=0, dynamic_img_size=True).eval()
+    ours = build_backbone("timm:test_vit", (4,)).eval()
+    ours.body.load_state_dict(theirs.state_dict())
+    image = torch.rand(1, 1, 32, 32)
+    enlarged = torch.nn.functional.interpolate(image, (64, 64), mode="bilinear")
+    with torch.no_grad():
+        wanted = theirs.forward_features((enlarged.repeat(1, 3, 1, 1) - 0.5) / 0.5)
+        found = ours(image)[0].flatten(2).transpose(1, 2)
+    assert torch.allclose(found, wanted[:, theirs.num_prefix_tokens :], atol=1e-5)
+
+
+def test_a_transformer_is_no_deeper_than_it_must_be():
+    pytest.importorskip("timm")
+    assert len(build_backbone("timm:test_vit", (1, 2)).body.blocks) == 3  # of 6
+
+
+def test_without_timm_one_sentence_says_what_to_do(monkeypatch):
+    monkeypatch.setitem(sys.modules, "timm", None)
+    with pytest.raises(SimsidError) as caught:
+        build_backbone("timm:vit_small_patch14_dinov2", (2, 3))
+    assert str(caught.value) == (
+        "the backbone 'timm:vit_small_patch14_dinov2' needs the package timm: pip install timm, or "
+        "choose 'resnet18'"
+    )
 
 
 def test_every_film_counts_alike_in_settled_statistics():
@@ -74,6 +128,9 @@ def test_ones_own_backbone_does_not_see_exposure():
         ("timm:hf-hub:someone/model", "timm has no network"),
         ("timm:local-dir:/etc", "timm has no network"),
         ("timm:resnet1800", "timm has no network"),
+        ("timm:resnet18.nonsense", "timm has no weights"),
+        ("timm:test_vit@/etc/passwd", "no repository of the Hub"),
+        ("timm:test_vit@someone/..", "no repository of the Hub"),
     ],
 )
 def test_names_that_cannot_be_are_refused_in_words(name, message):

@@ -124,3 +124,17 @@ def test_reading_without_weights_reads_the_same(training):
     memory = MemoryQueue(3, 20, 8, ReadConfig(top_k=4)).train(training)
     queries = torch.randn(5, 3, 8)
     assert torch.allclose(memory.read(queries), memory(queries)[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_query_of_zeros_reads_the_first_slots_and_no_other_query_reads_otherwise(training):
+    memory = MemoryQueue(3, 20, 8, ReadConfig(top_k=4)).train(training)
+    queries = torch.randn(5, 3, 8, generator=torch.Generator().manual_seed(0))
+    before = memory.read(queries)
+    queries[2, 1] = 0
+    read, (_, weights) = memory.read(queries), memory(queries)
+    assert torch.allclose(read[2, 1], memory.slots[1, :4].mean(0), atol=1e-5)
+    assert weights[2, 1].nonzero()[:, 0].tolist() == [0, 1, 2, 3]
+    others = torch.ones(5, 3, dtype=torch.bool)
+    others[2, 1] = False
+    assert torch.equal(read[others], before[others])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from simsid.map_files import is_map
+from simsid.data.own_files import is_map
 from tests.simsid.scoring.conftest import FILMS, run
 
 

@@ -13,10 +13,12 @@ from pathlib import Path
 import pytest
 
 from simsid.benchmark.__main__ import main
+from simsid.benchmark.ceiling import measure
+from simsid.benchmark.ceiling.learn import learn
 from simsid.benchmark.public import public_command, public_run
 from simsid.benchmark.ranking import run as ranking
 from simsid.benchmark.ranking.job import Job, run_job
-from simsid.benchmark.ranking.records import FORMAT_VERSION
+from simsid.benchmark.ranking.records import FORMAT_VERSION, read_ranking
 from simsid.benchmark.ranking.report import export
 from simsid.cli import run_command
 from simsid.detectors import registry
@@ -25,6 +27,7 @@ from synth import AnatomyConfig
 from synth.__main__ import main as synth
 from synth.plan import DatasetConfig
 from synth.tracks import TRACKS
+from tests.simsid.training.tiny import blobs
 
 pytestmark = pytest.mark.slow  # they train through the command line
 
@@ -294,7 +297,7 @@ def test_the_preset_goes_by_its_old_name_too(option: str, monkeypatch, tmp_path:
         asked.append(preset)
         raise SimsidError("far enough")
 
-    monkeypatch.setattr(ranking.adapter, "load_named", stop)
+    monkeypatch.setattr(ranking.adapter, "choice_named", stop)
     assert command("run", "--models", "ae", option, "paper", "--out", str(tmp_path)) == 2
     assert asked == ["paper"]
     assert "budget" not in ranking.make_parser().format_help()
@@ -316,3 +319,31 @@ def test_a_track_is_trained_on_and_told(tmp_path, monkeypatch):
     assert json.loads((tmp_path / "settings.json").read_text())["track"] == "hard-1"
     more = command("run", *arguments, "--difficulty", "0.5", "--out", str(tmp_path / "other"))
     assert more == 2
+
+
+def test_a_ceiling_has_a_section_of_its_own_and_no_row(
+    digits: Path, ranked: Path, tmp_path: Path, monkeypatch, capsys: pytest.CaptureFixture
+) -> None:
+    folder = tmp_path / "folder"
+    shutil.copytree(ranked, folder)
+    abnormals = (blobs(12, 3), "made for a test")
+    monkeypatch.setattr(measure, "training_abnormals", lambda *_: abnormals)
+    monkeypatch.setattr(measure, "steps_for", lambda size: 1)
+    arguments = ("--models", "ae", "--seeds", "1", "--device", "cpu", "--ceiling", "true")
+    given = ("--data-root", f"digitanatomy={digits}", "--out", str(folder))
+    with monkeypatch.context() as patch:  # of the set's own size
+        patch.setattr(measure, "learn", lambda normals, _, *rest: learn(normals, normals, *rest))
+        assert command("run", *arguments, *given) == 0
+    result = json.loads((folder / "benchmark.json").read_text())
+    assert [entry["model"] for entry in result["entries"]] == ["ae", "memae"]
+    (ceiling,) = result["ceilings"]
+    assert ceiling["dataset"] == "digitanatomy" and ceiling["part"] == "test"
+    page = (folder / "benchmark.md").read_text()
+    assert (
+        page.index("## digitanatomy") < page.index(f"## {measure.TITLE}") < page.index("## Plots")
+    )
+    assert read_ranking(folder / "benchmark.json").ceilings is not None
+    assert read_ranking(ranked / "benchmark.json").ceilings is None
+    joined = tmp_path / "joined"
+    assert command("report", str(folder), "--out", str(joined)) == 0
+    assert measure.TITLE in (joined / "benchmark.md").read_text()

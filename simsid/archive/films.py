@@ -1,0 +1,199 @@
+"""Where the films of an archive come from: files, lists, WebDataset's tar shards, ``datasets`` folders.
+
+One after another and always in the same order, in memory that does not grow with their number. A
+film is a small value that other processes can read.
+"""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol
+
+from simsid.data.file_table import ID, listed_films
+from simsid.data.find import find_images
+from simsid.data.images import IMAGE_SUFFIXES, MAX_BYTES, read_bytes
+from simsid.data.own_files import without_own
+from simsid.errors import DataError, ImageError
+from simsid.scoring.table import file_key
+
+_ARROW = ("dataset_dict.json", "dataset_info.json")  # what ``datasets`` saves, with state.json
+
+
+class ArchiveFilm(Protocol):
+    """One film of an archive.
+
+    Attributes:
+        name: how tables call it. id: what its list says of it, or ''.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def id(self) -> str: ...
+    def read(self) -> bytes:
+        """The bytes of its file.
+
+        Raises:
+            ImageError: there are none that may be decoded; with its code.
+        """
+
+
+@dataclass(frozen=True)
+class FileFilm:
+    """A file; ``place`` is absolute, so that any process finds it."""
+
+    name: str
+    place: str
+    id: str = ""
+
+    def read(self) -> bytes:
+        return read_bytes(self.place)
+
+
+@dataclass(frozen=True)
+class TarFilm:
+    """A member of a tar: ``size`` bytes from ``start`` on."""
+
+    name: str
+    place: str
+    start: int
+    size: int
+    id: str = ""
+
+    def read(self) -> bytes:
+        if self.size > MAX_BYTES:
+            raise ImageError("too_large", f"{self.name} is larger than {MAX_BYTES >> 20} MiB")
+        try:
+            with open(self.place, "rb") as file:
+                file.seek(self.start)
+                data = file.read(self.size)
+        except OSError as error:
+            raise ImageError("unreadable", f"{self.name}: {error.strerror}") from None
+        if len(data) < self.size:
+            raise ImageError("truncated", f"{self.name}: its tar ends too early")
+        return data
+
+
+@dataclass(frozen=True)
+class DatasetFilm:
+    """A row of a ``datasets`` folder; ``column`` has the image."""
+
+    name: str
+    place: str
+    column: str
+    row: int
+    id: str = ""
+
+    def read(self) -> bytes:
+        value = _opened(self.place, self.column)[self.row][self.column] or {}
+        if value.get("bytes"):
+            return bytes(value["bytes"])
+        raise ImageError("empty", f"{self.name} holds no image, as bytes in the dataset itself")
+
+
+def is_archive(path: str) -> bool:
+    """Whether a path is a tar shard or a ``datasets`` folder: several films by one name."""
+    return path.lower().endswith(".tar") or any((Path(path) / name).is_file() for name in _ARROW)
+
+
+def archive_films(paths: Sequence[str], table: Path | None) -> Iterator[ArchiveFilm]:
+    """All films of ``paths`` and then those of a list. A list that names a film twice gives it twice.
+
+    Args:
+        paths: files, folders, globs; tar shards (globs of them, too) and ``datasets`` folders.
+
+    Raises:
+        DataError: a tar or a folder of datasets cannot be read, or a list: see ``listed_films``.
+        OSError: a folder cannot be listed.
+    """
+    for path in paths:
+        if (Path(path) / _ARROW[0]).is_file() or (Path(path) / _ARROW[1]).is_file():
+            yield from _of_datasets(Path(path))
+        elif path.lower().endswith(".tar"):
+            for tar in _sorted_glob(path):
+                yield from _of_tar(tar)
+        else:
+            yield from map(_file, without_own(find_images([path])))
+    for film in listed_films(table) if table else ():
+        yield _file(film.path, film.id)
+
+
+def _file(path: Path, own_id: str = "") -> FileFilm:
+    return FileFilm(file_key(path), str(path.absolute()), own_id)
+
+
+def _sorted_glob(path: str) -> list[Path]:
+    whole = Path(path)
+    if whole.is_file():
+        return [whole]
+    found = sorted(whole.parent.glob(whole.name))
+    if not found:
+        raise DataError(f"{path}: no such tar")
+    return found
+
+
+def _of_tar(tar: Path) -> Iterator[TarFilm]:
+    """Members that are images by their suffix; the key of a sample is its id, as in WebDataset."""
+    try:
+        with tarfile.open(tar, "r:") as file:
+            for member in file:
+                path = Path(member.name)
+                if member.isfile() and path.suffix.lower() in IMAGE_SUFFIXES:
+                    key = file_key(path.with_suffix(""))
+                    yield TarFilm(
+                        f"{file_key(tar)}/{file_key(path)}", str(tar.absolute()),
+                        member.offset_data, member.size, key,
+                    )  # fmt: skip
+                file.members = []  # type: ignore[attr-defined]  # it would keep them all
+    except tarfile.TarError as error:
+        raise DataError(
+            f"{tar} is no plain tar ({error}): unpack a compressed one first"
+        ) from error
+    except OSError as error:
+        raise DataError(f"{tar} cannot be read: {error.strerror or error}") from error
+
+
+def _of_datasets(folder: Path) -> Iterator[DatasetFilm]:
+    splits = [folder]
+    if (folder / _ARROW[0]).is_file():
+        splits = sorted(each for each in folder.iterdir() if (each / _ARROW[1]).is_file())
+    for split in splits:
+        data = _load(str(split))
+        column, place = _image_column(split, data), str(split.absolute())
+        ids = data.select_columns([ID]) if ID in data.column_names else None
+        for row in range(len(data)):
+            own = "" if ids is None else str(ids[row][ID])
+            yield DatasetFilm(f"{file_key(split)}/{row}", place, column, row, own)
+
+
+def _image_column(split: Path, data: Any) -> str:
+    names = [name for name, kind in data.features.items() if type(kind).__name__ == "Image"]
+    if len(names) != 1:
+        raise DataError(
+            f"{split} has {len(names)} columns of images ({', '.join(names) or 'none'}), not one: "
+            "keep one of them, dataset.select_columns"
+        )
+    return names[0]
+
+
+def _load(split: str) -> Any:
+    try:
+        from datasets import load_from_disk
+    except ImportError:
+        raise DataError(f"{split} needs the package datasets: pip install datasets") from None
+    try:
+        return load_from_disk(split)
+    except Exception as error:  # the library has an exception for everything
+        raise DataError(f"{split} is no folder that datasets can load: {error}") from error
+
+
+@lru_cache(maxsize=4)
+def _opened(split: str, column: str) -> Any:
+    """The images alone, as the bytes that they are: whoever decodes them is ours."""
+    from datasets import Image
+
+    return _load(split).select_columns([column]).cast_column(column, Image(decode=False))

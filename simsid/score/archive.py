@@ -1,0 +1,73 @@
+"""Score the films of an archive into shards."""
+
+from __future__ import annotations
+
+import sys
+import time
+from functools import partial
+
+from simsid.archive.films import archive_films
+from simsid.archive.on_ray import score_on_ray
+from simsid.archive.run import ArchiveModel, Scorer, score_archive, score_here
+from simsid.archive.shards import ShardFolder, ShardPlan, check_shards, require_parquet
+from simsid.cli import INTERRUPTED
+from simsid.device import pick_device
+from simsid.errors import SimsidError
+from simsid.export.detector import is_exported
+from simsid.score.job import ScoreJob, made_with_what, open_detector
+from simsid.score.rows import progress
+from simsid.score.run import summary
+from simsid.scoring import BatchCheck
+from simsid.scoring.closing import ClosingReport
+from simsid.scoring.rows import SCORED
+from simsid.stop import terminated_as_interrupted
+
+
+def run_archive(job: ScoreJob, shard_rows: int) -> int:
+    """Score films in the order in which they come, into shards."""
+    out = job.out
+    if not job.paths and not job.table:
+        raise SimsidError("no films are named: give files or folders, or a table with --files")
+    check_shards(out, job.overwrite, job.resume)
+    if job.shard_format == "parquet":
+        require_parquet()
+    detector = open_detector(job)
+    name = job.score or detector.score_names[0]
+    if name not in detector.score_names:
+        raise SimsidError(f"--score must be one of: {', '.join(detector.score_names)}")
+    device = "cpu" if is_exported(job.model) else pick_device(job.device)
+    model = ArchiveModel(
+        job.model, device, job.score, job.accept, made_with_what(detector, job), job.plugin
+    )
+    scorer: Scorer = partial(score_here, detector, model)
+    if job.engine == "ray":
+        scorer = partial(score_on_ray, detector.preprocessing, model)
+    report, check = (
+        ClosingReport(detector.calibration.scores[name]),
+        BatchCheck(detector, job.score),
+    )
+    shards = ShardFolder(
+        out, ShardPlan(model.made_with, shard_rows, job.batch_size, job.shard_format)
+    )
+    done, began = 0, time.monotonic()
+    with shards, progress(None, 0) as bar:
+
+        def tell(rows: int) -> None:
+            nonlocal done
+            bar.update(rows - done)
+            done = rows
+
+        try:
+            with terminated_as_interrupted():
+                films = archive_films(job.paths, job.table)
+                told = score_archive(films, shards, scorer, report, check, job.resume, tell)
+        except KeyboardInterrupt:
+            said = f"{done} films are in {out}" if done else f"it is begun in {out}"
+            print(f"stopped: {said}; the same command with --resume goes on", file=sys.stderr)
+            return INTERRUPTED
+    print(summary(detector, out, told.films, told.failed, job.score))
+    for line in report.lines(told.made, time.monotonic() - began, SCORED):
+        print(line)
+    if (finding := check.finding()) is not None:
+        print(f"warning: {finding.message}")
+    return 1 if told.failed else 0

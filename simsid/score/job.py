@@ -1,0 +1,133 @@
+"""What is scored with which model, and where it goes; refuses here what needs no film to be refused."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from simsid.archive.shards import Format
+from simsid.data.file_table import files_of_table
+from simsid.data.find import common_folder, find_images
+from simsid.data.own_files import without_own
+from simsid.detectors import Detector, load_model
+from simsid.detectors.model_folder import files_of, fingerprint
+from simsid.device import pick_device
+from simsid.dicom_out import DicomFiles
+from simsid.errors import SimsidError
+from simsid.export.detector import engine_of, load_exported
+from simsid.files import real_path
+from simsid.map_files import MapFiles
+from simsid.outputs import check_no_input
+from simsid.scoring.table import Row, check_table, file_key
+
+
+@dataclass(frozen=True)
+class ScoreJob:
+    """What is scored with which model, and what is written where.
+
+    Attributes:
+        paths: files, folders and globs. table: that names more films, or None.
+        model: run, model or exported folder, or ``bundled:NAME``. device, engine: it computes with.
+        out: the table of scores. resume: finish it. overwrite: write over files of others.
+        maps, dicom_out: folders of maps and of DICOM results, or None. map_arrays: numbers, too.
+        score: another than the default. accept: score what does not look like training films.
+        batch_size: images in one pass. fetched: from a server, for this job alone.
+        shard_rows: of each shard of a folder ``out``; None for one table. shard_format: theirs.
+        plugin: file with the model's detector, which other machines load, too; None for none.
+    """
+
+    paths: tuple[str, ...]
+    table: Path | None
+    model: str
+    device: str
+    engine: str
+    out: Path
+    resume: bool
+    overwrite: bool
+    maps: Path | None
+    map_arrays: bool
+    dicom_out: Path | None
+    score: str | None
+    accept: bool
+    batch_size: int
+    fetched: bool = False
+    shard_rows: int | None = None
+    shard_format: Format = "csv"
+    plugin: str | None = None
+
+
+def prepare(job: ScoreJob) -> tuple[list[Path], MapFiles | None, DicomFiles | None]:
+    """Which films, and where maps and DICOM results go; refuses all that needs no model."""
+    out, table = job.out, job.table
+    check_table(out, job.overwrite, job.resume)
+    if not job.paths and not table:
+        raise SimsidError("no films are named: give files or folders, or a table with --files")
+    if table and real_path(table) == real_path(out):
+        raise SimsidError(f"--out {out} is the table of --files: choose another name")
+    listed = files_of_table(table) if table else []
+    found = list(dict.fromkeys([*find_images(job.paths), *listed]))
+    files = without_own(found)
+    if len(files) < len(found):
+        print(
+            f"{len(found) - len(files)} maps and results of an earlier run were left out",
+            file=sys.stderr,
+        )
+    if not any(file.exists() for file in files):
+        named = [*job.paths, str(table)] if table else job.paths
+        raise SimsidError(f"no image found in: {' '.join(named)}")
+    place = real_path(out)
+    if any(real_path(file) == place for file in files if file.suffix == out.suffix):
+        raise SimsidError(f"--out {out} is one of the files to score: choose another name")
+    check_no_input(out, "--out", [*files, *([table] if table else []), *files_of(job.model)])
+    maps = results = None
+    if job.dicom_out is not None:
+        results = DicomFiles(job.dicom_out, common_folder(files))
+        results.check(files, job.overwrite)
+    if job.maps is not None:
+        maps = MapFiles(job.maps, common_folder(files), job.map_arrays)
+        maps.check(files, job.overwrite)
+    return files, maps, results
+
+
+def open_detector(job: ScoreJob) -> Detector:
+    exported = engine_of(job.model)
+    if job.engine not in ("ray", exported or "torch"):
+        raise SimsidError(
+            f"{job.model} is an exported model: add --engine {exported}"
+            if exported
+            else f"{job.model} is no exported model: python -m hub export {job.model} "
+            "--out DIR makes one"
+        )
+    if exported and job.device == "cuda":
+        raise SimsidError(f"--engine {exported} computes on the CPU: leave out --device cuda")
+    if exported:
+        return load_exported(job.model)
+    return load_model(job.model, pick_device(job.device))
+
+
+def made_with_what(detector: Detector, job: ScoreJob) -> str:
+    """The model and what else changes rows, so that one table never mixes them."""
+    score = f" score={job.score}" if job.score else ""
+    return fingerprint(detector) + score + (" accept" if job.accept else "")
+
+
+def check_kept(kept: Sequence[Row], files: Sequence[Path], made_with: str, out: Path) -> None:
+    """Refuse to finish a table of other films or another model.
+
+    Raises:
+        SimsidError: it is one.
+    """
+    wanted = {file_key(file) for file in files}
+    for row in kept:
+        if row["model"] != made_with:
+            raise SimsidError(
+                f"{out} was made with another model or other options ({row['model']}, not "
+                f"{made_with}): give the same ones, or choose another --out"
+            )
+        if row["file"] not in wanted:
+            raise SimsidError(
+                f"{out} holds a row of {row['file']}, which is not among the films to score: name "
+                "the same films, or choose another --out"
+            )

@@ -1,0 +1,111 @@
+"""From files to rows of the table, batch by batch; maps and DICOM results beside them."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from simsid.data.decode.pool import made_ahead, read_untrusted
+from simsid.detectors import Detector
+from simsid.dicom_out import DicomFiles, NoStudyError
+from simsid.errors import ImageError
+from simsid.map_files import MapFiles
+from simsid.scoring import BatchCheck, RefusedFilm, ScoredFilm
+from simsid.scoring.film import prepare_image, score_batch
+from simsid.scoring.rows import row_of, without_map, without_result
+from simsid.scoring.table import Row, file_key
+
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # not one film's failure: every map would fail
+
+
+def score_batches(
+    detector: Detector,
+    files: Sequence[Path],
+    batch_size: int = 32,
+    score: str | None = None,
+    maps: MapFiles | None = None,
+    accept_out_of_place: bool = False,
+    batch_check: BatchCheck | None = None,
+    done: Collection[str] = (),
+    model: str = "",
+    results: DicomFiles | None = None,
+) -> Iterator[list[Row]]:
+    """Rows of ``COLUMNS`` for the files, in order, batch by batch.
+
+    A bad file has its error's code as status and no score, and so has one that is out of place
+    and refused for it, unless these are accepted: then its message warns, as for doubtful ones.
+    Arithmetic rounds by the size of a batch: one of which some rows are done is scored whole.
+
+    Args:
+        done: names of files, see ``file_key``, that have their rows already.
+        model: what the rows say they were made with.
+        results: where DICOM results go.
+
+    Raises:
+        OSError: no room is left for a map or a result.
+    """
+    batches = [files[start : start + batch_size] for start in range(0, len(files), batch_size)]
+    batches = [batch for batch in batches if any(file_key(file) not in done for file in batch)]
+    read = made_ahead(batches, partial(_prepared, detector))
+    with closing(read), progress(len(files), sum(map(len, batches))) as bar:
+        for batch, films in zip(batches, read, strict=True):
+            scored = score_batch(detector, [film for film, _ in films], score, accept_out_of_place)
+            rows = []
+            for file, result, (_, notes) in zip(batch, scored, films, strict=True):
+                if file_key(file) in done:
+                    continue
+                if batch_check is not None:
+                    batch_check.add(result)
+                row = row_of(file, result, model, notes)
+                if maps is not None and isinstance(result, ScoredFilm):
+                    try:
+                        maps.write(file, result)
+                    except OSError as error:
+                        if error.errno in NO_ROOM:
+                            raise
+                        row = without_map(row, error)
+                if results is not None and isinstance(result, ScoredFilm):
+                    row = _with_result(row, results, file, result, detector, model)
+                rows.append(row)
+            yield rows
+            bar.update(len(batch))
+
+
+def progress(total: int | None, left: int) -> tqdm:
+    return tqdm(total=total, initial=(total or 0) - left, unit="image", desc="scoring", disable=None,
+                leave=False)  # fmt: skip
+
+
+def _prepared(detector: Detector, file: Path) -> tuple[np.ndarray | RefusedFilm, tuple[str, ...]]:
+    """A film as the model sees it, and what the decoder noticed.
+
+    A file that cannot be read costs no other its score.
+    """
+    try:
+        read = read_untrusted(file)
+        return prepare_image(detector, read.pixels), read.notes
+    except ImageError as error:
+        return RefusedFilm.because(error), ()
+    except OSError as error:
+        return RefusedFilm("unreadable", f"{file}: {error.strerror or error}"), ()
+
+
+def _with_result(
+    row: Row, results: DicomFiles, file: Path, film: ScoredFilm, detector: Detector, model: str
+) -> Row:
+    """Write a film's DICOM results; its row says so where there are none."""
+    try:
+        results.write(file, film, detector, model)
+    except NoStudyError as error:
+        return without_result(row, str(error))
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise
+        return without_map(row, error)
+    return row

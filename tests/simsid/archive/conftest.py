@@ -1,0 +1,3 @@
+from tests.simsid.scoring.conftest import films
+
+__all__ = ["films"]

@@ -1,0 +1,102 @@
+"""Ray Data gives the rows that one process gives, and a worker that dies costs none of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import psutil
+import pytest
+from PIL import Image
+
+from simsid.detectors import save_model
+from tests.simsid.archive.test_shards import shards_of
+from tests.simsid.export.models import films as made_films
+from tests.simsid.export.models import fitted
+from tests.simsid.scoring.conftest import run
+
+pytest.importorskip("ray.data")
+COUNT = 600
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    """(folder, arguments): a model that other processes know, films, a list, and their shards."""
+    folder = tmp_path_factory.mktemp("archive")
+    save_model(fitted("mean-grey"), folder / "model")
+    for index, film in enumerate((made_films(20) * 255).round().astype(np.uint8)):
+        Image.fromarray(film).save(folder / f"{index:02d}.png")
+    names = [f"{index % 20:02d}.png" for index in range(COUNT)]
+    names[77] = "gone.png"
+    lines = "".join(f"{index},{name}\n" for index, name in enumerate(names))
+    (folder / "l.csv").write_text("id,file\n" + lines, encoding="utf-8")
+    arguments = ["--files", folder / "l.csv", "--model", folder / "model", "--batch-size", 5,
+                 "--shard-rows", 70, "--accept-out-of-place", "--device", "cpu"]  # fmt: skip
+    assert run(*arguments, "--out", folder / "whole") == 1
+    return folder, arguments
+
+
+def on_ray(arguments, out, *more):
+    command = [sys.executable, "-m", "simsid.score", *arguments, "--engine", "ray", "--out", out]
+    environment = {**os.environ, "OMP_NUM_THREADS": "2"}
+    return subprocess.Popen([*map(str, command), *more], env=environment, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True, start_new_session=True)  # fmt: skip
+
+
+def workers_of(process, word):
+    """Processes of Ray below this one whose title has the word."""
+    found = []
+    for each in psutil.Process(process.pid).children(recursive=True):
+        try:
+            if word in " ".join(each.cmdline()):
+                found.append(each)
+        except psutil.Error:
+            continue
+    return found
+
+
+def finished(process):
+    said, told = process.communicate(timeout=200)
+    assert process.returncode == 1, told[-2000:]  # one film is missing
+    return said
+
+
+@pytest.mark.slow
+def test_a_model_s_worker_that_is_killed_in_mid_run_loses_no_row_and_doubles_none(
+    archive, tmp_path
+):
+    folder, arguments = archive
+    process, killed = on_ray(arguments, tmp_path / "s"), []
+    try:
+        deadline = time.monotonic() + 120
+        while process.poll() is None and not killed and time.monotonic() < deadline:
+            if any((tmp_path / "s").glob("part-*")):  # it is at work, not at its start
+                for worker in workers_of(process, "_Scoring"):
+                    worker.kill()
+                    killed.append(worker.pid)
+            time.sleep(0.02)
+        said = finished(process)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+    assert killed
+    assert f"{COUNT - 1} of {COUNT} images scored" in said
+    assert shards_of(tmp_path / "s") == shards_of(folder / "whole")
+
+
+@pytest.mark.slow
+def test_what_one_process_began_ray_finishes(archive, tmp_path):
+    folder, arguments = archive
+    (tmp_path / "s").mkdir()
+    for file in (folder / "whole").iterdir():
+        (tmp_path / "s" / file.name).write_bytes(file.read_bytes())
+    for number in range(3, 9):
+        (tmp_path / "s" / f"part-{number:05d}.csv").unlink()
+    cut = tmp_path / "s" / "part-00002.csv"
+    cut.write_bytes(cut.read_bytes()[:-300])
+    finished(on_ray(arguments, tmp_path / "s", "--resume"))
+    assert shards_of(tmp_path / "s") == shards_of(folder / "whole")
