@@ -364,8 +364,7 @@ class Detector(Method):
         if populations is None:
             populations = torch.zeros(len(small), dtype=torch.long)
         if self.population.num_populations and not enough_normals(populations):
-            small = small.to(self.device)
-            self.population.set_limits(small, self.population.nearest(small))
+            self.population.set_limits(small.to(self.device))
         else:
             self.population.fit(small, populations.cpu())
 

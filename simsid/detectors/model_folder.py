@@ -31,6 +31,7 @@ from simsid.detectors.calibration import Calibration
 from simsid.detectors.config import config_from_dict
 from simsid.detectors.found_share import found_share
 from simsid.detectors.model_files import CALIBRATION, EXPORTED, INNER, WEIGHTS, ModelFolder
+from simsid.detectors.population import PopulationCheck
 from simsid.detectors.registry import detector_class, is_known
 from simsid.detectors.untrusted import Entry, read_header, read_object
 from simsid.errors import ModelFolderError
@@ -38,6 +39,7 @@ from simsid.files import naming
 from simsid.outputs import json_object
 
 FORMAT_VERSION = 2
+_DISCRIMINANT = tuple(f"population.{name}" for name in PopulationCheck.discriminant)
 DTYPES = {
     "F32": torch.float32,
     "F16": torch.float16,
@@ -239,9 +241,11 @@ def load_model(
 def _check_populations(detector: Detector, folder: Path) -> None:
     """Each population has all of its rows, and calibration normals where several are told."""
     check = detector.population
-    rows = {len(check.get_buffer(name)) for name in check.growing}
+    rows = {name: len(check.get_buffer(name)) for name in check.growing}
+    if not any(rows[name] for name in check.discriminant):
+        rows = {name: rows[name] for name in rows if name not in check.discriminant}
     told = len(detector.calibration.names)
-    if len(rows) > 1 or told not in (1, check.num_populations):
+    if len(set(rows.values())) > 1 or told not in (1, check.num_populations):
         raise ModelFolderError(
             f"{folder}: {WEIGHTS} and {CALIBRATION} do not tell of the same populations"
         )
@@ -271,7 +275,7 @@ def _load_weights(detector: Detector, path: Path, header: dict[str, Entry]) -> N
     """Read the weights, once their header says that they are those of this network."""
     detector.make_room({name: entry.shape for name, entry in header.items()})
     own = _kept(detector)
-    for check in CHECKS:
+    for check in (*CHECKS, *_DISCRIMINANT):
         if not any(name.startswith(check) for name in header):
             own = {name: value for name, value in own.items() if not name.startswith(check)}
     for name in sorted(set(own) | set(header)):
@@ -314,11 +318,12 @@ def _kept(detector: Detector) -> dict[str, torch.Tensor]:
 
 
 def _told(detector: Detector) -> dict[str, torch.Tensor]:
-    """The same without the expected film, where it was never learned: models of before have none."""
-    kept = _kept(detector)
-    if detector.expected.is_fitted:
-        return kept
-    return {k: v for k, v in kept.items() if not k.startswith("expected.")}
+    """The same without what was never learned, as models of before have none: the expected film,
+    the discriminant of populations."""
+    left: tuple[str, ...] = () if detector.expected.is_fitted else ("expected.",)
+    if not len(detector.population.direction):
+        left += _DISCRIMINANT
+    return {k: v for k, v in _kept(detector).items() if not k.startswith(left)}
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

@@ -116,9 +116,7 @@ def _learn_look(detector: Detector, images: torch.Tensor) -> None:
         detector.population = PopulationCheck().to(detector.device)
         detector.set_populations(lambda: iter(images.split(32)))
     elif detector.population.num_populations:
-        images = images.to(detector.device)
-        nearest = detector.population.nearest(images)
-        detector.population.set_limits(images, nearest)
+        detector.population.set_limits(images.to(detector.device))
 
 
 def _without_highest(detector: Detector, count: int) -> Calibration:

@@ -17,6 +17,8 @@ _FOLDS = 5
 _KEPT = 0.96  # of own normals
 _KEPT_WRONG = 0.9  # of own normals with opacities and misplaced pieces, larger than most disease
 _MIN_SPREAD = 1e-3
+_WRONG_COPIES = 2  # of each normal, with defects, to tell populations apart by
+_SHRINKAGE = 0.1  # of the features' covariance towards a multiple of the identity
 _LATERAL = 0.35  # mirror symmetry of a film that is no frontal view
 
 
@@ -31,10 +33,19 @@ class PopulationCheck(FilmCheck):
     10 % of them with opacities and misplaced pieces in them: disease must not look like another
     hospital.
 
-    Every buffer has a row for each population. With none, nothing is ever found.
+    Which of several populations a film is compared with is told by a linear discriminant (Fisher
+    1936) of normals as they are and with such defects, so that disease hardly moves it. By the
+    distances alone, 45 % of the children with pneumonia were judged by the normals of adults.
+
+    Every buffer has a row for each population; ``direction`` and ``offset`` have none in a model
+    of one population and in models saved before them. With no rows, nothing is ever found.
     """
 
-    growing = ("centre", "spread", "basis", "variance", "residual", "limit")
+    growing = (
+        *("centre", "spread", "basis", "variance", "residual", "limit"),
+        *("direction", "offset"),
+    )
+    discriminant = ("direction", "offset")
 
     centre: Tensor
     spread: Tensor
@@ -42,6 +53,8 @@ class PopulationCheck(FilmCheck):
     variance: Tensor
     residual: Tensor
     limit: Tensor
+    direction: Tensor
+    offset: Tensor
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,6 +64,8 @@ class PopulationCheck(FilmCheck):
         self.register_buffer("variance", torch.ones(0, _DIRECTIONS))
         self.register_buffer("residual", torch.ones(0))
         self.register_buffer("limit", torch.ones(0))
+        self.register_buffer("direction", torch.zeros(0, NUM_FEATURES))
+        self.register_buffer("offset", torch.zeros(0))
 
     @property
     def num_populations(self) -> int:
@@ -82,15 +97,40 @@ class PopulationCheck(FilmCheck):
         models = [_subspace(own) for own in features]
         values = [torch.stack(each) for each in zip(*models, strict=True)]
         values.append(_limits(features, wrong, rng))
-        for name, value in zip(self.growing, values, strict=True):
+        for name, value in zip(self.growing, values, strict=False):
+            setattr(self, name, value.to(self.limit.device))
+        self.learn_to_tell_apart(images, populations, seed)
+
+    @torch.no_grad()
+    def learn_to_tell_apart(
+        self,
+        images: Float[Tensor, "n 1 height width"],
+        populations: Int[Tensor, " n"],
+        seed: int = 0,
+    ) -> None:
+        """Learn the discriminant of the populations from the training normals of each.
+
+        Subspaces and limits stay as they are, so a model trained before there was a discriminant
+        can be given one. With a single population there is nothing to tell apart.
+        """
+        rng = Generator().manual_seed(seed)
+        parts = [images[populations == i].cpu() for i in range(int(populations.max()) + 1)]
+        if len(parts) == 1:
+            return
+        features = [
+            torch.cat(
+                [film_features(part)]
+                + [film_features(hurt(shrink(part), rng)) for _ in range(_WRONG_COPIES)]
+            )
+            for part in parts
+        ]
+        for name, value in zip(self.discriminant, _linear_discriminant(features), strict=True):
             setattr(self, name, value.to(self.limit.device))
 
     @torch.no_grad()
-    def set_limits(
-        self, images: Float[Tensor, "n 1 height width"], populations: Int[Tensor, " n"]
-    ) -> None:
+    def set_limits(self, images: Float[Tensor, "n 1 height width"]) -> None:
         """Widen the limits so that 96 % of these normals keep within them: of a new hospital."""
-        ratios = self.distances(images).gather(1, populations[:, None])[:, 0]
+        ratios, populations = self.distances(images).min(1)
         for index in range(self.num_populations):
             own = ratios[populations == index]
             if len(own):
@@ -101,7 +141,11 @@ class PopulationCheck(FilmCheck):
         self, images: Float[Tensor, "batch 1 height width"]
     ) -> Float[Tensor, "batch populations"]:
         """Distance to each population, in units of its limit; above 1 = outside."""
-        features = film_features(images)
+        return self._distances(film_features(images))
+
+    def _distances(
+        self, features: Float[Tensor, "batch 144"]
+    ) -> Float[Tensor, "batch populations"]:
         columns = [
             _distance(features, self.centre[i], self.spread[i], self.basis[i], self.variance[i],
                       self.residual[i]) / self.limit[i]
@@ -109,11 +153,23 @@ class PopulationCheck(FilmCheck):
         ]  # fmt: skip
         return torch.stack(columns, 1) if columns else features.new_zeros(len(features), 0)
 
+    @torch.no_grad()
     def nearest(self, images: Float[Tensor, "batch 1 height width"]) -> Int[Tensor, " batch"]:
-        """The population that each film is compared with; 0 where there is only one, or none."""
+        """The population that each film is compared with; 0 where there is only one, or none.
+
+        The one that the discriminant tells, among those within whose limits the film lies; the
+        one of least distance where it lies within none, or where there is no discriminant.
+        """
         if self.num_populations < 2:
             return torch.zeros(len(images), dtype=torch.long, device=images.device)
-        return self.distances(images).argmin(1)
+        features = film_features(images)
+        distances = self._distances(features)
+        if not len(self.direction):
+            return distances.argmin(1)
+        told = features @ self.direction.T + self.offset
+        inside = torch.where(distances <= 1, told, -torch.inf)
+        among = torch.where((distances <= 1).any(1, keepdim=True), inside, -distances)
+        return among.argmax(1)
 
     @torch.no_grad()
     def findings(self, images: Float[Tensor, "batch 1 height width"]) -> list[list[Finding]]:
@@ -196,6 +252,25 @@ def _subspace(features: Tensor) -> tuple[Tensor, ...]:
     variance[:rank] = (singular[:rank].square() / len(z)).clamp_min(_MIN_SPREAD**2)
     off = (z - z @ basis @ basis.T).square().sum(1).mean().clamp_min(_MIN_SPREAD**2)
     return centre, spread, basis, variance, off
+
+
+def _linear_discriminant(features: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """Direction and offset of each population's discriminant, every population as likely.
+
+    Args:
+        features: (n, 144) of each population.
+
+    Returns:
+        (populations, 144) and (populations,): of a film with features ``f`` the population of the
+        largest ``f @ direction.T + offset``.
+    """
+    means = torch.stack([own.mean(0) for own in features]).double()
+    covariance = torch.stack([own.double().T.cov(correction=0) for own in features]).mean(0)
+    identity = torch.eye(NUM_FEATURES, dtype=torch.double)
+    even = covariance.diagonal().mean().clamp_min(_MIN_SPREAD**2) * identity
+    shrunk = (1 - _SHRINKAGE) * covariance + _SHRINKAGE * even
+    direction = torch.linalg.solve(shrunk, means.T).T
+    return direction.float(), -0.5 * (direction * means).sum(1).float()
 
 
 def _distance(

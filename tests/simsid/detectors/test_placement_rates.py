@@ -16,6 +16,7 @@ import torch
 from simsid.data.images import read_image
 from simsid.data.preprocess import Preprocessing
 from simsid.detectors.placement import PlacementCheck, fit_placement
+from simsid.detectors.population import PopulationCheck
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 PREPARE = Preprocessing((128, 128))
@@ -123,3 +124,19 @@ def test_films_are_in_place_and_what_is_no_film_is_not(trained, other, films, st
     others = torch.cat([strangers, *turned, 1 - held_out])
     assert len(others) >= 200
     assert share(others) >= 0.95
+
+
+@pytest.mark.slow
+def test_sick_children_are_compared_with_children(films):
+    """By distances alone 45 % of them were judged by the normals of adults (decision 15)."""
+    check = PopulationCheck()
+    trained = [films[name]["train"] for name in ("zhanglab", "nih")]
+    check.fit(torch.cat(trained), torch.tensor([0] * len(trained[0]) + [1] * len(trained[1])))
+
+    def share(name: str, label: str, own: int) -> float:
+        return float((check.nearest(films[name][label]) == own).float().mean())
+
+    assert share("zhanglab", "normal", 0) >= 0.95 and share("nih", "normal", 1) >= 0.95
+    assert share("zhanglab", "abnormal", 0) >= 0.75 and share("nih", "abnormal", 1) >= 0.95
+    by_distance = check.distances(films["zhanglab"]["abnormal"]).argmin(1) == 0
+    assert by_distance.float().mean() <= 0.65

@@ -6,7 +6,7 @@ import torch
 from simsid.detectors.findings import ANOTHER
 from simsid.detectors.placement import shrink
 from simsid.detectors.population import PopulationCheck
-from simsid.models.film_features import film_features, mirror_symmetry
+from simsid.models.film_features import NUM_FEATURES, film_features, mirror_symmetry
 
 
 def thoraces(count: int, width: float, seed: int, side: float = 1.0) -> torch.Tensor:
@@ -82,5 +82,60 @@ def test_limits_widen_for_normals_of_a_new_source_and_never_shrink(check):
     films = thoraces(40, 0.45, 8).transpose(2, 3)
     before = own.limit.clone()
     assert sum(map(bool, own.findings(films))) > 4
-    own.set_limits(films, own.nearest(films))
+    own.set_limits(films)
     assert (own.limit >= before).all() and (own.distances(films).amin(1) > 1).sum() <= 2
+
+
+def hazy(films: torch.Tensor, seed: int) -> torch.Tensor:
+    """The same with one lung field whitened, as by a large pneumonia."""
+    rng = torch.Generator().manual_seed(seed)
+    cols = torch.linspace(-1, 1, films.shape[3])
+    side = torch.where(torch.rand(len(films), 1, generator=rng) < 0.5, -1.0, 1.0)
+    veil = torch.sigmoid(12 * side * cols[None])[:, None, None]
+    return films + veil * (0.6 - films).clamp_min(0) * 0.8
+
+
+def test_disease_does_not_move_a_film_to_another_population(check):
+    assert (check.nearest(hazy(thoraces(60, 0.35, 21), 3)) == 0).float().mean() >= 0.95
+    assert (check.nearest(hazy(thoraces(60, 0.6, 22), 4)) == 1).float().mean() >= 0.95
+
+
+def test_a_film_counts_for_a_population_only_within_its_limit(check):
+    films = thoraces(80, 0.47, 11)
+    distances = check.distances(films)
+    inside = distances <= 1
+    one = inside.sum(1) == 1
+    assert one.any()
+    assert torch.equal(check.nearest(films)[one], inside[one].int().argmax(1))
+    none = ~inside.any(1)
+    assert torch.equal(check.nearest(films)[none], distances[none].argmin(1))
+
+
+def test_one_population_and_a_check_of_before_have_no_discriminant(check):
+    alone = PopulationCheck()
+    alone.fit(thoraces(80, 0.35, 0), torch.zeros(80, dtype=torch.long))
+    assert alone.num_populations == 1 and not len(alone.direction)
+    import copy
+
+    before = copy.deepcopy(check)
+    before.direction, before.offset = before.direction[:0], before.offset[:0]
+    films = torch.cat([thoraces(20, 0.35, 2), thoraces(20, 0.6, 3)])
+    assert torch.equal(before.nearest(films), before.distances(films).argmin(1))
+    limits = before.limit.clone()
+    kinds = torch.arange(2).repeat_interleave(100)
+    before.learn_to_tell_apart(torch.cat([thoraces(100, 0.35, 0), thoraces(100, 0.6, 1)]), kinds)
+    assert torch.equal(before.limit, limits)
+    assert torch.allclose(before.direction, check.direction)
+
+
+def test_the_discriminant_is_fishers():
+    """Two populations that differ in one feature: its threshold lies halfway."""
+    from simsid.detectors.population.check import _linear_discriminant
+
+    rng = torch.Generator().manual_seed(0)
+    low, high = torch.randn(2, 4000, NUM_FEATURES, generator=rng)
+    high[:, 7] += 2
+    direction, offset = _linear_discriminant([low, high])
+    across = direction[1] - direction[0]
+    assert across.abs().argmax() == 7 and across[7] == pytest.approx(2, abs=0.15)
+    assert (offset[0] - offset[1]) / across[7] == pytest.approx(1, abs=0.1)
