@@ -1,4 +1,4 @@
-"""What decision 16 says is held by a test, is: the table's tests exist, and each kind has thirty of our own."""
+"""Decision 16: the tests that its table names exist, and each kind has thirty cases of our own."""
 
 from __future__ import annotations
 
