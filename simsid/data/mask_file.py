@@ -16,7 +16,8 @@ from simsid.data.decode.png import PNG_SIGNATURE, decode_deep_colour, read_chunk
 from simsid.data.images import read_bytes
 
 SIZE, NOT_UNDERSTOOD = "size", "not_understood"
-_LOSSY = ("JPEG", "MPO")
+_LOSSY = ("JPEG", "MPO", "AVIF")
+_MAY_BLUR, _CLASSES = "JPEG2000", 16  # labels are few where nothing was blurred
 _DEEP, _DEEP_COLOURS = 16, (2, 4, 6)  # bits, and PNG's grey+alpha, RGB and RGBA
 _GREY_MODES = ("1", "L", "I", "F")
 _ORIENTATION, _TURNED = 0x0112, (5, 6, 7, 8)
@@ -32,7 +33,10 @@ class MaskError(Exception):
 
 @dataclass(frozen=True)
 class MaskFile:
-    """Pixels that a file marks; ``lossy`` where JPEG blurred them and half of the highest counts."""
+    """Pixels that a file marks; ``lossy`` where JPEG or its kin blurred them.
+
+    Then half of the highest value counts.
+    """
 
     marked: Bool[np.ndarray, "height width"]
     lossy: bool = False
@@ -82,12 +86,15 @@ def _values(data: bytes, name: str, shape: tuple[int, int]) -> tuple[np.ndarray,
         if tuple(size) != tuple(shape):  # nothing of another size is decoded
             raise _other_size(size, shape)
         lossy = image.format in _LOSSY or (image.format == "WEBP" and b"VP8 " in data[:64])
+        lossy |= image.format == "TIFF" and image.info.get("compression") == "jpeg"
         if data.startswith(PNG_SIGNATURE):
             deep = read_chunks(data, name)
             if deep.depth == _DEEP and deep.colour in _DEEP_COLOURS:
                 return _of_colours(decode_deep_colour(deep)), False
-        upright = ImageOps.exif_transpose(image)
-        return _of_image(upright), lossy
+        values = _of_image(ImageOps.exif_transpose(image))
+        if image.format == _MAY_BLUR:
+            lossy = len(np.unique(values)) > _CLASSES
+        return values, lossy
 
 
 def _of_image(image: Image.Image) -> np.ndarray:

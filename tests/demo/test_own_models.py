@@ -174,7 +174,7 @@ def test_a_plugins_model_is_scored_by_the_page(own_page: Page, mine, digits, tmp
     answer = client.predict(film, "digits", api_name="/score")
     expected = score_film(hub.load(BUNDLED[0]), digits["novel"]).score
     assert answer["model"] == "digits" and abs(answer["score"] - expected) < 1e-6
-    with pytest.raises(Exception, match="no such model here; there are: mine-0, digits, "):
+    with pytest.raises(Exception, match="no such model here; choose one of: mine-0, digits, "):
         client.predict(film, str(mine[0]), api_name="/score")
 
 

@@ -80,7 +80,10 @@ def test_a_gated_repository_says_how_to_get_in(shared, stranger):
 
 def test_no_such_revision(shared):
     assert _sentence(f"me/digits@{'0' * 40}")[0] == "no_revision"
-    assert _sentence("me/digits@nowhere") == ("no_revision", "me/digits has no revision 'nowhere'")
+    assert _sentence("me/digits@nowhere") == (
+        "no_revision",
+        "me/digits has no revision 'nowhere': leave it out for the newest",
+    )
 
 
 def test_a_repository_that_holds_no_model_of_ours(server):

@@ -57,6 +57,11 @@ _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _BOX_SIDE = 1024
 
 
+_UNTOLD = frozenset(
+    ("", "nan", "na", "n/a", "#n/a", "<na>", "none", "null", "nil", "-", "--", "?", "unknown", "anonymous")
+)  # fmt: skip
+
+
 def is_generated(root: Path) -> bool:
     """Whether ``python -m synth`` wrote this set: its manifest.csv tells factors, no patients."""
     return {"version", "parameters"} <= json_object(root / "manifest.json").keys()
@@ -101,6 +106,8 @@ def named_films(root: Path) -> list[Film]:
     table = find_manifest(root)
     if table is None:
         raise DataError(f"{root / MANIFEST} is missing: write it, or check --data-root")
+    if table.exists() and not table.is_file():  # a pipe would be waited for
+        raise DataError(f"{table} is no file: remove it, or give it another name")
     rows = read_rows(table, _name_of, ("file", "label"))
     _check_columns(table, rows[0])
     _spell_alike(rows)
@@ -108,9 +115,12 @@ def named_films(root: Path) -> list[Film]:
 
 
 def of_parts_here(films: list[Film]) -> list[Film]:
-    """Those of parts of which any film is here: a whole part may not have been handed over."""
+    """Those of parts of which any film is here: a whole part may not have been handed over.
+
+    Where none is here at all, the paths are wrong: then all are given, for the reader to say so.
+    """
     there = {film.part for film in films if film.path.is_file()}
-    return [film for film in films if film.part in there]
+    return [film for film in films if film.part in there or not there]
 
 
 def _name_of(header: str) -> str:
@@ -132,11 +142,15 @@ def _check_columns(table: Path, row: dict[str, str]) -> None:
 
 
 def _spell_alike(rows: Iterable[dict[str, str]]) -> None:
-    """A patient in other capitals or spaces is the same one; the first spelling is kept."""
+    """A patient in other capitals or spaces, or 7 written as 7.0, is the same one.
+
+    The first spelling is kept. What programs write where nobody told is nobody.
+    """
     first: dict[str, str] = {}
     for row in rows:
         name = row.get("patient", "")
-        row["patient"] = first.setdefault(" ".join(name.casefold().split()), name)
+        plain = re.sub(r"^(\d+)\.0+$", r"\1", " ".join(name.casefold().split()))
+        row["patient"] = "" if plain in _UNTOLD else first.setdefault(plain, name)
 
 
 def _each_once(films: Iterable[Film], table: Path) -> list[Film]:

@@ -19,7 +19,7 @@ from simsid.data.sets.mask_names import (
     side_mark,
 )
 from simsid.data.sets.sides import TEST, fold, holds_masks, mask_side, side_of
-from synth.walk import files_below, folders_in
+from synth.walk import files_below, folders_in, identities
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,9 @@ def _collect(root: Path, files: Sequence[Path], films: set[Path]) -> tuple[MaskN
     """Files in folders of masks, and those that are called as masks beside their films."""
     names, considered = MaskNames(), set()
     beside_film = _masks_by_name(files, films)
-    for path in dict.fromkeys((*_in_mask_folders(root), *files)):
+    themselves = {identity for identity, _ in identities(films)}
+    found = identities(dict.fromkeys((*_in_mask_folders(root), *files)))
+    for path in (path for identity, path in found if identity not in themselves):
         folders = path.relative_to(root).parts[:-1]
         place, is_mask = place_of(folders, _beside(path.parent, folders))
         if path not in films and (is_mask or path in beside_film):

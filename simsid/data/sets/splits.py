@@ -111,9 +111,15 @@ def split_films(
             f"{found + held} normal films are left to train on; at least "
             f"{needed if held else MIN_TRAIN} are needed"
             + (", some of them to calibrate with" if held else "")
-            + ": add normal films"
+            + f"{_why(left_out)}: add normal films"
         )
     return Split(placed, source, {why: count for why, count in left_out.items() if count})
+
+
+def _why(left_out: Counter[str]) -> str:
+    """What was left out, in brackets; nothing where all was used."""
+    told = "; ".join(f"{count} {why}" for why, count in left_out.items() if count)
+    return f" (left out: {told})" if told else ""
 
 
 def by_patient(films: Iterable[Film], seed: int) -> dict[str, list[Film]]:

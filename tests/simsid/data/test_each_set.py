@@ -237,7 +237,7 @@ def test_a_path_of_chexpert_that_is_too_short_is_named(tmp_path):
     first = table.read_text(encoding="utf-8-sig").splitlines()[1].split(",")[0]
     rewrite(table, first, "view1_frontal.jpg")
     with pytest.raises(
-        DataError, match=r"Path 'view1_frontal\.jpg' does not look like train/patient00001"
+        DataError, match=r"Path 'view1_frontal\.jpg' must look like train/patient00001"
     ):
         chosen("chexpert", root)
 
