@@ -57,8 +57,8 @@ class ScoredFilm:
             such check.
         scale: the model's colour scale of maps.
         of_a_body: whether the map belongs on a body, with air around it: not so on digits.
-        found: what share of abnormal films was found at this threshold, where the model's card
-            says so; else None.
+        found: what share of the abnormal films that this threshold judges it found, where the
+            model's card says so; else None, and for a film without a verdict.
     """
 
     image: Float[np.ndarray, "height width"]
@@ -301,9 +301,7 @@ def _scored(
     value = float(prediction.score[row])
     population = 0 if prediction.population is None else int(prediction.population[row])
     another = any(finding.severity == ANOTHER for finding in findings)
-    found = detector.found if name == detector.score_names[0] else None
-    if found is not None and not found.holds_for(calibration, name):
-        found = None
+    judged = not findings and bool(np.isfinite(calibration.threshold(name, population)))
     return ScoredFilm(
         image=image,
         score=value,
@@ -323,9 +321,17 @@ def _scored(
         look=look,
         scale=map_scale(detector),
         of_a_body=not _shows_digits(detector),
-        found=found,
+        found=_found_at(detector, name, population) if judged else None,
         weakness=weakness_told(detector) if name == detector.score_names[0] else "",
     )
+
+
+def _found_at(detector: Detector, name: str, population: int) -> FoundShare | None:
+    """What the threshold of this population found; None where it is not told, or told of another."""
+    if name != detector.score_names[0] or population >= len(detector.found):
+        return None
+    found = detector.found[population]
+    return found if found is not None and found.holds_for(detector.calibration, name) else None
 
 
 def _shows_digits(detector: Detector) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from simsid.data.terms import TERMS
 from simsid.scoring.film import ScoredFilm
 from simsid.scoring.verdicts import ANOTHER_POPULATION, BORDERLINE, NOT_A_FILM, TOO_FEW_NORMALS
 
@@ -55,14 +56,21 @@ def found_in_words(film: ScoredFilm) -> str:
         if found.share < 1
         else ("other kinds of abnormality were not measured")
     )
+    judged = f" judged by the normals of {named(film.population)}" if film.population else ""
     return (
-        f"Of {found.abnormals} abnormal films ({found.data}) this threshold found "
+        f"Of {found.abnormals} abnormal films ({found.data}){judged} this threshold found "
         f"{100 * found.share:.3g} %: {missed}."
     )
 
 
+def named(population: str) -> str:
+    """A population by its name, and in words where the kit describes that data set."""
+    terms = TERMS.get(population)
+    return f"{population} ({terms.subject})" if terms else population
+
+
 def _rank(film: ScoredFilm) -> str:
-    n, of = film.num_normals, f" of {film.population}" if film.population else ""
+    n, of = film.num_normals, f" of {named(film.population)}" if film.population else ""
     if film.percentile is None or film.p_value is None:
         return f"The score is {film.score:.2f}."
     return (
