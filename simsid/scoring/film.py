@@ -14,6 +14,7 @@ from simsid.data.images import check_image
 from simsid.detectors.base import Detector
 from simsid.detectors.findings import ANOTHER, REFUSE, Finding
 from simsid.detectors.found_share import FoundShare
+from simsid.detectors.recalibration import normals_of_own
 from simsid.detectors.weakness import weakness_in
 from simsid.errors import ImageError
 from simsid.map_scale import MapScale, map_scale
@@ -57,6 +58,7 @@ class ScoredFilm:
             such check.
         scale: the model's colour scale of maps.
         of_a_body: whether the map belongs on a body, with air around it: not so on digits.
+        own_normals: how many normals of another source the model was recalibrated on; 0: none.
         found: what share of the abnormal films that this threshold judges it found, where the
             model's card says so; else None, and for a film without a verdict.
     """
@@ -81,6 +83,7 @@ class ScoredFilm:
     of_a_body: bool = True
     found: FoundShare | None = None
     weakness: str = ""
+    own_normals: int = 0
 
     @property
     def state(self) -> str:
@@ -323,6 +326,7 @@ def _scored(
         of_a_body=not _shows_digits(detector),
         found=_found_at(detector, name, population) if judged else None,
         weakness=weakness_told(detector) if name == detector.score_names[0] else "",
+        own_normals=normals_of_own(detector),
     )
 
 
@@ -376,5 +380,6 @@ def check_placement(
     if len(images) == 0:
         return []
     batch = detector.as_batch(np.stack(list(images))).to(detector.device)
-    checks = (detector.placement.findings(batch), detector.population.findings(batch))
+    another = detector.population.findings(batch, normals_of_own(detector))
+    checks = (detector.placement.findings(batch), another)
     return [placed or of_another for placed, of_another in zip(*checks, strict=True)]

@@ -10,6 +10,12 @@ from simsid.scoring.verdicts import ANOTHER_POPULATION, BORDERLINE, NOT_A_FILM, 
 def basis(film: ScoredFilm) -> str:
     """Rank among normals, the stated rate with its interval, and the share of abnormals found."""
     if film.state == ANOTHER_POPULATION:
+        if film.own_normals:
+            return (
+                f"The score of {film.score:.2f} and the map stand. But this film differs from the "
+                f"{film.own_normals} normals too that this model was recalibrated on, so it has no "
+                "rank among them and no verdict. Look at the film."
+            )
         return (
             f"The score of {film.score:.2f} and the map stand. But this film does not look like "
             "the normal films that this model's verdicts were calibrated on, so it has no rank "
@@ -61,6 +67,12 @@ def found_in_words(film: ScoredFilm) -> str:
         f"Of {found.abnormals} abnormal films ({found.data}){judged} this threshold found "
         f"{100 * found.share:.3g} %: {missed}."
     )
+
+
+def of_all(count: int, total: int) -> str:
+    """'1 of 40 (2.5 %)': one decimal below ten percent, so that few films of many are told apart."""
+    share = 100 * count / total if total else 0.0
+    return f"{count} of {total} ({share:.{1 if 0 < share < 10 else 0}f} %)"
 
 
 def named(population: str) -> str:
