@@ -6,6 +6,7 @@ Every film is scored alone, so that page, API and Python agree to the bit whatev
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ from demo.words import SCORED, finding_in_words, remedy_for
 from simsid.data.decode.worker import DecodingWorker
 from simsid.detectors import Detector
 from simsid.detectors.contract import Explanation
+from simsid.detectors.findings import ANOTHER, Finding
 from simsid.errors import ImageError, SimsidError
 from simsid.scoring import RefusedFilm, ScoredFilm, score_film, score_prepared
 
@@ -59,12 +61,22 @@ class Answer:
         """Reason and remedy of a refusal, or notes on a film that was scored."""
         film = self.film
         if isinstance(film, ScoredFilm):
-            doubts = (finding_in_words(finding) for finding in film.findings)
-            weak = [f"this model is weak: {film.weakness}"] if film.weakness else []
-            return "; ".join([*self.notes, *doubts, *weak])
+            return self._said(film.findings)
         if film.out_of_place:
             return "; ".join([finding_in_words(film), *self.notes])
         return f"{film.message}. {remedy_for(film.code)}"
+
+    @property
+    def note(self) -> str:
+        """``message`` for a reader of ``basis``, which says itself that a film is of others."""
+        if not isinstance(self.film, ScoredFilm):
+            return self.message
+        return self._said([each for each in self.film.findings if each.severity != ANOTHER])
+
+    def _said(self, findings: Sequence[Finding]) -> str:
+        weakness = self.film.weakness if isinstance(self.film, ScoredFilm) else ""
+        weak = [f"this model is weak: {weakness}"] if weakness else []
+        return "; ".join([*self.notes, *map(finding_in_words, findings), *weak])
 
 
 class Inference:

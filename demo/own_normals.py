@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -28,7 +29,7 @@ class OwnNormals:
 
     Attributes:
         model: name of the model.
-        calibration, population: in place of the model's own.
+        calibration, population, facts: in place of the model's own.
         films: how many normals the verdicts stand on now.
         left_out: films that could not be used.
         called_before: how many of these films were called unusual before.
@@ -44,6 +45,7 @@ class OwnNormals:
     called_before: int
     no_verdict_before: int
     thresholds_before: dict[str, float]
+    facts: dict[str, Any]
 
 
 def learn(
@@ -75,6 +77,7 @@ def learn(
         called,
         sum(film.doubtful for film in scored),
         {film.population: film.threshold for film in scored},
+        own.facts,
     )
 
 
@@ -85,7 +88,7 @@ def with_own(detector: Detector, own: OwnNormals | None) -> Detector:
     view = copy.copy(detector)
     view._modules = dict(detector._modules)
     view.population = copy.deepcopy(own.population).to(detector.device)
-    view.calibration = own.calibration
+    view.calibration, view.facts = own.calibration, own.facts
     return view
 
 

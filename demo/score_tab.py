@@ -248,7 +248,7 @@ class ScoreTab:
         if film.reconstruction is not None:
             rebuilt = rebuilt_figure(film.image, film.reconstruction, shape)
         return [
-            verdict_section(film, answer.message, shown),
+            verdict_section(film, answer.note, shown),
             gr.update(visible=True),
             figure,
             rebuilt,

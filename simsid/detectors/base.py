@@ -72,7 +72,7 @@ class Detector(Method):
         self.expected = ExpectedFilm(self.image_size, self.grid_size)
         self.preprocessing = Preprocessing(self.image_size)
         self.facts: dict[str, Any] = {}
-        self.found: FoundShare | None = None
+        self.found: tuple[FoundShare | None, ...] = ()
         self._calibration: Calibration | None = None
 
     # --- calibration ------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Which share of abnormal films a model found at its thresholds, where its card says so."""
+"""Which share of abnormal films each threshold of a model found, where its card says so."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ SENSITIVITY_ROW = "sensitivity at the threshold"  # as the card calls it
 _LONGEST = 1_000_000  # characters of a card that are read
 _ROUNDED = 6e-4  # thresholds stand in the card with three decimals
 _SHARE = re.compile(rf"^\| {SENSITIVITY_ROW} \| ([01]\.\d+) \|$", re.MULTILINE)
+_EACH = re.compile(
+    rf"^\| {SENSITIVITY_ROW}, .{{1,200}} \(n = (\d{{1,7}})\) \| (\S{{1,9}}) \|$", re.MULTILINE
+)
 _FILMS = re.compile(
     r"^On \d+ normal and (\d{1,7}) abnormal images of ([^\n()]{1,80}?) \(data .*?"
     r"Measured on the (test|validation) part",
@@ -23,12 +26,12 @@ _NUMBER = re.compile(r"(?:^|, )(-?\d+\.\d+)")
 
 @dataclass(frozen=True)
 class FoundShare:
-    """What was measured on abnormal films at the thresholds of the card.
+    """What was measured at one threshold of the card: on the abnormal films that it judges.
 
     Attributes:
         share: of the abnormal films, those above the threshold; in [0, 1].
         abnormals: how many there were.
-        data: whose films, and of which part.
+        data: whose films, and of which part; of a model of several populations, of which part.
         thresholds: of each population, as the card rounds them.
     """
 
@@ -45,8 +48,16 @@ class FoundShare:
         )
 
 
-def found_share(card: Path) -> FoundShare | None:
-    """Read it from a model card of the kit; None where there is none, or it does not say.
+def population_row(population: str, abnormals: int) -> str:
+    """How the card calls the share that the threshold of one of several populations found."""
+    return f"{SENSITIVITY_ROW}, {population} (n = {abnormals})"
+
+
+def found_shares(card: Path) -> tuple[FoundShare | None, ...]:
+    """Read them from a model card of the kit: of each population, in the model's order.
+
+    None stands for a population that no abnormal film was judged by. Empty where there is no card
+    or it does not say: a share over the thresholds of several populations is that of none of them.
 
     Source: ``simsid.evaluation.card``, which writes these lines.
     """
@@ -54,9 +65,25 @@ def found_share(card: Path) -> FoundShare | None:
         with open(card, encoding="utf-8", errors="replace") as file:
             text = file.read(_LONGEST)
     except OSError:
-        return None
+        return ()
     share, films, thresholds = (rule.search(text) for rule in (_SHARE, _FILMS, _THRESHOLDS))
-    if not share or not films or not thresholds or float(share[1]) > 1:
-        return None
+    if not share or not films or not thresholds:
+        return ()
     values = tuple(map(float, _NUMBER.findall(thresholds[1])))
-    return FoundShare(float(share[1]), int(films[1]), f"{films[2]}, {films[3]} part", values)
+    part = f"{films[3]} part"
+    if len(values) == 1:
+        return (_found(share[1], films[1], f"{films[2]}, {part}", values),)
+    each = _EACH.findall(text)
+    if len(each) != len(values):
+        return ()
+    return tuple(_found(found, abnormals, part, values) for abnormals, found in each)
+
+
+def _found(
+    share: str, abnormals: str, data: str, thresholds: tuple[float, ...]
+) -> FoundShare | None:
+    try:
+        value = float(share)
+    except ValueError:  # as the card writes what was not measured
+        return None
+    return FoundShare(value, int(abnormals), data, thresholds) if 0 <= value <= 1 else None

@@ -29,7 +29,7 @@ from simsid.detectors.budget import Budget, check_settings
 from simsid.detectors.bundled import bundled_folder, bundled_models, is_bundled
 from simsid.detectors.calibration import Calibration
 from simsid.detectors.config import config_from_dict
-from simsid.detectors.found_share import found_share
+from simsid.detectors.found_share import found_shares
 from simsid.detectors.model_files import CALIBRATION, EXPORTED, INNER, WEIGHTS, ModelFolder
 from simsid.detectors.population import PopulationCheck
 from simsid.detectors.registry import detector_class, is_known
@@ -234,7 +234,7 @@ def load_model(
     _check_populations(detector, folder)
     facts = described.get("facts")
     detector.facts = facts if isinstance(facts, dict) else {}
-    detector.found = found_share(files.card)
+    detector.found = found_shares(files.card)
     return detector.to(device).eval()
 
 

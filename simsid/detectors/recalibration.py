@@ -74,8 +74,23 @@ def recalibrate(
     own.calibrate(images, rate, names, confidence)
     if kept < len(normals):
         own.calibration = _without_highest(own, len(normals) - kept)
-    own.facts = detector.facts | {"recalibrated": _facts(normals, kept, abnormal_share)}
+    facts = _facts(normals, kept, abnormal_share) | {"same_populations": same_populations}
+    own.facts = detector.facts | {"recalibrated": facts}
     return own
+
+
+def normals_of_own(detector: Detector) -> int:
+    """How many normals of another source the verdicts stand on; 0: of no other than the model's own.
+
+    A film that differs from these, too, is not helped by another recalibration.
+    """
+    facts = detector.facts.get("recalibrated")
+    if not isinstance(facts, dict):
+        return 0
+    # Models from before it was kept: names stay with the model's own populations alone.
+    if facts.get("same_populations", len(detector.calibration.names) > 1):
+        return 0
+    return detector.calibration.num_normals
 
 
 def _known_populations(detector: Detector, images: torch.Tensor) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from simsid.detectors.found_share import SENSITIVITY_ROW
+from simsid.detectors.found_share import SENSITIVITY_ROW, population_row
 from simsid.detectors.model_files import ModelFolder
 from simsid.evaluation.blocks import number, percent, valued, with_interval
 from simsid.evaluation.card_sections import complete_card
@@ -106,6 +106,7 @@ def _body(described: dict[str, Any], results: dict[str, Any]) -> list[str]:
         ("image AUROC [95 % interval]", with_interval(image["auroc"], image["auroc_ci"])),
         ("image AUPR", number(image["aupr"])),
         (SENSITIVITY_ROW, number(image["sensitivity"])),
+        *_found(image),
         ("specificity at the threshold", number(image["specificity"])),
         ("F1 at the threshold", number(image["f1"])),
     ]
@@ -146,6 +147,17 @@ def _examination(content: dict[str, Any] | None) -> list[str]:
     if content is None:
         return []
     return [f"## {TITLE}", to_text(Examination.from_json(content))]
+
+
+def _found(image: dict[str, Any]) -> list[tuple[str, str]]:
+    """What the threshold of each of several populations found."""
+    each = image.get("found") or {}
+    if len(each) < 2:
+        return []
+    return [
+        (population_row(literal(name), found["n"]), number(found["share"]))
+        for name, found in each.items()
+    ]
 
 
 def _thresholds(image: dict[str, Any]) -> str:

@@ -36,9 +36,33 @@ def image_measures(
         metrics.ranking_metrics(labels, prediction.score)
         | decisions
         | {"threshold": threshold, "thresholds": thresholds}
+        | {"found": found_by_population(detector, labels, prediction)}
         | {"false_alarm_rate": calibration.false_alarm_rate}
         | metrics.oracle_metrics(labels, prediction.score)
     )
+
+
+def found_by_population(
+    detector: Detector, labels: np.ndarray, prediction: Prediction
+) -> dict[str, dict[str, Any]]:
+    """Of the abnormal films that each population's threshold judges: 'n', and the 'share' above it.
+
+    The share is None where there are no such films, or the threshold is infinite: too few normals.
+    """
+    calibration, name = detector.calibration, detector.score_names[0]
+    above = calibration.is_abnormal(name, prediction.score, prediction.population)
+    judged_by = prediction.population
+    if judged_by is None:
+        judged_by = np.zeros(len(labels), np.int64)
+    told = {}
+    for index, population in enumerate(calibration.names):
+        own = (labels == 1) & (judged_by == index)
+        firm = own.any() and np.isfinite(calibration.threshold(name, index))
+        told[population] = {
+            "n": int(own.sum()),
+            "share": float(above[own].mean()) if firm else None,
+        }
+    return told
 
 
 def shifted_measures(

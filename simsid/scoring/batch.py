@@ -10,6 +10,7 @@ from scipy import stats
 
 from simsid.detectors.base import Detector
 from simsid.detectors.calibration import Calibration
+from simsid.detectors.recalibration import normals_of_own
 from simsid.scoring.film import RefusedFilm, ScoredFilm
 
 LEAST = 10  # films: fewer cannot speak
@@ -96,14 +97,21 @@ class BatchCheck:
         p_value = min(1.0, min(p_values) * len(p_values))
         if p_value >= SURE:
             return None
+        own = normals_of_own(self._detector)
+        remedy = (
+            f"They differ from the {own} normals too that the model was recalibrated on: look at "
+            "the films"
+            if own
+            else "Recalibrate the model on normal films of the same source: "
+            "python -m simsid.recalibrate --help"
+        )
         told = "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
         return BatchFinding(
             p_value,
             tested,
             f"these {tested} films are not exchangeable with the normals of this model ({told}): "
             f"the stated false-alarm rate of {calibration.false_alarm_rate:.0%} does not hold for "
-            "them. Recalibrate the model on normal films of the same source: "
-            "python -m simsid.recalibrate --help",
+            f"them. {remedy}",
         )
 
     @property

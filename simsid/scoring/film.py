@@ -15,6 +15,7 @@ from simsid.data.preprocess import Preprocessing
 from simsid.detectors.base import Detector
 from simsid.detectors.findings import ANOTHER, REFUSE, Finding
 from simsid.detectors.found_share import FoundShare
+from simsid.detectors.recalibration import normals_of_own
 from simsid.detectors.weakness import weakness_in
 from simsid.errors import ImageError
 from simsid.map_scale import MapScale, map_scale
@@ -58,8 +59,9 @@ class ScoredFilm:
             such check.
         scale: the model's colour scale of maps.
         of_a_body: whether the map belongs on a body, with air around it: not so on digits.
-        found: what share of abnormal films was found at this threshold, where the model's card
-            says so; else None.
+        own_normals: how many normals of another source the model was recalibrated on; 0: none.
+        found: what share of the abnormal films that this threshold judges it found, where the
+            model's card says so; else None, and for a film without a verdict.
     """
 
     image: Float[np.ndarray, "height width"]
@@ -82,6 +84,7 @@ class ScoredFilm:
     of_a_body: bool = True
     found: FoundShare | None = None
     weakness: str = ""
+    own_normals: int = 0
 
     @property
     def state(self) -> str:
@@ -302,9 +305,7 @@ def _scored(
     value = float(prediction.score[row])
     population = 0 if prediction.population is None else int(prediction.population[row])
     another = any(finding.severity == ANOTHER for finding in findings)
-    found = detector.found if name == detector.score_names[0] else None
-    if found is not None and not found.holds_for(calibration, name):
-        found = None
+    judged = not findings and bool(np.isfinite(calibration.threshold(name, population)))
     return ScoredFilm(
         image=image,
         score=value,
@@ -324,9 +325,18 @@ def _scored(
         look=look,
         scale=map_scale(detector),
         of_a_body=not _shows_digits(detector),
-        found=found,
+        found=_found_at(detector, name, population) if judged else None,
         weakness=weakness_told(detector) if name == detector.score_names[0] else "",
+        own_normals=normals_of_own(detector),
     )
+
+
+def _found_at(detector: Detector, name: str, population: int) -> FoundShare | None:
+    """What the threshold of this population found; None where it is not told, or told of another."""
+    if name != detector.score_names[0] or population >= len(detector.found):
+        return None
+    found = detector.found[population]
+    return found if found is not None and found.holds_for(detector.calibration, name) else None
 
 
 def _shows_digits(detector: Detector) -> bool:
@@ -378,5 +388,6 @@ def check_placement(
     if len(images) == 0:
         return []
     batch = detector.as_batch(np.stack(list(images))).to(detector.device)
-    checks = (detector.placement.findings(batch), detector.population.findings(batch))
+    another = detector.population.findings(batch, normals_of_own(detector))
+    checks = (detector.placement.findings(batch), another)
     return [placed or of_another for placed, of_another in zip(*checks, strict=True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from simsid.data.terms import TERMS
 from simsid.scoring.film import ScoredFilm
 from simsid.scoring.verdicts import ANOTHER_POPULATION, BORDERLINE, NOT_A_FILM, TOO_FEW_NORMALS
 
@@ -9,6 +10,12 @@ from simsid.scoring.verdicts import ANOTHER_POPULATION, BORDERLINE, NOT_A_FILM, 
 def basis(film: ScoredFilm) -> str:
     """Rank among normals, the stated rate with its interval, and the share of abnormals found."""
     if film.state == ANOTHER_POPULATION:
+        if film.own_normals:
+            return (
+                f"The score of {film.score:.2f} and the map stand. But this film differs from the "
+                f"{film.own_normals} normals too that this model was recalibrated on, so it has no "
+                "rank among them and no verdict. Look at the film."
+            )
         return (
             f"The score of {film.score:.2f} and the map stand. But this film does not look like "
             "the normal films that this model's verdicts were calibrated on, so it has no rank "
@@ -55,14 +62,27 @@ def found_in_words(film: ScoredFilm) -> str:
         if found.share < 1
         else ("other kinds of abnormality were not measured")
     )
+    judged = f" judged by the normals of {named(film.population)}" if film.population else ""
     return (
-        f"Of {found.abnormals} abnormal films ({found.data}) this threshold found "
+        f"Of {found.abnormals} abnormal films ({found.data}){judged} this threshold found "
         f"{100 * found.share:.3g} %: {missed}."
     )
 
 
+def of_all(count: int, total: int) -> str:
+    """'1 of 40 (2.5 %)': one decimal below ten percent, so that few films of many are told apart."""
+    share = 100 * count / total if total else 0.0
+    return f"{count} of {total} ({share:.{1 if 0 < share < 10 else 0}f} %)"
+
+
+def named(population: str) -> str:
+    """A population by its name, and in words where the kit describes that data set."""
+    terms = TERMS.get(population)
+    return f"{population} ({terms.subject})" if terms else population
+
+
 def _rank(film: ScoredFilm) -> str:
-    n, of = film.num_normals, f" of {film.population}" if film.population else ""
+    n, of = film.num_normals, f" of {named(film.population)}" if film.population else ""
     if film.percentile is None or film.p_value is None:
         return f"The score is {film.score:.2f}."
     return (

@@ -11,7 +11,7 @@ import pytest
 import hub
 from simsid.detectors.calibration import Calibration
 from simsid.detectors.findings import ANOTHER, WARN, Finding
-from simsid.detectors.found_share import FoundShare, found_share
+from simsid.detectors.found_share import FoundShare, found_shares
 from simsid.map_scale import MapScale
 from simsid.scoring import (
     BORDERLINE,
@@ -26,7 +26,7 @@ from simsid.scoring import (
     score_film,
 )
 from simsid.scoring.body import body_mask
-from simsid.scoring.rows import row_of
+from simsid.scoring.rows import numbers_of, row_of
 from simsid.scoring.table import COLUMNS, is_score_table
 from synth import DigitAnatomy
 
@@ -139,13 +139,27 @@ def test_a_share_found_at_other_thresholds_is_not_told() -> None:
     assert score_film(detector, image, score="reconstruction").found is None
     moved = {name: values + 0.01 for name, values in detector.calibration.scores.items()}
     detector.calibration = Calibration(moved, 0.05)
-    assert detector.found is not None and score_film(detector, image).found is None
+    assert detector.found != () and score_film(detector, image).found is None
 
 
 def test_a_card_of_somebody_else_says_nothing(tmp_path) -> None:
     card = tmp_path / "README.md"
-    assert found_share(card) is None
+    assert found_shares(card) == ()
     card.write_text("# A model\n\n| sensitivity at the threshold | 0.9 |\n")
-    assert found_share(card) is None
-    chest = found_share(hub.BUNDLED_FOLDER / "chest" / "README.md")
-    assert chest == FoundShare(0.43, 200, "zhanglab,nih, validation part", (1.304, 2.582))
+    assert found_shares(card) == ()
+
+
+def test_a_film_of_several_populations_is_told_what_its_own_threshold_found(film) -> None:
+    detector = hub.load("bundled:chest")
+    at, part = (1.304, 2.582), "validation part"
+    assert detector.found == (FoundShare(0.768, 82, part, at), FoundShare(0.195, 118, part, at))
+    image = np.random.default_rng(0).random(detector.image_size, np.float32)
+    noise = score_film(detector, image, accept_out_of_place=True)
+    assert noise.findings and noise.found is None  # no verdict, so nothing is said of one
+    assert numbers_of(noise)["found_share"] == numbers_of(noise)["found_of"] == ""
+    adult = replace(film, score=film.threshold + 99, population="nih", found=detector.found[1])
+    assert numbers_of(adult)["population"] == "nih" and numbers_of(adult)["found_share"] == 0.195
+    said = basis(adult)
+    assert "normal films of nih (chest films, mostly adults) that training never saw" in said
+    assert "Of 118 abnormal films (validation part) judged by the normals of nih" in said
+    assert "this threshold found 19.5 %" in said and "36" not in said.rpartition("Of 118")[2]

@@ -172,11 +172,14 @@ class PopulationCheck(FilmCheck):
         return among.argmax(1)
 
     @torch.no_grad()
-    def findings(self, images: Float[Tensor, "batch 1 height width"]) -> list[list[Finding]]:
+    def findings(
+        self, images: Float[Tensor, "batch 1 height width"], own_normals: int = 0
+    ) -> list[list[Finding]]:
         """A finding for each film that is of none of the populations.
 
         Args:
             images: prepared as the training normals were, float in [0, 1].
+            own_normals: on how many normals of another source the model was recalibrated, if so.
         """
         if not self.num_populations:
             return [[] for _ in images]
@@ -189,7 +192,7 @@ class PopulationCheck(FilmCheck):
             elif symmetric < _LATERAL:
                 found.append([Finding("not_frontal", REFUSE, _NOT_FRONTAL)])
             else:
-                found.append([Finding("another_population", ANOTHER, _ANOTHER)])
+                found.append([Finding("another_population", ANOTHER, _another(own_normals))])
         return found
 
 
@@ -198,10 +201,19 @@ def enough_normals(populations: Int[Tensor, " n"]) -> bool:
     return int(populations.bincount().min()) >= MIN_NORMALS
 
 
-_ANOTHER = (
-    "it does not look like the populations that this model's verdicts were calibrated on: "
-    "score and map stand, a verdict does not. Recalibrate on normals of its source"
-)
+def _another(own_normals: int) -> str:
+    """What a film of another population is told; where a recalibration was, not to do it again."""
+    if own_normals:
+        return (
+            f"it differs from the {own_normals} normals too that this model was recalibrated on: "
+            "score and map stand, a verdict does not. Look at the film"
+        )
+    return (
+        "it does not look like the populations that this model's verdicts were calibrated on: "
+        "score and map stand, a verdict does not. Recalibrate on normals of its source"
+    )
+
+
 _NOT_FRONTAL = (
     "it is no frontal view of the kind that this model was trained on, perhaps a lateral one: "
     "score frontal views"

@@ -47,6 +47,19 @@ def test_own_normals_pass_and_another_population_is_found(check):
     assert {found[0].severity for found in strangers} <= {ANOTHER, "refuse"}
 
 
+def test_a_recalibrated_model_does_not_ask_to_be_recalibrated_again(check):
+    films = thoraces(20, 0.45, 6).transpose(2, 3)
+
+    def said(own_normals: int) -> set[str]:
+        found = check.findings(films, own_normals)
+        return {f[0].message for f in found if f[0].severity == ANOTHER}
+
+    assert said(0) and all("Recalibrate on normals of its source" in each for each in said(0))
+    (now,) = said(40)
+    assert "differs from the 40 normals too" in now and "Look at the film" in now
+    assert "ecalibrate on" not in now
+
+
 def test_exposure_and_contrast_make_no_other_population(check):
     films = thoraces(100, 0.35, 7)
     dim = check.findings(0.2 + 0.5 * films)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,8 +10,11 @@ import yaml
 
 from simsid.detectors import save_model
 from simsid.detectors.calibration import Calibration
+from simsid.detectors.found_share import FoundShare, found_shares
 from simsid.errors import DataError, SimsidError
+from simsid.evaluation.card import card_text
 from simsid.evaluation.evaluate import evaluate, strict_json
+from simsid.evaluation.measures import found_by_population
 from simsid.evaluation.report import report_on
 from tests.simsid.helpers import make_data, make_detector
 
@@ -199,3 +203,45 @@ def test_report_stands_alone_and_the_card_holds_measured_numbers(data, tmp_path)
     front = yaml.safe_load(card.split("---")[1])
     measured = front["model-index"][0]["results"][0]["metrics"][0]
     assert measured["value"] == round(results["image"]["auroc"], 4)
+
+
+def test_the_card_of_several_populations_tells_what_each_threshold_found(data, tmp_path):
+    detector = make_detector(data)
+    save_model(detector, tmp_path / "model")
+    described = json.loads((tmp_path / "model" / "config.json").read_text())
+    measured = results_of(detector, data)
+    told = measured["image"]["found"][""]
+    assert told["n"] == 24 and told["share"] == measured["image"]["sensitivity"]
+    card = tmp_path / "README.md"
+    image = measured["image"] | {
+        "thresholds": {"near | (n = 4)": 1.0, "far": 2.5, "nobody": 3.0},
+        "found": {
+            "near | (n = 4)": {"n": 20, "share": 0.75},
+            "far": {"n": 4, "share": 0.25},
+            "nobody": {"n": 0, "share": None},
+        },
+    }
+    card.write_text(card_text(described, measured | {"image": image}))
+    at = (1.0, 2.5, 3.0)
+    assert found_shares(card) == (
+        FoundShare(0.75, 20, "test part", at), FoundShare(0.25, 4, "test part", at), None
+    )  # fmt: skip
+    before = image | {"found": {}}  # cards of before tell one share, which is no threshold's own
+    card.write_text(card_text(described, measured | {"image": before}))
+    assert found_shares(card) == ()
+
+
+def test_each_thresholds_share_is_of_the_abnormals_that_it_judges(data):
+    detector = make_detector(data)
+    detector.calibration = Calibration(
+        {name: np.r_[np.full(30, 1.0), np.full(30, 5.0)] for name in detector.score_names},
+        populations=np.repeat([0, 1], 30),
+        names=("low", "high"),
+    )
+    scores = np.array([9.0, 2.0, 0.0, 9.0, 9.0, 2.0, 9.0])
+    labels, judged = np.array([1, 1, 1, 0, 1, 1, 0]), np.array([0, 0, 0, 0, 1, 1, 1])
+    prediction = SimpleNamespace(score=scores, population=judged)
+    assert found_by_population(detector, labels, prediction) == {
+        "low": {"n": 3, "share": 2 / 3},
+        "high": {"n": 2, "share": 0.5},
+    }
