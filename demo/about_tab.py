@@ -21,7 +21,7 @@ _PAPERS = (
     ("SQUID: Deep Feature In-Painting for Unsupervised Anomaly Detection", "Xiang et al., CVPR 2023",
      "https://arxiv.org/abs/2111.13495"),
     ("Exploiting Structural Consistency of Chest Anatomy for Unsupervised Anomaly Detection in "
-     "Radiography Images", "Xiang et al., IEEE TMI 2024", "https://arxiv.org/abs/2403.08689"),
+     "Radiography Images", "Xiang et al., IEEE TPAMI 2024", "https://arxiv.org/abs/2403.08689"),
 )  # fmt: skip
 _STEPS = (
     "1. A model learns from normal images alone, and remembers what their regions look like. This "

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 import simsid
+from simsid.__main__ import _COMMANDS
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -29,6 +30,11 @@ def test_the_citation_names_the_version_of_the_package():
 def test_the_readme_is_short_and_has_the_two_commands(command):
     lines = (ROOT / "README.md").read_text("utf-8").splitlines()
     assert command in lines and len(lines) <= 150
+
+
+def test_the_page_of_commands_tells_of_each():
+    page = (ROOT / "docs" / "command-line.md").read_text("utf-8")
+    assert [name for name in _COMMANDS if f"`simsid {name}`" not in page] == []
 
 
 def test_every_test_that_a_decision_names_is_there():

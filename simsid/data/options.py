@@ -96,7 +96,8 @@ def add_choice_options(parser: ArgumentParser) -> None:
         "--split",
         type=str | None,
         default=None,
-        help=f"split of the films: {', '.join(_SPLITS)}; each data set has its default",
+        help=f"split of the films: {', '.join(_SPLITS)}, manifest (its column split), shifted (the normals "
+        "least like the rest validate); each data set has its default",
     )
     add(
         "--split-seed", type=int, default=0, help="random seed that decides which patients go where"

@@ -1,4 +1,7 @@
-"""The one scoring path: command line, Python, HTTP, MCP and page score through ``score_film``."""
+"""The one scoring path: command line, Python, HTTP, MCP and page score through ``score_film``.
+
+What a model's scores *are* stands with its detector, in ``simsid.detectors``; add a new one there.
+"""
 
 from simsid.scoring.batch import BatchCheck, BatchFinding
 from simsid.scoring.film import (

@@ -14,6 +14,8 @@ PARSERS = [
     "simsid.score",
     "simsid.evaluate",
     "simsid.review",
+    "simsid.recalibrate",
+    "simsid.examine",
     "simsid.data.__main__",
     "simsid.benchmark.ranking.run",
     "simsid.benchmark.ranking.report",
