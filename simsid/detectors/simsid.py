@@ -20,6 +20,7 @@ from simsid.detectors.simsid_config import (
     UNEXPECTED,
     SimSIDConfig,
     check_patches,
+    check_reading,
 )
 from simsid.detectors.space_aware import SpaceAwareDetector, smooth_square
 from simsid.models.coders import PatchDecoder, PatchEncoder
@@ -29,6 +30,7 @@ from simsid.models.lesions import (
     LesionBranch,
     LesionNetwork,
     cells_to_regions,
+    centred,
     check_cells,
     excess_probability,
     normal_levels,
@@ -96,6 +98,7 @@ class SimSID(SpaceAwareDetector):
     config: SimSIDConfig
 
     lesion_levels: Tensor
+    centred_levels: Tensor
     context_mean: Tensor
     context_std: Tensor
     context_slots: Tensor
@@ -108,6 +111,7 @@ class SimSID(SpaceAwareDetector):
             check_cells(config.image_size)
             if config.context_slots < 1:
                 raise ValueError(f"context_slots must be at least 1, not {config.context_slots}")
+            check_reading(config.lesion_centring, config.lesion_limit)
             with _own_stream(torch.device("cpu")):
                 self.lesions = LesionBranch(
                     config.lesion_channels,
@@ -119,6 +123,8 @@ class SimSID(SpaceAwareDetector):
             dim = self.lesions.feature_dim
             rows, cols = (side // LesionNetwork.cell for side in config.image_size)
             self.register_buffer("lesion_levels", torch.zeros(_LEVELS, rows, cols))
+            if config.lesion_centring:  # beside the levels of logits, which maps are told by
+                self.register_buffer("centred_levels", torch.zeros(_LEVELS, rows, cols))
             self.register_buffer("context_mean", torch.zeros(regions, dim))
             self.register_buffer("context_std", torch.ones(regions, dim))
             self.register_buffer("context_slots", torch.zeros(regions, config.context_slots, dim))
@@ -182,10 +188,14 @@ class SimSID(SpaceAwareDetector):
             return
         logits, context = [], []
         for images in batches():
-            cells, features = self.lesions(images.to(self.device))
-            logits.append(cells[:, 0])
+            said, features = self.lesions(images.to(self.device))
+            logits.append(said[:, 0])
             context.append(cells_to_regions(features, self.grid_size))
-        self.lesion_levels.copy_(normal_levels(torch.cat(logits), _LEVELS))
+        cells = torch.cat(logits)
+        self.lesion_levels.copy_(normal_levels(cells, _LEVELS))
+        if self.config.lesion_centring:
+            told = centred(cells, self.config.lesion_centring)
+            self.centred_levels.copy_(normal_levels(told, _LEVELS))
         joined = torch.cat(context)
         self.context_mean.copy_(joined.mean(0))
         self.context_std.copy_(joined.std(0).clamp_min(_MIN_CONTEXT_STD))
@@ -205,7 +215,7 @@ class SimSID(SpaceAwareDetector):
         if self.lesions is None:
             return evidence
         logits, features = self.lesions(images)
-        rarity = normal_scores(logits[:, 0], self.lesion_levels)[:, None]
+        rarity = self._rarity(logits[:, 0])[:, None]
         context = cells_to_regions(features, self.grid_size)
         context = (context - self.context_mean) / self.context_std
         evidence.regions[LESION] = cells_to_regions(rarity, self.grid_size)[..., 0]
@@ -217,6 +227,13 @@ class SimSID(SpaceAwareDetector):
             align_corners=False,
         )
         return evidence
+
+    def _rarity(self, logits: Tensor) -> Tensor:
+        """Normal score of each cell, (batch, rows, columns)."""
+        centring, limit = self.config.lesion_centring, self.config.lesion_limit
+        levels = self.centred_levels if centring else self.lesion_levels
+        rarity = normal_scores(centred(logits, centring) if centring else logits, levels)
+        return rarity if limit is None else rarity.clamp(-limit, limit)
 
     def fused_map(self, images: Tensor, evidence: Evidence, regions: Tensor) -> Tensor | None:
         """The lesion networks' cells, finer than regions, and what other components say below."""

@@ -42,6 +42,10 @@ class SimSIDConfig(DetectorConfig):
         lesion_grafts: share of lesions that are grafts from another film, not opacities.
         lesion_decay: of the running mean of their weights, a step; 0 reads the last weights.
         lesion_variation: largest change of position and exposure that they are trained under.
+        lesion_centring: share of a film's own median logit that its cells are told without, 0 to 1;
+            see ``centred``.
+        lesion_limit: the normal score, on either side of 0, beyond which a cell counts no more;
+            None for no limit of its own.
         context_slots: slots of each region in the memory of the lesion networks' features.
         expected: whether the difference from the expected film is a component; models of before
             have none.
@@ -82,6 +86,8 @@ class SimSIDConfig(DetectorConfig):
     lesion_decay: float = 0.995
     lesion_learning_rate: float = 2e-3
     lesion_variation: VariationRange = field(default_factory=VariationRange)
+    lesion_centring: float = 0.0
+    lesion_limit: float | None = None
     context_slots: int = 64
     expected: bool = False
     fusion: tuple[tuple[str, float], ...] = ((FEATURE_DISTANCE, 1.0),)
@@ -120,7 +126,8 @@ class SimSIDConfig(DetectorConfig):
 def _films_quick(image_size: tuple[int, int], grid_size: tuple[int, int]) -> dict[str, Any]:
     """Radiographs: anomalies are diffuse, films differ in exposure, and lungs are no digits.
 
-    Chosen on validation splits and under shift, see docs/decisions/0007.
+    Chosen on validation splits and under shift, see docs/decisions/0007 and 0015. Distances of
+    features have no share of the score: they tell another hospital more than disease.
     """
     large = min(side // cells for side, cells in zip(image_size, grid_size, strict=True)) >= 48
     return {
@@ -128,7 +135,7 @@ def _films_quick(image_size: tuple[int, int], grid_size: tuple[int, int]) -> dic
         "standardise_input": True,
         **FILM_JITTER,
         "lesion_channels": 24,
-        "fusion": ((LESION, 0.9), (CONTEXT_DISTANCE, 0.1)),
+        "fusion": ((LESION, 1.0),),
         "reduce": "mean",
         "map_floor": 1.0,
     }
@@ -149,3 +156,11 @@ def check_patches(image_size: tuple[int, int], grid_size: tuple[int, int], multi
                 f"an image of {image_size[0]}x{image_size[1]} px on a {grid_size[0]}x{grid_size[1]} grid "
                 f"does not give patches of a multiple of {multiple} px: choose another image or grid size"
             )
+
+
+def check_reading(centring: float, limit: float | None) -> None:
+    """Raise ValueError for a way to read the cells of lesion networks that cannot be."""
+    if not 0 <= centring <= 1:
+        raise ValueError(f"lesion_centring must lie from 0 to 1, not {centring}")
+    if limit is not None and limit <= 0:
+        raise ValueError(f"lesion_limit must be above 0, or null for none, not {limit}")

@@ -247,6 +247,20 @@ def normal_scores(
     return torch.special.ndtri(share.clamp(_RAREST, 1 - _RAREST))
 
 
+def centred(
+    logits: Float[Tensor, "batch rows cols"], share: float
+) -> Float[Tensor, "batch rows cols"]:
+    """Logits less a share of their film's own median cell.
+
+    A film of another look shifts all of its cells at once; what disease does to a film shifts them
+    too, so that not all of the shift may go. 0 leaves them as they are.
+    """
+    ordered = logits.flatten(1).sort(1).values
+    count = ordered.shape[1]
+    median = (ordered[:, (count - 1) // 2] + ordered[:, count // 2]) / 2
+    return logits - share * median[:, None, None]
+
+
 def excess_probability(
     logits: Float[Tensor, "batch rows cols"], levels: Float[Tensor, "levels rows cols"]
 ) -> Float[Tensor, "batch rows cols"]:

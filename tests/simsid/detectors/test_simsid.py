@@ -7,11 +7,14 @@ import pytest
 import torch
 
 from simsid.data.image_kind import FILMS
+from simsid.detectors import load_model, save_model
+from simsid.detectors.bundled import FOLDER
 from simsid.detectors.simsid import SimSID
 from simsid.detectors.simsid_config import SimSIDConfig
 from simsid.detectors.squid import SQUID, SQUIDConfig
+from simsid.models.lesions import cells_to_regions, normal_levels, normal_scores
 from simsid.training.fit import fit
-from tests.simsid.training.tiny import blobs
+from tests.simsid.training.tiny import blobs, tiny_films
 
 SMALL = dataclasses.replace(
     SimSIDConfig.preset("quick", (32, 32), FILMS),
@@ -41,6 +44,8 @@ def test_the_papers_preset_for_films_is_the_talks(config):
         ({"lesion_members": 0}, "members >= 1"),
         ({"lesion_decay": 1.0}, r"a decay in \[0, 1\)"),
         ({"context_slots": 0}, "context_slots must be at least 1"),
+        ({"lesion_centring": 1.5}, "lesion_centring must lie from 0 to 1"),
+        ({"lesion_limit": 0.0}, "lesion_limit must be above 0"),
         ({"grid_size": (16, 16)}, "patches of a multiple of 4 px"),
     ],
 )
@@ -87,3 +92,46 @@ def test_the_difference_from_the_expected_film_is_a_component_of_new_models_only
     again = detector.explain(film, (0, 0))
     assert np.allclose(why.expected, again.expected, atol=1e-4)
     assert not np.allclose(why.patch, again.patch)
+
+
+def test_cells_are_compared_with_normals_centred_and_within_the_limit(tmp_path):
+    detector = tiny_films(lesion_centring=0.5, lesion_limit=1.0)
+    fit(detector, blobs(40), blobs(30, 2), epochs=1, batch_size=8, device="cpu")
+    save_model(detector, tmp_path / "model")
+    loaded = load_model(tmp_path / "model")
+
+    def cells(images):
+        with torch.inference_mode():
+            logits = loaded.lesions(loaded.as_batch(images))[0][:, 0]
+        return logits - 0.5 * torch.quantile(logits.flatten(1), 0.5, dim=1)[:, None, None]
+
+    films = blobs(6, seed=1)
+    films[3:] = films[3:, ::-1]  # nothing like a normal
+    levels = normal_levels(cells(blobs(40)), 65)
+    assert torch.allclose(loaded.centred_levels, levels, atol=1e-4)  # saved in half precision
+    told = normal_scores(cells(films), loaded.centred_levels).clamp(-1.0, 1.0)
+    expected = cells_to_regions(told[:, None], loaded.grid_size)[..., 0]
+    found = loaded.evidence(loaded.as_batch(films)).regions["lesion"]
+    assert torch.allclose(found, expected, atol=1e-4)
+    assert found.abs().max() <= 1.0
+    assert np.allclose(loaded.predict(films).score, detector.predict(films).score, atol=1e-5)
+
+
+def test_models_of_before_tell_cells_as_they_did():
+    detector = tiny_films()
+    assert (detector.config.lesion_centring, detector.config.lesion_limit) == (0.0, None)
+    assert not any("centred" in name for name in detector.state_dict())
+    fit(detector, blobs(40), epochs=1, batch_size=8, device="cpu")
+    with torch.inference_mode():
+        logits = detector.lesions(detector.as_batch(blobs(6, seed=1)))[0][:, 0]
+        told = normal_scores(logits, detector.lesion_levels)[:, None]
+        found = detector.evidence(detector.as_batch(blobs(6, seed=1))).regions["lesion"]
+    assert torch.equal(found, cells_to_regions(told, detector.grid_size)[..., 0])
+
+
+def test_films_are_scored_by_lesions_alone_and_the_bundled_model_as_before():
+    new = SimSIDConfig.preset("quick", (192, 192), FILMS)
+    assert new.fusion == (("lesion", 1.0),)
+    bundled = load_model(FOLDER / "chest")
+    assert bundled.config.fusion == (("lesion", 0.9), ("context_distance", 0.1))
+    assert (bundled.config.lesion_centring, bundled.config.lesion_limit) == (0.0, None)

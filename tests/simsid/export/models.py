@@ -13,7 +13,8 @@ TINY = ("simsid", "squid", "thumbnail-nn", "padim")
 
 def fitted(name: str) -> Detector:
     """One that was trained for an epoch on 32 px."""
-    made = {"simsid": lambda: tiny_films(expected=True), "squid": tiny_squid}
+    reading = {"expected": True, "lesion_centring": 0.3, "lesion_limit": 1.5}
+    made = {"simsid": lambda: tiny_films(**reading), "squid": tiny_squid}
     if name in made:
         detector = made[name]()
     else:

@@ -9,6 +9,7 @@ from simsid.models.lesions import (
     LesionBranch,
     LesionNetwork,
     cells_to_regions,
+    centred,
     check_cells,
     excess_probability,
     normal_levels,
@@ -151,6 +152,20 @@ def test_cells_where_all_normals_are_alike_give_finite_scores():
     assert torch.isfinite(
         normal_scores(torch.tensor([-1.0, 0.0, 1.0])[:, None, None], levels)
     ).all()
+
+
+def test_centring_takes_a_share_of_the_films_own_median_cell():
+    logits = torch.tensor([[[1.0, 2.0], [4.0, 9.0]], [[-3.0, -1.0], [-1.0, 7.0]]])  # medians 3, -1
+    told = centred(logits, 0.5)
+    assert torch.equal(told, logits - torch.tensor([1.5, -0.5])[:, None, None])
+    assert torch.equal(centred(logits, 0.0), logits)
+    odd = torch.tensor([[[5.0, -2.0, 8.0]]])
+    assert torch.equal(centred(odd, 1.0), odd - 5.0)
+
+
+def test_a_shift_of_the_whole_film_goes_with_full_centring():
+    logits = torch.randn(3, 4, 4)
+    assert torch.allclose(centred(logits + 7.0, 1.0), centred(logits, 1.0), atol=1e-5)
 
 
 def test_a_cell_that_hardly_varies_does_not_outshine_a_likely_lesion():
