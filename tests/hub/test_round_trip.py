@@ -53,6 +53,7 @@ def test_a_pushed_model_comes_back_equal_to_the_bit(server, folder, images):
     assert len(uploads) == 1 and uploads[0].startswith("/lfs/")  # the weights went by LFS
 
 
+@pytest.mark.slow
 def test_the_command_lines_do_the_same_with_nothing_but_hf_endpoint(server, folder, tmp_path):
     settings = {
         "HF_ENDPOINT": server.endpoint,

@@ -31,6 +31,7 @@ SMALL = {
 }
 
 EPOCHS = {"f-anogan": 60}  # the generator makes films of noise before it makes any of these
+TRAINED = [pytest.param(name, marks=pytest.mark.slow) if name in EPOCHS else name for name in SMALL]
 
 
 def train(detector, images, epochs):
@@ -42,7 +43,7 @@ def train(detector, images, epochs):
     return training
 
 
-@pytest.fixture(scope="module", params=list(SMALL))
+@pytest.fixture(scope="module", params=TRAINED)
 def training(request, data):
     torch.manual_seed(0)
     run = train(SMALL[request.param](), data.train, EPOCHS.get(request.param, 15))

@@ -192,7 +192,7 @@ def test_predictions_join_in_order(fitted, images):
 
 
 @pytest.mark.parametrize("name", detector_names())
-@pytest.mark.parametrize("count", [12, 60])
+@pytest.mark.parametrize("count", [12, pytest.param(60, marks=pytest.mark.slow)])
 def test_few_normals_give_scores_that_still_tell_films_apart(name, count):
     detector = fit(build(name), films(count), epochs=1, batch_size=4, device="cpu")
     scores = detector.predict(films(20, seed=4)).score

@@ -97,6 +97,7 @@ def test_exposure_hardly_changes_strangeness(check, grids):
     assert torch.allclose(check.strangeness(grids[:40]), darker, atol=0.05)
 
 
+@pytest.mark.slow
 def test_the_same_seed_learns_the_same_bits_and_leaves_other_randomness_alone(anatomy):
     checks = PlacementCheck(), PlacementCheck()
     torch.manual_seed(3)

@@ -188,6 +188,7 @@ def _kill_at_random(tmp_path, times):
     return steps
 
 
+@pytest.mark.slow
 def test_a_kill_leaves_a_loadable_checkpoint(tmp_path):
     steps = _kill_at_random(tmp_path, 1)
     assert steps[0] > 0

@@ -39,7 +39,10 @@ def measured(run: Path) -> float:
     return json.loads((run / "report" / "report.json").read_text())["image"]["auroc"]
 
 
-@pytest.mark.parametrize("option", [["--log-with", "tensorboard"], ["--tensorboard"]])
+@pytest.mark.parametrize(
+    "option",
+    [["--log-with", "tensorboard"], pytest.param(["--tensorboard"], marks=pytest.mark.slow)],
+)
 def test_tensorboard_gets_every_loss_and_the_result(
     option: list[str], digits: str, tmp_path: Path
 ) -> None:
