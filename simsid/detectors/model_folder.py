@@ -48,6 +48,8 @@ DTYPES = {
     "BOOL": torch.bool,
 }
 
+EXPORTED = "exported"  # the detector of a folder that ``simsid.export`` opens
+
 
 def save_model(detector: Detector, folder: str | Path) -> None:
     """Write the model folder; an existing one is replaced whole or not at all.
@@ -194,6 +196,11 @@ def load_model(
     name = str(described.get("detector"))[:80]
     if of_class is not None and name != of_class.name:
         raise ModelFolderError(f"{files.config} is of '{name}', not of '{of_class.name}'")
+    if of_class is None and name == EXPORTED:
+        raise ModelFolderError(
+            f"{folder} is an exported model, which scores and does nothing else: name the model that "
+            "it was made from"
+        )
     if of_class is None and not is_known(name):
         raise ModelFolderError(
             f"{files.config} was made by '{name}', a detector that the kit does not have: name "

@@ -13,7 +13,7 @@ from torch import Tensor
 from simsid.detectors import Detector, DetectorConfig, Evidence, load_model
 from simsid.detectors.contract import Told
 from simsid.detectors.model_files import ModelFolder
-from simsid.detectors.model_folder import fingerprint
+from simsid.detectors.model_folder import EXPORTED, fingerprint
 from simsid.errors import ModelFolderError, SimsidError
 from simsid.export.engines import ENGINES, Engine
 from simsid.export.graph import (
@@ -52,7 +52,7 @@ class ExportedConfig(DetectorConfig):
 class ExportedDetector(Detector):
     """Predicts as the model that was exported; it can be calibrated, but not trained or explained."""
 
-    name = "exported"
+    name = EXPORTED
     config_class = ExportedConfig
     config: ExportedConfig
     engine: Engine
@@ -98,7 +98,7 @@ class ExportedDetector(Detector):
         scores = {name: output(SCORE, name) for name in self.score_names}
         rest = [output(REGIONS, score), output(MAP, score)]
         rest += [RECONSTRUCTION] if self.config.rebuilds else []
-        found = self.engine.run(images.numpy(), [*scores.values(), *rest])
+        found = self.engine.run(images.cpu().numpy(), [*scores.values(), *rest])
         told = {name: found[output] for name, output in scores.items()}
         return Told(told, found[rest[0]], found[rest[1]], found.get(RECONSTRUCTION))
 
