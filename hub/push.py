@@ -20,6 +20,7 @@ from simsid.detectors.model_files import CALIBRATION, CARD, CONFIG, WEIGHTS
 from simsid.detectors.untrusted import check_file, read_object
 from simsid.evaluation.card import measured_weights
 from simsid.evaluation.card_sections import complete_card
+from simsid.export.detector import is_exported
 
 _HOW = (
     "train with a test part (python -m simsid.train writes the card), or measure with: "
@@ -49,6 +50,10 @@ def collect(run: Path) -> tuple[list[Item], dict[str, Any]]:
     """
     verified = verify(run)
     folder = verified.folder
+    if is_exported(folder):
+        raise HubError(
+            NOT_A_MODEL, f"{run} is an exported model: push the model that it was made from"
+        )
     described, calibration = read_object(folder / CONFIG), read_object(folder / CALIBRATION)
     digests = {name: sha256_of(folder / name) for name in NEEDED}
     card = _measured_card(folder / CARD, digests[WEIGHTS])

@@ -14,6 +14,7 @@ from simsid.detectors.model_files import CALIBRATION, CARD, CONFIG, WEIGHTS
 from simsid.detectors.model_folder import model_folder_of
 from simsid.detectors.untrusted import check_file
 from simsid.errors import ModelFolderError
+from simsid.export.detector import is_exported, load_exported
 from simsid.files import real_path
 
 NEEDED = (WEIGHTS, CONFIG, CALIBRATION)
@@ -118,7 +119,15 @@ def verify(path: Path, sums_needed: bool = False, device: str = "cpu") -> Verifi
         HubError, ModelFolderError: it failed; one sentence says where.
     """
     folder = model_folder_of(path)
-    sums = check_folder(folder, sums_needed)
-    detector = load_model(folder, device)
+    if not is_exported(folder):
+        sums, detector = check_folder(folder, sums_needed), load_model(folder, device)
+    elif sums_needed:
+        raise HubError(
+            NOT_A_MODEL,
+            f"{folder} is an exported model, and a stranger's graph is not opened: ask for the model "
+            "that it was made from",
+        )
+    else:  # its graph has a sum of its own
+        sums, detector = False, load_exported(folder)
     present = [name for name in (*KNOWN, SUMS) if (folder / name).exists()]
     return Verified(folder, detector, {n: (folder / n).stat().st_size for n in present}, sums)

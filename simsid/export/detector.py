@@ -98,7 +98,7 @@ class ExportedDetector(Detector):
         scores = {name: output(SCORE, name) for name in self.score_names}
         rest = [output(REGIONS, score), output(MAP, score)]
         rest += [RECONSTRUCTION] if self.config.rebuilds else []
-        found = self.engine.run(images.numpy(), [*scores.values(), *rest])
+        found = self.engine.run(images.cpu().numpy(), [*scores.values(), *rest])
         told = {name: found[output] for name, output in scores.items()}
         return Told(told, found[rest[0]], found[rest[1]], found.get(RECONSTRUCTION))
 
@@ -138,8 +138,11 @@ def load_exported(folder: str | Path) -> ExportedDetector:
 
 def engine_of(folder: str | Path) -> str:
     """The engine that an exported model is for; '' for what is none."""
-    described = json_object(ModelFolder(Path(folder)).config)
-    return str(described.get("config", {}).get("engine", "")) if is_exported(folder) else ""
+    if not is_exported(folder):
+        return ""
+    settings = json_object(ModelFolder(Path(folder)).config).get("config")
+    named = settings.get("engine") if isinstance(settings, dict) else None
+    return str(named or "onnx")
 
 
 def sum_of(engine: str, folder: Path) -> str:

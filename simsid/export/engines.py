@@ -45,6 +45,10 @@ class Engine(ABC):
             ModelFolderError: the file is no graph.
         """
 
+    def __deepcopy__(self, memo: object) -> Engine:
+        """Itself: a graph never changes, and a detector's copies may be calibrated anew."""
+        return self
+
     @abstractmethod
     def run(
         self, films: Float[np.ndarray, "batch 1 height width"], names: Sequence[str]

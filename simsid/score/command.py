@@ -69,7 +69,12 @@ def make_parser() -> ArgumentParser:
     )
     add("--store", action="store_true",
         help="send the results of --dicom-out to --dicomweb, beside their films")  # fmt: skip
-    add("--score", type=str | None, default=None, help="another of the model's scores, which its card lists")
+    add(
+        "--score",
+        type=str | None,
+        default=None,
+        help="another of the model's scores, which its card lists",
+    )
     add(
         ACCEPT,
         action="store_true",

@@ -47,11 +47,24 @@ class OnGpu(Tensor):
     def new_tensor(self, data: Any, **options: Any) -> Tensor:
         return torch.tensor(data, **{"dtype": self.dtype} | options).to(GPU)
 
+    def __getitem__(self, index: Any) -> Tensor:
+        return super().__getitem__(_as_tensors(index))
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        super().__setitem__(_as_tensors(index), value)
+
     def tolist(self) -> Any:
         return self.elem.tolist()
 
     def __repr__(self) -> str:
         return f"OnGpu({self.elem!r})"
+
+
+def _as_tensors(index: Any) -> Any:
+    """Lists of numbers as tensors on the CPU: torch would make meta tensors of them, without values."""
+    parts = index if isinstance(index, tuple) else (index,)
+    found = tuple(torch.tensor(part) if isinstance(part, list) else part for part in parts)
+    return found if isinstance(index, tuple) else found[0]
 
 
 class _Mode(TorchDispatchMode):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from simsid.data.image_kind import FILMS
-from simsid.detectors import detector_class
+from simsid.detectors import detector_class, detector_names
 from simsid.scoring import score_films
 from simsid.training import Training, TrainOptions
 from tests.simsid.fake_gpu import GPU, OnGpu, WrongDeviceError, fake_gpu, move
@@ -16,7 +16,11 @@ from tests.simsid.training.tiny import blobs
 SIZE = (32, 32)
 
 
-@pytest.mark.parametrize("name", ["ae"])
+QUICK = "ae"
+SLOW = [pytest.param(n, marks=pytest.mark.slow) for n in detector_names() if n != QUICK]
+
+
+@pytest.mark.parametrize("name", [QUICK, *SLOW])
 def test_training_calibration_placement_and_scoring_keep_to_the_gpu(name):
     cls = detector_class(name)
     torch.manual_seed(0)
@@ -42,6 +46,8 @@ def test_the_fake_gpu_refuses_tensors_of_two_devices():
         there, here = torch.zeros(3, device=GPU), torch.ones(3)
         assert there.device == GPU and here.device.type == "cpu"
         assert (there + torch.tensor(2.0)).device == GPU  # a number may come from the CPU
+        numbered = torch.arange(6.0).to(there.device).reshape(2, 3)
+        assert numbered[:, [2, 0]].tolist() == [[2, 0], [5, 3]]
         assert (there + here.to(there.device)).cpu().tolist() == [1, 1, 1]
         assert there[torch.tensor([0, 1])].device == GPU
         for wrong in (
