@@ -217,7 +217,7 @@ def listen(
     stored = {"stored": uploads.size} if uploads else {}
     middleware = [Middleware(Doorkeeper, doors=doors, **stored)]
     if password:
-        middleware.append(Middleware(LoginGate))
+        middleware.append(Middleware(LoginGate, style=_STYLE.read_text("utf-8")))
     try:
         app, url, _ = page.launch(
             i18n=gr.I18n(en=_WORDS),

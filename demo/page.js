@@ -16,14 +16,15 @@ new MutationObserver(() => {
 let asked = false;
 addEventListener("click", (event) => { if (event.target.closest?.(".example")) asked = true; }, true);
 addEventListener("change", (event) => { if (event.target.closest?.("#upload")) asked = true; }, true);
-addEventListener("DOMContentLoaded", () => new MutationObserver(() => {
+new MutationObserver(() => {
   const verdict = document.querySelector("#verdict section");
   if (!asked || !verdict || innerWidth > 600) return;
   asked = false;
-  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  if (verdict.getBoundingClientRect().top > innerHeight / 2)
-    verdict.scrollIntoView({ block: "start", behavior: still ? "auto" : "smooth" });
-}).observe(document.documentElement, { childList: true, subtree: true }));
+  setTimeout(() => {  // when all parts have found their place
+    const place = document.querySelector("#verdict");
+    if (place.getBoundingClientRect().top > innerHeight / 3) place.scrollIntoView();
+  }, 400);
+}).observe(document.documentElement, { childList: true, subtree: true });
 // Gradio opens a list with any key, the one that leaves it too; the menu of a table's heading, which
 // sorts, opens by pointer only.
 document.addEventListener("keydown", (event) => {

@@ -50,11 +50,16 @@ class LoginGate:
     """ASGI middleware: closes what Gradio leaves open to those who have not logged in.
 
     It hands out its cookies for other sites' pages too; here they are for our own alone. And it
-    writes the endpoints, with the names of the models, into the page of the form.
+    writes the endpoints, with the names of the models, into the page of the form, and neither a title
+    nor the page's style.
+
+    Args:
+        style: sheet for the form, the page's own.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, style: str = "") -> None:
         self.app = app
+        self._face = f"<title>{TITLE}</title><style>{style}</style></head>".encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -65,7 +70,9 @@ class LoginGate:
             await JSONResponse({"detail": "not logged in"}, 401)(scope, receive, send)
             return
         bare = path == "/" and not known
-        await self.app(scope, receive, _without_endpoints(send) if bare else _strict(send))
+        await self.app(
+            scope, receive, _without_endpoints(send, self._face) if bare else _strict(send)
+        )
 
 
 def _strict(send: Send) -> Send:
@@ -82,7 +89,7 @@ def _strict(send: Send) -> Send:
     return strict
 
 
-def _without_endpoints(send: Send) -> Send:
+def _without_endpoints(send: Send, face: bytes) -> Send:
     start: Message = {}
     page = bytearray()
 
@@ -92,7 +99,7 @@ def _without_endpoints(send: Send) -> Send:
             return
         page.extend(message.get("body", b""))
         if not message.get("more_body"):
-            body = _ENDPOINTS.sub(rb"\1{}\2", bytes(page))
+            body = _ENDPOINTS.sub(rb"\1{}\2", bytes(page)).replace(b"</head>", face, 1)
             MutableHeaders(scope=start)["content-length"] = str(len(body))
             await send(start)
             await send({"type": "http.response.body", "body": body})

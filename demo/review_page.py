@@ -25,7 +25,13 @@ KEYS = """<script>document.addEventListener("keydown", event => {
   const button = {n: "normal", a: "abnormal", ArrowRight: "later", ArrowLeft: "back"}[event.key];
   if (button && !event.repeat && !event.ctrlKey && !event.metaKey && !event.altKey)
     document.querySelector(`#review-${button}`)?.click();
-});</script>"""
+});
+const shown = { film: "The film", map: "The film with its anomaly map" };
+new MutationObserver(() => {
+  for (const [place, text] of Object.entries(shown))
+    for (const image of document.querySelectorAll(`#review-${place} img`))
+      if (image.alt !== text) image.alt = text;
+}).observe(document.documentElement, { childList: true, subtree: true });</script>"""
 _HINT = (
     '<p class="hint">Keys: <b>n</b> normal, <b>a</b> abnormal, arrows to go on and back. '
     "Each mark is kept at once. Research only, not a medical device.</p>"
@@ -52,15 +58,17 @@ def build_page(review: Review, maps: Path | None) -> gr.Blocks:
     with gr.Blocks(title="Review of scored films", analytics_enabled=False) as page:
         place = gr.State(0)
         told = gr.HTML(elem_id="review-told")
-        with gr.Row():
+        with gr.Row(elem_id="review-buttons"):
             normal = gr.Button("Normal", elem_id="review-normal")
             abnormal = gr.Button("Abnormal", elem_id="review-abnormal")
             later = gr.Button("Later", elem_id="review-later")
             back = gr.Button("Back", elem_id="review-back")
         gr.HTML(_HINT)
         with gr.Row():
-            film = inline_image(label="Film", **_SHOWN)
-            picture = inline_image(label="Anomaly map", visible=maps is not None, **_SHOWN)
+            film = inline_image(label="Film", elem_id="review-film", **_SHOWN)
+            picture = inline_image(
+                label="Anomaly map", visible=maps is not None, elem_id="review-map", **_SHOWN
+            )
         summary = gr.HTML(elem_id="review-summary")
         shown = [place, film, picture, told, summary]
         steps = {

@@ -70,6 +70,18 @@ def test_a_chest_phantom_goes_to_the_chest_model_and_is_called_one(tab) -> None:
     wait_for_text(tab, "#verdict", "this is a phantom")  # scored again, it still is one
 
 
+def test_on_a_phone_the_verdict_is_led_to(browser, page) -> None:
+    visit = browser.new_page(viewport={"width": 390, "height": 844})
+    visit.set_default_timeout(60_000)
+    visit.goto(page.url)
+    visit.click("#example-plain")
+    visit.wait_for_selector("#verdict section")
+    visit.wait_for_function(
+        "Math.abs(document.querySelector('#verdict').getBoundingClientRect().top) < 60"
+    )
+    visit.close()
+
+
 def test_names_are_shown_and_never_leave_the_browser(tab, page, digits) -> None:
     sent: list[bytes] = []
     tab.on("request", lambda request: sent.append(request.post_data_buffer or b""))
