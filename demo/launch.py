@@ -268,7 +268,9 @@ def take_password() -> str | None:
         password = Path(file).read_text(encoding="utf-8").strip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is no text"
-        raise SimsidError(f"SIMSID_PASSWORD_FILE {file} cannot be read: {why}") from error
+        raise SimsidError(
+            f"SIMSID_PASSWORD_FILE {file} cannot be read, make it readable: {why}"
+        ) from error
     if not password:
         raise SimsidError(f"SIMSID_PASSWORD_FILE {file} is empty: write the password into it")
     return password

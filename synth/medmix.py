@@ -88,7 +88,7 @@ def medmix(
     """
     config = config or MedMixConfig()
     if not 0 <= count <= MOST_LESIONS:
-        raise SynthError(f"a film can have 0 to {MOST_LESIONS} lesions, not {count}")
+        raise SynthError(f"a film must have 0 to {MOST_LESIONS} lesions, not {count}")
     if count and not donors:
         raise SynthError(
             "a lesion needs another normal film to be cut from, and no donor is given: add films"

@@ -90,7 +90,7 @@ def roots_of(names: Sequence[str], data_root: str | None) -> dict[str, str]:
         DataError: a set is named twice or has no folder, or another one is named.
     """
     if len(set(names)) != len(names):
-        raise DataError(f"--dataset names a set twice: {SEPARATOR.join(names)}")
+        raise DataError(f"--dataset names a set twice, leave one: {SEPARATOR.join(names)}")
     pairs = [pair.partition("=") for pair in (data_root or "").split(SEPARATOR) if pair]
     roots = {name.strip(): root.strip() for name, _, root in pairs}
     missing = [name for name in names if not roots.get(name)]

@@ -128,7 +128,7 @@ def test_a_film_that_stands_in_two_sets_is_found(tmp_path):
     ("dataset", "root", "says"),
     [
         ("zhanglab,nih", "a", "several data sets need a folder each"),
-        ("zhanglab,zhanglab", "zhanglab=a", "names a set twice"),
+        ("zhanglab,zhanglab", "zhanglab=a", "names a set twice, leave one"),
         ("zhanglab,nihh", "zhanglab=a,nihh=b", "unknown set of films 'nihh'; choose among: zhanglab"),
         ("digitanatomy", "a", "unknown set of films 'digitanatomy'"),
         ("zhanglab,nih", "zhanglab=a,nih=b,vindr=c", "'vindr' is not one of them"),
