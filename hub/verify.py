@@ -12,6 +12,7 @@ from hub.sums import REINSTALL, SUMS, check_sums
 from simsid.detectors import Detector, bundled, load_model
 from simsid.detectors.model_files import CALIBRATION, CARD, CONFIG, WEIGHTS
 from simsid.detectors.model_folder import model_folder_of
+from simsid.detectors.no_model import require_model
 from simsid.detectors.untrusted import check_file
 from simsid.errors import ModelFolderError
 
@@ -111,6 +112,7 @@ def verify(path: Path, sums_needed: bool = False, device: str = "cpu") -> Verifi
     Raises:
         HubError, ModelFolderError: it failed; one sentence says where.
     """
+    require_model(path)
     folder = model_folder_of(path)
     sums = check_folder(folder, sums_needed)
     detector = load_model(folder, device)

@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 class SimsidError(Exception):
     """Bad input or a bad state of the world; the message names the file and the remedy."""
+
+
+def nearest(name: str, names: Iterable[str], before: str = "") -> str:
+    """'did you mean NAME? ' with at most three names like a mistyped one; '' where none is.
+
+    Args:
+        before: what stands before each name; it says nothing of how alike two are.
+    """
+    short = [each.removeprefix(before) for each in names]
+    found = difflib.get_close_matches(name.removeprefix(before), short, cutoff=0.5)
+    found = [before + each for each in found]
+    return f"did you mean {' or '.join(found)}? " if found else ""
 
 
 class ImageError(SimsidError):

@@ -13,6 +13,7 @@ WEIGHTS, CONFIG, CALIBRATION, CARD = (
 )
 FILES = (WEIGHTS, CONFIG, CALIBRATION, CARD)
 SUMS = "SHA256SUMS"  # of a model that was shared; untrue of a new one
+CHECKPOINT = "checkpoint.pt"  # of a training, beside INNER
 INNER = "model"  # what the model folder of a run folder is called
 
 
