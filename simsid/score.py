@@ -20,7 +20,7 @@ from tqdm import tqdm
 from simsid.cli import INTERRUPTED, command_parser, parse, run_command
 from simsid.data.decode.pool import made_ahead, read_untrusted
 from simsid.data.file_table import files_of_table
-from simsid.data.find import common_folder, find_images
+from simsid.data.find import common_folder, find_images, why_none
 from simsid.detectors import Detector, load_model
 from simsid.detectors.model_folder import fingerprint
 from simsid.device import pick_device
@@ -288,7 +288,7 @@ def _prepare(job: ScoreJob) -> tuple[list[Path], MapFiles | None, DicomFiles | N
         )
     if not any(file.exists() for file in files):
         named = [*job.paths, str(table)] if table else job.paths
-        raise SimsidError(f"no image found in: {' '.join(named)}")
+        raise SimsidError(why_none(named))
     place = out.resolve()
     if any(file.resolve() == place for file in files if file.suffix == out.suffix):
         raise SimsidError(f"--out {out} is one of the files to score: choose another name")
