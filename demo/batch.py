@@ -19,7 +19,7 @@ from simsid.scoring.rows import numbers_of
 from simsid.scoring.table import COLUMNS
 
 _COLUMNS = ("film", "name", "score", "percentile", "p", "verdict", "note")
-_CSV = ("film", *COLUMNS[1:], "commit", "own_normals")
+_CSV = ("film", *(name for name in COLUMNS[1:] if name != "verdict"), "commit", "own_normals")
 
 
 def table_html(answers: list[Answer]) -> str:
@@ -133,7 +133,7 @@ def _check(
 def csv_of(answers: list[Answer]) -> bytes:
     """The columns of ``simsid.score``, with a number for the file; commit and own normals beside."""
     out = io.StringIO()
-    writer = csv.DictWriter(out, _CSV, lineterminator="\n")
+    writer = csv.DictWriter(out, _CSV, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
     for number, answer in enumerate(answers, 1):
         film = answer.film

@@ -17,6 +17,7 @@ from hub.verify import Verified, verify
 from simsid.detectors import Detector, detector_names
 from simsid.detectors.model_files import CONFIG, INNER
 from simsid.detectors.model_folder import model_folder_of
+from simsid.detectors.no_model import require_model
 from simsid.detectors.registry import ANOMALIB
 from simsid.detectors.untrusted import read_object
 from simsid.errors import ModelFolderError, SimsidError
@@ -63,6 +64,7 @@ def _free_name(path: Path, taken: dict[str, Verified]) -> str:
 
 
 def _open(path: Path) -> Verified:
+    require_model(path)
     folder = model_folder_of(path)
     if not (folder / CONFIG).is_file():
         raise SimsidError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from demo.own_normals import OwnNormals
+from simsid.scoring.words import of_all
 
 
 def own_section(own: OwnNormals, label: str) -> str:
@@ -18,7 +19,7 @@ def own_section(own: OwnNormals, label: str) -> str:
         if own.left_out
         else ""
     )
-    before = f"{own.called_before} of {own.films} ({100 * own.called_before / own.films:.0f} %)"
+    before = of_all(own.called_before, own.films)
     if own.no_verdict_before:
         before += f"; {own.no_verdict_before} had no verdict"
     return (

@@ -234,6 +234,10 @@ class ScoreTab:
         if answer.own_normals:
             label += f", recalibrated on {answer.own_normals} normals of your own for this visit"
         shown = Shown(label, number, len(films), answer.drop, why)
+        if why and isinstance(film, RefusedFilm):
+            nearest = answer.kept and self.inference.belongs_to(answer.kept)
+            none = film.out_of_place and nearest == answer.model
+            shown = replace(shown, why_model="", fits_none=none)
         if isinstance(film, RefusedFilm):
             nothing = [gr.update(visible=False), "", None, gr.update(choices=[], value=None)]
             return [refused_section(film, answer.message, shown), *nothing]

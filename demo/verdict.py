@@ -39,6 +39,7 @@ class Shown:
         number, of: the film's number, and of how many.
         drop: see ``Answer.drop``.
         why_model: a sentence on who chose the model; may be empty.
+        fits_none: whether the model was chosen by the film and refuses it, as all others do.
     """
 
     label: str
@@ -46,6 +47,7 @@ class Shown:
     of: int = 1
     drop: str = ""
     why_model: str = ""
+    fits_none: bool = False
 
     @property
     def which(self) -> str:
@@ -79,6 +81,11 @@ def verdict_section(film: ScoredFilm, message: str, shown: Shown) -> str:
 def refused_section(film: RefusedFilm, message: str, shown: Shown) -> str:
     """Why a film has no score; no model is named where none has seen it."""
     signed = signature(shown.label, shown.why_model) if shown.label else ""
+    if shown.fits_none:
+        signed = (
+            '<p class="hint">No model on the shelf fits this picture; '
+            f"{escape(shown.label)} was the nearest.</p>"
+        )
     return (
         f'<section class="verdict refused" role="alert" data-drop="{shown.drop}"><h2>{shown.which}'
         f"{headline(film)}</h2>{shown.name}<p>{_text(message)}</p>{signed}</section>"

@@ -9,8 +9,8 @@ from simsid.detectors import Detector
 from simsid.detectors.bundled import FOLDER as BUNDLED_FOLDER
 from simsid.detectors.bundled import bundled_folder, bundled_models, is_bundled
 from simsid.detectors.model_files import ModelFolder
+from simsid.detectors.no_model import require_model
 from simsid.detectors.untrusted import read_object
-from simsid.errors import ModelFolderError
 from simsid.export.detector import load_exported
 
 if TYPE_CHECKING:
@@ -66,11 +66,7 @@ def open_verified(
     if is_bundled(text):
         return verify(bundled_folder(text), device=device)
     if Path(text).exists() or not looks_like_name(text) or isinstance(name, Path):
-        if not Path(text).is_dir():
-            raise ModelFolderError(
-                f"no model folder at {text}: check the path or train a model; the models that "
-                f"come with the kit are {', '.join(bundled_models())}"
-            )
+        require_model(text)
         return verify(Path(text), device=device)
     from hub.pull import pull
 

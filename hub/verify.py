@@ -12,6 +12,7 @@ from hub.sums import REINSTALL, SUMS, check_sums
 from simsid.detectors import Detector, bundled, load_model
 from simsid.detectors.model_files import CALIBRATION, CARD, CONFIG, WEIGHTS
 from simsid.detectors.model_folder import model_folder_of
+from simsid.detectors.no_model import require_model
 from simsid.detectors.untrusted import check_file
 from simsid.errors import ModelFolderError
 from simsid.export.detector import is_exported, load_exported
@@ -118,6 +119,7 @@ def verify(path: Path, sums_needed: bool = False, device: str = "cpu") -> Verifi
     Raises:
         HubError, ModelFolderError: it failed; one sentence says where.
     """
+    require_model(path)
     folder = model_folder_of(path)
     if not is_exported(folder):
         sums, detector = check_folder(folder, sums_needed), load_model(folder, device)

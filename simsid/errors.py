@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 class SimsidError(Exception):
     """Bad input or a bad state of the world; the message names the file and the remedy."""
@@ -10,6 +13,18 @@ class SimsidError(Exception):
 def first_line(error: BaseException, longest: int = 200) -> str:
     """The first line of what an error says; of one that says nothing its kind."""
     return (str(error).strip() or type(error).__name__).splitlines()[0][:longest]
+
+
+def nearest(name: str, names: Iterable[str], before: str = "") -> str:
+    """'did you mean NAME? ' with at most three names like a mistyped one; '' where none is.
+
+    Args:
+        before: what stands before each name; it says nothing of how alike two are.
+    """
+    short = [each.removeprefix(before) for each in names]
+    found = difflib.get_close_matches(name.removeprefix(before), short, cutoff=0.5)
+    found = [before + each for each in found]
+    return f"did you mean {' or '.join(found)}? " if found else ""
 
 
 class ImageError(SimsidError):

@@ -11,7 +11,7 @@ import numpy as np
 from jsonargparse import ArgumentParser
 
 from simsid.cli import command_parser, parse, run_command
-from simsid.data.find import find_images
+from simsid.data.find import find_images, why_none
 from simsid.data.options import add_skip_unreadable, naming_unreadable
 from simsid.data.own_files import without_own
 from simsid.detectors import load_model
@@ -21,7 +21,7 @@ from simsid.examination.default_score import findings_of
 from simsid.examination.examine import LEAST, examine
 from simsid.examination.table import to_text
 from simsid.files import path_text, write_text
-from simsid.scoring.normals import read_normals
+from simsid.scoring.normals import read_normals, too_few_told
 
 
 def make_parser() -> ArgumentParser:
@@ -52,6 +52,8 @@ def main(arguments: list[str] | None = None) -> int:
     if out is not None and out.exists():
         raise SimsidError(f"--out {out} exists already: choose a new name")
     files = without_own(find_images([options.normals]))
+    if not any(file.exists() for file in files):
+        raise SimsidError(why_none([options.normals]))
     detector = load_model(options.model, pick_device(options.device))
     with naming_unreadable():
         normals = read_normals(detector, files, LEAST, options.skip_unreadable)
@@ -60,10 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(line)
     examination = examine(detector, np.stack(images), options.seed) if images else None
     if examination is None:
-        raise SimsidError(
-            f"{options.normals} holds {len(images)} films that this model can score, at least "
-            f"{LEAST} are needed"
-        )
+        raise SimsidError(too_few_told(options.normals, normals, LEAST))
     print(to_text(examination))
     if left_out:
         print(f"{left_out} films are out of place for this model and were left out")

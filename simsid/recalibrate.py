@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 from typing import Literal
@@ -11,7 +10,7 @@ import numpy as np
 from jsonargparse import ArgumentParser
 
 from simsid.cli import command_parser, parse, run_command
-from simsid.data.find import find_images
+from simsid.data.find import find_images, why_none
 from simsid.data.options import add_skip_unreadable, naming_unreadable
 from simsid.data.own_files import without_own
 from simsid.detectors import Detector, load_model
@@ -21,9 +20,11 @@ from simsid.detectors.model_folder import model_folder_of, save_model
 from simsid.detectors.recalibration import LEAST, films_needed, recalibrate
 from simsid.device import pick_device
 from simsid.errors import SimsidError
+from simsid.evaluation.recalibrated_card import recalibrated_card, thresholds_in_words
 from simsid.files import path_text, write_text
 from simsid.marks import Marks, is_marks
-from simsid.scoring.normals import read_normals
+from simsid.scoring.normals import FormerVerdicts, former_verdicts, read_normals, too_few_told
+from simsid.scoring.words import of_all
 
 _SHARE = 0.1
 
@@ -73,16 +74,18 @@ def main(arguments: list[str] | None = None) -> int:
     source = Path(options.normals or options.unlabelled)
     marks = Marks(source) if options.normals and source.is_file() and is_marks(source) else None
     files = without_own(marks.normals() if marks else find_images([str(source)]))
+    if marks and not files:
+        raise SimsidError(f"{source} marks no film as normal: mark some with simsid.review")
+    if not marks and not any(file.exists() for file in files):
+        raise SimsidError(why_none([str(source)]))
     detector = load_model(options.model, pick_device(options.device))
     needed = films_needed(options.abnormal_share if options.unlabelled else 0.0)
     with naming_unreadable():
         normals = read_normals(detector, files, needed, options.skip_unreadable)
     images = normals.images
     if len(images) < needed:
-        raise SimsidError(
-            f"{options.normals or options.unlabelled} holds {len(images)} films that this model "
-            f"can score, at least {needed} are needed"
-        )
+        raise SimsidError(too_few_told(str(source), normals, needed))
+    before = former_verdicts(detector, images)
     own = recalibrate(
         detector,
         np.stack(images),
@@ -93,7 +96,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     save_model(own, out)
     _write_card(ModelFolder(model_folder_of(options.model)).card, ModelFolder(out).card, own)
-    for line in (*normals.told, _summary(own, out, normals.out_of_place)):
+    summary = _summary(own, out, normals.out_of_place, before, bool(options.unlabelled))
+    for line in (*normals.told, summary):
         print(line)
     if marks and not marks.by_chance():
         print(
@@ -103,13 +107,21 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _summary(detector: Detector, out: Path, left_out: int) -> str:
-    calibration = detector.calibration
+def _summary(
+    detector: Detector, out: Path, left_out: int, before: FormerVerdicts, unlabelled: bool
+) -> str:
+    calibration, name = detector.calibration, detector.score_names[0]
     low, high = calibration.rate_interval()
+    now = {each: calibration.threshold(name, i) for i, each in enumerate(calibration.names)}
+    undecided = f" and {before.no_verdict} without a verdict" if before.no_verdict else ""
     lines = [
         f"recalibrated on {calibration.num_normals} films; model folder: {out}",
-        f"false-alarm rate {calibration.false_alarm_rate:.0%}, with 90 % confidence between "
-        f"{low:.1%} and {high:.1%}",
+        f"threshold: {thresholds_in_words(before.thresholds)} before, "
+        f"{thresholds_in_words(now)} now",
+        f"{'these films' if unlabelled else 'these normals'} called unusual before: "
+        f"{of_all(before.called, before.films)}{undecided}",
+        f"false-alarm rate now {calibration.false_alarm_rate:.0%} of normals, with 90 % confidence "
+        f"between {low:.1%} and {high:.1%}",
     ]
     if calibration.removed:
         lines.append(
@@ -122,22 +134,9 @@ def _summary(detector: Detector, out: Path, left_out: int) -> str:
 
 
 def _write_card(old: Path, new: Path, detector: Detector) -> None:
-    """The former card, with a note on top of its text on what is no longer as it says."""
-    if not old.exists():
-        return
-    shutil.copy(old, new)
-    facts = detector.facts["recalibrated"]
-    share = f", of which up to {facts['abnormal_share']:.0%} may be abnormal"
-    note = (
-        f"> **Recalibrated** on {facts['films']} films of another source"
-        f"{share if facts['abnormal_share'] else ''} (fingerprint {facts['fingerprint']}). Verdicts "
-        "and p-values stand on these films; the measured numbers below are those of the model that "
-        "it was made from.\n"
-    )
-    lines = new.read_text(encoding="utf-8").splitlines(keepends=True)
-    titles = [index for index, line in enumerate(lines) if line.startswith("# ")]
-    at = titles[0] + 1 if titles else len(lines)
-    write_text(new, "".join([*lines[:at], "\n", note, *lines[at:]]))
+    """The former card, with what this calibration says in place of what no longer holds."""
+    if old.exists():
+        write_text(new, recalibrated_card(old.read_text(encoding="utf-8"), detector))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from jsonargparse import ArgumentParser
 
 from simsid.cli import INTERRUPTED, command_parser, parse, run_command
 from simsid.data.options import add_data_options, tell_films
+from simsid.data.too_few import tell_few_normals
 from simsid.detectors import Detector, detector_names, save_model
 from simsid.detectors.calibration import DEFAULT_FALSE_ALARM_RATE
 from simsid.evaluation.evaluate import part_to_measure
@@ -183,9 +184,11 @@ def fit(prepared: Prepared) -> Detector:
             data.calibration, plan.false_alarm_rate, data.populations, plan.rate_confidence
         )
 
+    _begin("calibrating")
     calibrate()
     examination = None
     if plan.examine:
+        _begin("examining: anomalies are made from calibration normals and scored")
         chosen = "fusion" in plan.detector or plan.init_from is not None
         examination = settle_score(detector, data.calibration, calibrate, not chosen)
     weakness = examination and weakness_of(examination)
@@ -215,7 +218,7 @@ def finish(prepared: Prepared, detector: Detector, seconds: float) -> None:
     """Write the model folder and the report; print where they are."""
     plan, data, folder = prepared.plan, prepared.data, prepared.plan.run
     save_model(detector, folder.model)
-    print(f"trained in {seconds:.0f} s; model folder: {folder.model}")
+    print(f"{_times(detector, seconds)}; model folder: {folder.model}")
     if detector.facts["examination"] is not None:
         examination = Examination.from_json(detector.facts["examination"])
         weak = weakness_of(examination)
@@ -225,12 +228,26 @@ def finish(prepared: Prepared, detector: Detector, seconds: float) -> None:
     part = part_to_measure(data)
     if plan.report and part is not None:
         command = f"python -m simsid.train --config {folder.config}"
+        _begin("writing the report")
         print(report_on(detector, data, folder.report, folder.metrics, folder.model, command))
     elif part is None:
         print(
             "no labelled test or validation part: no report. Score images with: "
             f"python -m simsid.score IMAGES --model {folder.path} --out scores.csv"
         )
+
+
+def _begin(work: str) -> None:
+    """Name what begins after the training bar has ended; it may take minutes."""
+    print(work, flush=True)
+
+
+def _times(detector: Detector, seconds: float) -> str:
+    """How long training took, and all until now; a run that was resumed knows its last part."""
+    training = detector.facts["training"]["seconds"]
+    if training is None:
+        return f"trained; this part of the run took {seconds:.0f} s"
+    return f"trained in {training:.1f} s; {seconds:.1f} s with reading, calibrating and examining"
 
 
 def _tracked(prepared: Prepared) -> dict[str, Any]:
@@ -276,6 +293,10 @@ def _opening(prepared: Prepared, note: str = "") -> str:
         f"{len(data.calibration)} to calibrate "
         f"({data.facts['calibration_from']}), {height}x{width} px, {training.device}{precision}",
         f"run folder: {plan.run.path}{note}",
+    ]
+    lines += [
+        f"warning: {told}"
+        for told in tell_few_normals(data.facts, plan.false_alarm_rate, plan.rate_confidence)
     ]
     if prepared.began_from:
         lines.append(

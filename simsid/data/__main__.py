@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -12,7 +13,10 @@ from simsid.data.checks.check import REPORT, SHEET, check_data, check_writable, 
 from simsid.data.checks.render import to_markdown
 from simsid.data.load import FILM_SETS
 from simsid.data.options import add_choice_options, film_options, naming_unreadable, progress
+from simsid.errors import SimsidError
 from simsid.files import path_text, roots_text
+
+_CHECK = "check"
 
 
 def make_parser() -> ArgumentParser:
@@ -54,6 +58,11 @@ def main(arguments: list[str] | None = None) -> int:
     Raises:
         SimsidError, OSError: for ``run_command`` to print.
     """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments and _CHECK not in arguments and not {"-h", "--help"} & set(arguments):
+        raise SimsidError(
+            f"'{_CHECK}' comes first: python -m simsid.data {_CHECK} {shlex.join(arguments)}"
+        )
     options = parse(make_parser(), arguments).check
     if options.out is not None:
         check_writable(Path(options.out))

@@ -13,6 +13,8 @@ from simsid.data.signature import is_image_by_content
 from simsid.files import real_path
 from synth.walk import files_below, is_system_name, once_each
 
+_KINDS = "PNG, JPEG, TIFF, BMP and other pictures, NumPy (.npy) and DICOM"
+
 
 def find_images(patterns: Sequence[str], skip: Path | None = None) -> list[Path]:
     """Files in order, each once, however many links lead to it.
@@ -43,6 +45,22 @@ def images_below(folder: Path) -> list[Path]:
         OSError: a folder cannot be listed; it is named.
     """
     return [path for path in files_below(folder) if is_image(path)]
+
+
+def why_none(patterns: Sequence[str]) -> str:
+    """Why no image is found at these paths, folders and globs; a line for an error."""
+    return f"no image found: {'; '.join(map(_why_none, patterns))}"
+
+
+def _why_none(pattern: str) -> str:
+    path = Path(pattern)
+    if path.is_dir():
+        return f"{pattern} holds no image; it reads {_KINDS}"
+    if path.exists():
+        return f"{pattern} is no image; it reads {_KINDS}"
+    if glob.has_magic(pattern):
+        return f"no file matches {pattern}; check the pattern"
+    return f"{pattern} does not exist; check the path"
 
 
 def is_image(path: Path) -> bool:

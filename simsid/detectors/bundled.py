@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from simsid.detectors.model_files import CONFIG
-from simsid.errors import ModelFolderError
+from simsid.errors import ModelFolderError, nearest
 
 FOLDER = Path(__file__).resolve().parents[2] / "hub" / "bundled"
 PREFIX = "bundled:"
@@ -35,6 +35,7 @@ def bundled_folder(name: str) -> Path:
     """
     if name not in bundled_models():
         raise ModelFolderError(
-            f"there is no bundled model '{name}'; there are: {', '.join(bundled_models())}"
+            f"there is no bundled model '{name}': {nearest(name, bundled_models(), PREFIX)}"
+            f"there are: {', '.join(bundled_models())}"
         )
     return FOLDER / name.removeprefix(PREFIX)

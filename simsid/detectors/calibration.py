@@ -9,9 +9,10 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy import stats
 
+from simsid.data.rates import USUAL_RATE
 from simsid.errors import SimsidError
 
-DEFAULT_FALSE_ALARM_RATE = 0.05
+DEFAULT_FALSE_ALARM_RATE = USUAL_RATE
 MAP_QUANTILES = (0.5, 0.99)
 INTERVAL = 0.9  # probability that the realised rate lies in the interval that is told
 _NO_NAME = ""

@@ -14,6 +14,7 @@ WEIGHTS, CONFIG, CALIBRATION, CARD = (
 FILES = (WEIGHTS, CONFIG, CALIBRATION, CARD)
 SUMS = "SHA256SUMS"  # of a model that was shared; untrue of a new one
 EXPORTED = "exported"  # what the folder of a graph names in a detector's place
+CHECKPOINT = "checkpoint.pt"  # of a training, beside INNER
 INNER = "model"  # what the model folder of a run folder is called
 
 

@@ -26,11 +26,12 @@ from simsid.data.preprocess import Preprocessing
 from simsid.detectors import model_files
 from simsid.detectors.base import CHECKS, Detector
 from simsid.detectors.budget import Budget, check_settings
-from simsid.detectors.bundled import bundled_folder, bundled_models, is_bundled
+from simsid.detectors.bundled import bundled_folder, is_bundled
 from simsid.detectors.calibration import Calibration
 from simsid.detectors.config import config_from_dict
 from simsid.detectors.found_share import found_shares
 from simsid.detectors.model_files import CALIBRATION, EXPORTED, INNER, WEIGHTS, ModelFolder
+from simsid.detectors.no_model import require_model
 from simsid.detectors.population import PopulationCheck
 from simsid.detectors.registry import detector_class, is_known
 from simsid.detectors.untrusted import Entry, read_header, read_object
@@ -184,12 +185,8 @@ def load_model(
         ModelFolderError: a file is missing or corrupt, the format is newer, or the weights do not
             fit the configuration; the message says which and what to do.
     """
+    require_model(folder)
     folder = model_folder_of(folder)
-    if not folder.is_dir():
-        raise ModelFolderError(
-            f"no model folder at {folder}: train one, or check the path; "
-            f"models that come with the kit are {', '.join(bundled_models())}"
-        )
     files = ModelFolder(folder)
     described = read_object(files.config)
     version = described.get("format_version")

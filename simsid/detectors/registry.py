@@ -10,7 +10,7 @@ from __future__ import annotations
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, TypeVar
 
-from simsid.errors import SimsidError
+from simsid.errors import SimsidError, nearest
 from simsid.plugins import note_offer
 
 if TYPE_CHECKING:
@@ -56,7 +56,8 @@ def detector_class(name: str) -> type[Detector]:
             ) from error
     if name not in _DETECTORS:
         raise SimsidError(
-            f"unknown model '{name}'; choose one of: {', '.join(detector_names())}, "
+            f"unknown model '{name}'; {nearest(name, detector_names())}"
+            f"choose one of: {', '.join(detector_names())}, "
             f"{ANOMALIB}NAME, or bring your own with --plugin FILE.py"
         )
     return _DETECTORS[name]

@@ -114,13 +114,20 @@ def provenance_table(results: dict[str, Any], command: str | None) -> Table:
         ("films", _films(results)),
         ("model", f"{model['parameters']:,} parameters, {_size(model['image_size'])} px, "
                   f"{_size(model['grid_size'])} regions"),
-        ("time", f"{results['seconds']:.1f} s on {model['device']}, "
+        ("time of training", _training_time(model["facts"])),
+        ("time of this evaluation", f"{results['seconds']:.1f} s on {model['device']}, "
                  f"{results['images_per_second']:.0f} images a second scored"),
         ("versions", ", ".join(f"{name} {text}" for name, text in versions.items() if text)),
     ]  # fmt: skip
     if command:
         rows.append(("command", code(command)))
     return Table(("what", "value"), tuple(rows))
+
+
+def _training_time(facts: dict[str, Any]) -> str:
+    training = facts.get("training") or {}
+    seconds = training.get("seconds")
+    return "not recorded" if seconds is None else f"{seconds:.1f} s on {training['device']}"
 
 
 def _size(size: list[int]) -> str:

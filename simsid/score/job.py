@@ -9,7 +9,7 @@ from pathlib import Path
 
 from simsid.archive.shards import Format
 from simsid.data.file_table import files_of_table
-from simsid.data.find import common_folder, find_images
+from simsid.data.find import common_folder, find_images, why_none
 from simsid.data.own_files import without_own
 from simsid.detectors import Detector, load_model
 from simsid.detectors.model_folder import files_of, fingerprint
@@ -76,7 +76,7 @@ def prepare(job: ScoreJob) -> tuple[list[Path], MapFiles | None, DicomFiles | No
         )
     if not any(file.exists() for file in files):
         named = [*job.paths, str(table)] if table else job.paths
-        raise SimsidError(f"no image found in: {' '.join(named)}")
+        raise SimsidError(why_none(named))
     place = real_path(out)
     if any(real_path(file) == place for file in files if file.suffix == out.suffix):
         raise SimsidError(f"--out {out} is one of the files to score: choose another name")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -23,7 +24,9 @@ from simsid.data.unreadable import (
 from simsid.detectors.base import Detector
 from simsid.detectors.findings import REFUSE
 from simsid.errors import ImageError
-from simsid.scoring.film import prepare_image
+from simsid.scoring.film import ScoredFilm, prepare_image, score_batch
+
+_BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -34,11 +37,46 @@ class Normals:
         images: prepared for the model, those alone that are in place for it.
         out_of_place: how many others there are.
         told: lines on films that cannot be read, and on what decoders noticed.
+        refusals: why those are out of place, each reason once, the most frequent first.
     """
 
     images: list[Float[np.ndarray, "height width"]]
     out_of_place: int
     told: tuple[str, ...]
+    refusals: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FormerVerdicts:
+    """What a model says of normals before it is recalibrated on them.
+
+    Attributes:
+        films: how many were scored. called: above their threshold. no_verdict: without one.
+        thresholds: of the model's populations, by name.
+    """
+
+    films: int
+    called: int
+    no_verdict: int
+    thresholds: dict[str, float]
+
+
+def former_verdicts(
+    detector: Detector, images: Sequence[Float[np.ndarray, "height width"]]
+) -> FormerVerdicts:
+    """Judge prepared normals by the model as it is."""
+    scored: list[ScoredFilm] = []
+    for start in range(0, len(images), _BATCH):
+        judged = score_batch(detector, images[start : start + _BATCH], accept_out_of_place=True)
+        scored += [film for film in judged if isinstance(film, ScoredFilm)]
+    calibration, name = detector.calibration, detector.score_names[0]
+    decided = [film for film in scored if not film.doubtful and np.isfinite(film.threshold)]
+    return FormerVerdicts(
+        len(scored),
+        sum(film.score > film.threshold for film in decided),
+        len(scored) - len(decided),
+        {told: calibration.threshold(name, i) for i, told in enumerate(calibration.names)},
+    )
 
 
 def read_normals(
@@ -64,21 +102,34 @@ def read_normals(
                 images.append(film[0])
                 noticed.append((file.name, film[1]))
     refuse_many(failed, len(files), skip_unreadable)
-    kept = []
+    kept: list[np.ndarray] = []
+    refused: Counter[str] = Counter()
     for start in range(0, len(images), 64):
         part = images[start : start + 64]
         found = detector.placement.findings(detector.as_batch(np.stack(part)).to(detector.device))
-        kept += [
-            image
-            for image, findings in zip(part, found, strict=True)
-            if not any(finding.severity == REFUSE for finding in findings)
-        ]
+        for image, findings in zip(part, found, strict=True):
+            reasons = [finding.message for finding in findings if finding.severity == REFUSE]
+            if reasons:
+                refused.update(reasons[:1])
+            else:
+                kept.append(image)
     if len(kept) < least <= len(kept) + len(failed):
         raise UnreadableFilmsError(
             failed, len(files), f"{len(kept)} are left, at least {least} are needed"
         )
     lines = [*unreadable_lines(failed), *note_lines(gather_notes(noticed), len(files))]
-    return Normals(kept, len(images) - len(kept), tuple(lines))
+    refusals = tuple(reason for reason, _ in refused.most_common())
+    return Normals(kept, len(images) - len(kept), tuple(lines), refusals)
+
+
+def too_few_told(source: str, normals: Normals, needed: int) -> str:
+    """Why these films are not enough, a line for an error."""
+    held, out = len(normals.images), normals.out_of_place
+    reason = normals.refusals[0] if normals.refusals else ""
+    if out and not held:
+        return f"{source}: {out} images, all refused: {reason}"
+    refused = f"; {out} were refused: {reason}" if out else ""
+    return f"{source} holds {held} films that this model can score, at least {needed} are needed{refused}"
 
 
 def _prepared(

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from simsid.detectors.model_files import INNER, ModelFolder
+from simsid.detectors.model_files import CHECKPOINT, INNER, ModelFolder
 from simsid.errors import TrainingError
 from simsid.locked_folder import LockedFolder
 from simsid.outputs import check_is_folder, is_marked, mark
@@ -28,7 +28,7 @@ class RunFolder(LockedFolder):
         super().__init__(path)
         self.config = self.path / "config.yaml"
         self.metrics = self.path / "metrics.jsonl"
-        self.checkpoint = self.path / "checkpoint.pt"
+        self.checkpoint = self.path / CHECKPOINT
         self.model = self.path / INNER
         self.report = self.path / "report"
 

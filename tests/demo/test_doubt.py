@@ -12,12 +12,15 @@ import hub
 from demo.docstrings import described
 from demo.full_size import map_place
 from demo.histogram import histogram
+from demo.inference import Answer
 from demo.pictures import map_layer
-from demo.verdict import Shown, verdict_section
+from demo.verdict import Shown, refused_section, verdict_section
 from demo.words import css_class, headline
 from simsid.data.preprocess import Preprocessing
+from simsid.detectors.findings import ANOTHER, Finding
 from simsid.map_scale import MapScale, overlay
-from simsid.scoring import STATES, ScoredFilm, basis, score_film
+from simsid.scoring import STATES, RefusedFilm, ScoredFilm, basis, score_film
+from simsid.scoring.words import of_all
 
 SCALE = MapScale(2.0, 8.0)
 
@@ -86,3 +89,27 @@ def test_broken_lines_of_a_docstring_become_sentences() -> None:
     text, told = described(tool)
     assert text == "Do a thing. It returns score, percentile."
     assert told == {"film": "A film that goes on here: and on.", "other": "A number."}
+
+
+def test_a_picture_that_the_nearest_model_refuses_fits_none_of_the_shelf() -> None:
+    refused = RefusedFilm("not_like_training", "it looks like something else", out_of_place=True)
+    none = refused_section(refused, "a photo", Shown("a <model>", fits_none=True))
+    assert "No model on the shelf fits this picture; a &lt;model&gt; was the nearest." in none
+    assert "looks like those of this model" not in none and "Model:" not in none
+    assert "Model: a model" in refused_section(refused, "a photo", Shown("a model"))
+
+
+def test_the_page_says_once_that_a_film_is_of_another_population(film: ScoredFilm) -> None:
+    odd = Finding("another_population", ANOTHER, "it does not look like the populations")
+    answer = Answer(replace(film, findings=(odd,)), "m", None, ("16 bits were read",))
+    assert "another population: it does not look" in answer.message  # for programs and tables
+    assert answer.note == "16 bits were read"
+    section = verdict_section(answer.film, answer.note, Shown("a model"))
+    assert section.count("not look like") == 1 and "Note: 16 bits were read." in section
+
+
+def test_shares_below_ten_percent_have_one_decimal() -> None:
+    told = [of_all(1, 40), of_all(4, 40), of_all(3, 1000), of_all(0, 40), of_all(40, 40)]
+    assert told == [
+        "1 of 40 (2.5 %)", "4 of 40 (10 %)", "3 of 1000 (0.3 %)", "0 of 40 (0 %)", "40 of 40 (100 %)"
+    ]  # fmt: skip

@@ -186,6 +186,21 @@ def inference():
     made.close()
 
 
+def test_a_picture_that_no_model_takes_is_not_said_to_look_like_their_films(inference) -> None:
+    from demo.score_tab import ScoreTab
+
+    tab = ScoreTab.__new__(ScoreTab)
+    tab.inference = inference
+    kept = inference.keep_array(np.random.default_rng(0).random((256, 256), np.float32))
+    said, *_, chosen, _ = tab._first_score([kept], "bundled:chest", True, None, "")
+    assert chosen == inference.belongs_to(kept)
+    assert "Not a film for this model" in said
+    assert f"No model on the shelf fits this picture; {chosen}" in said
+    assert "looks like those of this model" not in said
+    by_hand, *_ = tab._first_score([kept], "bundled:chest", False, None, "")
+    assert "No model on the shelf" not in by_hand and "Model: bundled:chest" in by_hand
+
+
 def test_own_normals_say_what_the_command_line_says_and_leave_the_model_alone(inference) -> None:
     from simsid.detectors.recalibration import recalibrate
     from simsid.scoring import score_film
@@ -201,5 +216,6 @@ def test_own_normals_say_what_the_command_line_says_and_leave_the_model_alone(in
         assert answer.film.score == pytest.approx(expected.score, abs=1e-6)
         assert answer.film.p_value == expected.p_value and answer.own_normals == 25
         assert answer.film.threshold == expected.threshold
+        assert answer.film.own_normals == expected.own_normals == 25
         assert inference.score_kept(kept, model).film.num_normals == 200
     assert own.thresholds_before == {"": detector.calibration.threshold("fused")}

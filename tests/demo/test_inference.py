@@ -120,6 +120,7 @@ def test_tables_number_films_in_the_order_of_the_upload(inference: Inference, di
     assert 'data-film="2" data-verdict="Nothing unusual found"' in table
     lines = csv_of(results).decode().splitlines()
     assert lines[1].startswith("1,,,,,,,,,,,,,,,,not_an_image,") and lines[2].startswith("2,")
+    assert "verdict" not in lines[0].split(",") and ",normal" not in lines[2]
 
 
 def test_a_film_of_another_kind_gets_no_verdict(

@@ -119,8 +119,12 @@ def test_own_models_come_first_and_bundled_ones_stay(tmp_path: Path) -> None:
 def test_a_folder_without_a_model_is_told_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "stopped").mkdir()
     (tmp_path / "stopped" / "checkpoint.pt").touch()
-    for folder in (tmp_path / "stopped", tmp_path / "nowhere"):
-        assert "holds no model" in refused(folder)
+    assert "stopped is not finished; go on with: python -m simsid.train" in refused(
+        tmp_path / "stopped"
+    )
+    assert "no model folder at" in refused(tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    assert "holds no model" in refused(tmp_path / "empty")
 
 
 def test_a_folder_is_checked_as_a_download_is(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,14 @@ from PIL import Image
 
 import hub
 from simsid.detectors import load_model
-from simsid.detectors.recalibration import recalibrate
+from simsid.detectors.findings import ANOTHER, Finding
+from simsid.detectors.recalibration import normals_of_own, recalibrate
 from simsid.errors import ModelFolderError, SimsidError
 from simsid.evaluation.measures import image_measures
+from simsid.evaluation.recalibrated_card import recalibrated_card
 from simsid.recalibrate import main
-from simsid.scoring import BatchCheck, ScoredFilm, score_films
+from simsid.scoring import BatchCheck, ScoredFilm, basis, score_films
+from simsid.scoring.normals import Normals, too_few_told
 from synth import KINDS, AnatomyConfig, DigitAnatomy
 
 MODEL = Path(hub.__file__).parent / "bundled" / "digitanatomy"
@@ -82,10 +86,29 @@ def test_a_batch_of_strangers_is_told_and_one_of_own_normals_is_not(detector, st
     found = said(strangers[:60])
     assert found is not None and found.films == 60 and "p < 0.001" in found.message
     assert said(strangers[:5]) is None  # too few to speak
+    assert "python -m simsid.recalibrate" in found.message
+    check = BatchCheck(recalibrate(detector, own))
+    for film in score_films(detector, list(strangers[:60])):
+        check.add(film)
+    again = check.finding()
+    assert again is not None and "differ from the 60 normals too" in again.message
+    assert "simsid.recalibrate" not in again.message
     anatomy = DigitAnatomy(AnatomyConfig(seed=12))
     abnormal = [anatomy.images("test", kind, range(8)) for kind in KINDS[1:]]
     mixed = np.concatenate([anatomy.images("test", "normal", range(36)), *abnormal])
     assert said(mixed) is None
+
+
+def test_who_was_recalibrated_says_so_and_asks_for_a_look_at_the_film(detector, strangers):
+    own = recalibrate(detector, strangers[:30])
+    assert (normals_of_own(detector), normals_of_own(own)) == (0, 30)
+    assert normals_of_own(load_model(MODEL.parent / "chest")) == 0  # more of its own populations
+    film = score_films(own, [strangers[40]])[0]
+    assert isinstance(film, ScoredFilm) and film.own_normals == 30
+    odd = replace(film, findings=(Finding("another_population", ANOTHER, "it differs"),))
+    assert "differs from the 30 normals too" in basis(odd) and "Look at the film" in basis(odd)
+    assert "Recalibrate" not in basis(odd)
+    assert "Recalibrate the model on normal films" in basis(replace(odd, own_normals=0))
 
 
 def write(folder: Path, images: np.ndarray) -> Path:
@@ -99,8 +122,19 @@ def test_the_command_writes_a_model_that_says_what_it_was_made_from(tmp_path, st
     films = write(tmp_path / "films", strangers[:30])
     out = tmp_path / "ours"
     assert main(["--model", str(MODEL), "--normals", str(films), "--out", str(out)]) == 0
-    assert "recalibrated on 30 films" in capsys.readouterr().out
-    own = load_model(out)
+    told = capsys.readouterr().out
+    assert "recalibrated on 30 films" in told
+    own, before = load_model(out), load_model(MODEL)
+    now = own.calibration.threshold("fused")
+    was = before.calibration.threshold("fused")
+    assert f"threshold: {was:.2f} before, {now:.2f} now" in told
+    called = round(30 * flagged(before, strangers[:30]))
+    assert f"these normals called unusual before: {called} of 30 (" in told
+    card = (out / "README.md").read_text(encoding="utf-8")
+    section = card.partition("## Threshold\n\n")[2].partition("\n\n")[0]
+    assert section.startswith(f"{now:.3f}, from 30 normals of another source, for a false-alarm")
+    assert f"{was:.3f}" not in card and card.count("## Threshold") == 1
+    assert own.found == () and "sensitivity at the former threshold" in card
     assert own.calibration.num_normals == 30
     assert "**Recalibrated** on 30 films" in (out / "README.md").read_text(encoding="utf-8")
     film = score_films(own, [strangers[40]])[0]
@@ -117,6 +151,8 @@ def test_the_command_writes_a_model_that_says_what_it_was_made_from(tmp_path, st
         (["--normals", "FILMS", "--false-alarm-rate", "2"], "between 0 and 1"),
         (["--normals", "FILMS", "--rate-confidence", "0.2"], "between 0.5 and 1"),
         (["--normals", "FEW"], "at least 20"),
+        (["--normals", "NOWHERE"], "NOWHERE does not exist; check the path"),
+        (["--normals", "EMPTY"], "holds no image; it reads PNG"),
         (["--normals", "BROKEN"], "broken.png"),
     ],
 )
@@ -127,6 +163,7 @@ def test_bad_input_is_told_and_writes_nothing(tmp_path, strangers, options, mess
         "BROKEN": write(tmp_path / "broken", strangers[:20]),
     }
     (folders["BROKEN"] / "broken.png").write_bytes(b"no image")
+    folders["EMPTY"] = write(tmp_path / "empty", strangers[:0])
     out = tmp_path / "ours"
     typed = [str(folders.get(option, option)) for option in options]
     with pytest.raises(SimsidError, match=message):
@@ -170,3 +207,28 @@ def test_each_population_of_a_chest_model_has_its_own_threshold(name):
     assert np.array_equal(prediction.p_value, np.concatenate(expected))
     measured = image_measures(detector, np.arange(40) % 2, prediction)
     assert list(measured["thresholds"].values()) == thresholds
+
+
+def test_a_card_that_was_recalibrated_twice_tells_of_the_last_time_alone(detector, strangers):
+    chest = (MODEL.parent / "chest" / "README.md").read_text(encoding="utf-8")
+    once = recalibrated_card(chest, recalibrate(detector, strangers[:30]))
+    twice = recalibrated_card(once, recalibrate(detector, strangers[:40], abnormal_share=0.1))
+    assert "284 normals" not in once and "1.046" not in once and "2.582" not in once
+    assert "Recalibrated** on 30 films of another source" in once
+    assert "on 30 films" not in twice and "Recalibrated** on 40 films" in twice
+    assert twice.count("> **") == 1 and "from 36 normals of another source" in twice
+    assert "The 4 highest scores were left out" in twice
+    assert "| sensitivity at the former threshold, nih (n = 145) | 0.200 |" in twice
+    assert "at the threshold" not in twice and "calibrated threshold" not in twice
+    for section in ("## Measured", "## What it sees", "## Use", "## Limits"):
+        assert section in twice
+
+
+def test_films_that_the_model_refuses_are_told_with_the_reason(tmp_path, strangers):
+    """Digits, and a model of chests."""
+    films = write(tmp_path / "films", strangers[:5])
+    with pytest.raises(SimsidError, match=r"films: 5 images, all refused: it \w+") as told:
+        main(["--model", "bundled:chest", "--normals", str(films), "--out", str(tmp_path / "o")])
+    some = Normals([strangers[0]], 4, (), ("it is a digit", "it is turned"))
+    said = "F holds 1 films that this model can score, at least 20 are needed; 4 were refused: it is a digit"
+    assert too_few_told("F", some, 20) == said and "\n" not in str(told.value)

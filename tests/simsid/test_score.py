@@ -121,7 +121,15 @@ def test_maps_of_equal_names_in_other_folders_do_not_meet(model, films, tmp_path
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["films/none/*.png", "--model", "model", "--out", "s.csv"], "no image found"),
+        (
+            ["films/none/*.png", "--model", "model", "--out", "s.csv"],
+            "no file matches films/none/*",
+        ),
+        (
+            ["nowhere", "--model", "model", "--out", "s.csv"],
+            "nowhere does not exist; check the path",
+        ),
+        (["empty", "--model", "model", "--out", "s.csv"], "empty holds no image; it reads PNG, "),
         (["films", "--model", "gone", "--out", "s.csv"], "no model folder"),
         (["films", "--model", "model"], "out"),
         (["films", "--model", "model", "--out", "s.csv", "--bogus"], "bogus"),
@@ -134,6 +142,7 @@ def test_bad_usage_is_told_in_one_line_before_scoring(
     arguments, words, model, films, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
     monkeypatch.setattr("simsid.score.rows.read_untrusted", lambda *a: pytest.fail("scored"))
     assert run(*arguments) == 2
     error = capsys.readouterr().err

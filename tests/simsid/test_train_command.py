@@ -1,4 +1,6 @@
+import contextlib
 import dataclasses
+import io
 import json
 import os
 import subprocess
@@ -30,10 +32,30 @@ def digits(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def run(digits, tmp_path_factory):
-    path = tmp_path_factory.mktemp("runs") / "run"
-    assert main(["--data-root", digits, "--run", str(path), *FAST, *SMALL]) == 0
-    return path
+def told(digits, tmp_path_factory):
+    """A run folder, and what the command printed."""
+    path, said = tmp_path_factory.mktemp("runs") / "run", io.StringIO()
+    with contextlib.redirect_stdout(said):
+        assert main(["--data-root", digits, "--run", str(path), *FAST, *SMALL]) == 0
+    return path, said.getvalue()
+
+
+@pytest.fixture(scope="module")
+def run(told):
+    return told[0]
+
+
+def test_what_begins_after_the_last_step_is_named_and_times_are_told_apart(told):
+    run, said = told
+    begun = [
+        said.index(f"\n{work}")
+        for work in ("calibrating", "examining", "trained in", "writing the report")
+    ]
+    assert begun == sorted(begun)
+    seconds = load_model(run).facts["training"]["seconds"]
+    assert f"trained in {seconds:.1f} s; " in said and "with reading, calibrating" in said
+    report = (run / "report" / "report.md").read_text()
+    assert f"{seconds:.1f} s on cpu" in report and "time of this evaluation" in report
 
 
 def test_a_run_folder_holds_what_the_contract_says(run):
@@ -192,7 +214,20 @@ def test_the_opening_line_tells_abnormals_from_normals(data, steps, told):
         accelerator=SimpleNamespace(mixed_precision="no"),
         total_steps=steps,
     )
-    plan = SimpleNamespace(model="m", run=SimpleNamespace(path=Path("r")))
+    plan = SimpleNamespace(
+        model="m",
+        run=SimpleNamespace(path=Path("r")),
+        false_alarm_rate=0.05,
+        rate_confidence=None,
+    )
     said = _opening(Prepared(plan, mixed, training, None))
     assert f"{len(data.train) - 3} normals and 3 abnormals to train" in said
     assert told in said and ("fp32" in said) == (steps > 0)
+    assert "warning" not in said  # nothing is told of how these were chosen
+    few = mixed.facts | {
+        "films": {"train": {"normal": 32}, "calibration": {"normal": 8}},
+        "calibration_from": "8 of 40 training normals",
+    }
+    warned = _opening(Prepared(plan, dataclasses.replace(mixed, facts=few), training, None))
+    assert "warning: too few calibration normals for any verdict" in warned
+    assert "it takes 19" in warned and "With 95 training normals" in warned

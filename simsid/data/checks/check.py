@@ -21,6 +21,7 @@ from simsid.data.film_set import FilmOptions
 from simsid.data.films import Progress, refuse_unreadable
 from simsid.data.pixel_truth import count_truth, pixel_truth
 from simsid.data.told import tell_truth
+from simsid.data.too_few import tell_few_normals
 from simsid.files import naming, write_text
 from simsid.outputs import check_names, json_object
 
@@ -59,10 +60,12 @@ def check_data(
     films, names = looks.films, chosen.names()
     pairs = find_duplicates(looks)
     shown = sorted(pairs, key=lambda pair: not across_parts(pair, looks))[:_SHOWN]
+    notes = [f"warning: {told}" for told in tell_few_normals(chosen.facts)]
+    notes += [*chosen.notes, *_truth_notes(looks), *note_lines(_noticed(looks, names))]
     content = {
         "dataset": dataset,
         "facts": chosen.facts,
-        "notes": [*chosen.notes, *_truth_notes(looks), *note_lines(_noticed(looks, names))],
+        "notes": notes,
         "unreadable": [str(film) for film in failed],
         "counts": count_films(films),
         "patients_in_two_parts": _in_two_parts(films),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -228,6 +229,11 @@ def _calibrate(
 def _to_calibrate(count: int) -> int:
     """How many of so many training normals calibrate."""
     return max(round(CALIBRATION_SHARE * count), min(MIN_CALIBRATION, count // 5), 1)
+
+
+def training_normals_for(calibrating: int) -> int:
+    """How many training normals it takes for so many of them to calibrate."""
+    return next(n for n in itertools.count(calibrating) if _to_calibrate(n) >= calibrating)
 
 
 def _hash(patient: str, seed: int) -> str:

@@ -11,6 +11,7 @@ from simsid.cli import run_command
 from simsid.data.__main__ import main
 from simsid.data.checks.check import check_data
 from simsid.data.film_set import FilmOptions
+from simsid.errors import SimsidError
 from tests.simsid.data import trees
 
 REAL = Path(__file__).parents[4] / "shared/data/cxr"
@@ -30,6 +31,8 @@ def test_a_check_prints_tables_and_writes_a_report_with_a_contact_sheet(tmp_path
     printed = capsys.readouterr().out
     assert re.search(r"view: PA +\| \d+", printed)
     assert "- patients in two parts: 0" in printed
+    assert "- warning: too few calibration normals for any verdict at a false-alarm" in printed
+    assert "it takes 19. With 95 training normals this split would hold out so many" in printed
     content = json.loads((out / "check.json").read_text())
     assert content["counts"]["label"]["normal"]["test"] == 5
     assert "![films of each part](contact_sheet.png)" in (out / "check.md").read_text()
@@ -76,6 +79,14 @@ def test_copies_are_found_within_and_across_parts(tmp_path):
     assert duplicates["pairs"][0]["films"] == [
         "test/PNEUMONIA/person700_virus_0.jpeg", "train/NORMAL/IM-0001-0001.jpeg"
     ]  # fmt: skip
+
+
+def test_check_comes_first_and_is_told_where_it_does_not():
+    with pytest.raises(SimsidError) as told:
+        main(["--dataset", "nih", "--data-root", "my films"])
+    assert str(told.value) == (
+        "'check' comes first: python -m simsid.data check --dataset nih --data-root 'my films'"
+    )
 
 
 def test_bad_input_is_one_line_and_exit_code_2(tmp_path, capsys):

@@ -4,6 +4,13 @@ import pytest
 from simsid.data.file_table import files_of_table
 from simsid.scoring.closing import ClosingReport
 from simsid.scoring.table import read_table
+from simsid.scoring.verdicts import (
+    ANOTHER_POPULATION,
+    BORDERLINE,
+    NOT_A_FILM,
+    NOTHING_UNUSUAL,
+    UNUSUAL,
+)
 from tests.simsid.scoring.conftest import FILMS, run
 
 
@@ -72,12 +79,41 @@ def test_the_closing_report_counts_tenths_of_normals_and_what_lies_above_all():
         report.add({"status": "ok", "score": score})
     report.add({"status": "truncated", "score": ""})
     lines = report.lines(5, 1.0, "ok")
-    assert "5.0 films a second" in lines[0]
-    assert lines[1] == "truncated: 1 (20.0%)"
-    shares = [line.split()[1:] for line in lines[3:]]
+    assert "5.0 films a second" in lines[1]
+    assert lines[2] == "truncated: 1 (20.0%)"
+    assert "how high these films score beside the calibration normals" in lines[3]
+    assert lines[4].split() == ["score", "up", "to", "films", "normals"]
+    shares = [line.split()[1:] for line in lines[5:]]
     assert shares[0] == ["25.0%", "10.0%"]
     assert shares[9] == ["50.0%", "10.0%"]
     assert shares[10] == ["25.0%", "0.0%"]
+
+
+def test_the_closing_report_says_in_words_what_came_out_and_whose_normals_judged():
+    report = ClosingReport(np.arange(100.0))
+    states = (UNUSUAL, UNUSUAL, BORDERLINE, *[NOTHING_UNUSUAL] * 3, ANOTHER_POPULATION)
+    sets = ("nih", "zhanglab", "zhanglab", "zhanglab", "nih", "zhanglab", "nih")
+    for state, population in zip(states, sets, strict=True):
+        report.add({"status": "ok", "score": 1.0, "state": state, "population": population})
+    report.add(
+        {"status": "inverted", "score": "", "state": NOT_A_FILM, "message": "it is inverted"}
+    )
+    lines = report.lines(0, 0.0, "ok")
+    told = "2 unusual, 1 borderline, 3 nothing unusual found, 1 no verdict, 1 not scored"
+    assert lines[0] == told
+    assert lines[1].startswith("4 of 6 films were judged by the normals of zhanglab (chest films")
+    assert lines[2].startswith(
+        "2 of 6 films were judged by the normals of nih (chest films, mostly"
+    )
+    assert not any("it is inverted" in line for line in lines)  # one of many: the table tells
+
+
+def test_one_film_that_is_not_scored_is_told_why():
+    report = ClosingReport(np.arange(100.0))
+    report.add(
+        {"status": "inverted", "score": "", "state": NOT_A_FILM, "message": "it is\x1b inverted"}
+    )
+    assert report.lines(1, 1.0, "ok")[:2] == ["1 not scored", "it is\\x1b inverted"]
 
 
 def test_a_table_as_a_german_spreadsheet_saves_it(tmp_path):

@@ -1,0 +1,83 @@
+"""The card of a recalibrated model: its own threshold, beside what was measured at the former one."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from simsid.detectors.base import Detector
+from simsid.evaluation.blocks import number, percent
+
+_NOTES = re.compile(r"^> \*\*(?:Recalibrated|Thresholds)\*\*.*\n(?:>.*\n)*\n?", re.MULTILINE)
+_SECTION = re.compile(r"^## Threshold[ \t]*\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+_DECIDED = re.compile(r"^\| (sensitivity|specificity|F1) at the threshold", re.MULTILINE)
+_FLAGGED = re.compile(r"^\| normals flagged, ", re.MULTILINE)
+
+
+def recalibrated_card(text: str, detector: Detector) -> str:
+    """The former card with a note on top, the section 'Threshold' anew, and old numbers named so.
+
+    Args:
+        text: card of the model that was recalibrated, or somebody else's words.
+        detector: as ``recalibrate`` gives it.
+    """
+    text = _NOTES.sub("", text)
+    text = _DECIDED.sub(r"| \1 at the former threshold", text)
+    text = _FLAGGED.sub("| normals flagged at the former threshold, ", text)
+    text = text.replace("at the calibrated threshold\n", "at the former threshold\n")
+    section = f"## Threshold\n\n{_threshold(detector)}\n\n"
+    if _SECTION.search(text):
+        text = _SECTION.sub(lambda _: section, text, count=1)
+    else:
+        text = f"{text.rstrip()}\n\n{section}"
+    lines = text.splitlines(keepends=True)
+    titles = [index for index, line in enumerate(lines) if line.startswith("# ")]
+    at = titles[0] + 1 if titles else len(lines)
+    return "".join([*lines[:at], "\n", _note(detector), *lines[at:]])
+
+
+def _whose(detector: Detector) -> str:
+    same = detector.facts["recalibrated"]["same_populations"]
+    return "of the model's own populations" if same else "of another source"
+
+
+def _note(detector: Detector) -> str:
+    facts = detector.facts["recalibrated"]
+    share = f", of which up to {facts['abnormal_share']:.0%} may be abnormal"
+    return (
+        f"> **Recalibrated** on {facts['films']} films {_whose(detector)}"
+        f"{share if facts['abnormal_share'] else ''} (fingerprint {facts['fingerprint']}). Verdicts "
+        "and p-values stand on these films; the measured numbers below are those of the model that "
+        "it was made from, at its former threshold.\n"
+    )
+
+
+def _threshold(detector: Detector) -> str:
+    calibration, name = detector.calibration, detector.score_names[0]
+    told = thresholds_in_words(
+        {name_: calibration.threshold(name, i) for i, name_ in enumerate(calibration.names)}, 3
+    )
+    rates = [
+        f"between {percent(low)} and {percent(high)}{f' ({each})' if each else ''}"
+        for i, each in enumerate(calibration.names)
+        for low, high in (calibration.rate_interval(i),)
+    ]
+    removed = (
+        f" The {calibration.removed} highest scores were left out as possibly abnormal."
+        if calibration.removed
+        else ""
+    )
+    return (
+        f"{told}, from {calibration.num_normals} normals {_whose(detector)}, for a false-alarm rate "
+        f"of {calibration.false_alarm_rate:.0%}; with 90 % confidence the true rate lies "
+        f"{', '.join(rates)}.{removed}"
+    )
+
+
+def thresholds_in_words(by_population: dict[str, float], digits: int = 2) -> str:
+    """'1.05 (zhanglab), 2.58 (nih)'; 'n/a' where normals are too few for one."""
+    return ", ".join(
+        f"{number(value if np.isfinite(value) else None, digits)}{f' ({name})' if name else ''}"
+        for name, value in by_population.items()
+    )
