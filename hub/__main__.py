@@ -26,27 +26,17 @@ def make_parser() -> ArgumentParser:
     commands = parser.add_subcommands(dest="command")
     push = _command("push", "share a run's model folder on the Hub")
     push.add_argument("run", type=path_text, help="run folder or model folder")
-    push.add_argument("repository", type=str, help="user/name; created if it is missing")
-    push.add_argument("--private", action="store_true", help="use a private repository")
-    push.add_argument("--revision", type=str, default="main", help="branch to write to")
-    push.add_argument(
-        "--i-may-share",
-        action="store_true",
-        help="I may share what was learned from the data; for data whose terms the kit does not know",
+    _add_sharing(
+        push,
+        "I may share what was learned from the data; for data whose terms the kit does not know",
     )
-    push.add_argument("--dry-run", action="store_true", help="only list what would be shared")
     commands.add_subcommand("push", push)
     dataset = _command("push-dataset", "share a data set that python -m synth wrote")
     dataset.add_argument("folder", type=path_text, help="folder of the data set")
-    dataset.add_argument("repository", type=str, help="user/name; created if it is missing")
-    dataset.add_argument("--private", action="store_true", help="use a private repository")
-    dataset.add_argument("--revision", type=str, default="main", help="branch to write to")
-    dataset.add_argument(
-        "--i-may-share",
-        action="store_true",
-        help="I may share these pictures; for glyphs and films whose terms the kit does not know",
+    _add_sharing(
+        dataset,
+        "I may share these pictures; for glyphs and films whose terms the kit does not know",
     )
-    dataset.add_argument("--dry-run", action="store_true", help="only list what would be shared")
     commands.add_subcommand("push-dataset", dataset)
     pull = _command("pull", "fetch a model, pinned to a commit and checked")
     pull.add_argument("repository", type=str, help="user/name or user/name@commit")
@@ -79,6 +69,15 @@ def make_parser() -> ArgumentParser:
     space.add_argument("--dry-run", action="store_true", help="only list what would be sent")
     commands.add_subcommand("deploy-space", space)
     return parser
+
+
+def _add_sharing(parser: ArgumentParser, promise: str) -> None:
+    """Where to, and what the user promises by it."""
+    parser.add_argument("repository", type=str, help="user/name; created if it is missing")
+    parser.add_argument("--private", action="store_true", help="use a private repository")
+    parser.add_argument("--revision", type=str, default="main", help="branch to write to")
+    parser.add_argument("--i-may-share", action="store_true", help=promise)
+    parser.add_argument("--dry-run", action="store_true", help="only list what would be shared")
 
 
 def _command(name: str, description: str) -> ArgumentParser:

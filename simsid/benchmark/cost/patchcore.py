@@ -15,7 +15,6 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jsonargparse import ArgumentParser
@@ -24,8 +23,10 @@ from simsid.benchmark import adapter
 from simsid.benchmark.cost import patchcore_rows
 from simsid.benchmark.cost.patchcore_figure import draw_region_patchcore
 from simsid.benchmark.cost.patchcore_page import Runs, cost_table, write_page
+from simsid.benchmark.cost.patchcore_records import Measured
 from simsid.benchmark.cost.patchcore_rows import OURS, PEER
 from simsid.benchmark.options import check_results, typed_command
+from simsid.benchmark.record_files import parsed
 from simsid.benchmark.sweeps.output import as_text
 from simsid.cli import command_parser, parse
 from simsid.data.datasets import RadiographData
@@ -136,7 +137,7 @@ def _measure_all(films: np.ndarray, python: str | None, effort: Effort) -> Runs:
     return runs
 
 
-def _settings(effort: Effort, data: RadiographData, films: int, side: int) -> dict[str, Any]:
+def _settings(effort: Effort, data: RadiographData, films: int, side: int) -> dict[str, object]:
     return {
         "benchmark": "patchcore",
         "data": data.name,
@@ -166,7 +167,7 @@ def peer_python(given: str | None) -> str | None:
     return given
 
 
-def run_row(python: str, name: str, numbers: tuple[str, ...]) -> dict[str, Any]:
+def run_row(python: str, name: str, numbers: tuple[str, ...]) -> Measured:
     """Measure a row in a process of its own.
 
     Raises:
@@ -180,4 +181,5 @@ def run_row(python: str, name: str, numbers: tuple[str, ...]) -> dict[str, Any]:
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise SimsidError(f"the row '{name}' failed: {last}")
-    return json.loads(done.stdout.strip().splitlines()[-1])
+    said = json.loads(done.stdout.strip().splitlines()[-1])
+    return parsed(Measured, said, f"what the row '{name}' said")

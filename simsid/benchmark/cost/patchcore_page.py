@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from simsid.benchmark.cost.patchcore_records import CostRanges, Measured, Range
 from simsid.benchmark.made import commits_text, made_section, versions_text
 from simsid.benchmark.public import public_sweep
+from simsid.benchmark.record_files import write_json
 from simsid.evaluation.blocks import Section, Table
 from simsid.evaluation.render import to_markdown
 from simsid.files import write_text
 
-Runs = dict[str, list[dict[str, Any]]]  # of each row, what each of its processes measured
+Runs = dict[str, list[Measured]]  # of each row, what each of its processes measured
 
 _MEASURES = {
     "stored": "stored vectors, MB",
@@ -36,7 +36,7 @@ _LIMITS = (
 
 
 def write_page(
-    folder: Path, runs: Runs, settings: dict[str, Any], command: str, dataset: str
+    folder: Path, runs: Runs, settings: Mapping[str, object], command: str, dataset: str
 ) -> Path:
     """Write ``patchcore.md`` and ``patchcore.json``; returns the first.
 
@@ -47,7 +47,7 @@ def write_page(
         **settings,
         "commit": commits_text(),
         "versions": versions_text(),
-        **{f"process of {name}": versions_text(found[0]["made"]) for name, found in runs.items()},
+        **{f"process of {name}": versions_text(found[0].made) for name, found in runs.items()},
         "command": public_sweep(command, dataset),
     }
     sections = [
@@ -60,27 +60,29 @@ def write_page(
     folder.mkdir(parents=True, exist_ok=True)
     page = folder / "patchcore.md"
     write_text(page, to_markdown(title, note, sections, folder))
-    content = {"made": made, "rows": {name: summary(found) for name, found in runs.items()}}
-    text = json.dumps(content, indent=1, allow_nan=False)
-    write_text(folder / "patchcore.json", text + "\n")
+    rows = {name: summary(found) for name, found in runs.items()}
+    write_json(folder / "patchcore.json", {"made": made, "rows": rows})
     return page
 
 
-def summary(found: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any] | None]:
-    """Median, least, most and all values of each measure; None where a process could not tell."""
-    return {key: _summary([each[key] for each in found]) for key in _MEASURES}
+def summary(found: Sequence[Measured]) -> CostRanges:
+    """Every measure over a row's processes."""
+    costs = [each.cost for each in found]
+    return CostRanges(
+        stored=_range([cost.stored for cost in costs]),
+        peak=_range([cost.peak for cost in costs]),
+        fill=_range([cost.fill for cost in costs]),
+        score=_range([cost.score for cost in costs]),
+    )
 
 
-def _summary(values: list[float | None]) -> dict[str, Any] | None:
+def _range(values: Sequence[float | None]) -> Range | None:
     known = [value for value in values if value is not None]
     if len(known) < len(values):
         return None
-    return {
-        "median": float(np.median(known)),
-        "least": min(known),
-        "most": max(known),
-        "runs": known,
-    }
+    return Range(
+        median=float(np.median(known)), least=min(known), most=max(known), runs=tuple(known)
+    )
 
 
 def cost_table(runs: Runs) -> Table:
@@ -88,15 +90,15 @@ def cost_table(runs: Runs) -> Table:
     summaries = {name: summary(found) for name, found in runs.items()}
     first = next(iter(summaries.values()))
     rows = [
-        (name, *(_cell(own[key], first[key]) for key in _MEASURES))
+        (name, *(_cell(getattr(own, key), getattr(first, key)) for key in _MEASURES))
         for name, own in summaries.items()
     ]
     return Table(("row", *_MEASURES.values()), tuple(rows))
 
 
-def _cell(own: dict[str, Any] | None, first: dict[str, Any] | None) -> str:
+def _cell(own: Range | None, first: Range | None) -> str:
     if own is None or first is None:
         return "n/a"
-    ratio = own["median"] / max(first["median"], 1e-9)
-    ends = "" if own["least"] == own["most"] else f" [{own['least']:.3g}, {own['most']:.3g}]"
-    return f"{own['median']:.3g}{ends} ({ratio:.2f})"
+    ratio = own.median / max(first.median, 1e-9)
+    ends = "" if own.least == own.most else f" [{own.least:.3g}, {own.most:.3g}]"
+    return f"{own.median:.3g}{ends} ({ratio:.2f})"

@@ -10,12 +10,14 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 import torch
 
+from simsid.benchmark.cost.patchcore_records import Cost, Measured
 from simsid.peak import forget_peak, peak_memory_mb
 
 PEER = "anomalib PatchCore"
@@ -69,7 +71,7 @@ def peer(side: int, share: float) -> Row:
     return fill, lambda films: model(films.expand(-1, 3, -1, -1)), lambda: model.memory_bank.nbytes
 
 
-def measure(row: Row, films: np.ndarray, repeats: int) -> dict[str, float | None]:
+def measure(row: Row, films: np.ndarray, repeats: int) -> Cost:
     """MB stored, and at the peak above what was held before; seconds to fill, milliseconds a film.
 
     The peak is that of filling and scoring, None where the system does not tell it. Times are the
@@ -88,12 +90,12 @@ def measure(row: Row, films: np.ndarray, repeats: int) -> dict[str, float | None
             score(part)
             seconds.append(time.process_time() - started)
     peak = peak_memory_mb()
-    return {
-        "stored": stored() / 1e6,
-        "peak": None if peak is None or before is None else peak - before,
-        "fill": filled,
-        "score": float(np.median(seconds)) / len(part) * 1e3,
-    }
+    return Cost(
+        stored=stored() / 1e6,
+        peak=None if peak is None or before is None else peak - before,
+        fill=filled,
+        score=float(np.median(seconds)) / len(part) * 1e3,
+    )
 
 
 def main() -> None:
@@ -101,10 +103,14 @@ def main() -> None:
     name, path, side, share, repeats = sys.argv[1:]
     torch.manual_seed(0)
     row = peer(int(side), float(share)) if name == PEER else ours(name, int(side), float(share))
-    made: dict[str, Any] = {"threads": torch.get_num_threads(), "torch": torch.__version__}
+    made: dict[str, str | int] = {
+        "threads": torch.get_num_threads(),
+        "torch": str(torch.__version__),
+    }
     if name == PEER:
         made["anomalib"] = version("anomalib")
-    print(json.dumps({"made": made, **measure(row, np.load(path), int(repeats))}))
+    told = Measured(made=made, cost=measure(row, np.load(path), int(repeats)))
+    print(json.dumps(asdict(told)))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from simsid.benchmark.__main__ import main
 from simsid.benchmark.cost import patchcore
 from simsid.benchmark.cost.patchcore_figure import draw_region_patchcore
 from simsid.benchmark.cost.patchcore_page import cost_table
+from simsid.benchmark.cost.patchcore_records import Cost, Measured
 from simsid.benchmark.cost.patchcore_rows import OURS, PEER, measure, ours
 from simsid.data.image_kind import Cells
 from simsid.data.sets.digitanatomy import make_digitanatomy
@@ -27,7 +28,12 @@ from simsid.peak import forget_peak, peak_memory_mb
 from simsid.training.fit import fit
 from synth import AnatomyConfig
 
-MEASURES = ("stored", "peak", "fill", "score")
+TWO = Cost(stored=2.0, peak=2.0, fill=2.0, score=2.0)
+ONE = Cost(stored=1.0, peak=1.0, fill=1.0, score=1.0)
+
+
+def said(cost):
+    return Measured(made={"threads": 1}, cost=cost)
 
 
 def bodies(count):
@@ -43,8 +49,8 @@ def test_masking_stores_and_computes_less():
         measure(ours(f"region-patchcore{words}", 64, share), bodies(16), 1)
         for words in ("", " without masking")
     ]
-    assert rows[0]["stored"] < 0.7 * rows[1]["stored"]
-    assert all(row["fill"] > 0 and row["score"] > 0 for row in rows)
+    assert rows[0].stored < 0.7 * rows[1].stored
+    assert all(row.fill > 0 and row.score > 0 for row in rows)
 
 
 def test_a_child_sees_its_own_growth_under_a_parent_with_a_larger_peak():
@@ -54,11 +60,11 @@ def test_a_child_sees_its_own_growth_under_a_parent_with_a_larger_peak():
         import json, numpy as np
         from simsid.benchmark.cost.patchcore_rows import measure
         def fill(batches): np.ones(25_000_000)
-        print(json.dumps(measure((fill, len, int), np.zeros((2, 8, 8), np.uint8), 1)))
+        print(json.dumps(measure((fill, len, int), np.zeros((2, 8, 8), np.uint8), 1).peak))
     """
     paths = os.environ | {"PYTHONPATH": str(Path(__file__).parents[4])}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=paths)
-    grown = json.loads(done.stdout)["peak"]
+    grown = json.loads(done.stdout)
     if grown is None:
         pytest.skip("this system does not tell a process its peak")
     assert 190 < grown < 260  # of 200 MB
@@ -80,22 +86,22 @@ def test_a_peak_that_the_system_keeps_is_where_growth_is_counted_from(monkeypatc
 
 
 def test_the_table_shows_median_range_and_ratio_to_the_first_row():
-    one = dict.fromkeys(MEASURES, 2.0)
-    runs = {"peer": [one], "ours": [one | {"score": value} for value in (1.0, 0.5, 3.0)]}
+    ours = [said(replace(TWO, score=value)) for value in (1.0, 0.5, 3.0)]
+    runs = {"peer": [said(TWO)], "ours": ours}
     peer, ours = cost_table(runs).rows
     assert peer == ("peer", *["2 (1.00)"] * 4)
     assert ours[-1] == "1 [0.5, 3] (0.50)"
 
 
 def test_a_peak_that_cannot_be_known_is_no_number():
-    runs = {"ours": [dict.fromkeys(MEASURES, 2.0) | {"peak": None}]}
+    runs = {"ours": [said(replace(TWO, peak=None))]}
     assert cost_table(runs).rows[0][2] == "n/a"
 
 
 @pytest.fixture
 def unmeasured(monkeypatch):
     """Every row costs the same, without being run; the names of those asked for, in order."""
-    asked, row = [], dict.fromkeys(MEASURES, 1.0) | {"made": {"threads": 1}}
+    asked, row = [], said(ONE)
     films = make_digitanatomy(AnatomyConfig(), 16, 20, 4, test_normal=4, test_per_kind=2)
     monkeypatch.setattr(patchcore, "peer_python", lambda given: given)
     monkeypatch.setattr(patchcore, "run_row", lambda _, name, __: asked.append(name) or row)
