@@ -64,7 +64,10 @@ def _free_name(path: Path, taken: dict[str, Verified]) -> str:
 
 
 def _open(path: Path) -> Verified:
-    require_model(path)
+    try:
+        require_model(path)
+    except ModelFolderError as error:
+        raise ModelFolderError(f"{OPTION} {path}: {error}") from error
     folder = model_folder_of(path)
     if not (folder / CONFIG).is_file():
         raise SimsidError(
