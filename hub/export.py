@@ -61,7 +61,7 @@ def _refuse_unequal(detector: Detector, report: Report) -> None:
     if worst.is_beyond(UNEQUAL):
         raise SimsidError(
             f"'{detector.name}' as a graph differs from torch by {worst.share:.2g} of the normals' "
-            f"spread ({worst.output}), more than {UNEQUAL:g}: nothing was written"
+            f"spread ({worst.output}), more than {UNEQUAL:g}: nothing was written; use the model itself"
         )
 
 

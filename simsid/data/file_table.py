@@ -84,7 +84,9 @@ def _csv_rows(table: Path) -> Iterator[tuple[str, str]]:
                 fields = [field.strip() for field in row] + [""] * (len(header) - len(row))
                 yield fields[wanted], "" if own is None else fields[own]
         except csv.Error as error:
-            raise DataError(f"{table} is not a readable csv file: {error}") from error
+            raise DataError(
+                f"{table} is not a readable csv file: save it as CSV ({error})"
+            ) from error
 
 
 def _header(table: Path, line: str) -> tuple[list[str], str]:

@@ -11,7 +11,7 @@ from simsid.cli import command_parser
 
 PARSERS = [
     "simsid.train",
-    "simsid.score",
+    "simsid.score.command",
     "simsid.evaluate",
     "simsid.review",
     "simsid.recalibrate",

@@ -28,7 +28,7 @@ PATHS = (path_text, roots_text, os.path.expanduser, arguments._path)
 NO_PATHS = frozenset(
     (
         *("--dataset", "--datasets", "--split", "--grid", "--window", "--view"),
-        *("--reference", "--note", "--layout", "--dicomweb", "--engine"),
+        *("--reference", "--note", "--layout", "--dicomweb", "--engine", "--shard-rows"),
     )
 )
 

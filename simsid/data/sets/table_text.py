@@ -60,7 +60,9 @@ def encoding_of(path: Path) -> str:
             except UnicodeDecodeError:
                 continue
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+        raise DataError(
+            f"{path} cannot be read ({error.strerror}): check that it is there and yours to read"
+        ) from error
     raise DataError(f"{path} is not a readable csv file: save it as CSV in UTF-8")
 
 

@@ -129,9 +129,9 @@ def test_models_of_before_tell_cells_as_they_did():
     assert torch.equal(found, cells_to_regions(told, detector.grid_size)[..., 0])
 
 
-def test_films_are_scored_by_lesions_alone_and_the_bundled_model_as_before():
+def test_films_are_scored_by_lesions_alone_and_so_is_the_bundled_model():
     new = SimSIDConfig.preset("quick", (192, 192), FILMS)
     assert new.fusion == (("lesion", 1.0),)
     bundled = load_model(FOLDER / "chest")
-    assert bundled.config.fusion == (("lesion", 0.9), ("context_distance", 0.1))
+    assert bundled.config.fusion == (("lesion", 1.0),)
     assert (bundled.config.lesion_centring, bundled.config.lesion_limit) == (0.0, None)
