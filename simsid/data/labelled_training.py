@@ -54,7 +54,7 @@ def training_abnormals(
     if len(pixels) < LEAST_ABNORMALS:
         raise DataError(
             f"'{choice.dataset}' has {len(pixels)} abnormal films on its training side and a ceiling "
-            f"learns from at least {LEAST_ABNORMALS}: add abnormal films to train, whatever its test part holds"
+            f"learns from at least {LEAST_ABNORMALS}: add abnormal films to train/"
         )
     return pixels, "films of the training side, of patients who are in no labelled part"
 

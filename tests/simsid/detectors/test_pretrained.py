@@ -147,7 +147,8 @@ def test_tokens_are_the_features_of_every_method_that_compares_them(hub, model, 
     spoiled[1, 8:24, 40:56] = 255
     loaded = load_model(tmp_path / "model")
     prediction = loaded.predict(spoiled)
-    assert prediction.score[1] > loaded.predict(films[:2]).score[1]  # the same film, unspoiled
+    before = loaded.predict(films[:2]).score  # a random network: it need not call this abnormal
+    assert prediction.score[0] == before[0] and abs(prediction.score[1] - before[1]) > 1e-3
     assert np.array_equal(prediction.score, detector.predict(spoiled).score)
 
 
