@@ -12,8 +12,8 @@ ROOT = Path(__file__).parents[1]
 ERRORS = {"DataError", "SynthError", "HubError", "ModelFolderError", "SimsidError"}
 REMEDY = re.compile(
     r"\b(add|ask|call|check|choose|complete|convert|deploy|download|expected|for more|give|install|leave"
-    r"|log in|lower|comes first|make|mend|move|must|name [a-z]+|needs?|possible|pull|push|put|reinstall|remove"
-    r"|rename|save|start|take|there are|train|try|use|wait|without it|write)\b|set --",
+    r"|log in|lower|comes first|make|mend|move|must|name [a-z]+|needs?|possible|pull|push|put|reinstall"
+    r"|remove|rename|save|start|take|there are|train|try|use|wait|without it|write)\b|set --",
     re.IGNORECASE,
 )
 
