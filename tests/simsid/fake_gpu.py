@@ -56,6 +56,13 @@ class OnGpu(Tensor):
     def tolist(self) -> Any:
         return self.elem.tolist()
 
+    def quantile(self, shares: Any, *arguments: Any, **options: Any) -> Tensor:
+        """On the values: torch turns the axes of its result in place, which no wrapper follows."""
+        if isinstance(shares, Tensor) and not isinstance(shares, OnGpu) and shares.ndim:
+            raise WrongDeviceError("quantile of a tensor on the GPU, with shares on the CPU")
+        real = shares.elem if isinstance(shares, OnGpu) else shares
+        return OnGpu(torch.Tensor.quantile(self.elem, real, *arguments, **options))
+
     def __repr__(self) -> str:
         return f"OnGpu({self.elem!r})"
 
@@ -93,6 +100,9 @@ def fake_gpu() -> Iterator[None]:
 
         return make
 
+    def quantile(values: Tensor, shares: Any, *arguments: Any, **options: Any) -> Tensor:
+        return values.quantile(shares, *arguments, **options)
+
     def enter(block: torch.inference_mode) -> None:  # whose tensors allow no views of subclasses
         block._guard = torch.no_grad()
         block._guard.__enter__()
@@ -102,6 +112,7 @@ def fake_gpu() -> Iterator[None]:
 
     with (
         mock.patch.object(torch, "autocast", cast),
+        mock.patch.object(torch, "quantile", quantile),
         mock.patch.multiple(
             torch, tensor=made_by(torch.tensor), as_tensor=made_by(torch.as_tensor)
         ),
