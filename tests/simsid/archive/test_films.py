@@ -89,6 +89,21 @@ def test_a_tar_that_ends_too_early_costs_its_film_alone(tmp_path):
     assert error.value.code == "truncated"
 
 
+def test_a_damaged_header_does_not_end_a_tar_in_silence(films, tmp_path):
+    files = sorted(films.iterdir())[:6]
+    write_tar(tmp_path / "d.tar", {file.name: file.read_bytes() for file in files})
+    with tarfile.open(tmp_path / "d.tar") as tar:
+        place = tar.getmembers()[3].offset
+    content = bytearray((tmp_path / "d.tar").read_bytes())
+    content[place] ^= 0xFF
+    (tmp_path / "d.tar").write_bytes(content)
+    found = []
+    with pytest.raises(DataError, match=f"damaged at byte {place}"):
+        found.extend(archive_films([str(tmp_path / "d.tar")], None))
+    (tmp_path / "d.tar").write_bytes(content[:place])  # without an end, as some programs write it
+    assert len(list(archive_films([str(tmp_path / "d.tar")], None))) == 3
+
+
 def test_a_compressed_tar_is_refused_with_the_remedy(tmp_path):
     write_tar(tmp_path / "c.tar", {"a.png": b"1"}, "w:gz")
     with pytest.raises(DataError, match="unpack a compressed one first"):
