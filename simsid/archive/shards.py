@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 from simsid.errors import SimsidError
 from simsid.files import naming, write_text
-from simsid.outputs import check_is_folder, json_object
+from simsid.outputs import check_is_folder, check_no_input, json_object
 from simsid.scoring.table import COLUMNS, Row, TableWriter, read_table
 
 if TYPE_CHECKING:
@@ -190,13 +190,18 @@ class ShardFolder:
         return self.folder / f"part-{number:05d}.parquet"
 
 
-def check_shards(folder: Path, overwrite: bool, resume: bool) -> None:
+def check_shards(folder: Path, overwrite: bool, resume: bool, inputs: Sequence[Path] = ()) -> None:
     """Refuse ``--out`` where it is no new folder, or that of an earlier run which may go on or go.
+
+    Args:
+        inputs: what is read, which may be none of its shards.
 
     Raises:
         SimsidError: see there; or there is nothing to go on with.
     """
     check_is_folder(folder, "--out")
+    for shard in folder.glob("part-*"):
+        check_no_input(shard, "--out", inputs)
     if not folder.exists() or not any(folder.iterdir()):
         return
     if json_object(folder / ABOUT).get("made_by") != _MADE_BY:
