@@ -45,6 +45,16 @@ def test_a_text_file_names_a_film_in_each_line(tmp_path):
     assert paths[:-1] == [tmp_path / "a.png", tmp_path / "b c.png"]
 
 
+@pytest.mark.parametrize("mark", ["\t", ","])
+def test_a_text_file_with_a_header_is_a_table(mark, tmp_path):
+    rows = [("id", "file"), ("7", "a.png"), ("8", "b.png")]
+    (tmp_path / "l.txt").write_text(
+        "".join(f"{mark.join(row)}\n" for row in rows), encoding="utf-8"
+    )
+    found = [(film.path, film.id) for film in listed_films(tmp_path / "l.txt")]
+    assert found == [(tmp_path / "a.png", "7"), (tmp_path / "b.png", "8")]
+
+
 def test_a_list_that_names_a_film_twice_gives_it_twice(tmp_path):
     (tmp_path / "l.csv").write_text("file;id\na.png;1\na.png;2\n", encoding="utf-8")
     assert [film.id for film in archive_films([], tmp_path / "l.csv")] == ["1", "2"]
