@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,6 +17,7 @@ from simsid.detectors.no_model import require_model
 from simsid.detectors.untrusted import check_file
 from simsid.errors import ModelFolderError
 from simsid.export.detector import is_exported, load_exported
+from simsid.export.engines import ENGINES
 from simsid.files import real_path
 
 NEEDED = (WEIGHTS, CONFIG, CALIBRATION)
@@ -46,12 +48,13 @@ class Verified:
     sums: bool
 
 
-def check_folder(path: Path, sums_needed: bool = False) -> bool:
+def check_folder(path: Path, sums_needed: bool = False, graph: Collection[str] = ()) -> bool:
     """Names, kinds of files, sizes and sums; cheap, and before anything is parsed.
 
     Args:
         path: a model folder. That of a bundled model is compared with ``hub/bundled/SHA256SUMS``.
         sums_needed: refuse a folder without ``SHA256SUMS``, as every pulled one has.
+        graph: names that an exported model's files may have, whatever their suffix.
 
     Returns:
         Whether there were sums to compare with.
@@ -69,7 +72,7 @@ def check_folder(path: Path, sums_needed: bool = False) -> bool:
             NOT_A_MODEL,
             f"{path} holds more than {_MOST_FILES} files, so it is not a model folder: name one",
         )
-    refuse_runnable(str(path), names)
+    refuse_runnable(str(path), [name for name in names if name not in graph])
     for name in names:
         if name in KNOWN or name == SUMS:
             check_file(path / name)
@@ -130,6 +133,7 @@ def verify(path: Path, sums_needed: bool = False, device: str = "cpu") -> Verifi
             "that it was made from",
         )
     else:  # its graph has a sum of its own
-        sums, detector = False, load_exported(folder)
+        graph = {name for engine in ENGINES.values() for name in engine.files}
+        sums, detector = check_folder(folder, graph=graph), load_exported(folder)
     present = [name for name in (*KNOWN, SUMS) if (folder / name).exists()]
     return Verified(folder, detector, {n: (folder / n).stat().st_size for n in present}, sums)

@@ -149,12 +149,24 @@ def _of_tar(tar: Path) -> Iterator[TarFilm]:
                         member.offset_data, member.size, key,
                     )  # fmt: skip
                 file.members = []  # type: ignore[attr-defined]  # it would keep them all
+            _check_end(tar, file.offset)
     except tarfile.TarError as error:
         raise DataError(
             f"{tar} is no plain tar ({error}): unpack a compressed one first"
         ) from error
     except OSError as error:
         raise DataError(f"{tar} cannot be read: {error.strerror or error}") from error
+
+
+def _check_end(tar: Path, place: int) -> None:
+    """The reader stops without a word at a header that it cannot read, as if the tar ended there."""
+    with open(tar, "rb") as file:
+        file.seek(place)
+        if any(file.read(tarfile.BLOCKSIZE)):
+            raise DataError(
+                f"{tar} is damaged at byte {place}, and what lies behind cannot be read: put a whole "
+                "one there, and go on with --resume"
+            )
 
 
 def _of_datasets(folder: Path) -> Iterator[DatasetFilm]:

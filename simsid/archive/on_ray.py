@@ -20,6 +20,7 @@ from simsid.threads import set_threads, threads_in_use
 
 _LEAST_CORES = 2  # a decoding task and a model at once
 _MOST_BLOCKS = 2000
+_LOST = "Ray gave a batch twice, or lost one: nothing of it was written. Go on with --resume"
 _IN_ONE_GO = 20_000  # batches that lie in Ray's memory at once
 
 
@@ -66,11 +67,14 @@ def _score(
         num_cpus=0 if on_gpu else 1,
         num_gpus=1 if on_gpu else 0,
     )
-    expected = iter(batches)
+    given = 0
     for told in data.iter_rows():
-        if told["number"] != next(expected)["number"]:
-            raise RuntimeError("Ray gave a batch twice, or lost one: nothing of it was written")
+        if told["number"] != given:
+            raise SimsidError(_LOST)
+        given += 1
         yield pickle.loads(told["made"])
+    if given != len(batches):
+        raise SimsidError(_LOST)
 
 
 def _decode(batch: dict[str, Any], preprocessing: Preprocessing) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,8 @@ from simsid.scoring.closing import ClosingReport
 from simsid.scoring.film import prepare_by, score_batch
 from simsid.scoring.rows import SCORED, row_of
 from simsid.scoring.table import Row
+
+_NOTHING = "no image found: name films, tar shards, datasets folders or a list"
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,10 @@ def score_archive(
             check.add_row(row["population"], row["score"])
             report.add(row)
     else:
+        first = next(films, None)  # before anything of an earlier run goes
+        if first is None:
+            raise SimsidError(_NOTHING)
+        films = chain([first], films)
         shards.begin()
     begun = seen if len(seen) < size else []
     films = (film for part in (begun, films) for film in part)
@@ -176,7 +182,7 @@ def score_archive(
         tell(done)
     shards.finish()
     if not done:
-        raise SimsidError("no image found: name films, tar shards, datasets folders or a list")
+        raise SimsidError(_NOTHING)
     return Outcome(done, done - kept, failed)
 
 

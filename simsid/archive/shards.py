@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 from simsid.errors import SimsidError
 from simsid.files import naming, write_text
-from simsid.outputs import check_is_folder, json_object
+from simsid.outputs import check_is_folder, check_no_input, json_object
 from simsid.scoring.table import COLUMNS, Row, TableWriter, read_table
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ class ShardFolder:
     def __init__(self, folder: Path, plan: ShardPlan) -> None:
         self.folder, self.plan = folder, plan
         self._number, self._rows = 0, 0
+        self._short: list[Row] = []  # rows of a whole last shard that has room for more
         self._table: TableWriter | None = None
 
     def __enter__(self) -> Self:
@@ -115,6 +116,7 @@ class ShardFolder:
                 self._open(end, last)
                 return
             self._number += 1
+            self._short = rows if last < self.plan.rows else []
         self._refuse_gap(self._number)
 
     def _refuse_gap(self, count: int) -> None:
@@ -129,7 +131,7 @@ class ShardFolder:
         """
         while rows:
             if self._table is None:
-                self._open(0, 0)
+                self._open_last()
             assert self._table is not None
             room = self.plan.rows - self._rows
             now, rows = rows[:room], rows[room:]
@@ -154,6 +156,17 @@ class ShardFolder:
         if rows == self.plan.rows:
             self.finish()
 
+    def _open_last(self) -> None:
+        """A new shard, or the last one if it was written whole and short: films came behind it since."""
+        rows, self._short = self._short, []
+        self._number -= bool(rows)
+        self._open(0, 0)
+        if rows:
+            assert self._table is not None
+            self._table.append(rows)
+            self._rows = len(rows)
+            self._parquet(self._number).unlink()  # if killed before, it stands and the table goes
+
     def _read(self, number: int) -> tuple[list[Row] | None, int | None]:
         """(rows, bytes) of a shard that may grow, (rows, None) of a whole one, or no rows."""
         table, whole = self._csv(number), self._parquet(number)
@@ -177,13 +190,18 @@ class ShardFolder:
         return self.folder / f"part-{number:05d}.parquet"
 
 
-def check_shards(folder: Path, overwrite: bool, resume: bool) -> None:
+def check_shards(folder: Path, overwrite: bool, resume: bool, inputs: Sequence[Path] = ()) -> None:
     """Refuse ``--out`` where it is no new folder, or that of an earlier run which may go on or go.
+
+    Args:
+        inputs: what is read, which may be none of its shards.
 
     Raises:
         SimsidError: see there; or there is nothing to go on with.
     """
     check_is_folder(folder, "--out")
+    for shard in folder.glob("part-*"):
+        check_no_input(shard, "--out", inputs)
     if not folder.exists() or not any(folder.iterdir()):
         return
     if json_object(folder / ABOUT).get("made_by") != _MADE_BY:

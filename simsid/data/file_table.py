@@ -43,8 +43,8 @@ def listed_films(table: Path) -> Iterator[ListedFilm]:
     reads it says so.
 
     Args:
-        table: ``.parquet``; ``.txt`` with a name in each line; anything else is read as CSV,
-            delimiter and encoding are found out.
+        table: ``.parquet``; ``.txt`` with a name in each line, or a header first; anything else is
+            read as CSV, delimiter and encoding are found out.
 
     Raises:
         DataError: it has no such column, names no film or cannot be read, or pyarrow is absent.
@@ -106,7 +106,12 @@ def _header(table: Path, line: str) -> tuple[list[str], str]:
 
 
 def _text_rows(table: Path) -> Iterator[tuple[str, str]]:
+    """A name a line; but a table, as programs save one with tabs, where the first line is its header."""
     with open(table, encoding=encoding_of(table)) as file:
+        if set(_header(table, file.readline())[0]) & set(COLUMNS):
+            yield from _csv_rows(table)
+            return
+        file.seek(0)
         for line in file:
             yield line.strip(), ""
 

@@ -37,6 +37,7 @@ from simsid.detectors.registry import detector_class, is_known
 from simsid.detectors.untrusted import Entry, read_header, read_object
 from simsid.errors import ModelFolderError
 from simsid.files import naming
+from simsid.models.backbones import TimmBackbone
 from simsid.outputs import json_object
 
 FORMAT_VERSION = 2
@@ -272,6 +273,10 @@ def _load_weights(detector: Detector, path: Path, header: dict[str, Entry]) -> N
     """Read the weights, once their header says that they are those of this network."""
     detector.make_room({name: entry.shape for name, entry in header.items()})
     own = _kept(detector)
+    for name, backbone in _timm_backbones(detector):
+        if name not in header:
+            backbone.take_units_of_imagenet()
+            own.pop(name, None)
     for check in (*CHECKS, *_DISCRIMINANT):
         if not any(name.startswith(check) for name in header):
             own = {name: value for name, value in own.items() if not name.startswith(check)}
@@ -315,12 +320,19 @@ def _kept(detector: Detector) -> dict[str, torch.Tensor]:
 
 
 def _told(detector: Detector) -> dict[str, torch.Tensor]:
-    """The same without what was never learned, as models of before have none: the expected film,
-    the discriminant of populations."""
+    """The same without what models of before have not, where it says nothing: the expected film and
+    the discriminant of populations that were never learned, units that are ImageNet's."""
     left: tuple[str, ...] = () if detector.expected.is_fitted else ("expected.",)
     if not len(detector.population.direction):
         left += _DISCRIMINANT
+    left += tuple(name for name, own in _timm_backbones(detector) if own.has_units_of_imagenet)
     return {k: v for k, v in _kept(detector).items() if not k.startswith(left)}
+
+
+def _timm_backbones(detector: Detector) -> list[tuple[str, TimmBackbone]]:
+    """Those in a detector, and what their units are called in its state."""
+    found = detector.named_modules()
+    return [(f"{at}.units", own) for at, own in found if isinstance(own, TimmBackbone)]
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

@@ -28,7 +28,7 @@ def load_pretrained(backbone: Backbone) -> None:
     if not backbone.pretrained:
         return
     if isinstance(backbone, TimmBackbone):
-        state = _timm(backbone)
+        state = _timm(backbone) | {"units": backbone.units}
     else:
         state = _torchvision(backbone.name.partition(":")[2])
     lacking = backbone.load_state_dict(state, strict=False).missing_keys

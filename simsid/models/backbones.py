@@ -34,7 +34,7 @@ _RESNETS: dict[str, tuple[tuple[int, int, int, int], bool, int, int]] = {
     "wide_resnet50_2": ((3, 4, 6, 3), True, 1, 128),
     "wide_resnet101_2": ((3, 4, 23, 3), True, 1, 128),
 }
-_IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class Backbone(nn.Module):
@@ -146,14 +146,14 @@ class TimmBackbone(Backbone):
 
     Attributes:
         architecture: its name in timm. repository: of its weights on the Hub; '' for timm's own.
-        mean, std: of the units that it expects.
+        units: (2, 3) means and deviations of the colours that it expects; kept with its weights, since
+            those of ImageNet stood for all networks once, and timm's change with its versions.
         arguments: with which ``timm.create_model`` makes what ``body`` is a part of.
     """
 
     architecture: str
     repository: str
-    mean: Sequence[float]
-    std: Sequence[float]
+    units: Tensor
     arguments: dict[str, Any]
     body: Any
 
@@ -161,13 +161,22 @@ class TimmBackbone(Backbone):
         """Take what timm says of this network; after ``__init__``, as modules must be."""
         self.architecture, self.repository = split_timm(name)
         described = _described(name)
-        self.mean, self.std = described.mean, described.std
+        self.register_buffer("units", torch.tensor([described.mean, described.std]))
 
     def prepared(
         self, images: Float[Tensor, "batch 1 height width"]
     ) -> Float[Tensor, "batch 3 height width"]:
         """Grey as red, green and blue in the units of this network."""
-        return in_units(images, self.mean, self.std)
+        return in_units(images, self.units)
+
+    @property
+    def has_units_of_imagenet(self) -> bool:
+        """Whether the units are those of all networks of models from before units were kept."""
+        return torch.equal(self.units, self.units.new_tensor(_IMAGENET))
+
+    def take_units_of_imagenet(self) -> None:
+        """For the weights of a model that did not keep units."""
+        self.units.copy_(self.units.new_tensor(_IMAGENET))
 
 
 class TimmConvolutions(TimmBackbone):
@@ -290,14 +299,14 @@ def as_imagenet(
     images: Float[Tensor, "batch 1 height width"],
 ) -> Float[Tensor, "batch 3 height width"]:
     """Grey in [0, 1] as red, green and blue in the units that networks of ImageNet expect."""
-    return in_units(images, _IMAGENET_MEAN, _IMAGENET_STD)
+    return in_units(images, images.new_tensor(_IMAGENET))
 
 
 def in_units(
-    images: Float[Tensor, "batch 1 height width"], mean: Sequence[float], std: Sequence[float]
+    images: Float[Tensor, "batch 1 height width"], units: Float[Tensor, "2 3"]
 ) -> Float[Tensor, "batch 3 height width"]:
     """Grey in [0, 1] as red, green and blue, each less its mean and over its deviation."""
-    centre, scale = images.new_tensor(mean), images.new_tensor(std)
+    centre, scale = units
     return (images - centre[:, None, None]) / scale[:, None, None]
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import glob
 import sys
 import time
 from functools import partial
+from pathlib import Path
 
 from simsid.archive.films import archive_films
 from simsid.archive.on_ray import score_on_ray
 from simsid.archive.run import ArchiveModel, Scorer, score_archive, score_here
 from simsid.archive.shards import ShardFolder, ShardPlan, check_shards, require_parquet
 from simsid.cli import INTERRUPTED
+from simsid.data.find import why_none
 from simsid.device import pick_device
 from simsid.errors import SimsidError
 from simsid.export.detector import is_exported
@@ -28,7 +31,9 @@ def run_archive(job: ScoreJob, shard_rows: int) -> int:
     out = job.out
     if not job.paths and not job.table:
         raise SimsidError("no films are named: give files or folders, or a table with --files")
-    check_shards(out, job.overwrite, job.resume)
+    check_shards(out, job.overwrite, job.resume, [job.table] if job.table else [])
+    if not job.table and not any(glob.has_magic(p) or Path(p).exists() for p in job.paths):
+        raise SimsidError(why_none(job.paths))
     if job.shard_format == "parquet":
         require_parquet()
     detector = open_detector(job)

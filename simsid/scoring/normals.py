@@ -65,18 +65,18 @@ def former_verdicts(
     detector: Detector, images: Sequence[Float[np.ndarray, "height width"]]
 ) -> FormerVerdicts:
     """Judge prepared normals by the model as it is."""
-    scored: list[ScoredFilm] = []
-    for start in range(0, len(images), _BATCH):
-        judged = score_batch(detector, images[start : start + _BATCH], accept_out_of_place=True)
-        scored += [film for film in judged if isinstance(film, ScoredFilm)]
     calibration, name = detector.calibration, detector.score_names[0]
-    decided = [film for film in scored if not film.doubtful and np.isfinite(film.threshold)]
-    return FormerVerdicts(
-        len(scored),
-        sum(film.score > film.threshold for film in decided),
-        len(scored) - len(decided),
-        {told: calibration.threshold(name, i) for i, told in enumerate(calibration.names)},
-    )
+    films = called = no_verdict = 0
+    for start in range(0, len(images), _BATCH):  # no film's map outlives its batch
+        part = images[start : start + _BATCH]
+        for film in score_batch(detector, part, accept_out_of_place=True):
+            if isinstance(film, ScoredFilm):
+                decided = not film.doubtful and bool(np.isfinite(film.threshold))
+                films += 1
+                no_verdict += not decided
+                called += decided and film.score > film.threshold
+    thresholds = {told: calibration.threshold(name, i) for i, told in enumerate(calibration.names)}
+    return FormerVerdicts(films, called, no_verdict, thresholds)
 
 
 def read_normals(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -64,6 +65,19 @@ def test_no_graph_of_a_stranger_is_opened_and_none_is_pushed(folder):
         verify(folder / "graph", sums_needed=True)
     with pytest.raises(HubError, match="push the model that it was made from"):
         collect(folder / "graph")
+
+
+@pytest.mark.parametrize("name", ["evil.py", "weights.pkl", "link.txt"])
+def test_what_no_model_folder_may_hold_a_graph_s_may_not_either(name, folder, tmp_path):
+    shutil.copytree(folder / "graph", tmp_path / "graph")
+    (tmp_path / "graph" / "model.bin").write_bytes(b"")  # as OpenVINO's are called
+    hub.load(tmp_path / "graph")
+    if name == "link.txt":
+        (tmp_path / "graph" / name).symlink_to(folder)
+    else:
+        (tmp_path / "graph" / name).write_bytes(b"1")
+    with pytest.raises(HubError, match=r"can run code|holds a link"):
+        hub.load(tmp_path / "graph")
 
 
 def test_commands_that_need_the_networks_say_what_it_is(folder):

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import gc
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +20,8 @@ from simsid.evaluation.measures import image_measures
 from simsid.evaluation.recalibrated_card import recalibrated_card
 from simsid.recalibrate import main
 from simsid.scoring import BatchCheck, ScoredFilm, basis, score_films
+from simsid.scoring import normals as scoring_normals
+from simsid.scoring.film import prepare_image
 from simsid.scoring.normals import Normals, too_few_told
 from synth import KINDS, AnatomyConfig, DigitAnatomy
 
@@ -109,6 +113,23 @@ def test_who_was_recalibrated_says_so_and_asks_for_a_look_at_the_film(detector, 
     assert "differs from the 30 normals too" in basis(odd) and "Look at the film" in basis(odd)
     assert "Recalibrate" not in basis(odd)
     assert "Recalibrate the model on normal films" in basis(replace(odd, own_normals=0))
+
+
+def test_no_film_is_kept_while_former_verdicts_are_counted(detector, strangers, monkeypatch):
+    alive: list[int] = []
+    judge = scoring_normals.score_batch
+
+    def counted(*arguments, **named):
+        gc.collect()
+        alive.append(sum(type(each) is ScoredFilm for each in gc.get_objects()))
+        return judge(*arguments, **named)
+
+    images = [prepare_image(detector, image) for image in strangers[:12]]
+    whole = scoring_normals.former_verdicts(detector, images)
+    monkeypatch.setattr(scoring_normals, "_BATCH", 2)
+    monkeypatch.setattr(scoring_normals, "score_batch", counted)
+    assert scoring_normals.former_verdicts(detector, images) == whole
+    assert whole.films == 12 and len(alive) == 6 and max(alive) <= alive[0] + 2
 
 
 def write(folder: Path, images: np.ndarray) -> Path:
@@ -213,12 +234,17 @@ def test_a_card_that_was_recalibrated_twice_tells_of_the_last_time_alone(detecto
     chest = (MODEL.parent / "chest" / "README.md").read_text(encoding="utf-8")
     once = recalibrated_card(chest, recalibrate(detector, strangers[:30]))
     twice = recalibrated_card(once, recalibrate(detector, strangers[:40], abnormal_share=0.1))
-    assert "284 normals" not in once and "1.359" not in once and "2.370" not in once
+    former = chest.partition("## Threshold\n\n")[2].partition(", from ")[0]
+    values = re.findall(r"\d\.\d{3}", former)
+    assert len(values) == 2 and not any(value in once for value in values)
+    assert "284 normals" in chest and "284 normals" not in once
     assert "Recalibrated** on 30 films of another source" in once
     assert "on 30 films" not in twice and "Recalibrated** on 40 films" in twice
     assert twice.count("> **") == 1 and "from 36 normals of another source" in twice
     assert "The 4 highest scores were left out" in twice
-    assert "| sensitivity at the former threshold, nih (n = 118) | 0.229 |" in twice
+    found = re.findall(r"^\| sensitivity at the threshold, .*$", chest, re.MULTILINE)
+    assert len(found) == 2
+    assert all(row.replace("the threshold", "the former threshold") in twice for row in found)
     assert "at the threshold" not in twice and "calibrated threshold" not in twice
     for section in ("## Measured", "## What it sees", "## Use", "## Limits"):
         assert section in twice

@@ -45,6 +45,16 @@ def test_a_text_file_names_a_film_in_each_line(tmp_path):
     assert paths[:-1] == [tmp_path / "a.png", tmp_path / "b c.png"]
 
 
+@pytest.mark.parametrize("mark", ["\t", ","])
+def test_a_text_file_with_a_header_is_a_table(mark, tmp_path):
+    rows = [("id", "file"), ("7", "a.png"), ("8", "b.png")]
+    (tmp_path / "l.txt").write_text(
+        "".join(f"{mark.join(row)}\n" for row in rows), encoding="utf-8"
+    )
+    found = [(film.path, film.id) for film in listed_films(tmp_path / "l.txt")]
+    assert found == [(tmp_path / "a.png", "7"), (tmp_path / "b.png", "8")]
+
+
 def test_a_list_that_names_a_film_twice_gives_it_twice(tmp_path):
     (tmp_path / "l.csv").write_text("file;id\na.png;1\na.png;2\n", encoding="utf-8")
     assert [film.id for film in archive_films([], tmp_path / "l.csv")] == ["1", "2"]
@@ -87,6 +97,21 @@ def test_a_tar_that_ends_too_early_costs_its_film_alone(tmp_path):
     with pytest.raises(ImageError, match="ends too early") as error:
         TarFilm("t.tar/a.png", str(tmp_path / "t.tar"), 1, 9).read()
     assert error.value.code == "truncated"
+
+
+def test_a_damaged_header_does_not_end_a_tar_in_silence(films, tmp_path):
+    files = sorted(films.iterdir())[:6]
+    write_tar(tmp_path / "d.tar", {file.name: file.read_bytes() for file in files})
+    with tarfile.open(tmp_path / "d.tar") as tar:
+        place = tar.getmembers()[3].offset
+    content = bytearray((tmp_path / "d.tar").read_bytes())
+    content[place] ^= 0xFF
+    (tmp_path / "d.tar").write_bytes(content)
+    found = []
+    with pytest.raises(DataError, match=f"damaged at byte {place}"):
+        found.extend(archive_films([str(tmp_path / "d.tar")], None))
+    (tmp_path / "d.tar").write_bytes(content[:place])  # without an end, as some programs write it
+    assert len(list(archive_films([str(tmp_path / "d.tar")], None))) == 3
 
 
 def test_a_compressed_tar_is_refused_with_the_remedy(tmp_path):

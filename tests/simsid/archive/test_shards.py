@@ -114,6 +114,42 @@ def test_a_kill_between_a_parquet_shard_and_its_table_loses_nothing(
         assert shards_of(out) == shards_of(tmp_path / "whole")
 
 
+@pytest.mark.parametrize(
+    "named", ["mistyped", "mistyped/*.png", "mistyped.tar", "empty", "--files"]
+)
+def test_nothing_of_an_earlier_run_goes_before_there_is_a_film(
+    named, model, films, tmp_path, capsys
+):
+    (tmp_path / "empty").mkdir()
+    out = tmp_path / "s"
+    assert run(*command(films, model, out)) == 0
+    whole = shards_of(out)
+    paths = ["--files", out / "part-00001.csv"] if named == "--files" else [tmp_path / named]
+    assert run(*paths, *command(films, model, out, "--overwrite")[1:]) == 2
+    assert shards_of(out) == whole, capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("stop", [False, True])
+def test_films_that_come_behind_a_finished_run_fill_its_last_shard(
+    kind, stop, model, films, tmp_path, monkeypatch
+):
+    more = ("--shard-format", kind)
+    assert run(*command(films, model, tmp_path / "whole", *more)) == 0
+    later = sorted(films.iterdir())[17:]
+    for film in later:
+        film.rename(tmp_path / film.name)
+    assert run(*command(films, model, tmp_path / "s", *more)) == 0
+    for film in later:
+        (tmp_path / film.name).rename(film)
+    if stop:
+        with monkeypatch.context() as patch:
+            stop_at(patch, "decode_untrusted", 5)
+            assert run(*command(films, model, tmp_path / "s", *more, "--resume")) == 130
+    assert run(*command(films, model, tmp_path / "s", *more, "--resume")) == 0
+    assert shards_of(tmp_path / "s") == shards_of(tmp_path / "whole")
+
+
 @pytest.mark.parametrize("cut", [1, 40])
 def test_a_row_that_was_cut_short_is_written_again(cut, model, films, tmp_path):
     assert run(*command(films, model, tmp_path / "s")) == 0

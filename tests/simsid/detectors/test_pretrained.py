@@ -3,11 +3,12 @@
 import json
 import socket
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save
+from safetensors.torch import load_file, save
 
 from simsid.data.image_kind import Cells
 from simsid.detectors import detector_class, load_model, patch_memory, save_model
@@ -163,3 +164,31 @@ def test_a_folder_cannot_name_a_backbone_elsewhere(offline, tmp_path, backbone):
     path.write_text(json.dumps(described))
     with pytest.raises(ModelFolderError, match="timm"):
         load_model(tmp_path / "model")
+
+
+def test_units_stay_those_that_a_model_was_fitted_with(monkeypatch, tmp_path):
+    """A model of before kept none: ImageNet's stood for all networks, whatever timm says of one."""
+    pytest.importorskip("timm")
+    monkeypatch.setattr("simsid.detectors.padim.load_pretrained", lambda backbone: None)
+    config = detector_class("padim").config_class.preset("quick", (64, 64), Cells((2, 2)))
+    config = replace(config, backbone="timm:efficientnet_b1", layers=(2, 3), dimensions=8)
+    detector = detector_class("padim")(config)
+    with torch.no_grad():
+        for weights in detector.backbone.parameters():
+            weights.normal_(0, 0.05) if weights.dim() > 1 else None
+    films = blobs(12).repeat(2, 1).repeat(2, 2)
+    save_model(fit(detector, films, device="cpu"), tmp_path / "now")
+    scores = detector.predict(films[:2]).score
+    assert detector.backbone.units.tolist() == [[0.5] * 3] * 2
+    monkeypatch.setattr(
+        "simsid.models.backbones._described",
+        lambda _: SimpleNamespace(mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6)),
+    )  # another timm
+    assert np.array_equal(load_model(tmp_path / "now").predict(films[:2]).score, scores)
+    detector.backbone.take_units_of_imagenet()
+    scores = detector.predict(films[:2]).score
+    save_model(detector, tmp_path / "before")
+    assert "backbone.units" not in load_file(tmp_path / "before" / "model.safetensors")
+    before = load_model(tmp_path / "before")
+    assert before.backbone.has_units_of_imagenet
+    assert np.array_equal(before.predict(films[:2]).score, scores)
