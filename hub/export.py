@@ -48,6 +48,8 @@ def export(model: str, engine: str, out: Path) -> Report:
         report = compare(detector, exported, made_normals(detector), megabytes)
         _refuse_unequal(detector, report)
         save_model(exported, out)
+        for name in {name for each in ENGINES.values() for name in each.files}:
+            (out / name).unlink(missing_ok=True)  # the graph of another engine would stay beside it
         for name in ENGINES[engine].files:
             os.replace(draft / name, out / name)
     finally:

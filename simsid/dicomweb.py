@@ -32,7 +32,7 @@ _SECONDS = 60.0  # for an answer to begin
 _IN_VAIN = 3  # answers in a row that a server does not give, after which no more is sent
 _LISTED = 20
 _MORE = ("result", "remain", "limit")  # what a warning that not all was given speaks of
-_NOTHING_THERE = (404, 416)  # how some servers say that no more is left
+_NOTHING_THERE = (400, 404, 416)  # after a first page: how some servers say that no more is left
 
 
 class NoServerError(SimsidError):

@@ -118,7 +118,7 @@ def _summary(
         f"recalibrated on {calibration.num_normals} films; model folder: {out}",
         f"threshold: {thresholds_in_words(before.thresholds)} before, "
         f"{thresholds_in_words(now)} now",
-        f"{'these films' if unlabelled else 'these normals'} called unusual before: "
+        f"{'these films' if unlabelled else 'these normals'} above the threshold before: "
         f"{of_all(before.called, before.films)}{undecided}",
         f"false-alarm rate now {calibration.false_alarm_rate:.0%} of normals, with 90 % confidence "
         f"between {low:.1%} and {high:.1%}",

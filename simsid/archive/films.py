@@ -6,6 +6,7 @@ film is a small value that other processes can read.
 
 from __future__ import annotations
 
+import glob
 import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -130,9 +131,9 @@ def _sorted_glob(path: str) -> list[Path]:
     whole = Path(path)
     if whole.is_file():
         return [whole]
-    found = sorted(whole.parent.glob(whole.name))
+    found = sorted(map(Path, glob.glob(path)))
     if not found:
-        raise DataError(f"{path}: no such tar")
+        raise DataError(f"{path}: no such tar; check the path")
     return found
 
 

@@ -42,8 +42,9 @@ def run_archive(job: ScoreJob, shard_rows: int) -> int:
         raise SimsidError(f"--score must be one of: {', '.join(detector.score_names)}")
     device = "cpu" if is_exported(job.model) else pick_device(job.device)
     model = ArchiveModel(
-        job.model, device, job.score, job.accept, made_with_what(detector, job), job.plugin
-    )
+        _whole(job.model), device, job.score, job.accept, made_with_what(detector, job),
+        job.plugin and _whole(job.plugin),
+    )  # fmt: skip
     scorer: Scorer = partial(score_here, detector, model)
     if job.engine == "ray":
         scorer = partial(score_on_ray, detector.preprocessing, model)
@@ -67,7 +68,9 @@ def run_archive(job: ScoreJob, shard_rows: int) -> int:
                 films = archive_films(job.paths, job.table)
                 told = score_archive(films, shards, scorer, report, check, job.resume, tell)
         except KeyboardInterrupt:
-            said = f"{done} films are in {out}" if done else f"it is begun in {out}"
+            said = f"it is begun in {out}" if not (done or job.resume) else (
+                f"{done} films are in {out}" if done else f"{out} stays as it was"
+            )  # fmt: skip
             print(f"stopped: {said}; the same command with --resume goes on", file=sys.stderr)
             return INTERRUPTED
     print(summary(detector, out, told.films, told.failed, job.score))
@@ -76,3 +79,8 @@ def run_archive(job: ScoreJob, shard_rows: int) -> int:
     if (finding := check.finding()) is not None:
         print(f"warning: {finding.message}")
     return 1 if told.failed else 0
+
+
+def _whole(path: str) -> str:
+    """A path as another process finds it, wherever that runs; a bundled model keeps its name."""
+    return str(Path(path).absolute()) if Path(path).exists() else path

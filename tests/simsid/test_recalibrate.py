@@ -150,7 +150,7 @@ def test_the_command_writes_a_model_that_says_what_it_was_made_from(tmp_path, st
     was = before.calibration.threshold("fused")
     assert f"threshold: {was:.2f} before, {now:.2f} now" in told
     called = round(30 * flagged(before, strangers[:30]))
-    assert f"these normals called unusual before: {called} of 30 (" in told
+    assert f"these normals above the threshold before: {called} of 30 (" in told
     card = (out / "README.md").read_text(encoding="utf-8")
     section = card.partition("## Threshold\n\n")[2].partition("\n\n")[0]
     assert section.startswith(f"{now:.3f}, from 30 normals of another source, for a false-alarm")

@@ -116,6 +116,7 @@ class PopulationCheck(FilmCheck):
         rng = Generator().manual_seed(seed)
         parts = [images[populations == i].cpu() for i in range(int(populations.max()) + 1)]
         if len(parts) == 1:
+            self.direction, self.offset = self.direction[:0], self.offset[:0]
             return
         features = [
             torch.cat(

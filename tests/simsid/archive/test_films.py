@@ -68,18 +68,19 @@ def test_ids_of_a_parquet_list_are_texts(tmp_path):
     assert [film.id for film in listed_films(tmp_path / "l.parquet")] == ["7", ""]
 
 
-@pytest.mark.parametrize("pattern", ["a-00000.tar", "a-*.tar"])
+@pytest.mark.parametrize("pattern", ["shards/a-00000.tar", "shards/a-*.tar", "s*s/a-*.tar"])
 def test_tar_shards_give_their_images_in_order_with_their_keys(pattern, films, tmp_path):
     files = sorted(films.iterdir())
+    (tmp_path / "shards").mkdir()
     for number, part in enumerate((files[:10], files[10:])):
         held = {f"./x/{file.name}": file.read_bytes() for file in part}
         held |= {f"./x/{file.stem}.cls": b"1" for file in part}
-        write_tar(tmp_path / f"a-{number:05d}.tar", held)
+        write_tar(tmp_path / f"shards/a-{number:05d}.tar", held)
     found = list(archive_films([str(tmp_path / pattern)], None))
     count = 10 if "00000" in pattern else len(files)
     assert [film.read() for film in found] == contents(films)[:count]
     assert [film.id for film in found] == [f"x/{file.stem}" for file in files[:count]]
-    assert found[0].name == f"{tmp_path.as_posix()}/a-00000.tar/x/{files[0].name}"
+    assert found[0].name == f"{tmp_path.as_posix()}/shards/a-00000.tar/x/{files[0].name}"
 
 
 def test_shards_that_webdataset_writes_are_read(films, tmp_path):

@@ -130,6 +130,9 @@ def test_one_population_and_a_check_of_before_have_no_discriminant(check):
     assert alone.num_populations == 1 and not len(alone.direction)
     import copy
 
+    again = copy.deepcopy(check)
+    again.fit(thoraces(80, 0.35, 0), torch.zeros(80, dtype=torch.long))
+    assert again.num_populations == 1 and not len(again.direction) and not len(again.offset)
     before = copy.deepcopy(check)
     before.direction, before.offset = before.direction[:0], before.offset[:0]
     films = torch.cat([thoraces(20, 0.35, 2), thoraces(20, 0.6, 3)])

@@ -160,8 +160,10 @@ def test_an_export_replaces_an_export_and_nothing_else(cheap, tmp_path):
             export(cheap / "model", "onnx", taken)
     shutil.copytree(cheap / "exported", tmp_path / "exported")
     first = hub.load_exported(tmp_path / "exported").predict(films()).score
+    (tmp_path / "exported" / "model.xml").write_text("the graph of another engine")
     export(cheap / "model", "onnx", tmp_path / "exported")
     assert np.array_equal(hub.load_exported(tmp_path / "exported").predict(films()).score, first)
+    assert not (tmp_path / "exported" / "model.xml").exists()
 
 
 def test_a_detector_that_cannot_be_exported_is_named_in_one_sentence(tmp_path):
