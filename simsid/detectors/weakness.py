@@ -40,10 +40,16 @@ class Weakness:
                 "the default score sees none of the anomalies made for its examination (AUROC "
                 f"{self.own:.2f} at most): train longer, or on more normals"
             )
+        remedy = "train longer, or choose that score"
+        if self.part.endswith("_distance"):
+            remedy = (
+                f"look for changes of such kinds with --score {self.part}, which also tells more "
+                "normals of another look"
+            )
         return (
             "on the anomalies made for its examination the default score is behind "
             f"{self.part.replace('_', ' ')} by more than chance (mean AUROC {self.own:.2f} and "
-            f"{self.best:.2f}): train longer, or choose that score"
+            f"{self.best:.2f}): {remedy}"
         )
 
     def to_facts(self) -> dict[str, Any]:

@@ -84,6 +84,9 @@ def test_a_weak_model_says_so_with_its_default_score_alone(
     digits: Detector, novel: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     weak = Weakness(BEHIND, 0.61, "region_posterior", 0.91)
+    assert "or choose that score" in weak.message
+    strange = Weakness(BEHIND, 0.61, "context_distance", 0.91).message
+    assert "--score context_distance" in strange and "train longer" not in strange
     sound = score_film(digits, novel)
     monkeypatch.setattr(digits, "facts", digits.facts | weak.to_facts())
     told = score_film(digits, novel)
