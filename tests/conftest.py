@@ -4,6 +4,8 @@
 """
 
 import os
+import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,14 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("MPLBACKEND", "Agg")
+
+# A shell that runs the suite behind its back ignores Ctrl-C for it. Pages would inherit that, and each
+# would be waited for until it is killed.
+if (
+    signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    and threading.current_thread() is threading.main_thread()
+):
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PAGE = Path(__file__).parent / "demo"
 # Files that use the first share a page; those that use only the second share what starts pages of their own.
