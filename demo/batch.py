@@ -8,15 +8,18 @@ import zipfile
 from collections import Counter
 from html import escape
 
+import numpy as np
+
 from demo.inference import Answer, Inference
 from demo.own_normals import OwnNormals, with_own
 from demo.pictures import download_link, png_bytes, thumbnail
 from demo.words import css_class, headline
 from simsid.map_scale import overlay
-from simsid.scoring import BatchCheck, ScoredFilm
+from simsid.scoring import ANOTHER_POPULATION, BatchCheck, RefusedFilm, ScoredFilm
 from simsid.scoring.batch import LEAST as LEAST_FILMS
 from simsid.scoring.rows import numbers_of
 from simsid.scoring.table import COLUMNS
+from simsid.scoring.words import named
 
 _COLUMNS = ("film", "name", "score", "percentile", "p", "verdict", "note")
 _CSV = ("film", *(name for name in COLUMNS[1:] if name != "verdict"), "commit", "own_normals")
@@ -63,7 +66,7 @@ def _row(number: int, answer: Answer, word: str) -> str:
         f'<td class="number" data-value="{"" if value is None else value}">{text}</td>'
         for value, text in values
     )
-    note = escape(answer.message, quote=True)
+    note = escape("; ".join(filter(None, (_judged_by(film), answer.message))), quote=True)
     return (
         f'<tr data-film="{number}" data-verdict="{escape(word)}"><td data-value="{number}">'
         f'<button type="button" class="open" aria-label="Show film {number}">{picture}{number}'
@@ -71,6 +74,15 @@ def _row(number: int, answer: Answer, word: str) -> str:
         f'<td class="verdict-word {css_class(film)}">{word}</td>'
         f'<td class="note" title="{note}"><span>{note}</span></td></tr>'
     )
+
+
+def _judged_by(film: ScoredFilm | RefusedFilm) -> str:
+    """Whose normals judged a film, where the model knows several, so that higher scores may be usual."""
+    if not isinstance(film, ScoredFilm) or not film.population:
+        return ""
+    if not np.isfinite(film.threshold) or film.state == ANOTHER_POPULATION:
+        return ""
+    return f"threshold {film.threshold:.2f}, of the normals of {named(film.population)}"
 
 
 def verdict_in_words(answer: Answer) -> str:
@@ -99,9 +111,11 @@ def batch_line(answers: list[Answer], inference: Inference, own: OwnNormals | No
             f"false-alarm rate holds here is tested from {LEAST_FILMS} films on."
         )
     else:
+        doubtful = sum(isinstance(each.film, ScoredFilm) and each.film.doubtful for each in answers)
         text = (
-            f"Taken together, nothing speaks against these {scored} films being like the normals "
-            "that the verdicts stand on."
+            f"Taken together, these {scored} films may come from where the normals come from that the "
+            "verdicts stand on. That says nothing of a single film"
+            + (f", and {doubtful} of them have no verdict." if doubtful else ".")
         )
     return f'<p class="hint batch-line" role="status">{text}</p>'
 

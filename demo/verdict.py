@@ -17,6 +17,11 @@ _NUMBERS = (
      "itself counted once. It is no probability of disease"),
     ("threshold", "the score above which a film is called unusual, set so that the stated share of "
      "normals lies above it by mistake"),
+    ("unusual", "the score lies above the threshold, and beyond what the threshold may be off by"),
+    ("borderline", "with so few normals the threshold might lie on either side of this score: undecided, "
+     "above the threshold as well as below"),
+    ("nothing unusual found", "the score is one that normals have. It is no all-clear: the last sentence "
+     "says what share of abnormal films is found"),
     ("in brackets", "where the true share lies with 90 % confidence, given so many normals"),
     ("regions and map", "how far a place lies from the same place of normals, in standard deviations. "
      "One place is compared with itself, the film as a whole: so a region of 4.8 may stand beside a "

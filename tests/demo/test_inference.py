@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -118,6 +119,13 @@ def test_tables_number_films_in_the_order_of_the_upload(inference: Inference, di
     assert table.index('data-film="1"') < table.index('data-film="2"')
     assert 'data-film="1" data-verdict="Not scored"' in table
     assert 'data-film="2" data-verdict="Nothing unusual found"' in table
+    assert "of the normals of" not in table  # which this model knows one kind of
+    adult = replace(results[1].film, population="nih")
+    told = table_html([replace(results[1], film=adult)])
+    assert (
+        f"threshold {adult.threshold:.2f}, of the normals of nih (chest films, mostly adults)"
+        in told
+    )
     lines = csv_of(results).decode().splitlines()
     assert lines[1].startswith("1,,,,,,,,,,,,,,,,not_an_image,") and lines[2].startswith("2,")
     assert "verdict" not in lines[0].split(",") and ",normal" not in lines[2]
