@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import itertools
+import math
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,8 @@ def recalibrate(
     own.calibrate(images, rate, names, confidence)
     if kept < len(normals):
         own.calibration = _without_highest(own, len(normals) - kept)
+    if confidence is not None:
+        _refuse_too_few(own.calibration, rate, confidence)
     facts = _facts(normals, kept, abnormal_share) | {"same_populations": same_populations}
     own.facts = detector.facts | {"recalibrated": facts}
     return own
@@ -91,6 +94,21 @@ def normals_of_own(detector: Detector) -> int:
     if facts.get("same_populations", len(detector.calibration.names) > 1):
         return 0
     return detector.calibration.num_normals
+
+
+def _refuse_too_few(calibration: Calibration, rate: float, confidence: float) -> None:
+    """No normal above the threshold: the most certain, and still too few normals for it.
+
+    Raises:
+        SimsidError: a population's threshold would be infinite.
+    """
+    needed = math.ceil(math.log1p(-confidence) / math.log1p(-rate))  # 1 - (1 - rate) ** n
+    least = min(calibration.num_normals_of(i) for i in range(len(calibration.names)))
+    if least < needed:
+        raise SimsidError(
+            f"{least} normals cannot hold a rate of {rate:.0%} with a confidence of "
+            f"{confidence:.0%}, {needed} can: add normals, or leave out --rate-confidence"
+        )
 
 
 def _known_populations(detector: Detector, images: torch.Tensor) -> tuple[str, ...]:

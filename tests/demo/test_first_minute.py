@@ -60,7 +60,7 @@ def test_the_first_film_goes_to_the_chest_model_and_is_scored_again_by_another(t
 
 
 def test_a_chest_phantom_goes_to_the_chest_model_and_is_called_one(tab) -> None:
-    assert "drawn by code" in tab.inner_text("#phantoms")
+    wait_for_text(tab, "#phantoms", "drawn by code")
     tab.click("#example-opacity")
     wait_for_text(tab, "#verdict", "Model: bundled:chest")
     wait_for_text(tab, "#verdict", "this is a phantom, drawn by code: no patient was there")

@@ -258,3 +258,11 @@ def test_films_that_the_model_refuses_are_told_with_the_reason(tmp_path, strange
     some = Normals([strangers[0]], 4, (), ("it is a digit", "it is turned"))
     said = "F holds 1 films that this model can score, at least 20 are needed; 4 were refused: it is a digit"
     assert too_few_told("F", some, 20) == said and "\n" not in str(told.value)
+
+
+def test_too_few_normals_for_a_confidence_are_refused_with_the_number_needed(detector, strangers):
+    with pytest.raises(SimsidError, match=r"40 normals cannot hold a rate of 5% .*90%, 45 can"):
+        recalibrate(detector, strangers[:40], 0.05, confidence=0.9)
+    more = np.concatenate([strangers, strangers])[:45]
+    held = recalibrate(detector, more, 0.05, confidence=0.9).calibration
+    assert held.threshold("fused") == held.reference("fused")[-1]
