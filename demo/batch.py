@@ -115,7 +115,7 @@ def batch_line(answers: list[Answer], inference: Inference, own: OwnNormals | No
         text = (
             f"Taken together, these {scored} films may come from where the normals come from that the "
             "verdicts stand on. That says nothing of a single film"
-            + (f", and {doubtful} of them have no verdict." if doubtful else ".")
+            + (f"; without a verdict: {doubtful}." if doubtful else ".")
         )
     return f'<p class="hint batch-line" role="status">{text}</p>'
 
