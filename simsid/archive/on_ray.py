@@ -72,7 +72,7 @@ def _score(
         if told["number"] != given:
             raise SimsidError(_LOST)
         given += 1
-        yield pickle.loads(told["made"])
+        yield pickle.loads(told["made"])  # as below: bytes that another stage of this run made
     if given != len(batches):
         raise SimsidError(_LOST)
 

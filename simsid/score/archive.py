@@ -68,9 +68,9 @@ def run_archive(job: ScoreJob, shard_rows: int) -> int:
                 films = archive_films(job.paths, job.table)
                 told = score_archive(films, shards, scorer, report, check, job.resume, tell)
         except KeyboardInterrupt:
-            said = f"it is begun in {out}" if not (done or job.resume) else (
-                f"{done} films are in {out}" if done else f"{out} stays as it was"
-            )  # fmt: skip
+            said = f"{out} stays as it was" if job.resume else f"it is begun in {out}"
+            if done:
+                said = f"{done} films are in {out}"
             print(f"stopped: {said}; the same command with --resume goes on", file=sys.stderr)
             return INTERRUPTED
     print(summary(detector, out, told.films, told.failed, job.score))
