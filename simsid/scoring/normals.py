@@ -102,6 +102,20 @@ def read_normals(
                 images.append(film[0])
                 noticed.append((file.name, film[1]))
     refuse_many(failed, len(files), skip_unreadable)
+    kept, refused = in_place(detector, images)
+    if len(kept) < least <= len(kept) + len(failed):
+        raise UnreadableFilmsError(
+            failed, len(files), f"{len(kept)} are left, at least {least} are needed"
+        )
+    lines = [*unreadable_lines(failed), *note_lines(gather_notes(noticed), len(files))]
+    refusals = tuple(reason for reason, _ in refused.most_common())
+    return Normals(kept, len(images) - len(kept), tuple(lines), refusals)
+
+
+def in_place(
+    detector: Detector, images: Sequence[Float[np.ndarray, "height width"]]
+) -> tuple[list[Float[np.ndarray, "height width"]], Counter[str]]:
+    """Those that the model can score, and why not the others: each one's first reason, counted."""
     kept: list[np.ndarray] = []
     refused: Counter[str] = Counter()
     for start in range(0, len(images), 64):
@@ -113,13 +127,7 @@ def read_normals(
                 refused.update(reasons[:1])
             else:
                 kept.append(image)
-    if len(kept) < least <= len(kept) + len(failed):
-        raise UnreadableFilmsError(
-            failed, len(files), f"{len(kept)} are left, at least {least} are needed"
-        )
-    lines = [*unreadable_lines(failed), *note_lines(gather_notes(noticed), len(files))]
-    refusals = tuple(reason for reason, _ in refused.most_common())
-    return Normals(kept, len(images) - len(kept), tuple(lines), refusals)
+    return kept, refused
 
 
 def too_few_told(source: str, normals: Normals, needed: int) -> str:
