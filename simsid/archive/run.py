@@ -34,6 +34,7 @@ class ArchiveModel:
     Attributes:
         folder: run, model or exported folder, or ``bundled:NAME``. device: 'cpu' or 'cuda'.
         score: another than the default. accept: score what does not look like training films.
+        judge_as: population whose normals judge all films; None finds it from each.
         made_with: what rows say they were made with. plugin: file with its detector, or None.
     """
 
@@ -43,6 +44,7 @@ class ArchiveModel:
     accept: bool
     made_with: str
     plugin: str | None = None
+    judge_as: str | None = None
 
     def open(self) -> Detector:
         """The detector.
@@ -92,7 +94,7 @@ def rows_of_batch(
 ) -> list[MadeRow]:
     """Score films in one pass."""
     images = [each.image for each in films]
-    scored = score_batch(detector, images, model.score, model.accept)
+    scored = score_batch(detector, images, model.score, model.accept, model.judge_as)
     rows = []
     for each, result in zip(films, scored, strict=True):
         told = row_of(Path(each.film.name), result, model.made_with, each.notes)

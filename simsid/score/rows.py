@@ -35,6 +35,7 @@ def score_batches(
     done: Collection[str] = (),
     model: str = "",
     results: DicomFiles | None = None,
+    judge_as: str | None = None,
 ) -> Iterator[list[Row]]:
     """Rows of ``COLUMNS`` for the files, in order, batch by batch.
 
@@ -46,6 +47,7 @@ def score_batches(
         done: names of files, see ``file_key``, that have their rows already.
         model: what the rows say they were made with.
         results: where DICOM results go.
+        judge_as: population whose normals judge all films; None finds it from each.
 
     Raises:
         OSError: no room is left for a map or a result.
@@ -55,7 +57,8 @@ def score_batches(
     read = made_ahead(batches, partial(_prepared, detector))
     with closing(read), progress(len(files), sum(map(len, batches))) as bar:
         for batch, films in zip(batches, read, strict=True):
-            scored = score_batch(detector, [film for film, _ in films], score, accept_out_of_place)
+            images = [film for film, _ in films]
+            scored = score_batch(detector, images, score, accept_out_of_place, judge_as)
             rows = []
             for file, result, (_, notes) in zip(batch, scored, films, strict=True):
                 if file_key(file) in done:

@@ -4,6 +4,7 @@ What a model's scores *are* stands with its detector, in ``simsid.detectors``; a
 """
 
 from simsid.scoring.batch import BatchCheck, BatchFinding
+from simsid.scoring.choice import chosen_population
 from simsid.scoring.film import (
     RefusedFilm,
     ScoredFilm,
@@ -43,6 +44,7 @@ __all__ = [
     "RefusedFilm",
     "ScoredFilm",
     "basis",
+    "chosen_population",
     "score_film",
     "score_films",
     "score_prepared",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -21,6 +21,7 @@ from simsid.errors import ImageError
 from simsid.map_scale import MapScale, map_scale
 from simsid.prediction import Prediction
 from simsid.scoring.body import body_mask
+from simsid.scoring.choice import chosen_population, judged_by
 from simsid.scoring.verdicts import (
     ANOTHER_POPULATION,
     DEPRECATED,
@@ -45,6 +46,8 @@ class ScoredFilm:
         rate_interval: within which the realised false-alarm rate lies with a probability of 90 %.
         population: which of the model's populations the film was compared with; '' where there is
             only one.
+        looks_like: which of them it looks most like: the same, unless another was chosen.
+        judged_as: ``population`` where it was chosen for this film, '' where it was found from it.
         normals: (num_normals,) scores of its calibration normals, ascending.
         threshold: a score above it is called abnormal; infinite where normals are too few.
         anomaly_map: (height, width) float32 in standard deviations of normals, as the model gives
@@ -85,6 +88,8 @@ class ScoredFilm:
     found: FoundShare | None = None
     weakness: str = ""
     own_normals: int = 0
+    looks_like: str = ""
+    judged_as: str = ""
 
     @property
     def state(self) -> str:
@@ -192,13 +197,14 @@ def score_film(
     pixels: np.ndarray,
     score: str | None = None,
     accept_out_of_place: bool = False,
+    population: str | None = None,
 ) -> ScoredFilm | RefusedFilm:
     """Score one film of any size; see :func:`score_films`.
 
     Args:
         pixels: (height, width), float in [0, 1] or uint8.
     """
-    return score_films(detector, [pixels], score, accept_out_of_place)[0]
+    return score_films(detector, [pixels], score, accept_out_of_place, population=population)[0]
 
 
 def score_films(
@@ -207,6 +213,7 @@ def score_films(
     score: str | None = None,
     accept_out_of_place: bool = False,
     batch_size: int = 32,
+    population: str | None = None,
 ) -> list[ScoredFilm | RefusedFilm]:
     """Score films of any size, each one prepared and checked first. Higher = more abnormal.
 
@@ -219,26 +226,32 @@ def score_films(
         score: one of ``detector.score_names``; None for the default.
         accept_out_of_place: score films that the placement check refuses, with a finding.
         batch_size: films in one pass.
+        population: whose normals judge these films, by name, where somebody who knows them says so;
+            None finds it from each film. What is out of place or of another population stays so.
 
     Raises:
         ValueError: an unknown score, or a detector that is not calibrated.
+        SimsidError: the model knows no such population.
     """
     results: list[ScoredFilm | RefusedFilm] = []
     for start in range(0, len(films), batch_size):
         batch = films[start : start + batch_size]
         prepared = [_prepare(detector, pixels) for pixels in batch]
-        results += score_batch(detector, prepared, score, accept_out_of_place)
+        results += score_batch(detector, prepared, score, accept_out_of_place, population)
     return results
 
 
 def score_prepared(
-    detector: Detector, image: Float[np.ndarray, "height width"], score: str | None = None
+    detector: Detector,
+    image: Float[np.ndarray, "height width"],
+    score: str | None = None,
+    population: str | None = None,
 ) -> ScoredFilm | RefusedFilm:
     """Score one film that ``prepare_image`` made for this detector: what ``score_film`` says of it.
 
     For whoever keeps films at the model's size and scores them again, after a recalibration.
     """
-    return score_batch(detector, [image], score)[0]
+    return score_batch(detector, [image], score, population=population)[0]
 
 
 def score_batch(
@@ -246,11 +259,13 @@ def score_batch(
     films: Sequence[np.ndarray | RefusedFilm],
     score: str | None = None,
     accept_out_of_place: bool = False,
+    population: str | None = None,
 ) -> list[ScoredFilm | RefusedFilm]:
     """Score films that ``prepare_image`` made, in one pass; a refused one stays in its place."""
+    chosen = chosen_population(detector, population)
     results = {i: film for i, film in enumerate(films) if isinstance(film, RefusedFilm)}
     images = {i: film for i, film in enumerate(films) if not isinstance(film, RefusedFilm)}
-    judged = results | _judge(detector, images, score, accept_out_of_place)
+    judged = results | _judge(detector, images, score, accept_out_of_place, chosen)
     return [judged[index] for index in range(len(films))]
 
 
@@ -262,7 +277,11 @@ def _prepare(detector: Detector, pixels: np.ndarray) -> np.ndarray | RefusedFilm
 
 
 def _judge(
-    detector: Detector, images: dict[int, np.ndarray], score: str | None, accept: bool
+    detector: Detector,
+    images: dict[int, np.ndarray],
+    score: str | None,
+    accept: bool,
+    chosen: int | None,
 ) -> dict[int, ScoredFilm | RefusedFilm]:
     """Check and score prepared films, in one pass."""
     results: dict[int, ScoredFilm | RefusedFilm] = {}
@@ -274,13 +293,16 @@ def _judge(
             results[index] = RefusedFilm(refusal.code, refusal.message, out_of_place=True)
             del images[index]
     if images:
-        prediction = detector.predict(np.stack(list(images.values())), score, len(images))
         name = score or detector.score_names[0]
+        told = detector.predict(np.stack(list(images.values())), score, len(images))
+        prediction = judged_by(detector, name, told, chosen)
+        like = np.zeros(len(images), np.int64) if told.population is None else told.population
         looks = _looks(detector, np.stack(list(images.values())))
         for row, (index, image) in enumerate(images.items()):
-            results[index] = _scored(
-                detector, name, prediction, row, image, doubts[index], looks[row]
+            film = _scored(
+                detector, name, prediction, row, image, doubts[index], looks[row], int(like[row])
             )
+            results[index] = film if chosen is None else replace(film, judged_as=film.population)
     return results
 
 
@@ -300,6 +322,7 @@ def _scored(
     image: np.ndarray,
     findings: Sequence[Finding],
     look: float | None,
+    like: int,
 ) -> ScoredFilm:
     calibration, rebuilt = detector.calibration, prediction.reconstruction
     value = float(prediction.score[row])
@@ -325,9 +348,10 @@ def _scored(
         look=look,
         scale=map_scale(detector),
         of_a_body=not _shows_digits(detector),
-        found=_found_at(detector, name, population) if judged else None,
+        found=_found_at(detector, name, population) if judged and like == population else None,
         weakness=weakness_told(detector) if name == detector.score_names[0] else "",
         own_normals=normals_of_own(detector),
+        looks_like=calibration.names[like],
     )
 
 
