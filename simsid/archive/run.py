@@ -32,6 +32,7 @@ class ArchiveModel:
     Attributes:
         folder: run, model or exported folder, or ``bundled:NAME``. device: 'cpu' or 'cuda'.
         score: another than the default. accept: score what does not look like training films.
+        judge_as: population whose normals judge all films; None finds it from each.
         made_with: what rows say they were made with. plugin: file with its detector, or None.
     """
 
@@ -41,6 +42,7 @@ class ArchiveModel:
     accept: bool
     made_with: str
     plugin: str | None = None
+    judge_as: str | None = None
 
     def open(self) -> Detector:
         """The detector.
@@ -74,7 +76,7 @@ def rows_of_batch(
 ) -> list[MadeRow]:
     """Score films in one pass."""
     images = [made.image for _, made in films]
-    scored = score_batch(detector, images, model.score, model.accept)
+    scored = score_batch(detector, images, model.score, model.accept, model.judge_as)
     rows = []
     for (film, made), result in zip(films, scored, strict=True):
         told = row_of(Path(film.name), result, model.made_with, made.notes)

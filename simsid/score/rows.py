@@ -33,6 +33,7 @@ def score_batches(
     done: Collection[str] = (),
     model: str = "",
     results: DicomFiles | None = None,
+    judge_as: str | None = None,
 ) -> Iterator[list[Row]]:
     """Rows of ``COLUMNS`` for the files, in order, batch by batch.
 
@@ -44,6 +45,7 @@ def score_batches(
         done: names of files, see ``file_key``, that have their rows already.
         model: what the rows say they were made with.
         results: where DICOM results go.
+        judge_as: population whose normals judge all films; None finds it from each.
 
     Raises:
         OSError: no room is left for a map or a result.
@@ -54,7 +56,7 @@ def score_batches(
     with closing(read), progress(len(files), sum(map(len, batches))) as bar:
         for batch, films in zip(batches, read, strict=True):
             images = [film.image for film in films]
-            scored = score_batch(detector, images, score, accept_out_of_place)
+            scored = score_batch(detector, images, score, accept_out_of_place, judge_as)
             rows = []
             for file, result, film in zip(batch, scored, films, strict=True):
                 if file_key(file) in done:

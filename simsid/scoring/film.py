@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from simsid.detectors.weakness import weakness_in
 from simsid.errors import ImageError
 from simsid.map_scale import map_scale
 from simsid.prediction import Prediction
+from simsid.scoring.choice import chosen_population, judged_by
 from simsid.scoring.results import RefusedFilm, ScoredFilm
 
 
@@ -44,13 +45,14 @@ def score_film(
     pixels: np.ndarray,
     score: str | None = None,
     accept_out_of_place: bool = False,
+    population: str | None = None,
 ) -> ScoredFilm | RefusedFilm:
     """Score one film of any size; see :func:`score_films`.
 
     Args:
         pixels: (height, width), float in [0, 1] or uint8.
     """
-    return score_films(detector, [pixels], score, accept_out_of_place)[0]
+    return score_films(detector, [pixels], score, accept_out_of_place, population=population)[0]
 
 
 def score_films(
@@ -59,6 +61,7 @@ def score_films(
     score: str | None = None,
     accept_out_of_place: bool = False,
     batch_size: int = 32,
+    population: str | None = None,
 ) -> list[ScoredFilm | RefusedFilm]:
     """Score films of any size, each one prepared and checked first. Higher = more abnormal.
 
@@ -71,26 +74,32 @@ def score_films(
         score: one of ``detector.score_names``; None for the default.
         accept_out_of_place: score films that the placement check refuses, with a finding.
         batch_size: films in one pass.
+        population: whose normals judge these films, by name, where somebody who knows them says so;
+            None finds it from each film. What is out of place or of another population stays so.
 
     Raises:
         ValueError: an unknown score, or a detector that is not calibrated.
+        SimsidError: the model knows no such population.
     """
     results: list[ScoredFilm | RefusedFilm] = []
     for start in range(0, len(films), batch_size):
         batch = films[start : start + batch_size]
         prepared = [_prepare(detector, pixels) for pixels in batch]
-        results += score_batch(detector, prepared, score, accept_out_of_place)
+        results += score_batch(detector, prepared, score, accept_out_of_place, population)
     return results
 
 
 def score_prepared(
-    detector: Detector, image: Float[np.ndarray, "height width"], score: str | None = None
+    detector: Detector,
+    image: Float[np.ndarray, "height width"],
+    score: str | None = None,
+    population: str | None = None,
 ) -> ScoredFilm | RefusedFilm:
     """Score one film that ``prepare_image`` made for this detector: what ``score_film`` says of it.
 
     For whoever keeps films at the model's size and scores them again, after a recalibration.
     """
-    return score_batch(detector, [image], score)[0]
+    return score_batch(detector, [image], score, population=population)[0]
 
 
 def score_batch(
@@ -98,11 +107,13 @@ def score_batch(
     films: Sequence[np.ndarray | RefusedFilm],
     score: str | None = None,
     accept_out_of_place: bool = False,
+    population: str | None = None,
 ) -> list[ScoredFilm | RefusedFilm]:
     """Score films that ``prepare_image`` made, in one pass; a refused one stays in its place."""
+    chosen = chosen_population(detector, population)
     results = {i: film for i, film in enumerate(films) if isinstance(film, RefusedFilm)}
     images = {i: film for i, film in enumerate(films) if not isinstance(film, RefusedFilm)}
-    judged = results | _judge(detector, images, score, accept_out_of_place)
+    judged = results | _judge(detector, images, score, accept_out_of_place, chosen)
     return [judged[index] for index in range(len(films))]
 
 
@@ -114,7 +125,11 @@ def _prepare(detector: Detector, pixels: np.ndarray) -> np.ndarray | RefusedFilm
 
 
 def _judge(
-    detector: Detector, images: dict[int, np.ndarray], score: str | None, accept: bool
+    detector: Detector,
+    images: dict[int, np.ndarray],
+    score: str | None,
+    accept: bool,
+    chosen: int | None,
 ) -> dict[int, ScoredFilm | RefusedFilm]:
     """Check and score prepared films, in one pass."""
     results: dict[int, ScoredFilm | RefusedFilm] = {}
@@ -126,13 +141,16 @@ def _judge(
             results[index] = RefusedFilm(refusal.code, refusal.message, out_of_place=True)
             del images[index]
     if images:
-        prediction = detector.predict(np.stack(list(images.values())), score, len(images))
         name = score or detector.score_names[0]
+        told = detector.predict(np.stack(list(images.values())), score, len(images))
+        prediction = judged_by(detector, name, told, chosen)
+        like = np.zeros(len(images), np.int64) if told.population is None else told.population
         looks = _looks(detector, np.stack(list(images.values())))
         for row, (index, image) in enumerate(images.items()):
-            results[index] = _scored(
-                detector, name, prediction, row, image, doubts[index], looks[row]
+            film = _scored(
+                detector, name, prediction, row, image, doubts[index], looks[row], int(like[row])
             )
+            results[index] = film if chosen is None else replace(film, judged_as=film.population)
     return results
 
 
@@ -152,6 +170,7 @@ def _scored(
     image: np.ndarray,
     findings: Sequence[Finding],
     look: float | None,
+    like: int,
 ) -> ScoredFilm:
     calibration, rebuilt = detector.calibration, prediction.reconstruction
     value = float(prediction.score[row])
@@ -177,9 +196,10 @@ def _scored(
         look=look,
         scale=map_scale(detector),
         of_a_body=not _shows_digits(detector),
-        found=_found_at(detector, name, population) if judged else None,
+        found=_found_at(detector, name, population) if judged and like == population else None,
         weakness=weakness_told(detector) if name == detector.score_names[0] else "",
         own_normals=normals_of_own(detector),
+        looks_like=calibration.names[like],
     )
 
 

@@ -38,6 +38,8 @@ class ScoredFilm:
         rate_interval: within which the realised false-alarm rate lies with a probability of 90 %.
         population: which of the model's populations the film was compared with; '' where there is
             only one.
+        looks_like: which of them it looks most like: the same, unless another was chosen.
+        judged_as: ``population`` where it was chosen for this film, '' where it was found from it.
         normals: (num_normals,) scores of its calibration normals, ascending.
         threshold: a score above it is called abnormal; infinite where normals are too few.
         anomaly_map: (height, width) float32 in standard deviations of normals, as the model gives
@@ -78,6 +80,8 @@ class ScoredFilm:
     found: FoundShare | None = None
     weakness: str = ""
     own_normals: int = 0
+    looks_like: str = ""
+    judged_as: str = ""
 
     @property
     def state(self) -> str:

@@ -57,6 +57,8 @@ def numbers_of(film: ScoredFilm) -> Row:
         "rate_high": round(high, 4),
         "num_normals": film.num_normals,
         "population": film.population,
+        "looks_like": film.looks_like,
+        "judged_as": film.judged_as,
         "found_share": "" if film.found is None else film.found.share,
         "found_of": "" if film.found is None else film.found.abnormals,
         "diffuse": film.diffuse,
