@@ -155,7 +155,7 @@ def main(arguments: list[str] | None = None) -> int:
         measure = functools.partial(_measure, plan, folder, loaded)
         code = run_cases(journal, cases, plan.seeds, measure, print)
         lines = journal.done()
-        if plan.ceiling:
+        if plan.ceiling and not code:
             for name, (data, part, labelled) in loaded.items():
                 keep_ceiling(
                     folder, name, _choice(name, plan), data, part, labelled, plan.seeds, print

@@ -356,6 +356,19 @@ def test_one_set_has_a_column_for_each_split(tmp_path: Path) -> None:
     assert "--data-root FOLDER_ROOT" in (exported / "benchmark.md").read_text()
 
 
+def test_who_stops_a_run_waits_for_no_ceiling(tmp_path: Path, monkeypatch) -> None:
+    small = {"": DatasetConfig(AnatomyConfig(generator=2), 16, 8, 6, 2, track="hard-1")}
+    monkeypatch.setitem(TRACKS, "hard-1", small)
+
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ranking, "run_job", stopped)
+    monkeypatch.setattr(ranking, "keep_ceiling", lambda *_: pytest.fail("a ceiling was measured"))
+    arguments = ("--datasets", "digitanatomy:hard-1", "--models", "mean-grey", "--ceiling", "true")
+    assert command("run", *arguments, "--device", "cpu", "--out", str(tmp_path)) == 130
+
+
 def test_a_ceiling_has_a_section_of_its_own_and_no_row(
     digits: Path, ranked: Path, tmp_path: Path, monkeypatch, capsys: pytest.CaptureFixture
 ) -> None:
