@@ -155,10 +155,50 @@ def region_at(
     return min(max(row, 0), grid[0] - 1), min(max(col, 0), grid[1] - 1)
 
 
+def hottest_region(
+    anomaly_map: Float[np.ndarray, "height width"], regions: Float[np.ndarray, "rows cols"]
+) -> tuple[int, int]:
+    """(row, column) of the region that the map's highest value lies in.
+
+    Where the map is flat there is no such place: then it is the region of the highest score.
+    """
+    (height, width), (rows, cols) = anomaly_map.shape, regions.shape
+    if anomaly_map.max() <= anomaly_map.min():
+        row, col = np.unravel_index(int(regions.argmax()), regions.shape)
+    else:
+        y, x = np.unravel_index(int(anomaly_map.argmax()), anomaly_map.shape)
+        row, col = y * rows // height, x * cols // width
+    return int(row), int(col)
+
+
+def region_choices(
+    regions: Float[np.ndarray, "rows cols"], hottest: tuple[int, int]
+) -> list[tuple[str, str]]:
+    """What the list of regions offers, the highest score first: words, and 'row,column'."""
+    order = sorted(np.ndindex(regions.shape), key=lambda at: -regions[at])
+    return [
+        (
+            f"row {row + 1}, column {col + 1}: {regions[row, col]:.1f}"
+            + (", the map's hottest place" if (row, col) == hottest else ""),
+            f"{row},{col}",
+        )
+        for row, col in order
+    ]
+
+
 def why_figure(
-    why: Explanation, row: int, col: int, score: float, film_score: float | None = None
+    why: Explanation,
+    row: int,
+    col: int,
+    score: float,
+    film_score: float | None = None,
+    hottest: bool = False,
 ) -> str:
-    """The patch, what memory made of it, and the normal slots it was made from, with weights."""
+    """The patch, what memory made of it, and the normal slots it was made from, with weights.
+
+    Args:
+        hottest: whether the map is strongest in this region.
+    """
     place = f"row {row + 1}, column {col + 1}"
     cells = [
         (why.patch, "found here", f"The region at {place} of this film"),
@@ -175,7 +215,7 @@ def why_figure(
         f"<figure>{image_tag(picture, alt)}<figcaption>{caption}</figcaption></figure>"
         for picture, caption, alt in cells
     )
-    kind = ""
+    kind, where = "", ", where the map is hottest," if hottest else ""
     if film_score is not None and f"{score:.1f}" != f"{film_score:.1f}":
         kind = (
             f'<p class="hint">The film\'s score of {film_score:.2f} is a number of another kind: it '
@@ -183,7 +223,7 @@ def why_figure(
             "so that one of them may well score higher than the film.</p>"
         )
     return (
-        f'<section class="why" aria-live="polite"><p>Region {place} scores <b>{score:.1f}</b> '
+        f'<section class="why" aria-live="polite"><p>Region {place}{where} scores <b>{score:.1f}</b> '
         "standard deviations. The model has never seen anything but normals: it rebuilds the "
         f"region from the normal patterns that it remembers there. <i>Expected here</i> is told from "
         f"the rest of the film alone, from how normal films vary; it is coarse.</p>{kind}"

@@ -13,7 +13,7 @@ from demo.docstrings import described
 from demo.full_size import map_place
 from demo.histogram import histogram
 from demo.inference import Answer
-from demo.pictures import map_layer
+from demo.pictures import hottest_region, map_layer, region_choices
 from demo.verdict import Shown, refused_section, verdict_section
 from demo.words import css_class, headline
 from simsid.data.preprocess import Preprocessing
@@ -113,3 +113,16 @@ def test_shares_below_ten_percent_have_one_decimal() -> None:
     assert told == [
         "1 of 40 (2.5 %)", "4 of 40 (10 %)", "3 of 1000 (0.3 %)", "0 of 40 (0 %)", "40 of 40 (100 %)"
     ]  # fmt: skip
+
+
+def test_why_opens_where_the_map_is_hottest_even_where_another_region_scores_higher() -> None:
+    regions = np.array([[1.0, 5.0], [2.0, 0.5]])
+    values = np.zeros((8, 6))
+    values[6, 1] = 3.0
+    assert hottest_region(values, regions) == (1, 0)
+    assert hottest_region(np.zeros((8, 6)), regions) == (0, 1)  # a flat map points nowhere
+    choices = region_choices(regions, (1, 0))
+    assert [value for _, value in choices] == ["0,1", "1,0", "0,0", "1,1"]
+    assert [words for words, _ in choices if "hottest" in words] == [
+        "row 2, column 1: 2.0, the map's hottest place"
+    ]
