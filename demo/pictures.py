@@ -13,7 +13,11 @@ from PIL import Image, ImageDraw, ImageFont
 from simsid.detectors.contract import Explanation
 from simsid.map_scale import MapScale, colour_bar, overlay
 
-OPACITY = 85  # percent, at first
+OPACITY, FADED = 85, 35  # percent, at first; of a map with no verdict behind it
+NO_VERDICT = (
+    "No verdict stands behind this map, so it is faded: it compares the film with normals of another "
+    "kind, and may colour what is usual where the film comes from."
+)
 _REGIONS_SIDE = 512
 _THUMBNAIL = 56
 _SLOTS = 5
@@ -69,6 +73,7 @@ def map_figure(
     anomaly_map: Float[np.ndarray, "height width"],
     scale: MapScale,
     shape: tuple[int, int] | None = None,
+    strange: bool = False,
 ) -> str:
     """The film with its anomaly map over it, a control of opacity, and the scale's colour bar.
 
@@ -76,16 +81,21 @@ def map_figure(
 
     Args:
         shape: (height, width) of the film as it was read, whose proportions are shown.
+        strange: whether the film is unlike the model's normals: the map is faded then, and says so.
     """
+    opacity, said, kind = OPACITY, "", "map-figure"
+    if strange:
+        opacity, kind = FADED, "map-figure unjudged"
+        said = f'<p class="no-verdict">{NO_VERDICT}</p>'
     most = float(anomaly_map.max())
     words = f"strongest at {most:.1f}, colour begins at {scale.low:.1f} standard deviations"
     stops = ", ".join("rgb({},{},{})".format(*colour) for colour in colour_bar(scale, 9))
     film = image_tag(image, "The film as the model sees it", "film")
     layer = image_tag(map_layer(anomaly_map, scale), f"Anomaly map: {words}", "map-layer")
-    layer = layer.replace("<img ", f'<img style="opacity:{OPACITY / 100}" ', 1)
-    return f"""<figure class="map-figure">{caption("Where: anomaly map over the film")}
+    layer = layer.replace("<img ", f'<img style="opacity:{opacity / 100}" ', 1)
+    return f"""<figure class="{kind}">{caption("Where: anomaly map over the film")}{said}
 <div class="stack"{_proportions(shape)}>{film}{layer}</div>
-<label>Opacity of the map <input type="range" min="0" max="100" value="{OPACITY}"
+<label>Opacity of the map <input type="range" min="0" max="100" value="{opacity}"
  aria-label="Opacity of the anomaly map in percent"
  oninput="this.closest('figure').querySelector('.map-layer').style.opacity=this.value/100"></label>
 <div class="colour-bar" style="background:linear-gradient(90deg,{stops})" role="img"

@@ -30,7 +30,7 @@ from demo.pictures import (
 from demo.privacy import MAX_FILES, UploadFolder
 from demo.score_layout import ScoreLayout
 from demo.verdict import Shown, of_another_model, refused_section, verdict_section
-from demo.words import FORGOTTEN
+from demo.words import FORGOTTEN, is_strange
 from simsid.errors import ImageError, SimsidError
 from simsid.scoring import RefusedFilm, ScoredFilm
 
@@ -255,7 +255,7 @@ class ScoreTab:
         hottest = hottest_region(film.shown_map, film.regions)
         choices = region_choices(film.regions, hottest)
         shape = answer.kept.shape if answer.kept else None
-        figure = map_figure(film.image, film.shown_map, film.scale, shape)
+        figure = map_figure(film.image, film.shown_map, film.scale, shape, is_strange(film))
         rebuilt = ""
         if film.reconstruction is not None:
             rebuilt = rebuilt_figure(film.image, film.reconstruction, shape)
