@@ -35,6 +35,7 @@ class ScoreJob:
         score: another than the default. accept: score what does not look like training films.
         batch_size: images in one pass. fetched: from a server, for this job alone.
         shard_rows: of each shard of a folder ``out``; None for one table. shard_format: theirs.
+        judge_as: population whose normals judge all films; None finds it from each.
         plugin: file with the model's detector, which other machines load, too; None for none.
     """
 
@@ -56,6 +57,7 @@ class ScoreJob:
     shard_rows: int | None = None
     shard_format: Format = "csv"
     plugin: str | None = None
+    judge_as: str | None = None
 
 
 def prepare(job: ScoreJob) -> tuple[list[Path], MapFiles | None, DicomFiles | None]:
@@ -110,7 +112,8 @@ def open_detector(job: ScoreJob) -> Detector:
 def made_with_what(detector: Detector, job: ScoreJob) -> str:
     """The model and what else changes rows, so that one table never mixes them."""
     score = f" score={job.score}" if job.score else ""
-    return fingerprint(detector) + score + (" accept" if job.accept else "")
+    chosen = f" judge-as={job.judge_as}" if job.judge_as else ""
+    return fingerprint(detector) + score + chosen + (" accept" if job.accept else "")
 
 
 def check_kept(kept: Sequence[Row], files: Sequence[Path], made_with: str, out: Path) -> None:
