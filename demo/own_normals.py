@@ -67,12 +67,14 @@ def learn(
             "normal films at once; 60 make the rate certain"
         )
     own = recalibrate(detector, np.stack(usable))
+    used = int(own.facts["recalibrated"]["films"])
+    left_out += len(usable) - used
     called = sum(film.score > film.threshold and not film.doubtful for film in scored)
     return OwnNormals(
         model,
         own.calibration,
         own.population,
-        len(usable),
+        used,
         left_out,
         called,
         sum(film.doubtful for film in scored),

@@ -57,15 +57,15 @@ def main(arguments: list[str] | None = None) -> int:
     detector = load_model(options.model, pick_device(options.device))
     with naming_unreadable():
         normals = read_normals(detector, files, LEAST, options.skip_unreadable)
-    images, left_out = normals.images, normals.out_of_place
+    images = normals.images
     for line in normals.told:
         print(line)
     examination = examine(detector, np.stack(images), options.seed) if images else None
     if examination is None:
         raise SimsidError(too_few_told(options.normals, normals, LEAST))
     print(to_text(examination))
-    if left_out:
-        print(f"{left_out} films are out of place for this model and were left out")
+    for line in normals.left_out_told():
+        print(line)
     for told in findings_of(examination):
         print(told)
     if out is not None:
