@@ -28,7 +28,7 @@ from simsid.dicom_out.source import NoStudyError, read_source
 from simsid.errors import ImageError
 from simsid.files import write_bytes
 from simsid.outputs import check_is_folder, check_names, check_overwritten
-from simsid.scoring.film import ScoredFilm
+from simsid.scoring.results import ScoredFilm
 
 
 @dataclass

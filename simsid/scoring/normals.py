@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 from tqdm import tqdm
 
-from simsid.data.decode.pool import made_ahead, read_untrusted
+from simsid.data.decode.pool import made_ahead
 from simsid.data.film_notes import gather_notes, note_lines
 from simsid.data.unreadable import (
     UnreadableFilm,
@@ -23,8 +23,8 @@ from simsid.data.unreadable import (
 )
 from simsid.detectors.base import Detector
 from simsid.detectors.usable_normals import usable_normals
-from simsid.errors import ImageError
-from simsid.scoring.film import ScoredFilm, prepare_image, score_batch
+from simsid.scoring.film import prepare_file, score_batch
+from simsid.scoring.results import RefusedFilm, ScoredFilm
 
 _BATCH = 32
 
@@ -107,16 +107,31 @@ def read_normals(
         UnreadableFilmsError: more cannot be read, or so many that fewer than ``least`` are left.
     """
     images, failed, noticed = [], [], []
-    made = made_ahead([[file] for file in files], partial(_prepared, detector))
+    made = made_ahead([[file] for file in files], partial(prepare_file, detector.preprocessing))
     with closing(made):
         bar = tqdm(made, total=len(files), desc="reading films", disable=None, leave=False)
         for file, (film,) in zip(files, bar, strict=True):
-            if isinstance(film, ImageError):
-                failed.append(UnreadableFilm.because(file, film))
+            if isinstance(film.image, RefusedFilm):
+                failed.append(UnreadableFilm(file, film.image.code, film.image.message))
             else:
-                images.append(film[0])
-                noticed.append((file.name, film[1]))
+                images.append(film.image)
+                noticed.append((file.name, film.warnings))
     refuse_many(failed, len(files), skip_unreadable)
+    kept, left_out = may_set_a_threshold(detector, images, same_populations)
+    if len(kept) < least <= len(kept) + len(failed):
+        raise UnreadableFilmsError(
+            failed, len(files), f"{len(kept)} are left, at least {least} are needed"
+        )
+    lines = [*unreadable_lines(failed), *note_lines(gather_notes(noticed), len(files))]
+    return Normals(kept, tuple(lines), left_out)
+
+
+def may_set_a_threshold(
+    detector: Detector,
+    images: Sequence[Float[np.ndarray, "height width"]],
+    same_populations: bool = False,
+) -> tuple[list[Float[np.ndarray, "height width"]], dict[str, int]]:
+    """The ``usable_normals`` of prepared films, and how many others there are for each reason."""
     kept: list[np.ndarray] = []
     left_out: Counter[str] = Counter()
     for start in range(0, len(images), 64):
@@ -124,12 +139,7 @@ def read_normals(
         usable = usable_normals(detector, detector.as_batch(np.stack(part)), same_populations)
         left_out.update(usable.left_out)
         kept += [image for image, good in zip(part, usable.kept, strict=True) if good]
-    if len(kept) < least <= len(kept) + len(failed):
-        raise UnreadableFilmsError(
-            failed, len(files), f"{len(kept)} are left, at least {least} are needed"
-        )
-    lines = [*unreadable_lines(failed), *note_lines(gather_notes(noticed), len(files))]
-    return Normals(kept, tuple(lines), dict(left_out.most_common()))
+    return kept, dict(left_out.most_common())
 
 
 def too_few_told(source: str, normals: Normals, needed: int) -> str:
@@ -142,14 +152,3 @@ def too_few_told(source: str, normals: Normals, needed: int) -> str:
     return (
         f"{source} holds {held} films that this model can score, at least {needed} are needed{rest}"
     )
-
-
-def _prepared(
-    detector: Detector, file: Path
-) -> tuple[Float[np.ndarray, "height width"], tuple[str, ...]] | ImageError:
-    """A film as the model sees it and its decoder's warnings, or why it cannot be read."""
-    try:
-        film = read_untrusted(file)
-        return prepare_image(detector, film.pixels), film.warnings
-    except ImageError as error:
-        return error

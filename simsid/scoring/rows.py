@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from simsid.detectors.findings import ANOTHER, Finding
-from simsid.scoring.film import RefusedFilm, ScoredFilm
+from simsid.scoring.results import RefusedFilm, ScoredFilm
 from simsid.scoring.table import COLUMNS, Row, file_key
 
 SCORED = "ok"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simsid.data.terms import TERMS
-from simsid.scoring.film import ScoredFilm
+from simsid.scoring.results import ScoredFilm
 from simsid.scoring.verdicts import ANOTHER_POPULATION, BORDERLINE, NOT_A_FILM, TOO_FEW_NORMALS
 
 
