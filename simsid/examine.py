@@ -11,6 +11,7 @@ import numpy as np
 from jsonargparse import ArgumentParser
 
 from simsid.cli import command_parser, parse, run_command
+from simsid.data.class_folders import refuse_class_folders
 from simsid.data.find import find_images, why_none
 from simsid.data.options import add_skip_unreadable, naming_unreadable
 from simsid.data.own_files import without_own
@@ -54,6 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
     files = without_own(find_images([options.normals]))
     if not any(file.exists() for file in files):
         raise SimsidError(why_none([options.normals]))
+    refuse_class_folders(Path(options.normals), files)
     detector = load_model(options.model, pick_device(options.device))
     with naming_unreadable():
         normals = read_normals(detector, files, LEAST, options.skip_unreadable)

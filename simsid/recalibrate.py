@@ -10,6 +10,7 @@ import numpy as np
 from jsonargparse import ArgumentParser
 
 from simsid.cli import command_parser, parse, run_command
+from simsid.data.class_folders import refuse_class_folders
 from simsid.data.find import find_images, why_none
 from simsid.data.options import add_skip_unreadable, naming_unreadable
 from simsid.data.own_files import without_own
@@ -80,6 +81,8 @@ def main(arguments: list[str] | None = None) -> int:
         raise SimsidError(f"{source} marks no film as normal: mark some with simsid.review")
     if not marks and not any(file.exists() for file in files):
         raise SimsidError(why_none([str(source)]))
+    if options.normals and not marks:
+        refuse_class_folders(source, files)
     detector = load_model(options.model, pick_device(options.device))
     needed = films_needed(options.abnormal_share if options.unlabelled else 0.0)
     with naming_unreadable():
