@@ -20,7 +20,7 @@ from simsid.device import pick_device
 from simsid.errors import SimsidError
 from simsid.examination.default_score import findings_of
 from simsid.examination.examine import LEAST, examine
-from simsid.examination.table import to_text
+from simsid.examination.table import GIVEN, to_text
 from simsid.files import path_text, write_text
 from simsid.scoring.normals import read_normals, too_few_told
 
@@ -29,7 +29,7 @@ def make_parser() -> ArgumentParser:
     parser = command_parser(
         "python -m simsid.examine",
         "Make anomalies from normal films, and say which of them a model's scores see. "
-        f"At least {LEAST} normal films that training never saw.",
+        f"At least {LEAST} normal films that were not trained on.",
         example="--model bundled:chest --normals films/normal",
     )
     add = parser.add_argument
@@ -65,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
     examination = examine(detector, np.stack(images), options.seed) if images else None
     if examination is None:
         raise SimsidError(too_few_told(options.normals, normals, LEAST))
-    print(to_text(examination))
+    print(to_text(examination, GIVEN))
     for line in normals.left_out_told():
         print(line)
     for told in findings_of(examination):

@@ -161,5 +161,8 @@ def test_a_film_of_several_populations_is_told_what_its_own_threshold_found(film
     assert numbers_of(adult)["population"] == "nih" and numbers_of(adult)["found_share"] == 0.229
     said = basis(adult)
     assert "normal films of nih (chest films, mostly adults) that training never saw" in said
+    assert noise.recalibrated and not film.recalibrated  # whose normals nobody can vouch for here
+    given = basis(replace(adult, recalibrated=True))
+    assert "that this model was recalibrated on" in given and "never saw" not in given
     assert "Of 118 abnormal films (validation part) judged by the normals of nih" in said
     assert "this threshold found 22.9 %" in said and "36" not in said.rpartition("Of 118")[2]
