@@ -75,7 +75,11 @@ def found_in_words(film: ScoredFilm) -> str:
         if found.share < 1
         else ("other kinds of abnormality were not measured")
     )
-    judged = f" judged by the normals of {named(film.population)}" if film.population else ""
+    judged = (
+        f" that look most like {named(film.population)}, whoever they are of,"
+        if film.population
+        else ""
+    )
     return (
         f"Of {found.abnormals} abnormal films ({found.data}){judged} this threshold found "
         f"{100 * found.share:.3g} %: {missed}."
@@ -95,7 +99,10 @@ def named(population: str) -> str:
 
 
 def _rank(film: ScoredFilm) -> str:
-    n, of = film.num_normals, f" of {named(film.population)}" if film.population else ""
+    n, of = (
+        film.num_normals,
+        f" that look most like {named(film.population)} and" if film.population else "",
+    )
     if film.percentile is None or film.p_value is None:
         return f"The score is {film.score:.2f}."
     held_out = (
