@@ -27,6 +27,10 @@ from synth import KINDS
 _EVENT = {"concurrency_limit": 2, "concurrency_id": "scoring", "api_visibility": "private"}
 _EVENT |= {"preprocess": False}
 _NORMAL = "normal"
+_WHAT_TO_DO = (
+    '<p class="lead">Pick a kind of anomaly, or set a digit by hand: the model of digits, which knows '
+    "1 to 9 in their order, scores the anatomy at once.</p>"
+)
 _UNDO_KIND, _RESET = "The kind changes nothing", "No digit is set by hand"
 
 
@@ -40,6 +44,7 @@ class DigitTab:
 
     def __init__(self, inference: Inference, model: str, chosen: gr.Dropdown) -> None:
         self.inference, self.model = inference, model
+        gr.HTML(_WHAT_TO_DO)
         self.stays = gr.HTML(visible=False, elem_id="digits-stay")
         with gr.Row():
             with gr.Column(scale=2, min_width=300):

@@ -25,20 +25,24 @@ class ModelPicker:
     def __init__(self, shelf: ModelShelf) -> None:
         self.shelf = shelf
         names = shelf.names()
-        self.model = gr.Dropdown(
-            self._choices(names),
-            value=names[0],
-            label="Model",
-            elem_id="model",
-            interactive=True,
-        )
-        self.auto = gr.Checkbox(
-            True,
-            label="Choose the model by the film",
-            info="A dropped film goes to the model it belongs to. Choosing one above ends this.",
-            elem_id="auto",
-            container=False,
-        )
+        with gr.Row(equal_height=True, elem_id="models"):
+            self.model = gr.Dropdown(
+                self._choices(names),
+                value=names[0],
+                label="Model",
+                elem_id="model",
+                interactive=True,
+                scale=3,
+                min_width=280,
+            )
+            self.auto = gr.Checkbox(
+                True,
+                label="Choose the model by the film",
+                info="A dropped film goes to the model it belongs to. Choosing one yourself ends this.",
+                elem_id="auto",
+                scale=2,
+                min_width=280,
+            )
         self.status = gr.HTML(
             self._status(),
             html_template='<div role="status" aria-live="polite">${value}</div>',

@@ -20,7 +20,7 @@ from simsid.detectors.calibration import Calibration
 from simsid.detectors.population import PopulationCheck
 from simsid.detectors.recalibration import LEAST, recalibrate
 from simsid.errors import SimsidError
-from simsid.scoring import ScoredFilm, score_prepared
+from simsid.scoring.normals import FormerVerdicts, former_verdicts, in_place
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,9 +32,7 @@ class OwnNormals:
         calibration, population, facts: in place of the model's own.
         films: how many normals the verdicts stand on now.
         left_out: films that could not be used.
-        called_before: how many of these films were called unusual before.
-        no_verdict_before: how many had no verdict before.
-        thresholds_before: of the populations that the films were compared with, by name.
+        before: what the model said of these films.
     """
 
     model: str
@@ -42,9 +40,7 @@ class OwnNormals:
     population: PopulationCheck
     films: int
     left_out: int
-    called_before: int
-    no_verdict_before: int
-    thresholds_before: dict[str, float]
+    before: FormerVerdicts
     facts: dict[str, Any]
 
 
@@ -56,28 +52,17 @@ def learn(
     Raises:
         SimsidError: fewer than 20 of them can be scored.
     """
-    before = [score_prepared(detector, image) for image in images]
-    scored = [film for film in before if isinstance(film, ScoredFilm)]
-    usable = [i for i, film in zip(images, before, strict=True) if isinstance(film, ScoredFilm)]
-    left_out += len(images) - len(usable)
-    if len(usable) < LEAST:
+    held, _ = in_place(detector, images)
+    left_out += len(images) - len(held)
+    if len(held) < LEAST:
         raise SimsidError(
-            f"{len(usable)} of {len(usable) + left_out} films can be used as normals of this "
+            f"{len(held)} of {len(held) + left_out} films can be used as normals of this "
             f"model, and at least {LEAST} are needed: nothing was changed. Drop {LEAST} or more "
             "normal films at once; 60 make the rate certain"
         )
-    own = recalibrate(detector, np.stack(usable))
-    called = sum(film.score > film.threshold and not film.doubtful for film in scored)
+    before, own = former_verdicts(detector, held), recalibrate(detector, np.stack(held))
     return OwnNormals(
-        model,
-        own.calibration,
-        own.population,
-        len(usable),
-        left_out,
-        called,
-        sum(film.doubtful for film in scored),
-        {film.population: film.threshold for film in scored},
-        own.facts,
+        model, own.calibration, own.population, len(held), left_out, before, own.facts
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from demo.own_normals import OwnNormals
+from simsid.evaluation.recalibrated_card import thresholds_in_words
 from simsid.scoring.words import of_all
 
 
@@ -19,14 +20,15 @@ def own_section(own: OwnNormals, label: str) -> str:
         if own.left_out
         else ""
     )
-    before = of_all(own.called_before, own.films)
-    if own.no_verdict_before:
-        before += f"; {own.no_verdict_before} had no verdict"
+    before = of_all(own.before.called, own.before.films)
+    if own.before.no_verdict:
+        before += f"; {own.before.no_verdict} had no verdict"
+    thresholds = escape(thresholds_in_words(own.before.thresholds))
     return (
         f'<section class="own" role="status"><p>The verdicts of {escape(label)} stand on your '
         f"{own.films} normal films for this visit.</p><table><thead><tr><td></td>"
         '<th scope="col">before</th><th scope="col">now</th></tr></thead><tbody>'
-        f'<tr><th scope="row">threshold</th><td>{_thresholds(own.thresholds_before)}</td>'
+        f'<tr><th scope="row">threshold</th><td>{thresholds}</td>'
         f"<td>{now:.2f}</td></tr>"
         f'<tr><th scope="row">your normals called unusual</th><td>{before}</td>'
         f"<td>{rate:.3g} % of the next ones ({low:.0f} to {high:.0f} %)</td></tr></tbody></table>"
@@ -38,10 +40,3 @@ def own_section(own: OwnNormals, label: str) -> str:
 def refused_normals(message: str) -> str:
     """Why nothing was changed."""
     return f'<p class="notice" role="alert">{escape(message)}.</p>'
-
-
-def _thresholds(by_population: dict[str, float]) -> str:
-    return "; ".join(
-        f"{value:.2f}{f' ({escape(name)})' if name else ''}"
-        for name, value in sorted(by_population.items())
-    )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import gradio as gr
 
 from demo.components import inline_image
+from demo.phantoms import BELOW
 from demo.pictures import caption
 from demo.privacy import KEEP_FILM_SECONDS, MAX_FILE_BYTES, MAX_FILES
 from simsid.detectors.recalibration import LEAST
@@ -25,9 +26,9 @@ _OWN_NORMALS = (
     "stand on them. Networks stay as they are. The films are deleted as they are read, and what was "
     "learned of them goes with the visit."
 )
-_PHANTOMS = (
-    "**Or pick a chest phantom**, drawn by code: the kit ships no films of patients. A phantom shows "
-    "what the page does with a film, and nothing of how well."
+_WHAT_TO_DO = (
+    '<p class="lead">Drop a film, or click an example: the page says how unusual it is among '
+    "normal films, where, and why.</p>"
 )
 
 
@@ -36,22 +37,27 @@ class ScoreLayout:
 
     Args:
         examples: names of the example buttons of DigitAnatomy.
-        phantoms: names of those of chest phantoms; none where no model takes films.
+        phantoms: lines on those of chest phantoms by name; none where no model takes films.
+        heading: what stands above the phantoms.
         synthetic: whether the model chosen at first was trained on DigitAnatomy.
     """
 
-    def __init__(self, examples: Iterable[str], phantoms: Iterable[str], synthetic: bool) -> None:
+    def __init__(
+        self, examples: Iterable[str], phantoms: Mapping[str, str], heading: str, synthetic: bool
+    ) -> None:
         self.films = gr.State({}, time_to_live=KEEP_FILM_SECONDS)
         self.chosen = gr.State(0, time_to_live=KEEP_FILM_SECONDS)
         self.own = gr.State(None, time_to_live=KEEP_FILM_SECONDS)
+        gr.HTML(_WHAT_TO_DO)
         with gr.Row():
             with gr.Column(scale=2, min_width=280):
-                self._lay_out_inputs(examples, list(phantoms), synthetic)
+                self._lay_out_inputs()
+                self._lay_out_examples(examples, phantoms, heading, synthetic)
+                self._lay_out_own_normals()
             with gr.Column(scale=5, min_width=300):
                 self.other = gr.HTML(visible=False, elem_id="other-model")
                 self.verdict = gr.HTML(
-                    '<p class="hint">Drop a film, or pick an example: the verdict, the map and the '
-                    "reasons appear here.</p>",
+                    '<p class="hint">The verdict, the map and the reasons appear here.</p>',
                     elem_id="verdict",
                 )
                 with gr.Column(visible=False, elem_id="batch") as self.batch:
@@ -59,25 +65,35 @@ class ScoreLayout:
                 with gr.Column(visible=False, elem_id="details") as self.details:
                     self._lay_out_details()
 
-    def _lay_out_inputs(
-        self, examples: Iterable[str], phantoms: list[str], synthetic: bool
-    ) -> None:
+    def _lay_out_inputs(self) -> None:
         self.upload = gr.File(
             label="Films",
             file_count="multiple",
-            height=170,
+            height=140,
             elem_id="upload",
         )
         gr.HTML(
-            '<p class="hint">PNG, JPEG, TIFF, BMP, WebP, NPY or DICOM, 8 to 16 bit; up to '
+            '<p class="hint small">PNG, JPEG, TIFF, BMP, WebP, NPY or DICOM, 8 to 16 bit; up to '
             f"{MAX_FILES} files of {MAX_FILE_BYTES >> 20} MiB. Deleted as soon as they are read.</p>"
         )
-        with gr.Group(visible=synthetic, elem_id="examples") as self.example_group:
-            gr.Markdown("**Or pick an example** (made by the generator when the page started)")
-            self.example_buttons = _buttons(examples)
+
+    def _lay_out_examples(
+        self, examples: Iterable[str], phantoms: Mapping[str, str], heading: str, synthetic: bool
+    ) -> None:
+        self.example_buttons: dict[str, gr.Button] = {}
         with gr.Group(visible=bool(phantoms), elem_id="phantoms") as self.phantom_group:
-            gr.Markdown(_PHANTOMS)
-            self.example_buttons += _buttons(phantoms)
+            gr.Markdown(heading, elem_classes="small")
+            with gr.Column(elem_classes="example-list"):
+                self.example_buttons |= {k: _button(k, line) for k, line in phantoms.items()}
+            gr.Markdown(BELOW, elem_classes="small")
+        with gr.Group(visible=synthetic, elem_id="examples") as self.example_group:
+            gr.Markdown(
+                "**Or digits**, made by the generator when the page started.", elem_classes="small"
+            )
+            with gr.Row(elem_classes="example-row"):
+                self.example_buttons |= {kind: _button(kind, kind) for kind in examples}
+
+    def _lay_out_own_normals(self) -> None:
         with gr.Accordion("Own normals", open=False, elem_id="own-normals"):
             gr.Markdown(_OWN_NORMALS)
             self.own_upload = gr.File(
@@ -120,10 +136,6 @@ class ScoreLayout:
                 self.why = gr.HTML(elem_id="why")
 
 
-def _buttons(names: Iterable[str]) -> list[gr.Button]:
-    """A row of buttons with pictures, which the style sheet has."""
-    with gr.Row(elem_classes="example-row"):
-        return [
-            gr.Button(name, elem_id=f"example-{name}", elem_classes="example", min_width=84)
-            for name in names
-        ]
+def _button(name: str, text: str) -> gr.Button:
+    """A button with a picture, which the style sheet has."""
+    return gr.Button(text, elem_id=f"example-{name}", elem_classes="example", min_width=84)

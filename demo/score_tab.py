@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
+from functools import partial
 
 import gradio as gr
 import numpy as np
@@ -17,7 +18,7 @@ from demo.kept import KeptFilm, majority
 from demo.model_picker import ModelPicker
 from demo.own_normals import OwnNormals
 from demo.own_words import own_section, refused_normals
-from demo.phantoms import NAMES, NOTE, phantoms
+from demo.phantoms import DRAWINGS, NOTE, heading, lines, phantoms
 from demo.pictures import map_figure, rebuilt_figure, region_at, regions_picture, why_figure
 from demo.privacy import MAX_FILES, UploadFolder
 from demo.score_layout import ScoreLayout
@@ -43,7 +44,10 @@ class ScoreTab:
         films = not all(map(inference.is_synthetic, inference.shelf.names()))
         drawn = phantoms() if films else {}
         self.examples = digits | drawn
-        self.parts = ScoreLayout(digits, drawn, inference.is_synthetic(picker.model.value))
+        told, models = lines(inference, drawn)
+        self.parts = ScoreLayout(
+            digits, told, heading(models), inference.is_synthetic(picker.model.value)
+        )
         self._connect()
 
     def _connect(self) -> None:
@@ -63,9 +67,9 @@ class ScoreTab:
             show_progress_on=parts.verdict,
             **_EVENT,
         ).success(**reason)
-        for button in parts.example_buttons:
+        for name, button in parts.example_buttons.items():
             button.click(
-                guarded(self.score_example), [button, model, auto, parts.own],
+                guarded(partial(self.score_example, name)), [model, auto, parts.own],
                 [*every, *picked], **hidden,
             ).success(**reason)  # fmt: skip
         parts.table.select(
@@ -103,7 +107,7 @@ class ScoreTab:
     def show_examples(self, model: str, auto: bool) -> list:
         """Those examples that may go to the model that is chosen, or that a film chooses."""
         digits = self.inference.is_synthetic(model)
-        drawn = any(name in NAMES for name in self.examples)
+        drawn = any(name in DRAWINGS for name in self.examples)
         return [
             gr.update(visible=auto or digits),
             gr.update(visible=drawn and (auto or not digits)),
@@ -156,7 +160,7 @@ class ScoreTab:
 
     def score_example(self, kind: str, model: str, auto: bool, own: OwnNormals | None) -> list:
         """Score one of the examples."""
-        notes = (NOTE,) if kind in NAMES else ()
+        notes = (NOTE,) if kind in DRAWINGS else ()
         film = self.inference.keep_array(self.examples[kind], notes)
         return self._first_score([film], model, auto, own, "")
 

@@ -12,8 +12,8 @@ from scipy.ndimage import gaussian_filter
 from synth.errors import SynthError
 
 SIDE = 256
-KINDS = ("normal", "opacity", "nodule", "effusion")
-"""What can be drawn: a plain phantom, and one change of its left or right lung each."""
+KINDS = ("normal", "opacity", "nodule", "effusion", "patchy")
+"""What can be drawn: a plain phantom, one change of its left or right lung each, and one of both."""
 
 _Picture = np.ndarray
 
@@ -47,7 +47,8 @@ def chest_phantom(
     attenuation = 0.62 * body - 0.42 * air * (1 - 0.85 * middle) + 0.13 * middle * body
     attenuation += _spine(x, y) + 0.05 * _ribs(x, y, rng) * body
     attenuation += 0.07 * _clavicles(x, y) * body + 0.05 * air * _vessels(x, y, rng)
-    free = lungs[int(rng.integers(2))] * (1 - middle)
+    one = lungs[int(rng.integers(2))]
+    free = (air if kind in _OF_BOTH else one) * (1 - middle)
     change = _CHANGES[kind](x, y, free, rng)
     attenuation += 0.34 * change * body
     tissue = gaussian_filter(rng.standard_normal((side, side)), side / 90) * side / 40
@@ -167,6 +168,16 @@ def _nodule(x: _Picture, y: _Picture, lung: _Picture, rng: np.random.Generator) 
     return _ellipse(x, y, cx, cy, radius, radius, 0.15) * lung
 
 
+def _patchy(x: _Picture, y: _Picture, lungs: _Picture, rng: np.random.Generator) -> _Picture:
+    """Twelve soft patches of several sizes, wherever the dice put them in both lungs."""
+    patches = np.zeros_like(x)
+    for _ in range(12):
+        cx, cy = _within(lungs, rng, 0.3, 0.75)
+        patch = _bump(np.hypot(x - cx, y - cy), rng.uniform(0.03, 0.06))
+        patches = np.maximum(patches, patch)
+    return patches * lungs
+
+
 def _effusion(x: _Picture, y: _Picture, lung: _Picture, rng: np.random.Generator) -> _Picture:
     """Fluid that fills the base and climbs along the outer wall."""
     level = rng.uniform(0.62, 0.7)
@@ -179,4 +190,6 @@ _CHANGES: dict[str, Callable[[_Picture, _Picture, _Picture, np.random.Generator]
     "opacity": _opacity,
     "nodule": _nodule,
     "effusion": _effusion,
+    "patchy": _patchy,
 }
+_OF_BOTH = ("patchy",)

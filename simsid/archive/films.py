@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import glob
 import tarfile
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from simsid.data.file_table import ID, listed_films
 from simsid.data.find import Identity, find_images, first_named
@@ -24,17 +25,21 @@ from simsid.scoring.table import file_key
 _ARROW = ("dataset_dict.json", "dataset_info.json")  # what ``datasets`` saves, with state.json
 
 
-class ArchiveFilm(Protocol):
+@dataclass(frozen=True)
+class ArchiveFilm(ABC):
     """One film of an archive.
 
     Attributes:
-        name: how tables call it. id: what its list says of it, or ''.
+        name: how tables call it.
+        place: absolute path of the file or folder that holds it, so that any process finds it.
+        id: what its list says of it, or ''.
     """
 
-    @property
-    def name(self) -> str: ...
-    @property
-    def id(self) -> str: ...
+    name: str
+    place: str
+    id: str
+
+    @abstractmethod
     def read(self) -> bytes:
         """The bytes of its file.
 
@@ -43,27 +48,19 @@ class ArchiveFilm(Protocol):
         """
 
 
-@dataclass(frozen=True)
-class FileFilm:
-    """A file; ``place`` is absolute, so that any process finds it."""
-
-    name: str
-    place: str
-    id: str = ""
+class FileFilm(ArchiveFilm):
+    """A file."""
 
     def read(self) -> bytes:
         return read_bytes(self.place)
 
 
 @dataclass(frozen=True)
-class TarFilm:
+class TarFilm(ArchiveFilm):
     """A member of a tar: ``size`` bytes from ``start`` on."""
 
-    name: str
-    place: str
     start: int
     size: int
-    id: str = ""
 
     def read(self) -> bytes:
         if self.size > MAX_BYTES:
@@ -80,14 +77,11 @@ class TarFilm:
 
 
 @dataclass(frozen=True)
-class DatasetFilm:
+class DatasetFilm(ArchiveFilm):
     """A row of a ``datasets`` folder; ``column`` has the image."""
 
-    name: str
-    place: str
     column: str
     row: int
-    id: str = ""
 
     def read(self) -> bytes:
         value = _opened(self.place, self.column)[self.row][self.column] or {}
@@ -148,11 +142,13 @@ def _of_tar(tar: Path) -> Iterator[TarFilm]:
             for member in file:
                 path = Path(member.name)
                 if member.isfile() and path.suffix.lower() in IMAGE_SUFFIXES:
-                    key = file_key(path.with_suffix(""))
                     yield TarFilm(
-                        f"{file_key(tar)}/{file_key(path)}", str(tar.absolute()),
-                        member.offset_data, member.size, key,
-                    )  # fmt: skip
+                        name=f"{file_key(tar)}/{file_key(path)}",
+                        place=str(tar.absolute()),
+                        id=file_key(path.with_suffix("")),
+                        start=member.offset_data,
+                        size=member.size,
+                    )
                 file.members = []  # type: ignore[attr-defined]  # it would keep them all
             _check_end(tar, file.offset)
     except tarfile.TarError as error:
@@ -187,7 +183,7 @@ def _of_split(split: Path) -> Iterator[DatasetFilm]:
     ids = data.select_columns([ID]) if ID in data.column_names else None
     for row in range(len(data)):
         own = "" if ids is None else str(ids[row][ID])
-        yield DatasetFilm(f"{file_key(split)}/{row}", place, column, row, own)
+        yield DatasetFilm(f"{file_key(split)}/{row}", place, own, column, row)
 
 
 def _image_column(split: Path, data: Any) -> str:

@@ -9,18 +9,16 @@ from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 
-import numpy as np
-
 from simsid.archive.films import ArchiveFilm
 from simsid.archive.shards import SHARD_COLUMNS, ShardFolder
-from simsid.data.decode.pool import decode_untrusted, made_ahead
+from simsid.data.decode.pool import made_ahead
 from simsid.data.preprocess import Preprocessing
 from simsid.detectors import Detector, load_model
-from simsid.errors import ImageError, SimsidError
+from simsid.errors import SimsidError
 from simsid.export.detector import is_exported, load_exported
 from simsid.scoring import BatchCheck, RefusedFilm
 from simsid.scoring.closing import ClosingReport
-from simsid.scoring.film import prepare_by, score_batch
+from simsid.scoring.film import PreparedFilm, prepare_or_refuse, score_batch
 from simsid.scoring.rows import SCORED, row_of
 from simsid.scoring.table import Row
 
@@ -34,6 +32,7 @@ class ArchiveModel:
     Attributes:
         folder: run, model or exported folder, or ``bundled:NAME``. device: 'cpu' or 'cuda'.
         score: another than the default. accept: score what does not look like training films.
+        judge_as: population whose normals judge all films; None finds it from each.
         made_with: what rows say they were made with. plugin: file with its detector, or None.
     """
 
@@ -43,6 +42,7 @@ class ArchiveModel:
     accept: bool
     made_with: str
     plugin: str | None = None
+    judge_as: str | None = None
 
     def open(self) -> Detector:
         """The detector.
@@ -56,15 +56,6 @@ class ArchiveModel:
 
 
 @dataclass(frozen=True)
-class PreparedFilm:
-    """A film on its way to the model: as it sees it, or why not, and what the decoder noticed."""
-
-    film: ArchiveFilm
-    image: np.ndarray | RefusedFilm
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class MadeRow:
     """A row of ``SHARD_COLUMNS``, and how its film looks, which no table tells."""
 
@@ -75,28 +66,21 @@ class MadeRow:
 Scorer = Callable[[Iterable[list[ArchiveFilm]]], Iterator[list[MadeRow]]]
 
 
-def prepared(preprocessing: Preprocessing, film: ArchiveFilm) -> PreparedFilm:
+def prepared(preprocessing: Preprocessing, film: ArchiveFilm) -> tuple[ArchiveFilm, PreparedFilm]:
     """Read and decode a film; one that cannot be read costs no other its score."""
-    try:
-        read = decode_untrusted(film.read(), film.name.rsplit("/", 1)[-1])
-        return PreparedFilm(film, prepare_by(preprocessing, read.pixels), read.notes)
-    except ImageError as error:
-        return PreparedFilm(film, RefusedFilm.because(error))
-    except OSError as error:
-        refused = RefusedFilm("unreadable", f"{film.name}: {error.strerror or error}")
-        return PreparedFilm(film, refused)
+    return film, prepare_or_refuse(preprocessing, film.name, film.read)
 
 
 def rows_of_batch(
-    detector: Detector, model: ArchiveModel, films: list[PreparedFilm]
+    detector: Detector, model: ArchiveModel, films: list[tuple[ArchiveFilm, PreparedFilm]]
 ) -> list[MadeRow]:
     """Score films in one pass."""
-    images = [each.image for each in films]
-    scored = score_batch(detector, images, model.score, model.accept)
+    images = [made.image for _, made in films]
+    scored = score_batch(detector, images, model.score, model.accept, model.judge_as)
     rows = []
-    for each, result in zip(films, scored, strict=True):
-        told = row_of(Path(each.film.name), result, model.made_with, each.notes)
-        row = told | {"id": each.film.id, "file": each.film.name}
+    for (film, made), result in zip(films, scored, strict=True):
+        told = row_of(Path(film.name), result, model.made_with, made.notes)
+        row = told | {"id": film.id, "file": film.name}
         look = None if isinstance(result, RefusedFilm) else result.look
         rows.append(MadeRow(row, look))
     return rows

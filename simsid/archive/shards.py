@@ -26,7 +26,19 @@ SHARD_COLUMNS = ("id", *COLUMNS)
 ABOUT = "shards.json"
 _MADE_BY = "simsid.score"
 _TEXTS = frozenset(
-    {"id", "file", "state", "population", "diffuse", "status", "message", "model", "verdict"}
+    {
+        "id",
+        "file",
+        "state",
+        "population",
+        "looks_like",
+        "judged_as",
+        "diffuse",
+        "status",
+        "message",
+        "model",
+        "verdict",
+    }
 )
 _COUNTS = frozenset({"num_normals", "found_of"})
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+from simsid.benchmark.record_files import file_stem
 from simsid.benchmark.records import CaseSummary
 from simsid.benchmark.summary import Lines
 from simsid.errors import SimsidError
@@ -30,7 +31,7 @@ _PLACES = {
 
 def panels_file(dataset: str) -> str:
     """Name of the picture that shows a data set's images by every method."""
-    return _PANELS.format(dataset)
+    return _PANELS.format(file_stem(dataset))
 
 
 def copy_plots(folder: Path, target: Path) -> list[str]:
@@ -146,7 +147,7 @@ def _is_path(option: str, value: str) -> bool:
 
 def _placeholder(option: str, value: str, dataset: str) -> str:
     if option == "--data-root":
-        return f"{dataset.upper()}_ROOT"
+        return f"{dataset.partition(':')[0].upper()}_ROOT"
     if option == "--plugin":
         return "PLUGIN.py"
     return "DIGITS" + (Path(value).suffix if option == "--digits" else "_ROOT")

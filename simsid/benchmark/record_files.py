@@ -106,3 +106,8 @@ def _items(record: Record) -> list[tuple[str, Any]]:
 
 def _rounded(value: object) -> object:
     return round(value, _CSV_DIGITS) if isinstance(value, float) else value
+
+
+def file_stem(name: str) -> str:
+    """The name of a data set or model as a part of file names: without a colon."""
+    return name.replace(":", "-")

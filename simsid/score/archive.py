@@ -26,7 +26,7 @@ from simsid.export.detector import is_exported
 from simsid.score.job import ScoreJob, made_with_what, open_detector
 from simsid.score.rows import NO_ROOM, progress
 from simsid.score.run import summary
-from simsid.scoring import BatchCheck
+from simsid.scoring import BatchCheck, chosen_population
 from simsid.scoring.closing import ClosingReport
 from simsid.scoring.rows import SCORED
 from simsid.stop import terminated_as_interrupted
@@ -46,11 +46,12 @@ def run_archive(job: ScoreJob, shard_rows: int) -> int:
     name = job.score or detector.score_names[0]
     if name not in detector.score_names:
         raise SimsidError(f"--score must be one of: {', '.join(detector.score_names)}")
+    chosen_population(detector, job.judge_as)
     device = "cpu" if is_exported(job.model) else pick_device(job.device)
     made_with = made_with_what(detector, job).going_on(model_told(out) if job.resume else "")
     model = ArchiveModel(
         _whole(job.model), device, job.score, job.accept, made_with,
-        job.plugin and _whole(job.plugin),
+        job.plugin and _whole(job.plugin), job.judge_as,
     )  # fmt: skip
     scorer: Scorer = partial(score_here, detector, model)
     if job.engine == "ray":

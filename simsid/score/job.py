@@ -35,6 +35,7 @@ class ScoreJob:
         score: another than the default. accept: score what does not look like training films.
         batch_size: images in one pass. fetched: from a server, for this job alone.
         shard_rows: of each shard of a folder ``out``; None for one table. shard_format: theirs.
+        judge_as: population whose normals judge all films; None finds it from each.
         plugin: file with the model's detector, which other machines load, too; None for none.
     """
 
@@ -56,6 +57,7 @@ class ScoreJob:
     shard_rows: int | None = None
     shard_format: Format = "csv"
     plugin: str | None = None
+    judge_as: str | None = None
 
 
 def prepare(job: ScoreJob) -> tuple[list[Path], MapFiles | None, DicomFiles | None]:
@@ -126,6 +128,7 @@ class MadeWith:
 def made_with_what(detector: Detector, job: ScoreJob) -> MadeWith:
     """What rows of a job say of the model: its fingerprint, and with which options it was used."""
     options = f" score={job.score}" if job.score else ""
+    options += f" judge-as={job.judge_as}" if job.judge_as else ""
     options += " accept" if job.accept else ""
     own, former = fingerprint(detector), [former_fingerprint(detector)]
     if isinstance(detector, ExportedDetector):

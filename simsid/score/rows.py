@@ -8,16 +8,14 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 from tqdm import tqdm
 
-from simsid.data.decode.pool import made_ahead, read_untrusted
+from simsid.data.decode.pool import made_ahead
 from simsid.detectors import Detector
 from simsid.dicom_out import DicomFiles, NoStudyError
-from simsid.errors import ImageError
 from simsid.map_files import MapFiles
-from simsid.scoring import BatchCheck, RefusedFilm, ScoredFilm
-from simsid.scoring.film import prepare_image, score_batch
+from simsid.scoring import BatchCheck, ScoredFilm
+from simsid.scoring.film import prepare_file, score_batch
 from simsid.scoring.rows import row_of, without_map, without_result
 from simsid.scoring.table import Row, file_key
 
@@ -35,6 +33,7 @@ def score_batches(
     done: Collection[str] = (),
     model: str = "",
     results: DicomFiles | None = None,
+    judge_as: str | None = None,
 ) -> Iterator[list[Row]]:
     """Rows of ``COLUMNS`` for the files, in order, batch by batch.
 
@@ -46,23 +45,25 @@ def score_batches(
         done: names of files, see ``file_key``, that have their rows already.
         model: what the rows say they were made with.
         results: where DICOM results go.
+        judge_as: population whose normals judge all films; None finds it from each.
 
     Raises:
         OSError: no room is left for a map or a result.
     """
     batches = [files[start : start + batch_size] for start in range(0, len(files), batch_size)]
     batches = [batch for batch in batches if any(file_key(file) not in done for file in batch)]
-    read = made_ahead(batches, partial(_prepared, detector))
+    read = made_ahead(batches, partial(prepare_file, detector.preprocessing))
     with closing(read), progress(len(files), sum(map(len, batches))) as bar:
         for batch, films in zip(batches, read, strict=True):
-            scored = score_batch(detector, [film for film, _ in films], score, accept_out_of_place)
+            images = [film.image for film in films]
+            scored = score_batch(detector, images, score, accept_out_of_place, judge_as)
             rows = []
-            for file, result, (_, notes) in zip(batch, scored, films, strict=True):
+            for file, result, film in zip(batch, scored, films, strict=True):
                 if file_key(file) in done:
                     continue
                 if batch_check is not None:
                     batch_check.add(result)
-                row = row_of(file, result, model, notes)
+                row = row_of(file, result, model, film.notes)
                 if maps is not None and isinstance(result, ScoredFilm):
                     try:
                         maps.write(file, result)
@@ -80,20 +81,6 @@ def score_batches(
 def progress(total: int | None, left: int) -> tqdm:
     return tqdm(total=total, initial=(total or 0) - left, unit="image", desc="scoring", disable=None,
                 leave=False)  # fmt: skip
-
-
-def _prepared(detector: Detector, file: Path) -> tuple[np.ndarray | RefusedFilm, tuple[str, ...]]:
-    """A film as the model sees it, and what the decoder noticed.
-
-    A file that cannot be read costs no other its score.
-    """
-    try:
-        read = read_untrusted(file)
-        return prepare_image(detector, read.pixels), read.notes
-    except ImageError as error:
-        return RefusedFilm.because(error), ()
-    except OSError as error:
-        return RefusedFilm("unreadable", f"{file}: {error.strerror or error}"), ()
 
 
 def _with_result(

@@ -15,7 +15,7 @@ from simsid.dicomweb import DicomWeb, keep_unsent
 from simsid.errors import SimsidError
 from simsid.score.job import ScoreJob, check_kept, made_with_what, open_detector, prepare
 from simsid.score.rows import NO_ROOM, score_batches
-from simsid.scoring import TOO_FEW_NORMALS, BatchCheck, weakness_told
+from simsid.scoring import TOO_FEW_NORMALS, BatchCheck, chosen_population, weakness_told
 from simsid.scoring.closing import ClosingReport
 from simsid.scoring.rows import SCORED
 from simsid.scoring.table import TableWriter, read_table, writes_to_stdout
@@ -31,6 +31,7 @@ def run(
     detector = open_detector(job)
     if job.score is not None and job.score not in detector.score_names:
         raise SimsidError(f"--score must be one of: {', '.join(detector.score_names)}")
+    chosen_population(detector, job.judge_as)
     kept, size = read_table(out) if job.resume else ([], 0)
     made_with = made_with_what(detector, job).going_on(kept[0]["model"] if kept else "")
     check_kept(kept, files, made_with, out)
@@ -46,7 +47,7 @@ def run(
     done = {row["file"]: row["status"] for row in kept}
     batches = score_batches(
         detector, files, job.batch_size, job.score, maps, job.accept,
-        check, set(done), made_with, results,
+        check, set(done), made_with, results, job.judge_as,
     )  # fmt: skip
     say = sys.stderr if writes_to_stdout(out) else sys.stdout
     began = time.monotonic()

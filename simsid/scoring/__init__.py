@@ -4,14 +4,9 @@ What a model's scores *are* stands with its detector, in ``simsid.detectors``; a
 """
 
 from simsid.scoring.batch import BatchCheck, BatchFinding
-from simsid.scoring.film import (
-    RefusedFilm,
-    ScoredFilm,
-    score_film,
-    score_films,
-    score_prepared,
-    weakness_told,
-)
+from simsid.scoring.choice import chosen_population
+from simsid.scoring.film import score_film, score_films, score_prepared, weakness_told
+from simsid.scoring.results import RefusedFilm, ScoredFilm
 from simsid.scoring.verdicts import (
     ANOTHER_POPULATION,
     BORDERLINE,
@@ -43,6 +38,7 @@ __all__ = [
     "RefusedFilm",
     "ScoredFilm",
     "basis",
+    "chosen_population",
     "score_film",
     "score_films",
     "score_prepared",

@@ -11,7 +11,7 @@ from scipy import stats
 from simsid.detectors.base import Detector
 from simsid.detectors.calibration import Calibration
 from simsid.detectors.recalibration import normals_of_own
-from simsid.scoring.film import RefusedFilm, ScoredFilm
+from simsid.scoring.results import RefusedFilm, ScoredFilm
 
 LEAST = 10  # films: fewer cannot speak
 SURE = 0.01  # p-value below which the batch is said not to be exchangeable

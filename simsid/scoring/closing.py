@@ -30,6 +30,7 @@ class ClosingReport:
         self._statuses: Counter[str] = Counter()
         self._states: Counter[str] = Counter()
         self._judged: Counter[str] = Counter()
+        self._chosen = self._unlike = 0
         self._reason = ""
         reached = np.searchsorted(self._edges, normals, side="left")
         self._normals = np.bincount(reached, minlength=_PARTS + 1) / len(normals)
@@ -42,6 +43,8 @@ class ClosingReport:
         self._states[state if state in _VERDICTS else (_NO_VERDICT if scored else _NOT_SCORED)] += 1
         if state in _VERDICTS and row.get("population"):
             self._judged[row["population"]] += 1
+            self._chosen += bool(row.get("judged_as"))
+            self._unlike += bool(row.get("judged_as")) and row["looks_like"] != row["judged_as"]
         self._reason = "" if scored else str(row.get("message", ""))
         if scored:
             self._films[np.searchsorted(self._edges, float(row["score"]), side="left")] += 1
@@ -62,6 +65,11 @@ class ClosingReport:
             f"{count} of {judged} films were judged by the normals of {printable(named(population))}"
             for population, count in self._judged.most_common()
         ]
+        if self._chosen:
+            told.append(
+                f"these normals were chosen (--judge-as): {self._unlike} of {self._chosen} films look "
+                "more like another population of the model; for those the stated rate is not assured"
+            )
         if made and seconds > 0:
             rate = made / seconds
             told.append(f"{rate:.1f} films a second, {rate / cores:.1f} a thread of {cores}")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
-from simsid.data.images import check_image
+from simsid.data.decode.pool import decode_untrusted
+from simsid.data.images import check_image, read_bytes
 from simsid.data.preprocess import Preprocessing
 from simsid.detectors.base import Detector
 from simsid.detectors.findings import ANOTHER, REFUSE, Finding
@@ -18,173 +19,25 @@ from simsid.detectors.found_share import FoundShare
 from simsid.detectors.recalibration import normals_of_own
 from simsid.detectors.weakness import weakness_in
 from simsid.errors import ImageError
-from simsid.map_scale import MapScale, map_scale
+from simsid.map_scale import map_scale
 from simsid.prediction import Prediction
-from simsid.scoring.body import body_mask
-from simsid.scoring.verdicts import (
-    ANOTHER_POPULATION,
-    DEPRECATED,
-    NOT_A_FILM,
-    former_verdict,
-    state_of,
-)
-
-_SPREAD = 0.4  # of the body: colour on more of it points nowhere
+from simsid.scoring.choice import chosen_population, judged_by
+from simsid.scoring.results import RefusedFilm, ScoredFilm
 
 
 @dataclass(frozen=True, eq=False)
-class ScoredFilm:
-    """What a model says of one film. Higher score = more abnormal.
+class PreparedFilm:
+    """A stranger's film on its way to a model.
 
     Attributes:
-        image: (height, width) float32 in [0, 1], as the model sees the film.
-        score: see ``simsid.prediction.Prediction``.
-        percentile, p_value: the same among the calibration normals of the film's population; None
-            for a film of another population, of which they would say nothing.
-        false_alarm_rate, num_normals: what the verdict stands on.
-        rate_interval: within which the realised false-alarm rate lies with a probability of 90 %.
-        population: which of the model's populations the film was compared with; '' where there is
-            only one.
-        normals: (num_normals,) scores of its calibration normals, ascending.
-        threshold: a score above it is called abnormal; infinite where normals are too few.
-        anomaly_map: (height, width) float32 in standard deviations of normals, as the model gives
-            it; ``shown_map`` is what is drawn.
-        regions: (rows, cols) float32, the same for each region of the grid.
-        reconstruction: (height, width) float32 in [0, 1], or None when the model makes none.
-        scores: every score of the model, by name.
-        findings: doubts about the film as a whole; a film with any gets no verdict.
-        weakness: what is wrong with the model itself, in words, where its default score was asked
-            for; '' for a sound model. The verdict stands on a score that may see little.
-        look: distance to its population, above 1 for another one; None where the model has no
-            such check.
-        scale: the model's colour scale of maps.
-        of_a_body: whether the map belongs on a body, with air around it: not so on digits.
-        own_normals: how many normals of another source the model was recalibrated on; 0: none.
-        found: what share of the abnormal films that this threshold judges it found, where the
-            model's card says so; else None, and for a film without a verdict.
+        image: (height, width) float32 in [0, 1], as the model sees it; or why it gets no score.
+        warnings: codes of what the decoder noticed, see ``simsid.data.decode.notes``.
+        notes: the same in words.
     """
 
-    image: Float[np.ndarray, "height width"]
-    score: float
-    percentile: float | None
-    p_value: float | None
-    false_alarm_rate: float
-    num_normals: int
-    rate_interval: tuple[float, float]
-    population: str
-    normals: Float[np.ndarray, " num_normals"]
-    threshold: float
-    anomaly_map: Float[np.ndarray, "height width"]
-    regions: Float[np.ndarray, "rows cols"]
-    reconstruction: Float[np.ndarray, "height width"] | None
-    scores: dict[str, float]
-    findings: tuple[Finding, ...] = ()
-    look: float | None = None
-    scale: MapScale = field(default_factory=MapScale)
-    of_a_body: bool = True
-    found: FoundShare | None = None
-    weakness: str = ""
-    own_normals: int = 0
-
-    @property
-    def state(self) -> str:
-        """What the score means: one of ``simsid.scoring.STATES``.
-
-        'nothing unusual found', 'borderline' or 'unusual'; or there is no verdict, since the film
-        is of 'another population', is 'not a film for this model', or normals are too few.
-        """
-        return state_of(self.score, self.threshold, self.threshold_interval, self.findings)
-
-    @property
-    def verdict(self) -> str:
-        """Deprecated, goes with the next version: what 0.1 called ``state``.
-
-        'normal', 'abnormal', 'undecided' or 'another population'.
-        """
-        warnings.warn(DEPRECATED, DeprecationWarning, stacklevel=2)
-        return self.former_verdict
-
-    @property
-    def former_verdict(self) -> str:
-        """``verdict`` for tables and answers that carry it for one more version."""
-        return former_verdict(self.state, self.score, self.threshold)
-
-    @cached_property
-    def threshold_interval(self) -> tuple[float, float]:
-        """Between which scores the threshold may lie, as sure as ``rate_interval`` is.
-
-        The scores that as many calibration normals pass as the highest and the lowest rate in that
-        interval say.
-        """
-        low, high = self.rate_interval
-        ends = np.quantile(self.normals, [1 - high, 1 - low])
-        return min(float(ends[0]), self.threshold), max(float(ends[1]), self.threshold)
-
-    @cached_property
-    def body(self) -> Float[np.ndarray, "height width"]:
-        """Float in [0, 1]: 1 where the map may be coloured; everywhere on what is no body."""
-        if not self.of_a_body:
-            return np.ones(self.image.shape, np.float32)
-        return body_mask(self.image)
-
-    @cached_property
-    def shown_map(self) -> Float[np.ndarray, "height width"]:
-        """The map as every picture of it draws it: softly confined to the body."""
-        return self.anomaly_map * self.body
-
-    @cached_property
-    def diffuse(self) -> str:
-        """A sentence where no single place explains a score above the threshold; else ''."""
-        if not self.score > self.threshold:
-            return ""
-        coloured = self.shown_map > self.scale.low
-        share = float(coloured.sum()) / max(float((self.body > 0.5).sum()), 1.0)
-        if not coloured.any():
-            return (
-                "Diffuse: no single place explains the score. Many regions are a little unusual, "
-                "none of them enough to be coloured on the map."
-            )
-        if share > _SPREAD:
-            return (
-                "Diffuse: no single place explains the score. The map is coloured on "
-                f"{100 * share:.0f} % of the body."
-            )
-        return ""
-
-    @property
-    def doubtful(self) -> bool:
-        """Whether the film does not look like the model's training images."""
-        return bool(self.findings)
-
-    @property
-    def of_another_population(self) -> bool:
-        """Whether the film may be fine, but is not of the populations that were calibrated on."""
-        return self.state == ANOTHER_POPULATION
-
-
-@dataclass(frozen=True)
-class RefusedFilm:
-    """A film that gets no score.
-
-    Attributes:
-        code: stable reason, for programs: that of an ``ImageError`` or of a ``Finding``.
-        message: reason and remedy, for people.
-        out_of_place: whether the film as a whole was refused, not its file or its pixels.
-    """
-
-    code: str
-    message: str
-    out_of_place: bool = False
-
-    @property
-    def state(self) -> str:
-        """'not a film for this model', or '' for a file that cannot be read."""
-        return NOT_A_FILM if self.out_of_place else ""
-
-    @classmethod
-    def because(cls, error: ImageError) -> RefusedFilm:
-        """A file that cannot be read, or pixels that cannot be scored."""
-        return cls(error.code, str(error))
+    image: Float[np.ndarray, "height width"] | RefusedFilm
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def score_film(
@@ -192,13 +45,14 @@ def score_film(
     pixels: np.ndarray,
     score: str | None = None,
     accept_out_of_place: bool = False,
+    population: str | None = None,
 ) -> ScoredFilm | RefusedFilm:
     """Score one film of any size; see :func:`score_films`.
 
     Args:
         pixels: (height, width), float in [0, 1] or uint8.
     """
-    return score_films(detector, [pixels], score, accept_out_of_place)[0]
+    return score_films(detector, [pixels], score, accept_out_of_place, population=population)[0]
 
 
 def score_films(
@@ -207,6 +61,7 @@ def score_films(
     score: str | None = None,
     accept_out_of_place: bool = False,
     batch_size: int = 32,
+    population: str | None = None,
 ) -> list[ScoredFilm | RefusedFilm]:
     """Score films of any size, each one prepared and checked first. Higher = more abnormal.
 
@@ -219,26 +74,32 @@ def score_films(
         score: one of ``detector.score_names``; None for the default.
         accept_out_of_place: score films that the placement check refuses, with a finding.
         batch_size: films in one pass.
+        population: whose normals judge these films, by name, where somebody who knows them says so;
+            None finds it from each film. What is out of place or of another population stays so.
 
     Raises:
         ValueError: an unknown score, or a detector that is not calibrated.
+        SimsidError: the model knows no such population.
     """
     results: list[ScoredFilm | RefusedFilm] = []
     for start in range(0, len(films), batch_size):
         batch = films[start : start + batch_size]
         prepared = [_prepare(detector, pixels) for pixels in batch]
-        results += score_batch(detector, prepared, score, accept_out_of_place)
+        results += score_batch(detector, prepared, score, accept_out_of_place, population)
     return results
 
 
 def score_prepared(
-    detector: Detector, image: Float[np.ndarray, "height width"], score: str | None = None
+    detector: Detector,
+    image: Float[np.ndarray, "height width"],
+    score: str | None = None,
+    population: str | None = None,
 ) -> ScoredFilm | RefusedFilm:
     """Score one film that ``prepare_image`` made for this detector: what ``score_film`` says of it.
 
     For whoever keeps films at the model's size and scores them again, after a recalibration.
     """
-    return score_batch(detector, [image], score)[0]
+    return score_batch(detector, [image], score, population=population)[0]
 
 
 def score_batch(
@@ -246,11 +107,13 @@ def score_batch(
     films: Sequence[np.ndarray | RefusedFilm],
     score: str | None = None,
     accept_out_of_place: bool = False,
+    population: str | None = None,
 ) -> list[ScoredFilm | RefusedFilm]:
     """Score films that ``prepare_image`` made, in one pass; a refused one stays in its place."""
+    chosen = chosen_population(detector, population)
     results = {i: film for i, film in enumerate(films) if isinstance(film, RefusedFilm)}
     images = {i: film for i, film in enumerate(films) if not isinstance(film, RefusedFilm)}
-    judged = results | _judge(detector, images, score, accept_out_of_place)
+    judged = results | _judge(detector, images, score, accept_out_of_place, chosen)
     return [judged[index] for index in range(len(films))]
 
 
@@ -262,7 +125,11 @@ def _prepare(detector: Detector, pixels: np.ndarray) -> np.ndarray | RefusedFilm
 
 
 def _judge(
-    detector: Detector, images: dict[int, np.ndarray], score: str | None, accept: bool
+    detector: Detector,
+    images: dict[int, np.ndarray],
+    score: str | None,
+    accept: bool,
+    chosen: int | None,
 ) -> dict[int, ScoredFilm | RefusedFilm]:
     """Check and score prepared films, in one pass."""
     results: dict[int, ScoredFilm | RefusedFilm] = {}
@@ -274,13 +141,16 @@ def _judge(
             results[index] = RefusedFilm(refusal.code, refusal.message, out_of_place=True)
             del images[index]
     if images:
-        prediction = detector.predict(np.stack(list(images.values())), score, len(images))
         name = score or detector.score_names[0]
+        told = detector.predict(np.stack(list(images.values())), score, len(images))
+        prediction = judged_by(detector, name, told, chosen)
+        like = np.zeros(len(images), np.int64) if told.population is None else told.population
         looks = _looks(detector, np.stack(list(images.values())))
         for row, (index, image) in enumerate(images.items()):
-            results[index] = _scored(
-                detector, name, prediction, row, image, doubts[index], looks[row]
+            film = _scored(
+                detector, name, prediction, row, image, doubts[index], looks[row], int(like[row])
             )
+            results[index] = film if chosen is None else replace(film, judged_as=film.population)
     return results
 
 
@@ -300,6 +170,7 @@ def _scored(
     image: np.ndarray,
     findings: Sequence[Finding],
     look: float | None,
+    like: int,
 ) -> ScoredFilm:
     calibration, rebuilt = detector.calibration, prediction.reconstruction
     value = float(prediction.score[row])
@@ -325,9 +196,10 @@ def _scored(
         look=look,
         scale=map_scale(detector),
         of_a_body=not _shows_digits(detector),
-        found=_found_at(detector, name, population) if judged else None,
+        found=_found_at(detector, name, population) if judged and like == population else None,
         weakness=weakness_told(detector) if name == detector.score_names[0] else "",
         own_normals=normals_of_own(detector),
+        looks_like=calibration.names[like],
     )
 
 
@@ -372,6 +244,31 @@ def prepare_by(
     image = image.astype(np.float32, copy=False)
     check_image(image)
     return preprocessing.apply(image)
+
+
+def prepare_file(preprocessing: Preprocessing, file: Path) -> PreparedFilm:
+    """:func:`prepare_or_refuse` for a file of the disk."""
+    return prepare_or_refuse(preprocessing, str(file), partial(read_bytes, file))
+
+
+def prepare_or_refuse(
+    preprocessing: Preprocessing, name: str, read: Callable[[], bytes]
+) -> PreparedFilm:
+    """Decode a stranger's film in a worker that this process shares, and prepare it.
+
+    One that cannot be read costs no other its score: it is refused, and says why.
+
+    Args:
+        name: of the film; what decoders say of it names the last part.
+        read: gives the bytes of its file; may raise ImageError or OSError.
+    """
+    try:
+        film = decode_untrusted(read(), Path(name).name)
+        return PreparedFilm(prepare_by(preprocessing, film.pixels), film.warnings, film.notes)
+    except ImageError as error:
+        return PreparedFilm(RefusedFilm.because(error))
+    except OSError as error:
+        return PreparedFilm(RefusedFilm("unreadable", f"{name}: {error.strerror or error}"))
 
 
 def check_placement(

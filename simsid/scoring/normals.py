@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 from tqdm import tqdm
 
-from simsid.data.decode.pool import made_ahead, read_untrusted
+from simsid.data.decode.pool import made_ahead
 from simsid.data.film_notes import gather_notes, note_lines
 from simsid.data.unreadable import (
     UnreadableFilm,
@@ -23,8 +23,8 @@ from simsid.data.unreadable import (
 )
 from simsid.detectors.base import Detector
 from simsid.detectors.findings import REFUSE
-from simsid.errors import ImageError
-from simsid.scoring.film import ScoredFilm, prepare_image, score_batch
+from simsid.scoring.film import prepare_file, score_batch
+from simsid.scoring.results import RefusedFilm, ScoredFilm
 
 _BATCH = 32
 
@@ -92,16 +92,30 @@ def read_normals(
         UnreadableFilmsError: more cannot be read, or so many that fewer than ``least`` are left.
     """
     images, failed, noticed = [], [], []
-    made = made_ahead([[file] for file in files], partial(_prepared, detector))
+    made = made_ahead([[file] for file in files], partial(prepare_file, detector.preprocessing))
     with closing(made):
         bar = tqdm(made, total=len(files), desc="reading films", disable=None, leave=False)
         for file, (film,) in zip(files, bar, strict=True):
-            if isinstance(film, ImageError):
-                failed.append(UnreadableFilm.because(file, film))
+            if isinstance(film.image, RefusedFilm):
+                failed.append(UnreadableFilm(file, film.image.code, film.image.message))
             else:
-                images.append(film[0])
-                noticed.append((file.name, film[1]))
+                images.append(film.image)
+                noticed.append((file.name, film.warnings))
     refuse_many(failed, len(files), skip_unreadable)
+    kept, refused = in_place(detector, images)
+    if len(kept) < least <= len(kept) + len(failed):
+        raise UnreadableFilmsError(
+            failed, len(files), f"{len(kept)} are left, at least {least} are needed"
+        )
+    lines = [*unreadable_lines(failed), *note_lines(gather_notes(noticed), len(files))]
+    refusals = tuple(reason for reason, _ in refused.most_common())
+    return Normals(kept, len(images) - len(kept), tuple(lines), refusals)
+
+
+def in_place(
+    detector: Detector, images: Sequence[Float[np.ndarray, "height width"]]
+) -> tuple[list[Float[np.ndarray, "height width"]], Counter[str]]:
+    """Those that the model can score, and why not the others: each one's first reason, counted."""
     kept: list[np.ndarray] = []
     refused: Counter[str] = Counter()
     for start in range(0, len(images), 64):
@@ -113,13 +127,7 @@ def read_normals(
                 refused.update(reasons[:1])
             else:
                 kept.append(image)
-    if len(kept) < least <= len(kept) + len(failed):
-        raise UnreadableFilmsError(
-            failed, len(files), f"{len(kept)} are left, at least {least} are needed"
-        )
-    lines = [*unreadable_lines(failed), *note_lines(gather_notes(noticed), len(files))]
-    refusals = tuple(reason for reason, _ in refused.most_common())
-    return Normals(kept, len(images) - len(kept), tuple(lines), refusals)
+    return kept, refused
 
 
 def too_few_told(source: str, normals: Normals, needed: int) -> str:
@@ -130,14 +138,3 @@ def too_few_told(source: str, normals: Normals, needed: int) -> str:
         return f"{source}: {out} images, all refused: {reason}"
     refused = f"; {out} were refused: {reason}" if out else ""
     return f"{source} holds {held} films that this model can score, at least {needed} are needed{refused}"
-
-
-def _prepared(
-    detector: Detector, file: Path
-) -> tuple[Float[np.ndarray, "height width"], tuple[str, ...]] | ImageError:
-    """A film as the model sees it and its decoder's warnings, or why it cannot be read."""
-    try:
-        film = read_untrusted(file)
-        return prepare_image(detector, film.pixels), film.warnings
-    except ImageError as error:
-        return error

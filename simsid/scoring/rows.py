@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from simsid.detectors.findings import ANOTHER, Finding
-from simsid.scoring.film import RefusedFilm, ScoredFilm
+from simsid.scoring.results import RefusedFilm, ScoredFilm
 from simsid.scoring.table import COLUMNS, Row, file_key
 
 SCORED = "ok"
@@ -57,6 +57,8 @@ def numbers_of(film: ScoredFilm) -> Row:
         "rate_high": round(high, 4),
         "num_normals": film.num_normals,
         "population": film.population,
+        "looks_like": film.looks_like,
+        "judged_as": film.judged_as,
         "found_share": "" if film.found is None else film.found.share,
         "found_of": "" if film.found is None else film.found.abnormals,
         "diffuse": film.diffuse,

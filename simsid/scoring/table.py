@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 COLUMNS = (
     *("file", "state", "score", "percentile", "p_value", "threshold"),
     *("threshold_low", "threshold_high", "false_alarm_rate", "rate_low", "rate_high"),
-    *("num_normals", "population", "found_share", "found_of", "diffuse"),
+    *("num_normals", "population", "looks_like", "judged_as", "found_share", "found_of", "diffuse"),
     *("status", "message", "model", "verdict"),
 )
 _FORMER = (
@@ -31,7 +31,8 @@ _FORMER = (
     *("false_alarm_rate", "rate_low", "rate_high", "num_normals", "population"),
     *("status", "message", "model"),
 )
-_EARLIER = (_FORMER, _FORMER[:-1])  # what former versions wrote
+_WITHOUT_CHOICE = tuple(name for name in COLUMNS if name not in ("looks_like", "judged_as"))
+_EARLIER = (_WITHOUT_CHOICE, _FORMER, _FORMER[:-1])  # what former versions wrote
 _STREAMS = ("/dev/fd/", "/dev/stdout", "/dev/stderr", "/proc/")
 
 Row = dict[str, Any]

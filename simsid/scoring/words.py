@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simsid.data.terms import TERMS
-from simsid.scoring.film import ScoredFilm
+from simsid.scoring.results import ScoredFilm
 from simsid.scoring.verdicts import ANOTHER_POPULATION, BORDERLINE, NOT_A_FILM, TOO_FEW_NORMALS
 
 
@@ -37,9 +37,22 @@ def basis(film: ScoredFilm) -> str:
             f"anywhere from {low:.2f} to {high:.2f}, and this score lies between."
         )
     return (
-        f"{rank}{doubt} The threshold is set so that {rate} of such normal films are called unusual by "
-        "mistake; in brackets, where the true rate lies with 90 % confidence. "
+        f"{rank}{doubt}{choice_in_words(film)} The threshold is set so that {rate} of such normal films "
+        "are called unusual by mistake; in brackets, where the true rate lies with 90 % confidence. "
         f"{found_in_words(film)}"
+    )
+
+
+def choice_in_words(film: ScoredFilm) -> str:
+    """That a population was chosen for the film, and which one it looks like; '' where none was."""
+    if not film.judged_as:
+        return ""
+    told = f" It is judged as {named(film.judged_as)} by choice"
+    if film.looks_like == film.judged_as:
+        return f"{told}, and looks like it, too."
+    return (
+        f"{told}; it looks more like {named(film.looks_like)}. The rate was set on normals that look "
+        "like the chosen population: for this film it is not assured."
     )
 
 

@@ -203,7 +203,7 @@ def test_a_picture_that_no_model_takes_is_not_said_to_look_like_their_films(infe
 
 def test_own_normals_say_what_the_command_line_says_and_leave_the_model_alone(inference) -> None:
     from simsid.detectors.recalibration import recalibrate
-    from simsid.scoring import score_film
+    from simsid.scoring import score_film, score_prepared
 
     model = "bundled:digitanatomy"
     detector = inference.detector(model)
@@ -218,4 +218,7 @@ def test_own_normals_say_what_the_command_line_says_and_leave_the_model_alone(in
         assert answer.film.threshold == expected.threshold
         assert answer.film.own_normals == expected.own_normals == 25
         assert inference.score_kept(kept, model).film.num_normals == 200
-    assert own.thresholds_before == {"": detector.calibration.threshold("fused")}
+    before = [score_prepared(detector, film.images[model]) for film in films]
+    called = sum(film.state == "unusual" for film in before)
+    assert (own.before.films, own.before.called, own.before.no_verdict) == (25, called, 0)
+    assert own.before.thresholds == {"": detector.calibration.threshold("fused")}

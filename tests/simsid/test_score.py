@@ -143,7 +143,7 @@ def test_bad_usage_is_told_in_one_line_before_scoring(
 ):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
-    monkeypatch.setattr("simsid.score.rows.read_untrusted", lambda *a: pytest.fail("scored"))
+    monkeypatch.setattr("simsid.scoring.film.decode_untrusted", lambda *a: pytest.fail("scored"))
     assert run(*arguments) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ")
@@ -162,7 +162,7 @@ def test_a_run_that_is_stopped_before_its_first_row_leaves_the_old_table(
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("simsid.score.rows.read_untrusted", stop)
+    monkeypatch.setattr("simsid.scoring.film.decode_untrusted", stop)
     assert run(films, "--model", model, "--out", out) == 130
     assert out.read_text() == old
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".s.csv")]

@@ -12,6 +12,7 @@ import hub
 from simsid.detectors import Detector
 from simsid.detectors.weakness import BEHIND, Weakness
 from simsid.scoring import RefusedFilm, ScoredFilm, score_film, score_films
+from simsid.scoring.film import prepare_or_refuse
 from synth import DigitAnatomy
 
 ROOT = Path(__file__).parents[2]
@@ -38,6 +39,20 @@ def test_no_door_predicts_by_itself(door: Path) -> None:
             and called.attr == "predict"
             and ("client" not in ast.unparse(called.value))
         ), f"line {node.lineno}: score through simsid.scoring"
+
+
+def test_a_film_that_cannot_be_read_is_refused_whoever_reads_it(digits: Detector) -> None:
+    def fails() -> bytes:
+        raise OSError(5, "Input/output error")
+
+    settings = digits.preprocessing
+    kinds = {b"no picture": "not_an_image", b"\x89PNG\r\n\x1a\n": "truncated"}
+    for data, code in kinds.items():
+        refused = prepare_or_refuse(settings, "shard.tar/a.png", lambda data=data: data).image
+        assert isinstance(refused, RefusedFilm) and refused.code == code
+        assert refused.message.startswith("a.png") and not refused.out_of_place
+    refused = prepare_or_refuse(settings, "shard.tar/a.png", fails).image
+    assert refused == RefusedFilm("unreadable", "shard.tar/a.png: Input/output error")
 
 
 def test_a_film_has_everything_that_a_door_may_say(digits: Detector, novel: np.ndarray) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from simsid.benchmark.ceiling.measure import measure_ceiling
 from simsid.benchmark.ceiling.records import Ceiling
-from simsid.benchmark.record_files import read_json, write_json
+from simsid.benchmark.record_files import file_stem, read_json, write_json
 from simsid.data.choice import DataChoice
 from simsid.data.datasets import LabelledImages, RadiographData
 from simsid.errors import DataError
@@ -18,6 +18,7 @@ FOLDER = "ceiling"
 
 def keep_ceiling(
     folder: Path,
+    name: str,
     choice: DataChoice,
     data: RadiographData,
     part: str,
@@ -25,8 +26,8 @@ def keep_ceiling(
     seeds: int,
     say: Callable[[str], object],
 ) -> None:
-    """Measure what ``folder`` does not hold yet; a set without labels to learn from is told of."""
-    file = folder / FOLDER / f"{choice.dataset}.json"
+    """Measure what ``folder`` does not hold yet of the column ``name``; a set without labels is told of."""
+    file = folder / FOLDER / f"{file_stem(name)}.json"
     if file.exists():
         kept = read_json(Ceiling, file)
         now = (data.fingerprint, part, seeds)
@@ -47,7 +48,7 @@ def read_ceilings(folder: Path, fingerprints: Mapping[str, str]) -> tuple[Ceilin
     Args:
         fingerprints: of the data sets, by name.
     """
-    files = {name: folder / FOLDER / f"{name}.json" for name in fingerprints}
+    files = {name: folder / FOLDER / f"{file_stem(name)}.json" for name in fingerprints}
     found = {name: read_json(Ceiling, file) for name, file in files.items() if file.exists()}
     return tuple(own for name, own in found.items() if own.fingerprint == fingerprints[name])
 

@@ -33,7 +33,7 @@ from simsid.benchmark.ranking.records import (
 )
 from simsid.benchmark.ranking.side_by_side import draw_side_by_side
 from simsid.benchmark.ranking.tables import told, write_csv
-from simsid.benchmark.record_files import read_json, write_json
+from simsid.benchmark.record_files import file_stem, read_json, write_json
 from simsid.benchmark.summary import Lines
 from simsid.cli import command_parser, parse
 from simsid.errors import SimsidError
@@ -111,7 +111,7 @@ def write_report(folder: Path, reference: str | None = None) -> str:
     """
     lines = _lines(folder)
     reference = _reference(folder, lines, reference)
-    data = _data(folder)
+    data = _data(folder, lines)
     entries = _entries(folder, lines, data, reference)
     _draw(folder, lines, data, entries, reference)
     _write(folder, folder, entries, data, reference)
@@ -129,7 +129,7 @@ def export(folder: Path, target: Path) -> Path:
     left_out = copy_plots(folder, target)
     lines = _lines(folder)
     reference = _reference(folder, lines, None)
-    data = _data(folder)
+    data = _data(folder, lines)
     entries = _entries(folder, public_lines(lines), data, reference)
     _write(folder, target, entries, data, reference, left_out)
     return target
@@ -153,9 +153,11 @@ def _lines(folder: Path) -> Lines:
     return lines
 
 
-def _data(folder: Path) -> dict[str, Described]:
-    files = sorted((folder / "data").glob("*.json"))
-    return {file.stem: read_json(Described, file) for file in files}
+def _data(folder: Path, lines: Lines) -> dict[str, Described]:
+    names = sorted({name.partition("/")[0] for name, _ in lines})
+    return {
+        name: read_json(Described, folder / "data" / f"{file_stem(name)}.json") for name in names
+    }
 
 
 def _reference(folder: Path, lines: Lines, named: str | None) -> str:

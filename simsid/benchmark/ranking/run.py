@@ -18,11 +18,12 @@ from simsid.benchmark.cases import Case
 from simsid.benchmark.ceiling.kept import keep_ceiling
 from simsid.benchmark.journal import Journal
 from simsid.benchmark.options import check_rate, folder_named, labelled_part, typed_command
+from simsid.benchmark.ranking.columns import Column, column_named
 from simsid.benchmark.ranking.job import FORMAT_VERSION, Job, run_job, shown_images
 from simsid.benchmark.ranking.joined import TYPED
 from simsid.benchmark.ranking.records import Described, RunSettings
 from simsid.benchmark.ranking.report import write_report
-from simsid.benchmark.record_files import plain, read_json, write_json
+from simsid.benchmark.record_files import file_stem, plain, read_json, write_json
 from simsid.benchmark.resumable import run_cases
 from simsid.cli import command_parser, parse
 from simsid.data.choice import DataChoice
@@ -60,7 +61,8 @@ def make_parser() -> ArgumentParser:
         help="names with commas between, anomalib:NAME too; all stands for "
         f"{', '.join(detector_names())}")  # fmt: skip
     add("--datasets", type=str, default=GENERATED,
-        help=f"names with commas between, of: {', '.join(DATASETS)}")  # fmt: skip
+        help="names with commas between, with a split or track behind a colon unless it is the default, as "
+        f"zhanglab:shifted or digitanatomy:hard-1, of: {', '.join(DATASETS)}")  # fmt: skip
     add("--data-root", type=roots_text, default="",
         help="folders of the data sets, as zhanglab=DIR,nih=DIR")  # fmt: skip
     add("--seeds", type=int, default=3, help="trainings of each model, seeds 0, 1, …")
@@ -124,11 +126,15 @@ class RunPlan:
     plugin: Path | None
     ceiling: bool
 
-    def generator(self, dataset: str) -> dict[str, Any]:
-        """How a set is drawn if the kit draws it: the default of each setting where it has a folder."""
-        if dataset != GENERATED or dataset in self.roots:
-            return _DEFAULTS
-        return {key: getattr(self.settings, key) for key in _DEFAULTS}
+    def root(self, column: Column) -> str | None:
+        """The folder of a column's data set, None for what is generated."""
+        return self.roots.get(column.dataset)
+
+    def options(self, column: Column) -> dict[str, Any]:
+        """How a column's set is drawn or split, in options of a training: defaults where nothing is said."""
+        drawn = column.dataset == GENERATED and self.root(column) is None and not column.variant
+        said = {key: getattr(self.settings, key) for key in _DEFAULTS} if drawn else _DEFAULTS
+        return said | column.options
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -149,9 +155,11 @@ def main(arguments: list[str] | None = None) -> int:
         measure = functools.partial(_measure, plan, folder, loaded)
         code = run_cases(journal, cases, plan.seeds, measure, print)
         lines = journal.done()
-        if plan.ceiling:
+        if plan.ceiling and not code:
             for name, (data, part, labelled) in loaded.items():
-                keep_ceiling(folder, _choice(name, plan), data, part, labelled, plan.seeds, print)
+                keep_ceiling(
+                    folder, name, _choice(name, plan), data, part, labelled, plan.seeds, print
+                )
         if any(line["ok"] for line in lines.values()):
             print(write_report(folder))
         planned = [(case.name, seed) for case in cases for seed in range(plan.seeds)]
@@ -203,36 +211,38 @@ def _measure(
 ) -> dict[str, Any]:
     dataset, _, model = case.name.partition("/")
     data, part, labelled = loaded[dataset]
-    name = f"{dataset}-{model.replace(':', '-')}-{seed}"
+    name = file_stem(f"{dataset}-{model}")
     arguments = tuple(_train_arguments(plan, dataset, model, seed))
-    job = Job(dataset, model, seed, arguments, folder / "runs" / name, folder / "logs" / name)
+    kept, log = folder / "runs" / f"{name}-{seed}", folder / "logs" / f"{name}-{seed}"
+    job = Job(dataset, model, seed, arguments, kept, log)
     line, prediction, scale = run_job(job, data, part, plan.settings.device)
     if seed == 0:
-        file = folder / "maps" / f"{dataset}-{model.replace(':', '-')}.npz"
-        _keep_maps(file, labelled, prediction, scale)
+        _keep_maps(folder / "maps" / f"{name}.npz", labelled, prediction, scale)
     if not plan.keep_runs:
         (job.folder / "checkpoint.pt").unlink(missing_ok=True)
     return line
 
 
 def _train_arguments(plan: RunPlan, dataset: str, model: str, seed: int) -> Iterator[str]:
-    settings = plan.settings
-    yield from ("--dataset", dataset, "--model", model, "--seed", str(seed))
+    settings, column = plan.settings, column_named(dataset)
+    yield from ("--dataset", column.dataset, "--model", model, "--seed", str(seed))
     yield from ("--preset", settings.preset, "--device", settings.device)
     yield from ("--false-alarm-rate", str(settings.false_alarm_rate))
     if plan.plugin is not None:
         yield from ("--plugin", str(plan.plugin))
-    if dataset in plan.roots:
-        yield from ("--data-root", plan.roots[dataset])
-    elif dataset == GENERATED:
-        for key, value in plan.generator(dataset).items():
-            if value is not None:
-                yield from (f"--{key.replace('_', '-')}", str(value))
+    root = plan.root(column)
+    if root is not None:
+        yield from ("--data-root", root)
+    drawn = column.dataset == GENERATED and root is None and not column.variant
+    for key, value in (plan.options(column) if drawn else column.options).items():
+        if value is not None:
+            yield from (f"--{key.replace('_', '-')}", str(value))
 
 
 def _choice(name: str, plan: RunPlan) -> DataChoice:
-    root, preset = plan.roots.get(name), plan.settings.preset
-    return adapter.choice_named(name, root, preset, plan.generator(name))
+    column = column_named(name)
+    options = plan.options(column)
+    return adapter.choice_named(column.dataset, plan.root(column), plan.settings.preset, options)
 
 
 def _load(name: str, plan: RunPlan) -> tuple[RadiographData, str, LabelledImages]:
@@ -248,7 +258,7 @@ def _describe(
     Raises:
         SimsidError: rows of this folder were measured on other data.
     """
-    file = folder / "data" / f"{name}.json"
+    file = folder / "data" / f"{file_stem(name)}.json"
     height, width = data.image_size
     described = Described(
         fingerprint=data.fingerprint,
@@ -275,7 +285,9 @@ def _describe(
     shown = list(described.shown)
     masks = labelled.masks if labelled.masks is not None else np.zeros_like(labelled.images, bool)
     np.savez_compressed(
-        folder / "data" / f"{name}.npz", images=labelled.images[shown], masks=masks[shown]
+        folder / "data" / f"{file_stem(name)}.npz",
+        images=labelled.images[shown],
+        masks=masks[shown],
     )
 
 
@@ -305,11 +317,10 @@ def _models(text: str) -> list[str]:
 
 def _datasets(text: str) -> list[str]:
     names = _names(text)
-    unknown = [name for name in names if name not in DATASETS]
-    if unknown or not names:
-        raise SimsidError(
-            f"unknown data set '{', '.join(unknown)}'; choose from: {', '.join(DATASETS)}"
-        )
+    if not names:
+        raise SimsidError(f"--datasets names none; choose from: {', '.join(DATASETS)}")
+    for name in names:
+        column_named(name)
     return names
 
 
@@ -328,9 +339,14 @@ def _roots(text: str, datasets: Sequence[str], generator: Mapping[str, Any]) -> 
                 f"--data-root must be NAME=DIR with commas between, as {example}, not '{part}'"
             )
         roots[name] = root
-    unused = [name for name in roots if name not in datasets]
+    columns = [column_named(name) for name in datasets]
+    unused = [name for name in roots if name not in {column.dataset for column in columns}]
     if unused:
         raise SimsidError(f"--data-root names {unused[0]}, which is not among --datasets")
+    if GENERATED in roots and any(c.dataset == GENERATED and c.variant for c in columns):
+        raise SimsidError(
+            f"a track of {GENERATED} is drawn by the kit: leave --data-root {GENERATED}= out"
+        )
     given = [key for key, value in generator.items() if value != _DEFAULTS[key]]
     if given and GENERATED in roots:
         raise SimsidError(

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from simsid.benchmark.ranking.records import Described
-from simsid.benchmark.record_files import read_json
+from simsid.benchmark.record_files import file_stem, read_json
 from simsid.evaluation.provenance import kit_commit, short_commit
 from simsid.evaluation.style import new_figure, plain, save, shared_style
 from simsid.map_scale import MapScale, overlay
@@ -27,13 +27,13 @@ def draw_side_by_side(folder: Path, dataset: str, models: Sequence[str], path: P
     Returns:
         ``path``; None where no model kept maps.
     """
-    files = {m: folder / "maps" / f"{dataset}-{m.replace(':', '-')}.npz" for m in models}
+    files = {m: folder / "maps" / f"{file_stem(f'{dataset}-{m}')}.npz" for m in models}
     files = {model: file for model, file in files.items() if file.exists()}
     if not files:
         return None
-    described = read_json(Described, folder / "data" / f"{dataset}.json")
+    described = read_json(Described, folder / "data" / f"{file_stem(dataset)}.json")
     kinds = [described.kinds[index] for index in described.shown]
-    with np.load(folder / "data" / f"{dataset}.npz") as kept:
+    with np.load(folder / "data" / f"{file_stem(dataset)}.npz") as kept:
         images, masks = kept["images"].astype(np.float32) / 255.0, kept["masks"]
     names = list(files)
     bands = [names[start : start + _ACROSS] for start in range(0, len(names), _ACROSS)]

@@ -108,7 +108,7 @@ def test_shards_that_webdataset_writes_are_read(films, tmp_path):
 def test_a_tar_that_ends_too_early_costs_its_film_alone(tmp_path):
     (tmp_path / "t.tar").write_bytes(b"123")
     with pytest.raises(ImageError, match="ends too early") as error:
-        TarFilm("t.tar/a.png", str(tmp_path / "t.tar"), 1, 9).read()
+        TarFilm("t.tar/a.png", str(tmp_path / "t.tar"), "", start=1, size=9).read()
     assert error.value.code == "truncated"
 
 
@@ -168,5 +168,5 @@ def test_a_row_that_points_at_a_file_elsewhere_is_not_followed(films, monkeypatc
     row = {"image": {"bytes": None, "path": str(films / "00.png")}}
     monkeypatch.setattr("simsid.archive.films._opened", lambda *_: [row])
     with pytest.raises(ImageError) as error:
-        DatasetFilm("set/0", "set", "image", 0).read()
+        DatasetFilm("set/0", "set", "", column="image", row=0).read()
     assert error.value.code == "empty"

@@ -9,9 +9,9 @@ import time
 
 import pytest
 
-from simsid.archive import run as archive_run
 from simsid.archive import shards as archive_shards
 from simsid.archive.shards import SHARD_COLUMNS
+from simsid.scoring import film as film_scoring
 from simsid.scoring.table import read_table
 from tests.simsid.archive.test_films import write_tar
 from tests.simsid.scoring.conftest import FILMS, child, run
@@ -39,9 +39,9 @@ def rows_of(folder):
     return rows
 
 
-def stop_at(monkeypatch, name, count):
+def stop_at(monkeypatch, count):
     """``decode_untrusted`` is interrupted at its film of this number."""
-    decode, seen = archive_run.decode_untrusted, []
+    decode, seen = film_scoring.decode_untrusted, []
 
     def until(data, told):
         if len(seen) == count:
@@ -49,7 +49,7 @@ def stop_at(monkeypatch, name, count):
         seen.append(told)
         return decode(data, told)
 
-    monkeypatch.setattr(archive_run, name, until)
+    monkeypatch.setattr(film_scoring, "decode_untrusted", until)
 
 
 def test_shards_hold_the_rows_of_the_one_table_each_with_a_place_for_an_id(model, films, tmp_path):
@@ -79,7 +79,7 @@ def test_a_stopped_run_is_resumed_to_equal_shards(
     more = ("--shard-format", kind)
     assert run(*command(films, model, tmp_path / "whole", *more)) == 0
     with monkeypatch.context() as patch:
-        stop_at(patch, "decode_untrusted", count)
+        stop_at(patch, count)
         assert run(*command(films, model, tmp_path / "s", *more)) == 130
     assert "--resume goes on" in capsys.readouterr().err
     assert run(*command(films, model, tmp_path / "s", *more, "--resume")) == 0
@@ -172,7 +172,7 @@ def test_films_that_come_behind_a_finished_run_fill_its_last_shard(
         (tmp_path / film.name).rename(film)
     if stop:
         with monkeypatch.context() as patch:
-            stop_at(patch, "decode_untrusted", 5)
+            stop_at(patch, 5)
             assert run(*command(films, model, tmp_path / "s", *more, "--resume")) == 130
     assert run(*command(films, model, tmp_path / "s", *more, "--resume")) == 0
     assert shards_of(tmp_path / "s") == shards_of(tmp_path / "whole")
@@ -270,13 +270,13 @@ def test_a_film_that_is_not_there_has_its_row_and_no_film_at_all_is_told(
 def test_a_run_that_is_killed_at_any_moment_is_resumed_to_equal_shards(
     kind, model, films, tmp_path, monkeypatch
 ):
-    decode = archive_run.decode_untrusted
+    decode = film_scoring.decode_untrusted
 
     def slowly(data, name):
         time.sleep(0.02)
         return decode(data, name)
 
-    monkeypatch.setattr(archive_run, "decode_untrusted", slowly)
+    monkeypatch.setattr(film_scoring, "decode_untrusted", slowly)
     more = ("--shard-format", kind)
     process = child(*command(films, model, tmp_path / "whole", *more))
     began = time.monotonic()

@@ -7,22 +7,7 @@ from simsid.detectors.findings import ANOTHER
 from simsid.detectors.placement import shrink
 from simsid.detectors.population import PopulationCheck
 from simsid.models.film_features import NUM_FEATURES, film_features, mirror_symmetry
-
-
-def thoraces(count: int, width: float, seed: int, side: float = 1.0) -> torch.Tensor:
-    """Two dark lungs on grey; ``width`` says how wide, ``side`` below 1 makes one of them small."""
-    rng = torch.Generator().manual_seed(seed)
-    rows = torch.linspace(-1, 1, 96)[:, None]
-    cols = torch.linspace(-1, 1, 96)[None]
-    films = []
-    for _ in range(count):
-        wide, tall, shift = (1 + 0.1 * torch.randn(3, generator=rng)).tolist()
-        film = torch.full((96, 96), 0.6)
-        for sign, scale in ((-1, 1.0), (1, side)):
-            x = (cols - 0.1 * (shift - 1) - sign * width) / (0.6 * width * wide * scale)
-            film -= 0.4 * torch.exp(-((x**2 + (rows / (0.6 * tall * scale)) ** 2) ** 2))
-        films.append(film + 0.02 * torch.randn(96, 96, generator=rng))
-    return torch.stack(films)[:, None].clamp(0, 1)
+from tests.simsid.two_populations import thoraces
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from simsid.score import rows as score_rows
+from simsid.scoring import film as film_scoring
 from simsid.scoring.table import COLUMNS, TableWriter, read_table
 from tests.simsid.scoring.conftest import FILMS, child, run
 
@@ -34,16 +34,16 @@ def stopped(model, films, tmp_path, monkeypatch, capsys):
     """A table of 8 films that Ctrl-C left, the command that made it, and the whole table."""
     command = (films, "--model", model, "--batch-size", 8)
     assert run(*command, "--out", tmp_path / "whole.csv") == 0
-    read, seen = score_rows.read_untrusted, []
+    read, seen = film_scoring.decode_untrusted, []
 
-    def until_the_ninth(file):
+    def until_the_ninth(data, name):
         if len(seen) == 8:
             raise KeyboardInterrupt
-        seen.append(file)
-        return read(file)
+        seen.append(name)
+        return read(data, name)
 
     with monkeypatch.context() as patch:
-        patch.setattr(score_rows, "read_untrusted", until_the_ninth)
+        patch.setattr(film_scoring, "decode_untrusted", until_the_ninth)
         assert run(*command, "--out", tmp_path / "s.csv") == 130
     assert "8 of 24 films" in capsys.readouterr().err
     return tmp_path / "s.csv", command, tmp_path / "whole.csv"
@@ -199,13 +199,13 @@ def test_a_table_on_standard_output_is_a_table_and_nothing_else(model, films, ca
 
 
 def test_sigterm_stops_as_an_interrupt_does(model, films, tmp_path, monkeypatch):
-    read = score_rows.read_untrusted
+    read = film_scoring.decode_untrusted
 
-    def slowly(file):
+    def slowly(data, name):
         time.sleep(0.05)
-        return read(file)
+        return read(data, name)
 
-    monkeypatch.setattr(score_rows, "read_untrusted", slowly)
+    monkeypatch.setattr(film_scoring, "decode_untrusted", slowly)
     process = child(films, "--model", model, "--batch-size", 1, "--out", tmp_path / "s.csv")
     deadline = time.monotonic() + 30
     table = tmp_path / "s.csv"
@@ -244,13 +244,13 @@ def wait_for_rows(table, process):
 def test_a_run_that_is_killed_at_any_moment_is_resumed_to_an_equal_table(
     model, films, tmp_path, monkeypatch
 ):
-    read = score_rows.read_untrusted
+    read = film_scoring.decode_untrusted
 
-    def slowly(file):
+    def slowly(data, name):
         time.sleep(0.02)  # as from a busy disk, so that rows come one after another
-        return read(file)
+        return read(data, name)
 
-    monkeypatch.setattr(score_rows, "read_untrusted", slowly)
+    monkeypatch.setattr(film_scoring, "decode_untrusted", slowly)
     command = (films, "--model", model, "--batch-size", 2, "--maps", tmp_path / "maps")
     process = child(*command, "--out", tmp_path / "whole.csv")
     first = wait_for_rows(tmp_path / "whole.csv", process)

@@ -157,7 +157,7 @@ def test_a_ceiling_is_kept_beside_the_rows_of_its_data_alone(
     (tmp_path / kept.FOLDER).mkdir()
     kept.write_json(tmp_path / kept.FOLDER / "folder.json", found)
     kept.keep_ceiling(
-        tmp_path, choice, data, "validation", labelled, 1, pytest.fail
+        tmp_path, "folder", choice, data, "validation", labelled, 1, pytest.fail
     )  # there is one
     assert kept.read_ceilings(tmp_path, {"folder": data.fingerprint}) == (found,)
     assert kept.read_ceilings(tmp_path, {"folder": "of other films"}) == ()
