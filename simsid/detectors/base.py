@@ -51,6 +51,7 @@ class Detector(Method):
         preprocessing: what every door does to a film first.
         facts: of data and training, saved with the weights.
         found: what its card says of abnormal films that it found; None without a card.
+        saved: settings as its model folder has them, by name; empty for one that was not loaded.
     """
 
     region_mean: Tensor
@@ -75,6 +76,7 @@ class Detector(Method):
         self.preprocessing = Preprocessing(self.image_size)
         self.facts: dict[str, Any] = {}
         self.found: tuple[FoundShare | None, ...] = ()
+        self.saved: dict[str, Any] = {}
         self._calibration: Calibration | None = None
 
     # --- calibration ------------------------------------------------------------------------

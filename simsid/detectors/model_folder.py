@@ -125,13 +125,36 @@ def check_replaceable(folder: Path) -> None:
 
 
 def fingerprint(detector: Detector) -> str:
-    """Twelve hexadecimal digits that change with weights, settings and calibration."""
-    described = {key: value for key, value in describe(detector).items() if key != "versions"}
+    """Twelve hexadecimal digits that change with weights, settings and calibration.
+
+    Settings count as the model folder has them: those that a later version of the kit adds, with
+    defaults that leave results as they are, change nothing.
+    """
+    return _digest(detector, _settings(detector))
+
+
+def former_fingerprint(detector: Detector) -> str:
+    """What versions wrote that counted this version's new settings, too."""
+    return _digest(detector, {})
+
+
+def _digest(detector: Detector, settings: dict[str, Any]) -> str:
+    described = {k: v for k, v in describe(detector).items() if k != "versions"} | settings
     content = {"config": described, "calibration": detector.calibration.to_json()}
     digest = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode())
     for name, values in sorted(_told(detector).items()):
         digest.update(name.encode() + values.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:12]
+
+
+def _settings(detector: Detector) -> dict[str, Any]:
+    """What a folder's ``config.json`` says of settings that the detector still has."""
+    now = {"config": detector.config, "preprocessing": detector.preprocessing}
+    return {
+        name: told
+        for name, told in detector.saved.items()
+        if config_from_dict(type(now[name]), told) == now[name]
+    }
 
 
 def describe(detector: Detector) -> dict[str, Any]:
@@ -231,6 +254,7 @@ def load_model(
     if missing:
         raise ModelFolderError(f"{files.calibration} lacks the scores {sorted(missing)}")
     _check_populations(detector, folder)
+    detector.saved = {name: described[name] for name in ("config", "preprocessing")}
     facts = described.get("facts")
     detector.facts = facts if isinstance(facts, dict) else {}
     detector.found = found_shares(files.card)

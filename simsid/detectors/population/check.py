@@ -10,7 +10,7 @@ from simsid.detectors.findings import ANOTHER, REFUSE, FilmCheck, Finding
 from simsid.detectors.placement.changes import hurt
 from simsid.detectors.placement.features import shrink
 from simsid.detectors.population.discriminant import learn_discriminant, told_within
-from simsid.models.film_features import NUM_FEATURES, film_features, mirror_symmetry
+from simsid.models.film_features import NUM_FEATURES, SIDE, film_features, mirror_symmetry
 
 MIN_NORMALS = 60  # fewer do not say what normals have in common
 _DIRECTIONS = 40
@@ -167,6 +167,8 @@ class PopulationCheck(FilmCheck):
     ) -> list[list[Finding]]:
         """A finding for each film that is of none of the populations.
 
+        One that is no mirror image of itself is refused as lateral, where the populations are.
+
         Args:
             images: prepared as the training normals were, float in [0, 1].
             own_normals: on how many normals of another source the model was recalibrated, if so.
@@ -175,11 +177,12 @@ class PopulationCheck(FilmCheck):
             return [[] for _ in images]
         outside = self.distances(images).amin(1) > 1
         symmetry = mirror_symmetry(images)
+        frontal = bool((mirror_symmetry(self.centre.reshape(-1, 1, SIDE, SIDE)) >= _LATERAL).any())
         found: list[list[Finding]] = []
         for strange, symmetric in zip(outside.tolist(), symmetry.tolist(), strict=True):
             if not strange:
                 found.append([])
-            elif symmetric < _LATERAL:
+            elif frontal and symmetric < _LATERAL:
                 found.append([Finding("not_frontal", REFUSE, _NOT_FRONTAL)])
             else:
                 found.append([Finding("another_population", ANOTHER, _another(own_normals))])
