@@ -8,7 +8,7 @@ import gradio as gr
 
 from demo.components import inline_image
 from demo.phantoms import BELOW
-from demo.pictures import caption
+from demo.pictures import REGIONS_SCALE, caption
 from demo.privacy import KEEP_FILM_SECONDS, MAX_FILE_BYTES, MAX_FILES
 from simsid.detectors.recalibration import LEAST
 
@@ -121,7 +121,10 @@ class ScoreLayout:
                 self.slider = gr.HTML(elem_id="slider")
         with gr.Row(equal_height=False):
             with gr.Column(min_width=260):
-                gr.HTML(caption("Regions: click one to see why"))
+                gr.HTML(
+                    caption("Regions: click one to see why")
+                    + f'<p class="hint small">{REGIONS_SCALE}</p>'
+                )
                 self.regions = inline_image(
                     label="Regions",
                     show_label=False,
