@@ -25,8 +25,8 @@ _NUMBERS = (
     ("nothing unusual found", "the score is one that normals have. It is no all-clear: the last sentence "
      "says what share of abnormal films is found"),
     ("share of abnormal films found", "measured on the films that the sentence names, with this model and "
-     "the threshold that it names. The tab Benchmark has other models, each trained on one set for the ranking, "
-     "with thresholds of their own: its shares differ"),
+     "the threshold that it names. The tab Benchmark has other models, each trained on one set for the "
+     "ranking, with thresholds of their own: its shares differ"),
     ("in brackets", "where the true share lies with 90 % confidence, given so many normals"),
     ("regions and map", "how far a place lies from the same place of normals, in standard deviations. "
      "One place is compared with itself, the film as a whole: so a region of 4.8 may stand beside a "
