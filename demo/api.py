@@ -53,8 +53,8 @@ def add_endpoints(inference: Inference, uploads: UploadFolder) -> None:
             it was not measured), found_of (how many these were), diffuse (a sentence where no
             single place explains the score), regions (rows of scores), map_png (film under its map),
             and for one more version verdict (normal, abnormal, undecided or another population) and
-            borderline: read state instead. A film of another population has no percentile and no
-            p_value.
+            borderline: read state instead. A film of another population or out of place has no
+            percentile and no p_value.
         """
         return _as_json(read(file, model), True)
 

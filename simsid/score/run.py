@@ -32,15 +32,15 @@ def run(
     if job.score is not None and job.score not in detector.score_names:
         raise SimsidError(f"--score must be one of: {', '.join(detector.score_names)}")
     chosen_population(detector, job.judge_as)
-    made_with = made_with_what(detector, job)
     kept, size = read_table(out) if job.resume else ([], 0)
+    made_with = made_with_what(detector, job).going_on(kept[0]["model"] if kept else "")
     check_kept(kept, files, made_with, out)
     out.parent.mkdir(parents=True, exist_ok=True)
     if maps is not None:
         maps.folder.mkdir(parents=True, exist_ok=True)
     check = BatchCheck(detector, job.score)
     name = job.score or detector.score_names[0]
-    report = ClosingReport(detector.calibration.scores[name])
+    report = ClosingReport.of(detector.calibration, name)
     for row in kept:
         check.add_row(row["population"], row["score"])
         report.add(row)
