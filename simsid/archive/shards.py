@@ -281,6 +281,13 @@ def is_shard_folder(folder: Path) -> bool:
     return folder.is_dir() and json_object(folder / ABOUT).get("made_by") == _MADE_BY
 
 
+def options_of(folder: Path) -> str:
+    """The options of ``simsid.score`` that go on with this folder's shards."""
+    about = json_object(folder / ABOUT)
+    told = f"--shard-rows {about.get('rows')} --shard-format {about.get('format')}"
+    return f"{told} --batch-size {about.get('batch_size')}"
+
+
 def read_shards(folder: Path) -> Iterator[Row]:
     """The rows of all shards in order, also of one that is not full yet; values as a CSV has them.
 
