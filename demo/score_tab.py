@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import partial
 
 import gradio as gr
-import numpy as np
 
 from demo.batch import batch_line, downloads, table_html
 from demo.components import guarded
@@ -19,11 +18,19 @@ from demo.model_picker import ModelPicker
 from demo.own_normals import OwnNormals
 from demo.own_words import own_section, refused_normals
 from demo.phantoms import DRAWINGS, NOTE, heading, lines, phantoms
-from demo.pictures import map_figure, rebuilt_figure, region_at, regions_picture, why_figure
+from demo.pictures import (
+    hottest_region,
+    map_figure,
+    rebuilt_figure,
+    region_at,
+    region_choices,
+    regions_picture,
+    why_figure,
+)
 from demo.privacy import MAX_FILES, UploadFolder
 from demo.score_layout import ScoreLayout
 from demo.verdict import Shown, of_another_model, refused_section, verdict_section
-from demo.words import FORGOTTEN
+from demo.words import FORGOTTEN, is_strange
 from simsid.errors import ImageError, SimsidError
 from simsid.scoring import RefusedFilm, ScoredFilm
 
@@ -245,13 +252,10 @@ class ScoreTab:
         if isinstance(film, RefusedFilm):
             nothing = [gr.update(visible=False), "", None, gr.update(choices=[], value=None)]
             return [refused_section(film, answer.message, shown), *nothing]
-        order = sorted(np.ndindex(film.regions.shape), key=lambda at: -film.regions[at])
-        choices = [
-            (f"row {row + 1}, column {col + 1}: {film.regions[row, col]:.1f}", f"{row},{col}")
-            for row, col in order
-        ]
+        hottest = hottest_region(film.shown_map, film.regions)
+        choices = region_choices(film.regions, hottest)
         shape = answer.kept.shape if answer.kept else None
-        figure = map_figure(film.image, film.shown_map, film.scale, shape)
+        figure = map_figure(film.image, film.shown_map, film.scale, shape, is_strange(film))
         rebuilt = ""
         if film.reconstruction is not None:
             rebuilt = rebuilt_figure(film.image, film.reconstruction, shape)
@@ -260,7 +264,7 @@ class ScoreTab:
             gr.update(visible=True),
             figure,
             rebuilt,
-            gr.update(choices=choices, value=choices[0][1]),
+            gr.update(choices=choices, value=f"{hottest[0]},{hottest[1]}"),
         ]
 
     def choose(self, films: dict[int, Answer], event: gr.EventData) -> list:
@@ -296,7 +300,9 @@ class ScoreTab:
             why = self.inference.explain(film.image, films[chosen].model, row, col)
         except SimsidError as error:
             return picture, f"<p>{error}</p>"
-        return picture, why_figure(why, row, col, float(film.regions[row, col]), film.score)
+        hottest = (row, col) == hottest_region(film.shown_map, film.regions)
+        score = float(film.regions[row, col])
+        return picture, why_figure(why, row, col, score, film.score, hottest)
 
 
 def _kept(films: dict[int, Answer], number: int) -> Answer:

@@ -17,6 +17,7 @@ from simsid.cli import (
     parse,
     run_command,
 )
+from simsid.errors import SimsidError
 from simsid.files import path_text
 
 
@@ -53,6 +54,24 @@ def make_parser() -> ArgumentParser:
         "--format", type=Literal["onnx", "openvino"], default="onnx", help="of the graph"
     )
     export.add_argument("--out", type=path_text, required=True, help="folder to write")
+    export.add_argument(
+        "--int8",
+        action="store_true",
+        help="networks in 8 bits: smaller, and scores differ a little",
+    )
+    export.add_argument(
+        "--normals",
+        type=path_text,
+        default=None,
+        help="of --int8: folder of normal films, from which ranges are taken",
+    )
+    export.add_argument(
+        "--labelled",
+        type=path_text,
+        default=None,
+        help="of --int8: folder with a folder normal and others of abnormal films, to tell the AUROC "
+        "before and after",
+    )
     commands.add_subcommand("export", export)
     space = _command("deploy-space", "deploy the page as a Hugging Face Space")
     space.add_argument("repository", type=str, help="user/name; created if it is missing")
@@ -172,11 +191,21 @@ def _verify(model: str) -> int:
     return 0
 
 
-def _export(model: str, format: str, out: str) -> int:
+def _export(
+    model: str, format: str, out: str, int8: bool, normals: str | None, labelled: str | None
+) -> int:
     from hub.export import export
+    from hub.int8 import Int8Films
 
-    report = export(model, format, Path(out))
+    if int8 != (normals is not None) or (labelled is not None and not int8):
+        raise SimsidError(
+            "--int8 takes ranges from --normals, a folder of normal films; --labelled belongs to it"
+        )
+    films = Int8Films(Path(normals), Path(labelled) if labelled else None) if normals else None
+    report = export(model, format, Path(out), films)
     print("\n".join([*report.lines(), f"exported model: {out}; see its README.md"]))
+    for told in report.warnings():
+        print(f"warning: {told}")
     return 0
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hub import open_verified
+from hub.int8 import Int8Films, Int8Report, measure, read_films
 from simsid.data.preprocess import Preprocessing
 from simsid.detectors import Detector, save_model
 from simsid.detectors.model_files import ModelFolder
@@ -16,46 +18,95 @@ from simsid.export.compare import UNEQUAL, Report, compare, made_normals
 from simsid.export.convert import write_onnx
 from simsid.export.detector import ExportedDetector, is_exported
 from simsid.export.engines import ENGINES, ONNX
+from simsid.export.quantise import quantise
 from simsid.files import write_text
 from simsid.outputs import check_file, text_holds
 
 _FINGERPRINT = "fingerprint of the model"  # what the card of an export says
 
 
-def export(model: str, engine: str, out: Path) -> Report:
+@dataclass(frozen=True)
+class Export:
+    """What was measured of an export.
+
+    Attributes:
+        float32: the graph in float32 beside torch. int8: the one that was written beside it, where
+            8 bits were asked for.
+    """
+
+    float32: Report
+    int8: Int8Report | None = None
+
+    def lines(self) -> list[str]:
+        """As Markdown."""
+        if self.int8 is None:
+            return self.float32.lines()
+        lines = self.int8.lines()
+        return [
+            *lines,
+            "",
+            "### The graph in float32, from which it was made",
+            "",
+            *self.float32.lines(),
+        ]
+
+    def warnings(self) -> list[str]:
+        """What 8 bits cost, a line each."""
+        return self.int8.warnings() if self.int8 else []
+
+
+def export(model: str, engine: str, out: Path, int8: Int8Films | None = None) -> Export:
     """Write the folder; see ``docs/export.md`` for what is in it.
 
     Args:
         model: see ``hub.load``. engine: one of ``simsid.export.engines.ENGINES``.
+        int8: films for networks in 8 bits; None keeps float32.
 
     Raises:
-        SimsidError: something else lies at ``out``, a package is absent, or the model cannot be
-            exported; nothing was written.
+        SimsidError: something else lies at ``out``, a package is absent, films cannot be read, or
+            the model cannot be exported; nothing was written.
         ModelFolderError, HubError: see ``hub.load``.
     """
     check_out(out)
     verified = open_verified(model)
-    detector, file = verified.detector, ENGINES[engine].file
+    detector, kind = verified.detector, ENGINES[engine]
+    films = None if int8 is None else read_films(detector, int8)
     out.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:
         write_onnx(detector, draft / ONNX)
-        ENGINES[engine].write(draft / ONNX)
-        exported = ExportedDetector.of(detector, engine, draft / file)
-        made = sum((draft / name).stat().st_size for name in ENGINES[engine].files)
-        sizes = (verified.sizes[ModelFolder(out).weights.name], made)
-        megabytes = (sizes[0] / 1e6, sizes[1] / 1e6)
-        report = compare(detector, exported, made_normals(detector), megabytes)
-        _refuse_unequal(detector, report)
+        layers, rounded = 0, draft / "int8"
+        if films is not None:
+            rounded.mkdir()
+            shutil.copyfile(draft / ONNX, rounded / ONNX)
+            layers = quantise(rounded / ONNX, films.normals)
+            kind.write(rounded / ONNX)
+        kind.write(draft / ONNX)
+        exported = ExportedDetector.of(detector, engine, draft / kind.file)
+        size = _megabytes(draft, engine)
+        weights = verified.sizes[ModelFolder(out).weights.name] / 1e6
+        report = Export(compare(detector, exported, made_normals(detector), (weights, size)))
+        _refuse_unequal(detector, report.float32)
+        made = draft
+        if films is not None:
+            plain, made = exported, rounded
+            exported = ExportedDetector.of(detector, engine, rounded / kind.file, "int8")
+            sizes = (size, _megabytes(rounded, engine))
+            int8_report = measure(detector, plain, exported, films, layers, sizes)
+            report = replace(report, int8=int8_report)
         save_model(exported, out)
         for name in {name for each in ENGINES.values() for name in each.files}:
             (out / name).unlink(missing_ok=True)  # the graph of another engine would stay beside it
-        for name in ENGINES[engine].files:
-            os.replace(draft / name, out / name)
+        for name in kind.files:
+            os.replace(made / name, out / name)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    write_text(ModelFolder(out).card, _card(model, detector, exported, file, report))
+    write_text(ModelFolder(out).card, _card(model, detector, exported, kind.file, report))
     return report
+
+
+def _megabytes(folder: Path, engine: str) -> float:
+    return sum((folder / name).stat().st_size for name in ENGINES[engine].files) / 1e6
 
 
 def _refuse_unequal(detector: Detector, report: Report) -> None:
@@ -82,12 +133,13 @@ def check_out(out: Path) -> None:
 
 
 def _card(
-    model: str, detector: Detector, exported: ExportedDetector, file: str, report: Report
+    model: str, detector: Detector, exported: ExportedDetector, file: str, report: Export
 ) -> str:
     height, width = detector.image_size
     names = ", ".join(f"`{name}`" for name in detector.score_names[1:])
+    bits = " in 8 bits" if report.int8 else ""
     lines = [
-        f"# {model} as a graph",
+        f"# {model} as a graph{bits}",
         "",
         f"Detector `{detector.name}`, {_FINGERPRINT} {exported.config.model}. Research "
         "software, not a medical device.",

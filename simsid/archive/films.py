@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from simsid.data.file_table import ID, listed_films
-from simsid.data.find import find_images
+from simsid.data.find import Identity, find_images, first_named
 from simsid.data.images import IMAGE_SUFFIXES, MAX_BYTES, read_bytes
 from simsid.data.own_files import without_own
 from simsid.errors import DataError, ImageError
@@ -96,23 +96,27 @@ def is_archive(path: str) -> bool:
 
 
 def archive_films(paths: Sequence[str], table: Path | None) -> Iterator[ArchiveFilm]:
-    """All films of ``paths`` and then those of a list. A list that names a film twice gives it twice.
+    """All films of ``paths``, each once, and then those of a list, a row each.
 
     Args:
-        paths: files, folders, globs; tar shards (globs of them, too) and ``datasets`` folders.
+        paths: files, folders, globs; tar shards (globs of them, too) and ``datasets`` folders. One
+            that several of them name counts where it is named first.
 
     Raises:
         DataError: a tar or a folder of datasets cannot be read, or a list: see ``listed_films``.
         OSError: a folder cannot be listed.
     """
+    named: set[Identity] = set()  # of one path all films are found once already
     for path in paths:
-        if (Path(path) / _ARROW[0]).is_file() or (Path(path) / _ARROW[1]).is_file():
-            yield from _of_datasets(Path(path))
+        if any((Path(path) / name).is_file() for name in _ARROW):
+            for split in first_named(_splits(Path(path)), named):
+                yield from _of_split(split)
         elif path.lower().endswith(".tar"):
-            for tar in _sorted_glob(path):
+            for tar in first_named(_sorted_glob(path), named):
                 yield from _of_tar(tar)
         else:
-            yield from map(_file, without_own(find_images([path])))
+            found = without_own(find_images([path]))
+            yield from map(_file, first_named(found, named) if len(paths) > 1 else found)
     for film in listed_films(table) if table else ():
         yield _file(film.path, film.id)
 
@@ -166,17 +170,20 @@ def _check_end(tar: Path, place: int) -> None:
             )
 
 
-def _of_datasets(folder: Path) -> Iterator[DatasetFilm]:
-    splits = [folder]
-    if (folder / _ARROW[0]).is_file():
-        splits = sorted(each for each in folder.iterdir() if (each / _ARROW[1]).is_file())
-    for split in splits:
-        data = _load(str(split))
-        column, place = _image_column(split, data), str(split.absolute())
-        ids = data.select_columns([ID]) if ID in data.column_names else None
-        for row in range(len(data)):
-            own = "" if ids is None else str(ids[row][ID])
-            yield DatasetFilm(f"{file_key(split)}/{row}", place, own, column, row)
+def _splits(folder: Path) -> list[Path]:
+    """What a ``datasets`` folder consists of: its splits, or itself."""
+    if not (folder / _ARROW[0]).is_file():
+        return [folder]
+    return sorted(each for each in folder.iterdir() if (each / _ARROW[1]).is_file())
+
+
+def _of_split(split: Path) -> Iterator[DatasetFilm]:
+    data = _load(str(split))
+    column, place = _image_column(split, data), str(split.absolute())
+    ids = data.select_columns([ID]) if ID in data.column_names else None
+    for row in range(len(data)):
+        own = "" if ids is None else str(ids[row][ID])
+        yield DatasetFilm(f"{file_key(split)}/{row}", place, own, column, row)
 
 
 def _image_column(split: Path, data: Any) -> str:

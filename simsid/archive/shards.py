@@ -228,6 +228,11 @@ def check_shards(folder: Path, overwrite: bool, resume: bool, inputs: Sequence[P
         )
 
 
+def model_told(folder: Path) -> str:
+    """What the rows of an earlier run were made with; '' where there is none."""
+    return str(json_object(folder / ABOUT).get("model", ""))
+
+
 def require_parquet() -> None:
     """Whether Parquet can be written at all.
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
 from simsid.data.images import IMAGE_SUFFIXES
 from simsid.data.signature import is_image_by_content
 from simsid.files import real_path
-from synth.walk import files_below, is_system_name, once_each
+from synth.walk import Identity, files_below, identities, is_system_name, once_each
 
 _KINDS = "PNG, JPEG, TIFF, BMP and other pictures, NumPy (.npy) and DICOM"
 
@@ -36,6 +36,14 @@ def find_images(patterns: Sequence[str], skip: Path | None = None) -> list[Path]
             if skip is None or not real_path(path).is_relative_to(real_path(skip)):
                 found[path] = None
     return once_each(found)
+
+
+def first_named(paths: Iterable[Path], named: set[Identity]) -> Iterator[Path]:
+    """Those that lead to no file or folder of ``named``, by whatever link; it grows by them."""
+    for identity, path in identities(paths):
+        if identity not in named:
+            named.add(identity)
+            yield path
 
 
 def images_below(folder: Path) -> list[Path]:

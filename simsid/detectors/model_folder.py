@@ -30,6 +30,7 @@ from simsid.detectors.bundled import bundled_folder, is_bundled
 from simsid.detectors.calibration import Calibration
 from simsid.detectors.config import config_from_dict
 from simsid.detectors.found_share import found_shares
+from simsid.detectors.half_precision import packed
 from simsid.detectors.model_files import CALIBRATION, EXPORTED, INNER, WEIGHTS, ModelFolder
 from simsid.detectors.no_model import require_model
 from simsid.detectors.population import PopulationCheck
@@ -67,7 +68,7 @@ def save_model(detector: Detector, folder: str | Path) -> None:
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     new, old = ModelFolder(draft), ModelFolder(folder)
     try:
-        weights = {k: _packed(v.detach().cpu()).contiguous() for k, v in _told(detector).items()}
+        weights = {k: packed(v.detach().cpu()).contiguous() for k, v in _told(detector).items()}
         save_file(weights, new.weights, metadata={"format": "pt"})
         _write_json(new.config, describe(detector))
         _write_json(new.calibration, calibration.to_json())
@@ -124,13 +125,36 @@ def check_replaceable(folder: Path) -> None:
 
 
 def fingerprint(detector: Detector) -> str:
-    """Twelve hexadecimal digits that change with weights, settings and calibration."""
-    described = {key: value for key, value in describe(detector).items() if key != "versions"}
+    """Twelve hexadecimal digits that change with weights, settings and calibration.
+
+    Settings count as the model folder has them: those that a later version of the kit adds, with
+    defaults that leave results as they are, change nothing.
+    """
+    return _digest(detector, _settings(detector))
+
+
+def former_fingerprint(detector: Detector) -> str:
+    """What versions wrote that counted this version's new settings, too."""
+    return _digest(detector, {})
+
+
+def _digest(detector: Detector, settings: dict[str, Any]) -> str:
+    described = {k: v for k, v in describe(detector).items() if k != "versions"} | settings
     content = {"config": described, "calibration": detector.calibration.to_json()}
     digest = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode())
     for name, values in sorted(_told(detector).items()):
         digest.update(name.encode() + values.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:12]
+
+
+def _settings(detector: Detector) -> dict[str, Any]:
+    """What a folder's ``config.json`` says of settings that the detector still has."""
+    now = {"config": detector.config, "preprocessing": detector.preprocessing}
+    return {
+        name: told
+        for name, told in detector.saved.items()
+        if config_from_dict(type(now[name]), told) == now[name]
+    }
 
 
 def describe(detector: Detector) -> dict[str, Any]:
@@ -230,6 +254,7 @@ def load_model(
     if missing:
         raise ModelFolderError(f"{files.calibration} lacks the scores {sorted(missing)}")
     _check_populations(detector, folder)
+    detector.saved = {name: described[name] for name in ("config", "preprocessing")}
     facts = described.get("facts")
     detector.facts = facts if isinstance(facts, dict) else {}
     detector.found = found_shares(files.card)
@@ -291,8 +316,8 @@ def _load_weights(detector: Detector, path: Path, header: dict[str, Entry]) -> N
                 f"the config asks for {tuple(own[name].shape)}"
             )
         dtype = DTYPES.get(header[name].dtype)
-        packed = dtype == torch.float16 and own[name].dtype == torch.float32
-        if dtype != own[name].dtype and not packed:
+        halved = dtype == torch.float16 and own[name].dtype == torch.float32
+        if dtype != own[name].dtype and not halved:
             raise ModelFolderError(
                 f"{path}: '{name}' is {dtype}, the config asks for {own[name].dtype}"
             )
@@ -304,13 +329,6 @@ def _load_weights(detector: Detector, path: Path, header: dict[str, Entry]) -> N
         if values.is_floating_point() and not torch.isfinite(values).all():
             raise ModelFolderError(f"{path}: '{name}' holds values that are not finite")
     detector.load_state_dict(weights, strict=False)  # strict is the loop above
-
-
-def _packed(values: torch.Tensor) -> torch.Tensor:
-    """In half the bytes where nothing is lost by it: see ``Detector.round_weights``."""
-    if values.dtype != torch.float32 or not torch.equal(values.half().float(), values):
-        return values
-    return values.half()
 
 
 def _kept(detector: Detector) -> dict[str, torch.Tensor]:

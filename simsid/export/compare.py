@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,7 @@ from simsid.prediction import Prediction
 FILMS = 32
 TOLERANCE = 1e-4  # of the normals' spread
 UNEQUAL = 1e-2  # the same, of the default score: beyond it this is another model
-_BATCHES = (1, FILMS)
+BATCHES = (1, FILMS)  # films at once, of which the time is taken
 _REPEATS = 5
 _ALONE = 8  # films that torch scores once more, one by one
 _DIGITS = 1e-6  # of a conclusion in float64, of which a runtime may keep those of float32
@@ -89,7 +90,7 @@ class Report:
     differences: tuple[Difference, ...]
     judged: tuple[Judged, ...]
     flips: int
-    seconds: dict[int, tuple[float, float]]
+    seconds: dict[int, tuple[float, ...]]
     megabytes: tuple[float, float]
 
     @property
@@ -161,7 +162,7 @@ def compare(
         if name == detector.score_names[0]:
             judged = _judged(ours, exported.conclusions(films), detector, name)
             flips = next(each.differ for each in judged if each.output == ABNORMAL)
-    seconds = {count: _seconds(detector, exported, films[:count]) for count in _BATCHES}
+    seconds = {count: shortest_seconds((detector, exported), films[:count]) for count in BATCHES}
     return Report(tuple(differences), judged, flips, seconds, megabytes)
 
 
@@ -192,15 +193,15 @@ def _parts(prediction: Prediction) -> tuple[np.ndarray, ...]:
     return prediction.score, prediction.regions, prediction.anomaly_map
 
 
-def _seconds(detector: Detector, exported: Detector, films: np.ndarray) -> tuple[float, float]:
-    """Shortest of some passes, both taken in turn: what else runs on the machine hits both."""
-    best = [float("inf"), float("inf")]
+def shortest_seconds(models: Sequence[Detector], films: np.ndarray) -> tuple[float, ...]:
+    """Shortest of some passes of each, taken in turn: what else runs on the machine hits all."""
+    best = [float("inf")] * len(models)
     for _ in range(_REPEATS):
-        for index, model in enumerate((detector, exported)):
+        for index, model in enumerate(models):
             began = time.perf_counter()
             model.predict(films)
             best[index] = min(best[index], time.perf_counter() - began)
-    return best[0], best[1]
+    return tuple(best)
 
 
 def made_normals(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from simsid.detectors import Detector, DetectorConfig, Evidence, load_model
 from simsid.detectors.contract import Told
+from simsid.detectors.found_share import FoundShare
 from simsid.detectors.model_files import EXPORTED, ModelFolder
 from simsid.detectors.model_folder import fingerprint
 from simsid.errors import ModelFolderError, SimsidError
@@ -39,6 +41,8 @@ class ExportedConfig(DetectorConfig):
         detector: name of the method. model: fingerprint of the model that was exported.
         parts: the method's components. rebuilds: whether there is a reconstruction.
         engine: the runtime, one of ``ENGINES``. graph: sha256 of the graph's files.
+        precision: of the networks in it, 'fp32' or 'int8'.
+        found: what the model's card says of abnormal films, a ``FoundShare`` as a tuple each.
     """
 
     detector: str = ""
@@ -47,6 +51,8 @@ class ExportedConfig(DetectorConfig):
     rebuilds: bool = False
     engine: str = "onnx"
     graph: str = ""
+    precision: str = "fp32"
+    found: tuple[tuple[float, int, str, tuple[float, ...]] | None, ...] = ()
 
 
 class ExportedDetector(Detector):
@@ -62,7 +68,9 @@ class ExportedDetector(Detector):
         return config.parts
 
     @classmethod
-    def of(cls, detector: Detector, engine: str, graph: Path) -> ExportedDetector:
+    def of(
+        cls, detector: Detector, engine: str, graph: Path, precision: str = "fp32"
+    ) -> ExportedDetector:
         """What is kept of a detector beside its graph: checks, calibration, preparation, facts."""
         shares = detector.fusion_weights().tolist()
         config = ExportedConfig(
@@ -75,6 +83,8 @@ class ExportedDetector(Detector):
             rebuilds=detector.gives_reconstruction,
             engine=engine,
             graph=sum_of(engine, graph.parent),
+            precision=precision,
+            found=tuple(each and dataclasses.astuple(each) for each in detector.found),
         )
         exported = cls(config)
         state = detector.state_dict()
@@ -133,6 +143,7 @@ def load_exported(folder: str | Path) -> ExportedDetector:
     if sum_of(detector.config.engine, path) != detector.config.graph:
         raise ModelFolderError(f"{graph} is missing or damaged: export the model again")
     detector.engine = engine(graph)
+    detector.found = tuple(each and FoundShare(*each) for each in detector.config.found)
     return detector
 
 

@@ -11,14 +11,20 @@ from pathlib import Path
 from simsid.archive.films import archive_films
 from simsid.archive.on_ray import score_on_ray
 from simsid.archive.run import ArchiveModel, Scorer, score_archive, score_here
-from simsid.archive.shards import ShardFolder, ShardPlan, check_shards, require_parquet
+from simsid.archive.shards import (
+    ShardFolder,
+    ShardPlan,
+    check_shards,
+    model_told,
+    require_parquet,
+)
 from simsid.cli import INTERRUPTED
 from simsid.data.find import why_none
 from simsid.device import pick_device
 from simsid.errors import SimsidError
 from simsid.export.detector import is_exported
 from simsid.score.job import ScoreJob, made_with_what, open_detector
-from simsid.score.rows import progress
+from simsid.score.rows import NO_ROOM, progress
 from simsid.score.run import summary
 from simsid.scoring import BatchCheck, chosen_population
 from simsid.scoring.closing import ClosingReport
@@ -42,8 +48,9 @@ def run_archive(job: ScoreJob, shard_rows: int) -> int:
         raise SimsidError(f"--score must be one of: {', '.join(detector.score_names)}")
     chosen_population(detector, job.judge_as)
     device = "cpu" if is_exported(job.model) else pick_device(job.device)
+    made_with = made_with_what(detector, job).going_on(model_told(out) if job.resume else "")
     model = ArchiveModel(
-        _whole(job.model), device, job.score, job.accept, made_with_what(detector, job),
+        _whole(job.model), device, job.score, job.accept, made_with,
         job.plugin and _whole(job.plugin), job.judge_as,
     )  # fmt: skip
     scorer: Scorer = partial(score_here, detector, model)
@@ -69,17 +76,27 @@ def run_archive(job: ScoreJob, shard_rows: int) -> int:
                 films = archive_films(job.paths, job.table)
                 told = score_archive(films, shards, scorer, report, check, job.resume, tell)
         except KeyboardInterrupt:
-            said = f"{out} stays as it was" if job.resume else f"it is begun in {out}"
-            if done:
-                said = f"{done} films are in {out}"
-            print(f"stopped: {said}; the same command with --resume goes on", file=sys.stderr)
+            print(f"stopped: {_go_on(job, done)}", file=sys.stderr)
             return INTERRUPTED
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            raise SimsidError(
+                f"{error.filename}: {error.strerror}; make room: {_go_on(job, done)}"
+            ) from error
     print(summary(detector, out, told.films, told.failed, job.score))
     for line in report.lines(told.made, time.monotonic() - began, SCORED):
         print(line)
     if (finding := check.finding()) is not None:
         print(f"warning: {finding.message}")
     return 1 if told.failed else 0
+
+
+def _go_on(job: ScoreJob, done: int) -> str:
+    said = f"{job.out} stays as it was" if job.resume else f"it is begun in {job.out}"
+    if done:
+        said = f"{done} films are in {job.out}"
+    return f"{said}; the same command with --resume goes on"
 
 
 def _whole(path: str) -> str:

@@ -12,11 +12,11 @@ from simsid.data.file_table import files_of_table
 from simsid.data.find import common_folder, find_images, why_none
 from simsid.data.own_files import without_own
 from simsid.detectors import Detector, load_model
-from simsid.detectors.model_folder import files_of, fingerprint
+from simsid.detectors.model_folder import files_of, fingerprint, former_fingerprint
 from simsid.device import pick_device
 from simsid.dicom_out import DicomFiles
 from simsid.errors import SimsidError
-from simsid.export.detector import engine_of, load_exported
+from simsid.export.detector import ExportedDetector, engine_of, load_exported
 from simsid.files import real_path
 from simsid.map_files import MapFiles
 from simsid.outputs import check_no_input
@@ -109,15 +109,39 @@ def open_detector(job: ScoreJob) -> Detector:
     return load_model(job.model, pick_device(job.device))
 
 
-def made_with_what(detector: Detector, job: ScoreJob) -> str:
-    """The model and what else changes rows, so that one table never mixes them."""
-    score = f" score={job.score}" if job.score else ""
-    chosen = f" judge-as={job.judge_as}" if job.judge_as else ""
-    return fingerprint(detector) + score + chosen + (" accept" if job.accept else "")
+@dataclass(frozen=True)
+class MadeWith:
+    """The model and what else changes rows, so that one table never mixes them.
+
+    Attributes:
+        now: how new tables call it. former: how tables of earlier versions called the same.
+    """
+
+    now: str
+    former: tuple[str, ...] = ()
+
+    def going_on(self, told: str) -> str:
+        """What rows say behind those that say ``told``: the same, where it means the same."""
+        return told if told in self.former else self.now
+
+
+def made_with_what(detector: Detector, job: ScoreJob) -> MadeWith:
+    """What rows of a job say of the model: its fingerprint, and with which options it was used."""
+    options = f" score={job.score}" if job.score else ""
+    options += f" judge-as={job.judge_as}" if job.judge_as else ""
+    options += " accept" if job.accept else ""
+    own, former = fingerprint(detector), [former_fingerprint(detector)]
+    if isinstance(detector, ExportedDetector):
+        former.append(own)
+        own = f"{detector.config.model} {detector.config.engine}={own}"
+    return MadeWith(own + options, tuple(each + options for each in former))
 
 
 def check_kept(kept: Sequence[Row], files: Sequence[Path], made_with: str, out: Path) -> None:
     """Refuse to finish a table of other films or another model.
+
+    Args:
+        made_with: see ``MadeWith.going_on``.
 
     Raises:
         SimsidError: it is one.

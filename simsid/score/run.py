@@ -32,8 +32,8 @@ def run(
     if job.score is not None and job.score not in detector.score_names:
         raise SimsidError(f"--score must be one of: {', '.join(detector.score_names)}")
     chosen_population(detector, job.judge_as)
-    made_with = made_with_what(detector, job)
     kept, size = read_table(out) if job.resume else ([], 0)
+    made_with = made_with_what(detector, job).going_on(kept[0]["model"] if kept else "")
     check_kept(kept, files, made_with, out)
     out.parent.mkdir(parents=True, exist_ok=True)
     if maps is not None:

@@ -122,7 +122,7 @@ def test_the_table_sorts_filters_and_opens_a_film(tab, digits) -> None:
     row = tab.locator("#table tbody tr").first.bounding_box()
     assert (box["height"] - 40) / row["height"] >= 12
     tab.locator("#table th button", has_text="score").click()
-    column = "[...document.querySelectorAll('#table tbody tr')].map(r => +r.cells[2].dataset.value)"
+    column = "[...document.querySelectorAll('#table tbody tr')].map(r => +r.cells[3].dataset.value)"
     scores = tab.evaluate(column)
     assert scores == sorted(scores)
     tab.locator("#table th button", has_text="score").click()
@@ -132,6 +132,27 @@ def test_the_table_sorts_filters_and_opens_a_film(tab, digits) -> None:
     tab.locator("#table tbody tr:visible").first.click()
     wait_for_text(tab, "#verdict", "Nothing unusual found")
     assert "Taken together" in tab.inner_text("#together") or "Note" in tab.inner_text("#together")
+
+
+def test_the_table_fits_and_a_long_name_keeps_its_end(tab, digits) -> None:
+    long = "patient-chest-erect-posteroanterior-2024-{:04d}.png"
+    films = [(long.format(n), png(image)) for n, image in enumerate(digits.values())]
+    drop(tab, *films, (long.format(99), b"bad"), ("strange.png", png(chest(0))))
+    tab.wait_for_selector("#table tbody tr")
+    wait_for_text(tab, "#table", "024-0001.png")
+    name = tab.locator("#table td.film-name").nth(1)
+    assert name.inner_text() == "patient-c…024-0001.png"
+    assert name.get_attribute("title") == long.format(1)
+    heads = tab.locator("#table th").all_inner_texts()
+    assert heads[1].startswith("verdict") and heads[-1].startswith("note")
+    cut = "(e => e.scrollWidth - e.clientWidth)(document.querySelector('.films-scroll'))"
+    assert tab.evaluate(cut) <= 0
+    tab.set_viewport_size({"width": 390, "height": 844})
+    assert tab.evaluate(cut) <= 0
+    assert tab.locator("#table th:visible").nth(1).inner_text().startswith("verdict")
+    menu = tab.locator("#table select").bounding_box()
+    assert menu["x"] >= 0 and menu["x"] + menu["width"] <= 390
+    assert tab.locator("#table .phone-only").is_visible()
 
 
 @pytest.mark.slow

@@ -30,7 +30,8 @@ def keep_ceiling(
     file = folder / FOLDER / f"{file_stem(name)}.json"
     if file.exists():
         kept = read_json(Ceiling, file)
-        if (kept.fingerprint, kept.part) == (data.fingerprint, part):
+        now = (data.fingerprint, part, seeds)
+        if (kept.fingerprint, kept.part, len(kept.auroc.by_seed)) == now:
             return
     try:
         found = measure_ceiling(choice, data, part, labelled, seeds, say)

@@ -60,6 +60,18 @@ def test_a_list_that_names_a_film_twice_gives_it_twice(tmp_path):
     assert [film.id for film in archive_films([], tmp_path / "l.csv")] == ["1", "2"]
 
 
+def test_a_film_that_several_paths_name_is_given_once(films, tmp_path):
+    names = sorted(str(file) for file in films.iterdir())
+    (tmp_path / "link").symlink_to(films)
+    paths = [names[2], str(films / "*.png"), str(films), str(tmp_path / "link"), names[2]]
+    found = [film.name for film in archive_films(paths, None)]
+    assert found == [names[2], *names[:2], *names[3:]]
+    write_tar(tmp_path / "a-0.tar", {"x.png": b"1"})
+    write_tar(tmp_path / "a-1.tar", {"x.png": b"2"})
+    tars = [str(tmp_path / "a-1.tar"), str(tmp_path / "a-*.tar"), str(tmp_path / "a-0.tar")]
+    assert [film.read() for film in archive_films(tars, None)] == [b"2", b"1"]
+
+
 def test_ids_of_a_parquet_list_are_texts(tmp_path):
     arrow = pytest.importorskip("pyarrow")
     parquet = pytest.importorskip("pyarrow.parquet")

@@ -114,6 +114,34 @@ def test_a_kill_between_a_parquet_shard_and_its_table_loses_nothing(
         assert shards_of(out) == shards_of(tmp_path / "whole")
 
 
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_full_disk_is_told_with_the_file_and_the_remedy(kind, model, films, tmp_path, capfd):
+    more = ("--shard-format", kind)
+    assert run(*command(films, model, tmp_path / "whole", *more)) == 0
+    process = child(*command(films, model, tmp_path / "s", *more), most_bytes=1500)
+    process.join(60)
+    assert process.exitcode == 2
+    told = capfd.readouterr().err
+    assert "File too large; make room: " in told and "part-00000" in told
+    assert "the same command with --resume goes on" in told
+    assert run(*command(films, model, tmp_path / "s", *more, "--resume")) == 0
+    assert shards_of(tmp_path / "s") == shards_of(tmp_path / "whole")
+
+
+def test_shards_of_a_version_that_called_the_model_otherwise_are_finished_as_they_began(
+    model, films, tmp_path, monkeypatch
+):
+    with monkeypatch.context() as patch:
+        patch.setattr("simsid.score.job.fingerprint", lambda detector: "0123456789ab")
+        assert run(*command(films, model, tmp_path / "whole")) == 0
+        stop_at(patch, "decode_untrusted", 9)
+        assert run(*command(films, model, tmp_path / "s")) == 130
+    assert run(*command(films, model, tmp_path / "s", "--resume")) == 2
+    monkeypatch.setattr("simsid.score.job.former_fingerprint", lambda detector: "0123456789ab")
+    assert run(*command(films, model, tmp_path / "s", "--resume")) == 0
+    assert shards_of(tmp_path / "s") == shards_of(tmp_path / "whole")
+
+
 @pytest.mark.parametrize(
     "named", ["mistyped", "mistyped/*.png", "mistyped.tar", "empty", "--files"]
 )

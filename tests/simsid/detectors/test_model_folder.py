@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,8 +7,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from simsid.detectors import load_model, save_model
+from simsid.detectors import model_folder as model_folders
 from simsid.detectors.model_files import ModelFolder
-from simsid.detectors.model_folder import model_folder_of
+from simsid.detectors.model_folder import fingerprint, former_fingerprint, model_folder_of
 from simsid.errors import ModelFolderError
 from simsid.training.fit import fit
 from tests.simsid.training.tiny import blobs, tiny_simsid
@@ -50,6 +52,37 @@ def test_saving_again_replaces_the_folder_whole_and_keeps_the_card(folder):
     save_model(detector, folder)
     assert (folder / "README.md").read_text() == "card"
     assert [p.name for p in folder.parent.iterdir()] == ["model"]
+
+
+def test_settings_that_a_later_version_adds_leave_the_fingerprint_as_it_is(folder, monkeypatch):
+    before = fingerprint(load_model(folder))
+    assert former_fingerprint(load_model(folder)) == before
+    describe = model_folders.describe
+
+    def with_a_new_setting(detector):
+        told = describe(detector)
+        return told | {"config": told["config"] | {"new": 0.0}}
+
+    monkeypatch.setattr(model_folders, "describe", with_a_new_setting)
+    assert fingerprint(load_model(folder)) == before
+    assert former_fingerprint(load_model(folder)) != before
+
+
+@pytest.mark.parametrize("what", ["setting", "preparation", "facts", "calibration", "weights"])
+def test_whatever_changes_results_changes_the_fingerprint(what, folder):
+    detector = load_model(folder)
+    before = fingerprint(detector)
+    if what == "setting":
+        detector.config = replace(detector.config, map_floor=detector.config.map_floor + 0.1)
+    elif what == "preparation":
+        detector.preprocessing = replace(detector.preprocessing, window=(1.0, 99.0))
+    elif what == "facts":
+        detector.facts = detector.facts | {"recalibrated": {}}
+    elif what == "calibration":
+        detector.calibration = replace(detector.calibration, false_alarm_rate=0.2)
+    else:
+        detector.region_mean += 1
+    assert fingerprint(detector) != before
 
 
 def test_a_run_folder_opens_its_model(folder):

@@ -154,6 +154,19 @@ def test_a_pipe_is_written_to_and_stays(model, films, tmp_path):
     assert run(films, "--model", model, "--out", pipe, "--resume") == 2
 
 
+def test_a_table_of_a_version_that_called_the_model_otherwise_is_finished_as_it_began(
+    stopped, monkeypatch
+):
+    out, command, whole = stopped
+    now = rows_of(out)[0]["model"].encode()
+    for table in (out, whole):
+        table.write_bytes(table.read_bytes().replace(now, b"0123456789ab"))
+    assert run(*command, "--out", out, "--resume") == 2
+    monkeypatch.setattr("simsid.score.job.former_fingerprint", lambda detector: "0123456789ab")
+    assert run(*command, "--out", out, "--resume") == 0
+    assert out.read_bytes() == whole.read_bytes()
+
+
 def test_a_full_disk_is_told_with_the_file_and_can_be_resumed(model, films, tmp_path, capfd):
     command = (films, "--model", model, "--batch-size", 2)
     assert run(*command, "--out", tmp_path / "whole.csv") == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -144,7 +145,9 @@ def test_it_is_no_detector(tmp_path: Path, capsys: pytest.CaptureFixture) -> Non
     assert "supervised" in capsys.readouterr().err
 
 
-def test_a_ceiling_is_kept_beside_the_rows_of_its_data_alone(films: Path, tmp_path: Path) -> None:
+def test_a_ceiling_is_kept_beside_the_rows_of_its_data_alone(
+    films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     choice = DataChoice("folder", str(films), films=SMALL)
     data, said = choice.load(), []
     labelled = data.validation
@@ -158,5 +161,18 @@ def test_a_ceiling_is_kept_beside_the_rows_of_its_data_alone(films: Path, tmp_pa
     )  # there is one
     assert kept.read_ceilings(tmp_path, {"folder": data.fingerprint}) == (found,)
     assert kept.read_ceilings(tmp_path, {"folder": "of other films"}) == ()
+    asked = []
+
+    def measured(choice, data, part, labelled, seeds, say):
+        asked.append(seeds)
+        both = replace(found.auroc, by_seed=found.auroc.by_seed * seeds)
+        return replace(found, auroc=both)
+
+    monkeypatch.setattr(kept, "measure_ceiling", measured)
+    for seeds in (2, 2, 1):  # of other seeds it is measured anew
+        kept.keep_ceiling(tmp_path, choice, data, "validation", labelled, seeds, pytest.fail)
+        (told,) = kept.read_ceilings(tmp_path, {"folder": data.fingerprint})
+        assert len(told.auroc.by_seed) == seeds
+    assert asked == [2, 1]
     section = ceiling_section([found])
     assert section.title == TITLE and "not ranked" in str(section.blocks[0])

@@ -1,0 +1,202 @@
+"""What an export in 8 bits is made from and judged by: normals, and labelled films where there are some."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from simsid.data.find import find_images, why_none
+from simsid.data.options import naming_unreadable
+from simsid.data.own_files import without_own
+from simsid.data.sets.folder import NORMAL_NAMES
+from simsid.detectors import Detector
+from simsid.detectors.recalibration import LEAST
+from simsid.errors import SimsidError
+from simsid.evaluation.metrics import auroc
+from simsid.export.compare import BATCHES, shortest_seconds
+from simsid.export.detector import ExportedDetector
+from simsid.scoring.normals import read_normals, too_few_told
+from synth.walk import folders_in
+
+MOST_MOVED = 0.002  # of the AUROC, by 8 bits
+_SHOWN = 8
+
+
+@dataclass(frozen=True)
+class Int8Films:
+    """Where the films of an export in 8 bits are.
+
+    Attributes:
+        normals: folder of normal films, which give the ranges of what flows between layers.
+        labelled: folder with a folder ``normal`` and one for each kind of abnormal films; None:
+            verdicts are counted on ``normals``, and no AUROC is told.
+    """
+
+    normals: Path
+    labelled: Path | None = None
+
+
+@dataclass(frozen=True)
+class Int8Report:
+    """What 8 bits change, beside the same graph in float32.
+
+    Attributes:
+        normals, abnormals: how many films were scored. layers: that compute in integers.
+        own: whether the normals are those that gave the ranges.
+        auroc: of the default score, (float32, 8 bits); None without labels.
+        largest, median: difference of the default score, of the normals' spread. of_normals: the
+            largest among normals.
+        flips: films above the threshold by one graph and not by the other.
+        seconds: for 1 and for 32 films, (torch, float32, 8 bits).
+        megabytes: of the graph, (float32, 8 bits).
+    """
+
+    normals: int
+    abnormals: int
+    layers: int
+    own: bool
+    auroc: tuple[float, float] | None
+    largest: float
+    of_normals: float
+    median: float
+    flips: int
+    seconds: dict[int, tuple[float, ...]]
+    megabytes: tuple[float, float]
+
+    def lines(self) -> list[str]:
+        """As Markdown."""
+        films = f"{self.normals} normals" + (
+            f" and {self.abnormals} abnormal films" if self.abnormals else ""
+        )
+        if self.own:
+            films += ", those that gave the ranges: other films may differ more"
+        lines = [
+            f"{self.layers} layers compute in 8-bit integers; statistics, score and p-value in "
+            f"floating point. Against the same graph in float32, on {films}:",
+            "",
+            "| | float32 | 8 bits |",
+            "|---|---|---|",
+        ]
+        if self.auroc:
+            lines.append(f"| AUROC | {self.auroc[0]:.4f} | {self.auroc[1]:.4f} |")
+        lines.append(f"| size on disk, MB | {self.megabytes[0]:.1f} | {self.megabytes[1]:.1f} |")
+        return [
+            *lines,
+            "",
+            f"The score differs by at most {self.largest:.2f} of the normals' spread (among normals "
+            f"{self.of_normals:.2f}), by {self.median:.3f} in the median; {self.flips} of "
+            f"{self.normals + self.abnormals} verdicts differ.",
+            "",
+            "| | torch | float32 | 8 bits |",
+            "|---|---|---|---|",
+            *(
+                f"| {count} film{'s' * (count > 1)}, ms | "
+                + " | ".join(f"{1e3 * each:.1f}" for each in told)
+                + " |"
+                for count, told in self.seconds.items()
+            ),
+        ]
+
+    def warnings(self) -> list[str]:
+        """What somebody who would use the graph must know, a line each."""
+        told = []
+        if self.auroc and abs(self.auroc[1] - self.auroc[0]) > MOST_MOVED:
+            told.append(
+                f"8 bits move the AUROC by {self.auroc[1] - self.auroc[0]:+.4f}, more than "
+                f"{MOST_MOVED:g}: give more normals, or export without --int8"
+            )
+        if self.flips:
+            told.append(
+                f"8 bits change {self.flips} of {self.normals + self.abnormals} verdicts: thresholds "
+                "were calibrated in float32"
+            )
+        return told
+
+
+@dataclass(frozen=True)
+class ReadFilms:
+    """Prepared for the model; see ``Int8Films``.
+
+    Attributes:
+        normals: give the ranges. judged: films to compare on. abnormal: which of them are.
+        own: whether ``judged`` are ``normals``.
+    """
+
+    normals: Float[np.ndarray, "n height width"]
+    judged: Float[np.ndarray, "m height width"]
+    abnormal: Bool[np.ndarray, " m"]
+    own: bool
+
+
+def read_films(detector: Detector, films: Int8Films) -> ReadFilms:
+    """Read all of them.
+
+    Raises:
+        SimsidError: there are none, too few, or too many that cannot be read.
+    """
+    normals = _read(detector, films.normals, LEAST)
+    if films.labelled is None:
+        return ReadFilms(normals, normals, np.zeros(len(normals), bool), own=True)
+    kinds = folders_in(films.labelled)
+    parts = {kind.name: _read(detector, kind, 1) for kind in kinds}
+    is_normal = {name: name.lower() in NORMAL_NAMES for name in parts}
+    if len(set(is_normal.values())) < 2:
+        found = ", ".join(f"{name}/" for name in list(parts)[:_SHOWN]) or "no folders"
+        raise SimsidError(
+            f"{films.labelled} needs a folder normal (or good) and one of abnormal films beside it; "
+            f"found {found}"
+        )
+    abnormal = np.concatenate(
+        [np.full(len(images), not is_normal[name]) for name, images in parts.items()]
+    )
+    return ReadFilms(normals, np.concatenate(list(parts.values())), abnormal, own=False)
+
+
+def _read(detector: Detector, folder: Path, least: int) -> Float[np.ndarray, "n height width"]:
+    files = without_own(find_images([str(folder)]))
+    if not any(file.exists() for file in files):
+        raise SimsidError(why_none([str(folder)]))
+    with naming_unreadable():
+        read = read_normals(detector, files, least)
+    if len(read.images) < least:
+        raise SimsidError(too_few_told(str(folder), read, least))
+    return detector.as_batch(np.stack(read.images)).numpy()[:, 0]
+
+
+def measure(
+    detector: Detector,
+    exported: ExportedDetector,
+    rounded: ExportedDetector,
+    films: ReadFilms,
+    layers: int,
+    megabytes: tuple[float, float],
+) -> Int8Report:
+    """Score the films by the graph in float32 (``exported``) and by that in 8 bits (``rounded``)."""
+    name, calibration = detector.score_names[0], detector.calibration
+    told = [model.predict(films.judged) for model in (exported, rounded)]
+    apart = np.abs(told[1].score - told[0].score) / float(np.std(calibration.scores[name]))
+    above = [calibration.is_abnormal(name, each.score, each.population) for each in told]
+    before, after = (auroc(films.abnormal.astype(int), each.score) for each in told)
+    return Int8Report(
+        normals=int((~films.abnormal).sum()),
+        abnormals=int(films.abnormal.sum()),
+        layers=layers,
+        own=films.own,
+        auroc=None if before is None or after is None else (before, after),
+        largest=float(apart.max()),
+        of_normals=float(apart[~films.abnormal].max()),
+        median=float(np.median(apart)),
+        flips=int((above[0] != above[1]).sum()),
+        seconds={
+            count: shortest_seconds((detector, exported, rounded), _repeated(films.judged, count))
+            for count in BATCHES
+        },
+        megabytes=megabytes,
+    )
+
+
+def _repeated(films: np.ndarray, count: int) -> np.ndarray:
+    return films[np.arange(count) % len(films)]
