@@ -23,12 +23,12 @@ from tests.simsid.helpers import make_detector
 ODD = ("$x^{", "_a_$b", "50%", "\udcff\udce9", "שלום", "$", "a|b", "肺炎", "tab\there")
 
 
-@pytest.mark.parametrize("names", [ODD[:3], ODD[3:6], ODD[6:]])
+@pytest.mark.parametrize("names", [ODD[:5], ODD[5:]])  # six kinds at most are drawn
 def test_odd_names_reach_report_and_figures(names, data, tmp_path):
     test = data.test
     kinds = test.kinds.astype(object)
-    for name, index in zip(names, np.flatnonzero(test.labels == 1)[:3], strict=True):
-        kinds[index] = name
+    for number, index in enumerate(np.flatnonzero(test.labels == 1)):
+        kinds[index] = names[number % len(names)]
     named = LabelledImages(
         test.images, test.labels, kinds.astype(str), test.masks,
         np.array([f"test/{name}/{name}.png" for name in kinds]),
