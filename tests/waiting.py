@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import psutil
 
 GENEROUS = 180.0  # seconds
 
@@ -25,3 +29,9 @@ def wait_until(
         if time.monotonic() > end:
             raise TimeoutError(f"waited {seconds:.0f} s in vain")
         time.sleep(between)
+
+
+def at_work(process: psutil.Process, seconds: float = 0.05) -> None:
+    """Wait until a process has computed for so long, from now on."""
+    begun = sum(process.cpu_times()[:2])
+    wait_until(lambda: sum(process.cpu_times()[:2]) - begun > seconds)

@@ -19,6 +19,7 @@ from simsid.errors import DataError
 from simsid.evaluation.report import report_on
 from simsid.terminal import literal
 from tests.simsid.helpers import make_detector
+from tests.waiting import GENEROUS
 
 ODD = ("$x^{", "_a_$b", "50%", "\udcff\udce9", "שלום", "$", "a|b", "肺炎", "tab\there")
 
@@ -50,7 +51,7 @@ def test_a_terminal_that_cannot_show_a_name_changes_no_exit_code(tmp_path):
             [sys.executable, "-m", "synth", "verify", str(absent)],
             env=os.environ | {"PYTHONIOENCODING": encoding, "LANG": "C"},
             capture_output=True,
-            timeout=60,
+            timeout=GENEROUS,
         )
         assert done.returncode == 2
         assert done.stderr.count(b"\n") == 1
@@ -63,7 +64,7 @@ def test_a_terminal_that_cannot_show_a_name_changes_no_exit_code(tmp_path):
         [sys.executable, "-c", code],
         env=os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "1"},
         capture_output=True,
-        timeout=60,
+        timeout=GENEROUS,
     )
     assert done.returncode == 2
     assert b"Traceback" not in done.stderr
