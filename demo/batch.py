@@ -13,7 +13,7 @@ import numpy as np
 from demo.inference import Answer, Inference
 from demo.own_normals import OwnNormals, with_own
 from demo.pictures import download_link, png_bytes, thumbnail
-from demo.words import css_class, headline
+from demo.words import css_class, headline, is_strange, looks_like
 from simsid.map_scale import overlay
 from simsid.scoring import ANOTHER_POPULATION, BatchCheck, RefusedFilm, ScoredFilm
 from simsid.scoring.batch import LEAST as LEAST_FILMS
@@ -21,7 +21,8 @@ from simsid.scoring.rows import numbers_of
 from simsid.scoring.table import COLUMNS
 from simsid.scoring.words import named
 
-_COLUMNS = ("film", "name", "score", "percentile", "p", "verdict", "note")
+_COLUMNS = ("film", "verdict", "name", "score", "percentile", "p", "note")
+_NUMBERS = ("score", "percentile", "p")
 _CSV = ("film", *(name for name in COLUMNS[1:] if name != "verdict"), "commit", "own_normals")
 
 
@@ -32,7 +33,7 @@ def table_html(answers: list[Answer]) -> str:
     """
     said = [verdict_in_words(answer) for answer in answers]
     heads = "".join(
-        f'<th scope="col" aria-sort="none"><button type="button">{name}</button></th>'
+        f'<th scope="col" class="{name}" aria-sort="none"><button type="button">{name}</button></th>'
         for name in _COLUMNS
     )
     counts = Counter(said)
@@ -51,7 +52,7 @@ def table_html(answers: list[Answer]) -> str:
         f'</option>{options}</select></label><div class="films-scroll" tabindex="0" role="region" '
         'aria-label="Table of films"><table><caption class="unseen">All films; a heading sorts, a '
         f"row shows its film</caption><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
-        "</div></div>"
+        '</div><p class="hint phone-only">Tap a film for its percentile, p and note.</p></div>'
     )
 
 
@@ -63,17 +64,28 @@ def _row(number: int, answer: Answer, word: str) -> str:
         told = ((film.score, 3), (film.percentile, 1), (film.p_value, 4))
         values = [(v, "" if v is None else f"{v:.{digits}f}") for v, digits in told]
     cells = "".join(
-        f'<td class="number" data-value="{"" if value is None else value}">{text}</td>'
-        for value, text in values
+        f'<td class="number {name}" data-value="{"" if value is None else value}">{text}</td>'
+        for name, (value, text) in zip(_NUMBERS, values, strict=True)
     )
-    note = escape("; ".join(filter(None, (_judged_by(film), answer.message))), quote=True)
+    note, whole = (
+        escape("; ".join(filter(None, (_judged_by(film), said))), quote=True)
+        for said in (_in_short(answer), answer.message)
+    )
     return (
         f'<tr data-film="{number}" data-verdict="{escape(word)}"><td data-value="{number}">'
         f'<button type="button" class="open" aria-label="Show film {number}">{picture}{number}'
-        f'</button></td><td class="film-name" data-name="{number}"></td>{cells}'
-        f'<td class="verdict-word {css_class(film)}">{word}</td>'
-        f'<td class="note" title="{note}"><span>{note}</span></td></tr>'
+        f'</button></td><td class="verdict-word {css_class(film)}">{word}</td>'
+        f'<td class="film-name" data-name="{number}"></td>{cells}'
+        f'<td class="note" title="{whole}">{note}</td></tr>'
     )
+
+
+def _in_short(answer: Answer) -> str:
+    """The message without what the verdict beside it says already; a click on the row tells it all."""
+    film, looks = answer.film, looks_like(answer.film)
+    if isinstance(film, RefusedFilm):
+        return (looks or "unlike its training images") if film.out_of_place else film.message
+    return "; ".join(filter(None, (looks, answer.note))) if is_strange(film) else answer.message
 
 
 def _judged_by(film: ScoredFilm | RefusedFilm) -> str:
@@ -82,7 +94,8 @@ def _judged_by(film: ScoredFilm | RefusedFilm) -> str:
         return ""
     if not np.isfinite(film.threshold) or film.state == ANOTHER_POPULATION:
         return ""
-    return f"threshold {film.threshold:.2f}, of the normals of {named(film.population)}"
+    chosen = ", by choice" if film.judged_as else ""
+    return f"threshold {film.threshold:.2f}, of the normals of {named(film.population)}{chosen}"
 
 
 def verdict_in_words(answer: Answer) -> str:

@@ -16,11 +16,10 @@ from demo.digits import (
     layouts,
     test_set,
 )
-from demo.histogram import histogram
 from demo.inference import Inference
 from demo.pictures import download_link, map_figure
-from demo.verdict import NUMBERS, signature
-from demo.words import css_class, headline
+from demo.verdict import NUMBERS, plot_of, signature
+from demo.words import css_class, headline, is_strange
 from simsid.scoring import RefusedFilm, basis
 from synth import KINDS
 
@@ -160,12 +159,12 @@ class DigitTab:
                 f'<section class="verdict refused"><h2>{headline(film)}</h2>'
                 f"<p>{answer.message}</p>{truth}</section>"
             )
-        plot = histogram(film.normals, film.score, film.threshold, film.p_value)
-        figure = map_figure(film.image, film.shown_map, film.scale)
+        figure = map_figure(film.image, film.shown_map, film.scale, strange=is_strange(film))
         return (
             f'<section class="verdict {css_class(film)}" aria-live="polite">'
             f'<h2>{headline(film)}</h2>{truth}<div class="side-by-side">{figure}'
-            f"<div>{signature(self.inference.shelf.description(self.model))}<p>{basis(film)}</p>{plot}{NUMBERS}</div></div></section>"
+            f"<div>{signature(self.inference.shelf.description(self.model))}<p>{basis(film)}</p>"
+            f"{plot_of(film)}{NUMBERS}</div></div></section>"
         )
 
 

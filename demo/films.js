@@ -33,6 +33,11 @@
     input.dispatchEvent(new Event("change", { bubbles: true }));
   }, true);
 
+  // The end of a name tells films apart, so the middle goes. The whole name is the cell's title.
+  const LONGEST = 22, END = 12;
+  const shortened = (name) => name.length <= LONGEST ? name
+    : `${name.slice(0, LONGEST - END - 1)}…${name.slice(-END)}`;
+
   window.fileOf = (number) => files[number - 1];
   const label = () => {
     const section = document.querySelector("#verdict section[data-drop]");
@@ -42,7 +47,9 @@
     }
     for (const place of document.querySelectorAll("[data-name]")) {
       const name = files[Number(place.dataset.name) - 1]?.name || "";
-      if (place.textContent !== name) place.textContent = place.title = name;
+      if (place.title === name) continue;
+      place.title = name;
+      place.textContent = place.matches("td") ? shortened(name) : name;
     }
   };
   new MutationObserver(label).observe(document.documentElement, { childList: true, subtree: true });
@@ -50,6 +57,7 @@
   // The table of films: a heading sorts, the list above it filters.
   const value = (row, column) => {
     const cell = row.cells[column], kept = cell.dataset.value;
+    if (cell.dataset.name) return cell.title.toLowerCase();
     if (kept === undefined) return cell.textContent.trim().toLowerCase();
     return kept === "" ? null : Number(kept);
   };

@@ -18,8 +18,9 @@ def histogram(
 ) -> str:
     """Bars of the normals' scores, the threshold, and the film's own score.
 
-    The axis belongs to the normals, so that two films can be compared: a score beyond it stands
-    at the edge, with an arrow. It is drawn twice, for wide and for narrow screens.
+    Without a verdict there is no threshold to draw: it is infinite then. The axis belongs to the
+    normals, so that two films can be compared: a score beyond it stands at the edge, with an
+    arrow. It is drawn twice, for wide and for narrow screens.
     """
     low, top = float(normals.min()), float(normals.max())
     high = max(low + _BEYOND * (top - low), threshold if np.isfinite(threshold) else low, low + 1)

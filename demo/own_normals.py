@@ -20,7 +20,7 @@ from simsid.detectors.calibration import Calibration
 from simsid.detectors.population import PopulationCheck
 from simsid.detectors.recalibration import LEAST, recalibrate
 from simsid.errors import SimsidError
-from simsid.scoring.normals import FormerVerdicts, former_verdicts, in_place
+from simsid.scoring.normals import FormerVerdicts, former_verdicts, may_set_a_threshold
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +52,7 @@ def learn(
     Raises:
         SimsidError: fewer than 20 of them can be scored.
     """
-    held, _ = in_place(detector, images)
+    held, _ = may_set_a_threshold(detector, images)
     left_out += len(images) - len(held)
     if len(held) < LEAST:
         raise SimsidError(

@@ -13,7 +13,15 @@ from PIL import Image, ImageDraw, ImageFont
 from simsid.detectors.contract import Explanation
 from simsid.map_scale import MapScale, colour_bar, overlay
 
-OPACITY = 85  # percent, at first
+OPACITY, FADED = 85, 35  # percent, at first; of a map with no verdict behind it
+REGIONS_SCALE = (
+    "A region's number has a scale of its own: standard deviations of the same region of normals, one "
+    "number for all of it. It cannot be compared with the bar below the map, which is point by point."
+)
+NO_VERDICT = (
+    "No verdict stands behind this map, so it is faded: it compares the film with normals of another "
+    "kind, and may colour what is usual where the film comes from."
+)
 _REGIONS_SIDE = 512
 _THUMBNAIL = 56
 _SLOTS = 5
@@ -69,6 +77,7 @@ def map_figure(
     anomaly_map: Float[np.ndarray, "height width"],
     scale: MapScale,
     shape: tuple[int, int] | None = None,
+    strange: bool = False,
 ) -> str:
     """The film with its anomaly map over it, a control of opacity, and the scale's colour bar.
 
@@ -76,21 +85,26 @@ def map_figure(
 
     Args:
         shape: (height, width) of the film as it was read, whose proportions are shown.
+        strange: whether the film is unlike the model's normals: the map is faded then, and says so.
     """
+    opacity, said, kind = OPACITY, "", "map-figure"
+    if strange:
+        opacity, kind = FADED, "map-figure unjudged"
+        said = f'<p class="no-verdict">{NO_VERDICT}</p>'
     most = float(anomaly_map.max())
     words = f"strongest at {most:.1f}, colour begins at {scale.low:.1f} standard deviations"
     stops = ", ".join("rgb({},{},{})".format(*colour) for colour in colour_bar(scale, 9))
     film = image_tag(image, "The film as the model sees it", "film")
     layer = image_tag(map_layer(anomaly_map, scale), f"Anomaly map: {words}", "map-layer")
-    layer = layer.replace("<img ", f'<img style="opacity:{OPACITY / 100}" ', 1)
-    return f"""<figure class="map-figure">{caption("Where: anomaly map over the film")}
+    layer = layer.replace("<img ", f'<img style="opacity:{opacity / 100}" ', 1)
+    return f"""<figure class="{kind}">{caption("Where: anomaly map over the film")}{said}
 <div class="stack"{_proportions(shape)}>{film}{layer}</div>
-<label>Opacity of the map <input type="range" min="0" max="100" value="{OPACITY}"
+<label>Opacity of the map <input type="range" min="0" max="100" value="{opacity}"
  aria-label="Opacity of the anomaly map in percent"
  oninput="this.closest('figure').querySelector('.map-layer').style.opacity=this.value/100"></label>
 <div class="colour-bar" style="background:linear-gradient(90deg,{stops})" role="img"
  aria-label="Colour bar from {scale.low:.1f} to {scale.high:.1f}"></div>
-<div class="colour-bar-text"><span>{scale.low:.1f}</span><span>standard deviations of normals;
+<div class="colour-bar-text"><span>{scale.low:.1f}</span><span>standard deviations of normals, point by point;
  the same scale for every film</span><span>≥ {scale.high:.1f}</span></div></figure>"""
 
 
@@ -155,10 +169,50 @@ def region_at(
     return min(max(row, 0), grid[0] - 1), min(max(col, 0), grid[1] - 1)
 
 
+def hottest_region(
+    anomaly_map: Float[np.ndarray, "height width"], regions: Float[np.ndarray, "rows cols"]
+) -> tuple[int, int]:
+    """(row, column) of the region that the map's highest value lies in.
+
+    Where the map is flat there is no such place: then it is the region of the highest score.
+    """
+    (height, width), (rows, cols) = anomaly_map.shape, regions.shape
+    if anomaly_map.max() <= anomaly_map.min():
+        row, col = np.unravel_index(int(regions.argmax()), regions.shape)
+    else:
+        y, x = np.unravel_index(int(anomaly_map.argmax()), anomaly_map.shape)
+        row, col = y * rows // height, x * cols // width
+    return int(row), int(col)
+
+
+def region_choices(
+    regions: Float[np.ndarray, "rows cols"], hottest: tuple[int, int]
+) -> list[tuple[str, str]]:
+    """What the list of regions offers, the highest score first: words, and 'row,column'."""
+    order = sorted(np.ndindex(regions.shape), key=lambda at: -regions[at])
+    return [
+        (
+            f"row {row + 1}, column {col + 1}: {regions[row, col]:.1f}"
+            + (", the map's hottest place" if (row, col) == hottest else ""),
+            f"{row},{col}",
+        )
+        for row, col in order
+    ]
+
+
 def why_figure(
-    why: Explanation, row: int, col: int, score: float, film_score: float | None = None
+    why: Explanation,
+    row: int,
+    col: int,
+    score: float,
+    film_score: float | None = None,
+    hottest: bool = False,
 ) -> str:
-    """The patch, what memory made of it, and the normal slots it was made from, with weights."""
+    """The patch, what memory made of it, and the normal slots it was made from, with weights.
+
+    Args:
+        hottest: whether the map is strongest in this region.
+    """
     place = f"row {row + 1}, column {col + 1}"
     cells = [
         (why.patch, "found here", f"The region at {place} of this film"),
@@ -175,7 +229,7 @@ def why_figure(
         f"<figure>{image_tag(picture, alt)}<figcaption>{caption}</figcaption></figure>"
         for picture, caption, alt in cells
     )
-    kind = ""
+    kind, where = "", ", where the map is hottest," if hottest else ""
     if film_score is not None and f"{score:.1f}" != f"{film_score:.1f}":
         kind = (
             f'<p class="hint">The film\'s score of {film_score:.2f} is a number of another kind: it '
@@ -183,8 +237,8 @@ def why_figure(
             "so that one of them may well score higher than the film.</p>"
         )
     return (
-        f'<section class="why" aria-live="polite"><p>Region {place} scores <b>{score:.1f}</b> '
-        "standard deviations. The model has never seen anything but normals: it rebuilds the "
+        f'<section class="why" aria-live="polite"><p>Region {place}{where} scores <b>{score:.1f}</b> '
+        "on the scale of regions. The model has never seen anything but normals: it rebuilds the "
         f"region from the normal patterns that it remembers there. <i>Expected here</i> is told from "
         f"the rest of the film alone, from how normal films vary; it is coarse.</p>{kind}"
         f"<div>{figures}</div></section>"

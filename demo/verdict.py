@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 
+import numpy as np
+
 from demo.histogram import histogram
-from demo.words import css_class, headline
+from demo.words import OR_ANOTHER_VIEW, css_class, headline, is_strange, looks_like
 from simsid.scoring import RefusedFilm, ScoredFilm, basis
 
 _NUMBERS = (
@@ -22,11 +24,14 @@ _NUMBERS = (
      "above the threshold as well as below"),
     ("nothing unusual found", "the score is one that normals have. It is no all-clear: the last sentence "
      "says what share of abnormal films is found"),
+    ("share of abnormal films found", "measured on the films that the sentence names, with this model and "
+     "the threshold that it names. The tab Benchmark has other models, each trained on one set for the "
+     "ranking, with thresholds of their own: its shares differ"),
     ("in brackets", "where the true share lies with 90 % confidence, given so many normals"),
     ("regions and map", "how far a place lies from the same place of normals, in standard deviations. "
      "One place is compared with itself, the film as a whole: so a region of 4.8 may stand beside a "
-     "film score of 3.0. A region's number is one for all of it; the map also weighs where in it the "
-     "film differs, and colour begins at the first number of the bar below the map"),
+     "film score of 3.0. Regions and map have a scale each: a region's number is one for all of it; the "
+     "map's are point by point, and colour begins at the first number of the bar below it"),
 )  # fmt: skip
 NUMBERS = (
     '<details class="fold numbers"><summary>What these numbers mean</summary><dl>'
@@ -72,13 +77,14 @@ def verdict_section(film: ScoredFilm, message: str, shown: Shown) -> str:
         message: notes on the film and its file; may be empty.
     """
     where = f'<p class="where">{_text(film.diffuse)}</p>' if film.diffuse else ""
-    plot = histogram(film.normals, film.score, film.threshold, film.p_value)
+    if is_strange(film):
+        where = f'<p class="where">{OR_ANOTHER_VIEW}</p>' if _may_be_lateral(film) else ""
     note = f'<p class="note">Note: {_text(message)}.</p>' if message else ""
     return (
         f'<section class="verdict {css_class(film)}" aria-live="polite" data-drop="{shown.drop}" '
         f'data-film="{shown.number}">'
-        f"<h2>{shown.which}{headline(film)}</h2>{shown.name}"
-        f"{signature(shown.label, shown.why_model)}<p>{_text(basis(film))}</p>{where}{note}{plot}"
+        f"<h2>{_heading(film, shown)}</h2>{shown.name}"
+        f"{signature(shown.label, shown.why_model)}<p>{_text(basis(film))}</p>{where}{note}{plot_of(film)}"
         f"{NUMBERS}</section>"
     )
 
@@ -92,9 +98,26 @@ def refused_section(film: RefusedFilm, message: str, shown: Shown) -> str:
             f"{escape(shown.label)} was the nearest.</p>"
         )
     return (
-        f'<section class="verdict refused" role="alert" data-drop="{shown.drop}"><h2>{shown.which}'
-        f"{headline(film)}</h2>{shown.name}<p>{_text(message)}</p>{signed}</section>"
+        f'<section class="verdict refused" role="alert" data-drop="{shown.drop}">'
+        f"<h2>{_heading(film, shown)}</h2>{shown.name}<p>{_text(message)}</p>{signed}</section>"
     )
+
+
+def plot_of(film: ScoredFilm) -> str:
+    """The film among normals; a film without a verdict has no threshold there, and no rank."""
+    if is_strange(film):
+        return histogram(film.normals, film.score, np.inf, None)
+    return histogram(film.normals, film.score, film.threshold, film.p_value)
+
+
+def _heading(film: ScoredFilm | RefusedFilm, shown: Shown) -> str:
+    looks = looks_like(film)
+    return f"{shown.which}{headline(film)}{f': {looks}' if looks else ''}"
+
+
+def _may_be_lateral(film: ScoredFilm) -> bool:
+    """Whether a strange film may be another view of the body, for all that its checks say."""
+    return is_strange(film) and film.of_a_body and not looks_like(film)
 
 
 def of_another_model(label: str, chosen: str) -> str:

@@ -78,6 +78,8 @@
     await library();
     const dialog = ask("#viewer") || build();
     viewer?.destroy();
+    const faded = Boolean(ask("#map .unjudged"));  // no verdict stands behind the map
+    ask("#viewer-opacity").value = faded ? 30 : 70;
     dialog.showModal();
     viewer = OpenSeadragon({ element: ask("#viewer-film"), tileSources: { type: "image", url: film }, drawer: "canvas",
       showNavigationControl: false, maxZoomPixelRatio: 16, minZoomImageRatio: 0.5, animationTime: 0.25, imageSmoothingEnabled: false,
@@ -90,7 +92,7 @@
       picture.alt = "";
       picture.src = map;
       viewer.addOverlay({ element: picture, location: new OpenSeadragon.Rect(...place) });
-      ask("#viewer-size").textContent = `${size.x} x ${size.y} px`;
+      ask("#viewer-size").textContent = `${size.x} x ${size.y} px${faded ? ", no verdict stands behind the map" : ""}`;
       viewer.canvas.setAttribute("role", "application");
       viewer.canvas.setAttribute("aria-label", "Film; arrows move it, plus and minus zoom");
       viewer.canvas.focus();

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from simsid.detectors.findings import ANOTHER, Finding
-from simsid.scoring import RefusedFilm, ScoredFilm
+from simsid.scoring import ANOTHER_POPULATION, NOT_A_FILM, RefusedFilm, ScoredFilm
+from simsid.scoring.words import named
 
 TITLE = "SimSID: how unusual is this film?"
 SCORED = "ok"
+BY_LOOKS = ""  # as a choice of whose normals judge a film: found from the film
 NOT_SCORED = "Not scored"
 NOTICE = (
     "Research only. This is not a medical device and must not be used to diagnose, treat or "
@@ -15,6 +19,19 @@ NOTICE = (
 BUSY = "busy: too many films are waiting here. Please try again in a minute."
 FAILED = "This went wrong on our side. Nothing of the file was kept; please try again."
 FORGOTTEN = "This film has been forgotten, as promised. Drop it again to look at it again."
+_LOOKS = {
+    "not_frontal": "looks like no frontal view, perhaps a lateral one",
+    "inverted": "looks like a negative",
+    "turned_left": "looks turned to the left",
+    "turned_right": "looks turned to the right",
+    "upside_down": "looks upside down",
+    "noise": "looks like noise",
+    "blank": "looks blank",
+}
+OR_ANOTHER_VIEW = (
+    "A lateral view looks like this to the check too: mostly it cannot tell one from a frontal film of "
+    "another source."
+)
 _READABLE = "Export the film as PNG, TIFF, JPEG or DICOM and drop it again"
 _REMEDIES = {
     "missing": "Drop the file again",
@@ -48,6 +65,24 @@ def finding_in_words(found: Finding | RefusedFilm) -> str:
 def headline(film: ScoredFilm | RefusedFilm) -> str:
     """The state in the words of every other door, as a heading."""
     return film.state.capitalize() or NOT_SCORED
+
+
+def judge_choices(populations: Sequence[str]) -> list[tuple[str, str]]:
+    """What 'judge as' offers: words and value; nothing where there is no choice."""
+    if not populations:
+        return []
+    return [("found from the film", BY_LOOKS), *((named(name), name) for name in populations)]
+
+
+def is_strange(film: ScoredFilm) -> bool:
+    """Whether a film gets no verdict since it is unlike the model's normals: no threshold is for it."""
+    return film.state in (ANOTHER_POPULATION, NOT_A_FILM)
+
+
+def looks_like(film: ScoredFilm | RefusedFilm) -> str:
+    """What the checks take a film for that gets no verdict, in a few words; '' where they do not say."""
+    codes = [film.code] if isinstance(film, RefusedFilm) else [each.code for each in film.findings]
+    return next((_LOOKS[code] for code in codes if code in _LOOKS), "")
 
 
 def css_class(film: ScoredFilm | RefusedFilm) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from jsonargparse import ArgumentParser
 
 from simsid.cli import command_parser, parse, run_command
+from simsid.data.class_folders import refuse_class_folders
 from simsid.data.find import find_images, why_none
 from simsid.data.options import add_skip_unreadable, naming_unreadable
 from simsid.data.own_files import without_own
@@ -19,7 +20,7 @@ from simsid.device import pick_device
 from simsid.errors import SimsidError
 from simsid.examination.default_score import findings_of
 from simsid.examination.examine import LEAST, examine
-from simsid.examination.table import to_text
+from simsid.examination.table import GIVEN, to_text
 from simsid.files import path_text, write_text
 from simsid.scoring.normals import read_normals, too_few_told
 
@@ -28,7 +29,7 @@ def make_parser() -> ArgumentParser:
     parser = command_parser(
         "python -m simsid.examine",
         "Make anomalies from normal films, and say which of them a model's scores see. "
-        f"At least {LEAST} normal films that training never saw.",
+        f"At least {LEAST} normal films that were not trained on.",
         example="--model bundled:chest --normals films/normal",
     )
     add = parser.add_argument
@@ -54,18 +55,19 @@ def main(arguments: list[str] | None = None) -> int:
     files = without_own(find_images([options.normals]))
     if not any(file.exists() for file in files):
         raise SimsidError(why_none([options.normals]))
+    refuse_class_folders(Path(options.normals), files)
     detector = load_model(options.model, pick_device(options.device))
     with naming_unreadable():
         normals = read_normals(detector, files, LEAST, options.skip_unreadable)
-    images, left_out = normals.images, normals.out_of_place
+    images = normals.images
     for line in normals.told:
         print(line)
     examination = examine(detector, np.stack(images), options.seed) if images else None
     if examination is None:
         raise SimsidError(too_few_told(options.normals, normals, LEAST))
-    print(to_text(examination))
-    if left_out:
-        print(f"{left_out} films are out of place for this model and were left out")
+    print(to_text(examination, GIVEN))
+    for line in normals.left_out_told():
+        print(line)
     for told in findings_of(examination):
         print(told)
     if out is not None:

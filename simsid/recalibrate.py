@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from jsonargparse import ArgumentParser
 
 from simsid.cli import command_parser, parse, run_command
+from simsid.data.class_folders import refuse_class_folders
 from simsid.data.find import find_images, why_none
 from simsid.data.options import add_skip_unreadable, naming_unreadable
 from simsid.data.own_files import without_own
@@ -18,6 +19,7 @@ from simsid.detectors.calibration import check_rates
 from simsid.detectors.model_files import ModelFolder
 from simsid.detectors.model_folder import model_folder_of, save_model
 from simsid.detectors.recalibration import LEAST, films_needed, recalibrate
+from simsid.detectors.renewal import normals_needed
 from simsid.device import pick_device
 from simsid.errors import SimsidError
 from simsid.evaluation.recalibrated_card import recalibrated_card, thresholds_in_words
@@ -39,20 +41,21 @@ def make_parser() -> ArgumentParser:
     add = parser.add_argument
     add("--model", type=path_text, required=True, help="run folder, model folder or bundled:NAME")
     add("--normals", type=path_text, default=None,
-        help="folder of normal films that training never saw, or the marks of simsid.review")  # fmt: skip
+        help="folder of normal films that were not trained on, or the marks of simsid.review")  # fmt: skip
     add("--unlabelled", type=path_text, default=None,
         help="instead: folder of films without labels, most of them normal")  # fmt: skip
     add("--abnormal-share", type=float, default=_SHARE,
         help="of --unlabelled: at most how many films are abnormal, 0 to 0.5; so many of the "
         "highest scores are left out")  # fmt: skip
     add("--same-populations", action="store_true",
-        help="the films are of the model's own populations: keep thresholds by population")  # fmt: skip
+        help="the films are of populations that the model knows: each that 20 of them look like gets "
+        "its threshold from them, the others keep theirs")  # fmt: skip
     add("--out", type=path_text, required=True, help="new model folder to write")
     add("--false-alarm-rate", type=float | None, default=None,
         help="share of normals that may be called abnormal; default: the model's own")  # fmt: skip
     add("--rate-confidence", type=float | None, default=None,
-        help="probability that the realised rate keeps below the stated one, as 0.9; by default "
-        "it holds on average")  # fmt: skip
+        help="probability that the realised rate keeps below the stated one, as 0.9; 0: it holds on "
+        "average; default: the model's own, where the films are enough for it")  # fmt: skip
     add_skip_unreadable(parser)
     add("--device", type=Literal["auto", "cpu", "cuda"], default="auto", help="where to score")
     return parser
@@ -67,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(make_parser(), arguments)
     if (options.normals is None) == (options.unlabelled is None):
         raise SimsidError("give one of --normals and --unlabelled: a folder of films")
-    check_rates(options.false_alarm_rate, options.rate_confidence)
+    check_rates(options.false_alarm_rate, options.rate_confidence or None)
     out = Path(options.out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise SimsidError(f"--out {out} exists already: choose a new folder")
@@ -78,10 +81,14 @@ def main(arguments: list[str] | None = None) -> int:
         raise SimsidError(f"{source} marks no film as normal: mark some with simsid.review")
     if not marks and not any(file.exists() for file in files):
         raise SimsidError(why_none([str(source)]))
+    if options.normals and not marks:
+        refuse_class_folders(source, files)
     detector = load_model(options.model, pick_device(options.device))
     needed = films_needed(options.abnormal_share if options.unlabelled else 0.0)
     with naming_unreadable():
-        normals = read_normals(detector, files, needed, options.skip_unreadable)
+        normals = read_normals(
+            detector, files, needed, options.skip_unreadable, options.same_populations
+        )
     images = normals.images
     if len(images) < needed:
         raise SimsidError(too_few_told(str(source), normals, needed))
@@ -94,10 +101,12 @@ def main(arguments: list[str] | None = None) -> int:
         options.abnormal_share if options.unlabelled else 0.0,
         options.same_populations,
     )
+    told = own.facts["recalibrated"] | {"left_out": normals.left_out}
+    own.facts = own.facts | {"recalibrated": told}
     save_model(own, out)
     _write_card(ModelFolder(model_folder_of(options.model)).card, ModelFolder(out).card, own)
-    summary = _summary(own, out, normals.out_of_place, before, bool(options.unlabelled))
-    for line in (*normals.told, summary):
+    summary = _summary(detector, own, out, before, bool(options.unlabelled))
+    for line in (*normals.told, *normals.left_out_told(), *summary):
         print(line)
     if marks and not marks.by_chance():
         print(
@@ -108,29 +117,71 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _summary(
-    detector: Detector, out: Path, left_out: int, before: FormerVerdicts, unlabelled: bool
-) -> str:
+    former: Detector, detector: Detector, out: Path, before: FormerVerdicts, unlabelled: bool
+) -> list[str]:
     calibration, name = detector.calibration, detector.score_names[0]
-    low, high = calibration.rate_interval()
+    facts = detector.facts["recalibrated"]
     now = {each: calibration.threshold(name, i) for i, each in enumerate(calibration.names)}
     undecided = f" and {before.no_verdict} without a verdict" if before.no_verdict else ""
-    lines = [
-        f"recalibrated on {calibration.num_normals} films; model folder: {out}",
+    used = sum(facts["renewed"].values()) if "renewed" in facts else facts["calibration_normals"]
+    lines = [f"recalibrated on {used} films; model folder: {out}", *_by_population(former, facts)]
+    lines += [
         f"threshold: {thresholds_in_words(before.thresholds)} before, "
         f"{thresholds_in_words(now)} now",
         f"{'these films' if unlabelled else 'these normals'} above the threshold before: "
         f"{of_all(before.called, before.films)}{undecided}",
-        f"false-alarm rate now {calibration.false_alarm_rate:.0%} of normals, with 90 % confidence "
-        f"between {low:.1%} and {high:.1%}",
     ]
+    for index, population in enumerate(calibration.names):
+        low, high = calibration.rate_interval(index)
+        lines.append(
+            f"false-alarm rate now {calibration.false_alarm_rate:.0%} of normals"
+            f"{f' ({population})' if population else ''}, with 90 % confidence between {low:.1%} "
+            f"and {high:.1%}"
+        )
+    lines += _confidence_told(former, detector)
     if calibration.removed:
         lines.append(
             f"the {calibration.removed} highest scores were left out as possibly abnormal: the "
             "upper end holds if none of them was, the lower if all were"
         )
-    if left_out:
-        lines.append(f"{left_out} films are out of place for this model and were left out")
-    return "\n".join(lines)
+    return lines
+
+
+def _by_population(former: Detector, facts: dict[str, Any]) -> list[str]:
+    """Which populations stand on these films now, and which on what they stood on before."""
+    names = former.calibration.names
+    lines = [
+        f"renewed: {name}, on {count} of these films (before: on "
+        f"{former.calibration.num_normals_of(names.index(name))} normals)"
+        for name, count in facts.get("renewed", {}).items()
+    ]
+    for name, count in facts.get("kept", {}).items():
+        few = facts["too_few"][name]
+        lines.append(
+            f"kept: {name}, on its former {count} normals ({few} of these films look like it, too few "
+            "to set its threshold)"
+        )
+    return lines
+
+
+def _confidence_told(former: Detector, detector: Detector) -> list[str]:
+    """A line where the model's rate was surer than the new one's, or where its confidence is inherited."""
+    was, now = former.calibration.confidence, detector.calibration.confidence
+    if was is None or (now is not None and now > was):
+        return []
+    if now is None:
+        rate = detector.calibration.false_alarm_rate
+        count = range(len(detector.calibration.names))
+        least = min(map(detector.calibration.held_with, count))
+        return [
+            f"note: the model's rate held with a confidence of {was:.0%}, the new one holds on average, "
+            f"and with a confidence of {least:.0%}. {normals_needed(rate, was)} normals of a population "
+            f"are the least for {was:.0%}"
+        ]
+    return [
+        f"the rate holds with a confidence of {now:.0%}"
+        + (", as the model's did" if now == was else "")
+    ]
 
 
 def _write_card(old: Path, new: Path, detector: Detector) -> None:

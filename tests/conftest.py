@@ -25,8 +25,9 @@ if (
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PAGE = Path(__file__).parent / "demo"
-# Files that use the first share a page; those that use only the second share what starts pages of their own.
-GROUPS = {"page": "page", "starter": "pages of their own"}
+# Pages that several files share, which a second process would start again; then those of one file each.
+GROUPS = dict.fromkeys(("page", "locked_page", "hub_page"), "page")
+GROUPS["starter"] = "pages of their own"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -12,11 +12,11 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from simsid.data.preprocess import Preprocessing
+from simsid.detectors.beside_normals import beside_normals
 from simsid.detectors.border import as_batch
 from simsid.detectors.calibration import (
     DEFAULT_FALSE_ALARM_RATE,
@@ -25,6 +25,8 @@ from simsid.detectors.calibration import (
 )
 from simsid.detectors.contract import Evidence, Told
 from simsid.detectors.found_share import FoundShare
+from simsid.detectors.half_precision import round_to_half
+from simsid.detectors.localise import deviation, localise
 from simsid.detectors.method import Batches, Method
 from simsid.detectors.normal_statistics import normal_statistics
 from simsid.detectors.placement import PlacementCheck, fit_placement, shrink
@@ -186,21 +188,8 @@ class Detector(Method):
     def _localise(
         self, regions: Float[Tensor, "batch patches"], images: Float[Tensor, "batch 1 h w"]
     ) -> Float[Tensor, "batch 1 h w"]:
-        """Regions say where to look; within one, pixels far from the mean normal film stand out.
-
-        The factor is 1 on average over normals, so the map stays in units of the regions' scores;
-        regions more normal than average fade to zero.
-        """
-        grid = F.softplus(regions).reshape(-1, 1, *self.grid_size)
-        factor = (self.config.map_floor + self._deviation(images)) / (
-            self.config.map_floor + self.normal_deviation
-        )
-        return F.interpolate(grid, size=self.image_size, mode="nearest") * factor
-
-    def _deviation(self, images: Tensor) -> Float[Tensor, "batch 1 h w"]:
-        """Distance from the mean normal film, blurred a little."""
-        distance = (images - self.normal_mean).abs()
-        return F.avg_pool2d(distance, 5, 1, 2, count_include_pad=False)
+        grid, far = regions.reshape(-1, 1, *self.grid_size), deviation(images, self.normal_mean)
+        return localise(grid, far, self.normal_deviation, self.config.map_floor, self.image_size)
 
     # --- prediction -------------------------------------------------------------------------
 
@@ -261,21 +250,7 @@ class Detector(Method):
     ) -> Prediction:
         images = images.to(self.device)
         told = self.tell(images, score)
-        values = told.scores[score]
-        unknown = np.full(len(values), np.nan)
-        population = self._population_of(images, calibration)
-        return Prediction(
-            score=values,
-            anomaly_map=told.anomaly_map,
-            regions=told.regions,
-            p_value=calibration.p_value(score, values, population) if calibration else unknown,
-            percentile=(
-                calibration.percentile(score, values, population) if calibration else unknown
-            ),
-            reconstruction=told.reconstruction,
-            scores=told.scores,
-            population=population,
-        )
+        return beside_normals(told, score, calibration, self._population_of(images, calibration))
 
     def tell(self, images: Float[Tensor, "batch 1 height width"], score: str) -> Told:
         """Every score of a batch on the detector's device, with regions and map of one of them."""
@@ -304,17 +279,13 @@ class Detector(Method):
 
     # --- after training ---------------------------------------------------------------------
 
-    @torch.no_grad()
     def round_weights(self) -> None:
         """Round what was learned to half precision: the model folder takes half the space.
 
         Called once after training, before anything is measured with the weights, so that every
         number that is kept belongs to the rounded ones. Arithmetic stays in float32.
         """
-        largest = torch.finfo(torch.float16).max
-        for weights in self.parameters():
-            if weights.dtype == torch.float32 and weights.abs().amax() < largest:
-                weights.copy_(weights.half().float())
+        round_to_half(self.parameters())
 
     @torch.inference_mode()
     def set_reference(self, batches: Batches) -> None:
@@ -328,10 +299,11 @@ class Detector(Method):
         count = sum(number for _, number in totals)
         zero = torch.zeros_like(self.normal_mean, dtype=torch.float64)
         self.normal_mean.copy_(sum((total for total, _ in totals), start=zero) / count)
-        deviations = [
-            self._deviation(images.to(self.device)).mean((1, 2, 3)) for images in batches()
+        far = [
+            deviation(images.to(self.device), self.normal_mean).mean((1, 2, 3))
+            for images in batches()
         ]
-        self.normal_deviation.copy_(torch.cat(deviations).mean())
+        self.normal_deviation.copy_(torch.cat(far).mean())
         films = (images.to(self.device) for images in batches())
         evidences = ((self.evidence(images), images.numel()) for images in films)
         for name, values in normal_statistics(evidences, self.components)._asdict().items():

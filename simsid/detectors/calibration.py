@@ -181,6 +181,15 @@ class Calibration:
         _, high = stats.beta(rank + self.removed, count + 1 - rank).interval(INTERVAL)
         return float(low), float(high)
 
+    def held_with(self, population: int = 0) -> float:
+        """Probability, over draws of the calibration normals, that the true rate keeps below the stated.
+
+        0 where too few normals support the rate. Source: as ``rate_interval``.
+        """
+        count = self.num_normals_of(population)
+        rank = self._rank(count)
+        return float(stats.beta(rank, count + 1 - rank).cdf(self.false_alarm_rate)) if rank else 0.0
+
     def _own(self, population: int) -> np.ndarray:
         return np.asarray(self.populations) == population
 

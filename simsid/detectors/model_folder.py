@@ -30,6 +30,7 @@ from simsid.detectors.bundled import bundled_folder, is_bundled
 from simsid.detectors.calibration import Calibration
 from simsid.detectors.config import config_from_dict
 from simsid.detectors.found_share import found_shares
+from simsid.detectors.half_precision import packed
 from simsid.detectors.model_files import CALIBRATION, EXPORTED, INNER, WEIGHTS, ModelFolder
 from simsid.detectors.no_model import require_model
 from simsid.detectors.population import PopulationCheck
@@ -67,7 +68,7 @@ def save_model(detector: Detector, folder: str | Path) -> None:
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     new, old = ModelFolder(draft), ModelFolder(folder)
     try:
-        weights = {k: _packed(v.detach().cpu()).contiguous() for k, v in _told(detector).items()}
+        weights = {k: packed(v.detach().cpu()).contiguous() for k, v in _told(detector).items()}
         save_file(weights, new.weights, metadata={"format": "pt"})
         _write_json(new.config, describe(detector))
         _write_json(new.calibration, calibration.to_json())
@@ -315,8 +316,8 @@ def _load_weights(detector: Detector, path: Path, header: dict[str, Entry]) -> N
                 f"the config asks for {tuple(own[name].shape)}"
             )
         dtype = DTYPES.get(header[name].dtype)
-        packed = dtype == torch.float16 and own[name].dtype == torch.float32
-        if dtype != own[name].dtype and not packed:
+        halved = dtype == torch.float16 and own[name].dtype == torch.float32
+        if dtype != own[name].dtype and not halved:
             raise ModelFolderError(
                 f"{path}: '{name}' is {dtype}, the config asks for {own[name].dtype}"
             )
@@ -328,13 +329,6 @@ def _load_weights(detector: Detector, path: Path, header: dict[str, Entry]) -> N
         if values.is_floating_point() and not torch.isfinite(values).all():
             raise ModelFolderError(f"{path}: '{name}' holds values that are not finite")
     detector.load_state_dict(weights, strict=False)  # strict is the loop above
-
-
-def _packed(values: torch.Tensor) -> torch.Tensor:
-    """In half the bytes where nothing is lost by it: see ``Detector.round_weights``."""
-    if values.dtype != torch.float32 or not torch.equal(values.half().float(), values):
-        return values
-    return values.half()
 
 
 def _kept(detector: Detector) -> dict[str, torch.Tensor]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import itertools
-import math
 from typing import Any
 
 import numpy as np
@@ -20,9 +19,13 @@ import torch
 from simsid.detectors.base import Detector
 from simsid.detectors.calibration import Calibration
 from simsid.detectors.population.check import PopulationCheck
+from simsid.detectors.renewal import LEAST, normals_needed, refuse_too_few, renewed
+from simsid.detectors.usable_normals import UsableNormals, usable_normals
 from simsid.errors import SimsidError
 
-LEAST = 20  # normals: fewer support no rate of 5 %
+__all__ = ["LEAST", "ON_AVERAGE", "films_needed", "normals_of_own", "recalibrate"]
+
+ON_AVERAGE = 0.0  # as a confidence: the rate holds on average over calibrations
 OWN_LOOK = 100  # normals from which the look of the population is learned anew
 _MOST_REMOVED = 0.5
 
@@ -35,51 +38,69 @@ def recalibrate(
     abnormal_share: float = 0.0,
     same_populations: bool = False,
 ) -> Detector:
-    """A copy of ``detector`` whose verdicts stand on these normals alone.
+    """A copy of ``detector`` whose verdicts stand on these normals.
 
     With 100 normals and more, what their population looks like is learned anew, and films of the
     former populations are of another one. With fewer, the former populations are widened until
-    they hold 96 % of these normals.
+    they hold 96 % of these normals. Films that would get no verdict set no threshold: see
+    ``usable_normals``; ``facts["recalibrated"]`` says how many were left out and why.
 
     Args:
-        normals: (n, height, width) at the detector's size, uint8 or float in [0, 1]; training never
-            saw them. At least 20.
+        normals: (n, height, width) at the detector's size, uint8 or float in [0, 1]; training must
+            not have seen them, which nobody can check here. At least 20.
         false_alarm_rate: None keeps the detector's own.
-        confidence: see ``Calibration``.
+        confidence: see ``Calibration``. None keeps the detector's own where the normals are enough
+            for it, else the rate holds on average, as with 0 (``ON_AVERAGE``).
         abnormal_share: of an archive without labels, at most how many films are abnormal, 0 to
             0.5. So many of the highest scores are left out, which assumes that abnormal films are
             among them; ``Calibration.rate_interval`` says what follows if they are not.
-        same_populations: the normals are more films of the populations that the model knows. Looks
-            stay as they are, and each population has its own thresholds again.
+        same_populations: the normals are more films of populations that the model knows. Looks
+            stay as they are, and each population has its own thresholds again. A population that
+            too few of the films look like keeps the normals that it stands on.
 
     Raises:
-        SimsidError: fewer than 20 normals are left, or a share out of range.
+        SimsidError: fewer than 20 normals are left, or too few for a confidence that was asked
+            for, or a share out of range.
     """
     if same_populations and abnormal_share:
         raise SimsidError("films of the same populations must be normal: leave out the share")
     needed = films_needed(abnormal_share)
+    own = copy.deepcopy(detector)
+    images = own.as_batch(normals)
+    usable = usable_normals(own, images, same_populations)
+    normals, images = np.asarray(normals)[usable.kept], images[torch.from_numpy(usable.kept)]
     kept = len(normals) - round(abnormal_share * len(normals))
     if len(normals) < needed:
         raise SimsidError(
             f"{len(normals)} films are too few to recalibrate on: at least {needed} are needed, "
-            "and 60 make a rate of 5 % certain within some percent"
+            f"and 60 make a rate of 5 % certain within some percent{_left_out(usable)}"
         )
-    own = copy.deepcopy(detector)
-    images = own.as_batch(normals)
-    names: tuple[str, ...] = ()
-    if same_populations:
-        names = _known_populations(own, images)
+    before = detector.calibration
+    rate = false_alarm_rate or before.false_alarm_rate
+    facts = _facts(normals, kept, abnormal_share) | {
+        "same_populations": same_populations, "left_out": usable.left_out,
+    }  # fmt: skip
+    if same_populations and len(before.names) > 1:
+        own.calibration, told = renewed(own, images, rate, confidence)
+        facts |= told
     else:
-        _learn_look(own, images)
-    rate = false_alarm_rate or detector.calibration.false_alarm_rate
-    own.calibrate(images, rate, names, confidence)
-    if kept < len(normals):
-        own.calibration = _without_highest(own, len(normals) - kept)
-    if confidence is not None:
-        _refuse_too_few(own.calibration, rate, confidence)
-    facts = _facts(normals, kept, abnormal_share) | {"same_populations": same_populations}
+        if not same_populations:
+            _learn_look(own, images)
+        sure = before.confidence if confidence is None else confidence or None
+        if confidence is None and sure is not None and kept < normals_needed(rate, sure):
+            sure = None
+        own.calibrate(images, rate, confidence=sure)
+        if kept < len(normals):
+            own.calibration = _without_highest(own, len(normals) - kept)
+        if confidence:
+            refuse_too_few(own.calibration, rate, confidence)
     own.facts = detector.facts | {"recalibrated": facts}
     return own
+
+
+def _left_out(usable: UsableNormals) -> str:
+    told = "; ".join(f"{count} are {reason}" for reason, count in usable.left_out.items())
+    return f"; left out: {told}" if told else ""
 
 
 def normals_of_own(detector: Detector) -> int:
@@ -94,40 +115,6 @@ def normals_of_own(detector: Detector) -> int:
     if facts.get("same_populations", len(detector.calibration.names) > 1):
         return 0
     return detector.calibration.num_normals
-
-
-def _refuse_too_few(calibration: Calibration, rate: float, confidence: float) -> None:
-    """No normal above the threshold: the most certain, and still too few normals for it.
-
-    Raises:
-        SimsidError: a population's threshold would be infinite.
-    """
-    needed = math.ceil(math.log1p(-confidence) / math.log1p(-rate))  # 1 - (1 - rate) ** n
-    least = min(calibration.num_normals_of(i) for i in range(len(calibration.names)))
-    if least < needed:
-        raise SimsidError(
-            f"{least} normals cannot hold a rate of {rate:.0%} with a confidence of "
-            f"{confidence:.0%}, {needed} can: add normals, or leave out --rate-confidence"
-        )
-
-
-def _known_populations(detector: Detector, images: torch.Tensor) -> tuple[str, ...]:
-    """Names of the populations that the model was calibrated on.
-
-    Raises:
-        SimsidError: one of them has fewer than 20 of the films.
-    """
-    names = detector.calibration.names
-    if len(names) > 1:
-        nearest = detector.population.nearest(images.to(detector.device)).cpu()
-        for index, name in enumerate(names):
-            own = int((nearest == index).sum())
-            if own < LEAST:
-                raise SimsidError(
-                    f"{own} of the films look like the population '{name}', at least {LEAST} of "
-                    "each are needed: add films, or leave out --same-populations"
-                )
-    return names
 
 
 def films_needed(abnormal_share: float) -> int:

@@ -42,6 +42,15 @@ def _whose(detector: Detector) -> str:
     return "of the model's own populations" if same else "of another source"
 
 
+def _kept(detector: Detector) -> str:
+    """Which populations kept their former normals; '' where none did."""
+    kept = detector.facts["recalibrated"].get("kept", {})
+    told = ", ".join(
+        f"{count} of them are the former ones ({name})" for name, count in kept.items()
+    )
+    return f"; {told}" if told else ""
+
+
 def _note(detector: Detector) -> str:
     facts = detector.facts["recalibrated"]
     share = f", of which up to {facts['abnormal_share']:.0%} may be abnormal"
@@ -69,9 +78,9 @@ def _threshold(detector: Detector) -> str:
         else ""
     )
     return (
-        f"{told}, from {calibration.num_normals} normals {_whose(detector)}, for a false-alarm rate "
-        f"of {calibration.false_alarm_rate:.0%}; with 90 % confidence the true rate lies "
-        f"{', '.join(rates)}.{removed}"
+        f"{told}, from {calibration.num_normals} normals {_whose(detector)}{_kept(detector)}, "
+        f"for a false-alarm rate of {calibration.false_alarm_rate:.0%}; with 90 % confidence the "
+        f"true rate lies {', '.join(rates)}.{removed}"
     )
 
 

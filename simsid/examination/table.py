@@ -25,8 +25,16 @@ _WORDS = {
 }
 
 
-def words_of(examination: Examination) -> str:
-    """One paragraph for readers of the table."""
+HELD_OUT = "that training never saw"
+GIVEN = "that were given as normal and not trained on"
+
+
+def words_of(examination: Examination, whose: str = HELD_OUT) -> str:
+    """One paragraph for readers of the table.
+
+    Args:
+        whose: what is known of the films; as training itself says of those that it held out.
+    """
     practised = [_WORDS[family] for family in examination.practised]
     flatter = (
         f" Families marked * ({', '.join(practised)}) are like those that it was trained with: "
@@ -36,7 +44,7 @@ def words_of(examination: Examination) -> str:
     )
     return (
         f"AUROC of the default score for anomalies made from {examination.normals} normal films "
-        f"that training never saw, against these films as they are; no label was needed.{flatter} "
+        f"{whose}, against these films as they are; no label was needed.{flatter} "
         "Last column: share of strong anomalies whose map is hottest where the film was changed, and "
         "what a random point would hit."
     )
@@ -63,9 +71,9 @@ def _where(examination: Examination, family: str) -> str:
     return f"{examination.hottest[family]:.0%} ({examination.covered[family]:.0%})"
 
 
-def to_text(examination: Examination) -> str:
-    """For a terminal or a Markdown file."""
+def to_text(examination: Examination, whose: str = HELD_OUT) -> str:
+    """For a terminal or a Markdown file; ``whose`` as in ``words_of``."""
     rows = [HEADER, *rows_of(examination)]
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     lines.insert(1, "|---" + "|---:" * len(STRENGTHS) + "|---|---:|")
-    return "\n".join([words_of(examination), "", *lines])
+    return "\n".join([words_of(examination, whose), "", *lines])

@@ -57,7 +57,7 @@ def run_archive(job: ScoreJob, shard_rows: int) -> int:
     if job.engine == "ray":
         scorer = partial(score_on_ray, detector.preprocessing, model)
     report, check = (
-        ClosingReport(detector.calibration.scores[name]),
+        ClosingReport.of(detector.calibration, name),
         BatchCheck(detector, job.score),
     )
     shards = ShardFolder(

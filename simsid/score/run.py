@@ -40,7 +40,7 @@ def run(
         maps.folder.mkdir(parents=True, exist_ok=True)
     check = BatchCheck(detector, job.score)
     name = job.score or detector.score_names[0]
-    report = ClosingReport(detector.calibration.scores[name])
+    report = ClosingReport.of(detector.calibration, name)
     for row in kept:
         check.add_row(row["population"], row["score"])
         report.add(row)

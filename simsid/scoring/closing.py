@@ -3,51 +3,74 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Float
 
+from simsid.detectors.calibration import Calibration
 from simsid.scoring.table import Row
-from simsid.scoring.verdicts import BORDERLINE, NOTHING_UNUSUAL, UNUSUAL
+from simsid.scoring.verdicts import BORDERLINE, NOTHING_UNUSUAL, TOO_FEW_NORMALS, UNUSUAL
 from simsid.scoring.words import named
 from simsid.terminal import printable
 from simsid.threads import threads_in_use
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 _PARTS = 10
+_REASONS = 5  # that are told
 _VERDICTS = (UNUSUAL, BORDERLINE, NOTHING_UNUSUAL)
 _NO_VERDICT, _NOT_SCORED = "no verdict", "not scored"
+_OUT_OF_PLACE = "out of place ("  # how ``rows`` begins what is said of a film as a whole
 
 
 class ClosingReport:
-    """Counts rows by state and by status, and scored films by where they lie among the normals.
+    """Counts rows by state and by status, and films by where they lie among their own normals.
+
+    Films that have no p-value lie nowhere among normals; why they have none is counted, too.
 
     Args:
-        normals: (n,) scores of calibration normals, of all populations.
+        normals: of each population that judges films, the (n,) scores of its calibration normals.
     """
 
-    def __init__(self, normals: np.ndarray) -> None:
-        self._edges = np.quantile(normals, np.linspace(0, 1, _PARTS + 1)[1:])
-        self._films = np.zeros(_PARTS + 1, np.int64)
+    def __init__(self, normals: Mapping[str, Float[np.ndarray, " n"]]) -> None:
+        self._tenths = {population: _Tenths(own) for population, own in normals.items()}
         self._statuses: Counter[str] = Counter()
         self._states: Counter[str] = Counter()
         self._judged: Counter[str] = Counter()
+        self._undecided: Counter[str] = Counter()
+        self._refused: dict[str, str] = {}  # what a status means, of films that are out of place
         self._chosen = self._unlike = 0
         self._reason = ""
-        reached = np.searchsorted(self._edges, normals, side="left")
-        self._normals = np.bincount(reached, minlength=_PARTS + 1) / len(normals)
+
+    @classmethod
+    def of(cls, calibration: Calibration, score: str) -> Self:
+        """For films that are judged by this score beside these normals."""
+        names = enumerate(calibration.names)
+        return cls({name: calibration.reference(score, index) for index, name in names})
 
     def add(self, row: Row) -> None:
         """Take in a row of the table, as it was made or as it was read again."""
         self._statuses[row["status"]] += 1
-        scored = row["score"] != ""
-        state = row.get("state", "") if scored else ""
-        self._states[state if state in _VERDICTS else (_NO_VERDICT if scored else _NOT_SCORED)] += 1
-        if state in _VERDICTS and row.get("population"):
+        scored, state = row["score"] != "", row.get("state", "")
+        judged = scored and state in _VERDICTS
+        self._states[state if judged else (_NO_VERDICT if scored else _NOT_SCORED)] += 1
+        if judged and row.get("population"):
             self._judged[row["population"]] += 1
             self._chosen += bool(row.get("judged_as"))
             self._unlike += bool(row.get("judged_as")) and row["looks_like"] != row["judged_as"]
-        self._reason = "" if scored else str(row.get("message", ""))
-        if scored:
-            self._films[np.searchsorted(self._edges, float(row["score"]), side="left")] += 1
+        message = str(row.get("message", ""))
+        self._reason = "" if scored else message
+        about_the_film = message.partition("; ")[0]  # behind it stands what the decoder noticed
+        if scored and not judged:
+            few = TOO_FEW_NORMALS.partition(":")[0] if state == TOO_FEW_NORMALS else ""
+            self._undecided[few or about_the_film] += 1
+        elif not scored and about_the_film.startswith(_OUT_OF_PLACE):
+            self._refused[row["status"]] = about_the_film.partition("): ")[2]
+        if row.get("p_value", "") != "" and row.get("population", "") in self._tenths:
+            self._tenths[row.get("population", "")].add(float(row["score"]))
 
     def lines(self, made: int, seconds: float, scored: str) -> list[str]:
         """The report, line by line.
@@ -70,26 +93,50 @@ class ClosingReport:
                 f"these normals were chosen (--judge-as): {self._unlike} of {self._chosen} films look "
                 "more like another population of the model; for those the stated rate is not assured"
             )
+        told += [
+            f"{_NO_VERDICT}: {count}, {printable(reason)}"
+            for reason, count in self._undecided.most_common(_REASONS)
+        ]
         if made and seconds > 0:
             rate = made / seconds
             told.append(f"{rate:.1f} films a second, {rate / cores:.1f} a thread of {cores}")
         for status, count in self._statuses.most_common():
             if status != scored:
-                told.append(f"{status}: {count} ({count / total:.1%})")
-        if self._films.any():
-            shares = self._films / self._films.sum()
-            told.append(
-                "how high these films score beside the calibration normals, in tenths of these:"
-            )
-            told.append(f"{'score up to':>48}{'films':>8}{'normals':>10}")
-            ends = [*(f"{edge:.4g}" for edge in self._edges), "above"]
-            told += [
-                f"{end:>48}{film:>8.1%}{normal:>10.1%}"
-                for end, film, normal in zip(ends, shares, self._normals, strict=True)
-            ]
+                why = f": {printable(self._refused[status])}" if status in self._refused else ""
+                told.append(f"{status}: {count} ({count / total:.1%}){why}")
+        for population, tenths in self._tenths.items():
+            told += tenths.lines(population)
         return told
 
     def _in_words(self) -> str:
         """'17 unusual, 1 borderline, 20 nothing unusual found, 2 no verdict'."""
         order = (*_VERDICTS, _NO_VERDICT, _NOT_SCORED)
         return ", ".join(f"{self._states[s]} {s}" for s in order if self._states[s]) or "no films"
+
+
+class _Tenths:
+    """Where films lie among one population's normals: how many in each tenth of these, and above."""
+
+    def __init__(self, normals: Float[np.ndarray, " n"]) -> None:
+        self._edges = np.quantile(normals, np.linspace(0, 1, _PARTS + 1)[1:])
+        self._films = np.zeros(_PARTS + 1, np.int64)
+        reached = np.searchsorted(self._edges, normals, side="left")
+        self._normals = np.bincount(reached, minlength=_PARTS + 1) / len(normals)
+
+    def add(self, score: float) -> None:
+        self._films[np.searchsorted(self._edges, score, side="left")] += 1
+
+    def lines(self, population: str) -> list[str]:
+        count = int(self._films.sum())
+        if not count:
+            return []
+        whose = f" of {printable(named(population))}" if population else ""
+        ends = [*(f"{edge:.4g}" for edge in self._edges), "above"]
+        return [
+            f"how high {count} films score beside the calibration normals{whose}, in tenths of these:",
+            f"{'score up to':>48}{'films':>8}{'normals':>10}",
+            *(
+                f"{end:>48}{film:>8.1%}{normal:>10.1%}"
+                for end, film, normal in zip(ends, self._films / count, self._normals, strict=True)
+            ),
+        ]

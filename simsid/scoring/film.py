@@ -14,7 +14,7 @@ from simsid.data.decode.pool import decode_untrusted
 from simsid.data.images import check_image, read_bytes
 from simsid.data.preprocess import Preprocessing
 from simsid.detectors.base import Detector
-from simsid.detectors.findings import ANOTHER, REFUSE, Finding
+from simsid.detectors.findings import REFUSE, Finding
 from simsid.detectors.found_share import FoundShare
 from simsid.detectors.recalibration import normals_of_own
 from simsid.detectors.weakness import weakness_in
@@ -175,13 +175,12 @@ def _scored(
     calibration, rebuilt = detector.calibration, prediction.reconstruction
     value = float(prediction.score[row])
     population = 0 if prediction.population is None else int(prediction.population[row])
-    another = any(finding.severity == ANOTHER for finding in findings)
     judged = not findings and bool(np.isfinite(calibration.threshold(name, population)))
     return ScoredFilm(
         image=image,
         score=value,
-        percentile=None if another else float(prediction.percentile[row]),
-        p_value=None if another else float(prediction.p_value[row]),
+        percentile=None if findings else float(prediction.percentile[row]),
+        p_value=None if findings else float(prediction.p_value[row]),
         false_alarm_rate=calibration.false_alarm_rate,
         num_normals=calibration.num_normals_of(population),
         rate_interval=calibration.rate_interval(population),
@@ -199,6 +198,7 @@ def _scored(
         found=_found_at(detector, name, population) if judged and like == population else None,
         weakness=weakness_told(detector) if name == detector.score_names[0] else "",
         own_normals=normals_of_own(detector),
+        recalibrated="recalibrated" in detector.facts,
         looks_like=calibration.names[like],
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from simsid.data.unreadable import (
     unreadable_lines,
 )
 from simsid.detectors.base import Detector
-from simsid.detectors.findings import REFUSE
+from simsid.detectors.usable_normals import usable_normals
 from simsid.scoring.film import prepare_file, score_batch
 from simsid.scoring.results import RefusedFilm, ScoredFilm
 
@@ -34,16 +34,26 @@ class Normals:
     """What was read.
 
     Attributes:
-        images: prepared for the model, those alone that are in place for it.
-        out_of_place: how many others there are.
+        images: prepared for the model, those alone that may set its thresholds.
         told: lines on films that cannot be read, and on what decoders noticed.
-        refusals: why those are out of place, each reason once, the most frequent first.
+        left_out: how many others there are for each reason, the most frequent first.
     """
 
     images: list[Float[np.ndarray, "height width"]]
-    out_of_place: int
     told: tuple[str, ...]
-    refusals: tuple[str, ...] = ()
+    left_out: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def out_of_place(self) -> int:
+        """How many films were read and are left out."""
+        return sum(self.left_out.values())
+
+    def left_out_told(self) -> list[str]:
+        """A line for each reason."""
+        return [
+            f"left out: {count} film{'' if count == 1 else 's'}, {reason}"
+            for reason, count in self.left_out.items()
+        ]
 
 
 @dataclass(frozen=True)
@@ -80,13 +90,18 @@ def former_verdicts(
 
 
 def read_normals(
-    detector: Detector, files: Sequence[Path], least: int, skip_unreadable: bool = True
+    detector: Detector,
+    files: Sequence[Path],
+    least: int,
+    skip_unreadable: bool = True,
+    same_populations: bool = False,
 ) -> Normals:
     """Read all; a few films that cannot be read are gone on without, as in training.
 
     Args:
         least: images that are needed.
         skip_unreadable: whether up to 2 % of the films may be left out.
+        same_populations: whether films of another population are left out, see ``usable_normals``.
 
     Raises:
         UnreadableFilmsError: more cannot be read, or so many that fewer than ``least`` are left.
@@ -102,39 +117,38 @@ def read_normals(
                 images.append(film.image)
                 noticed.append((file.name, film.warnings))
     refuse_many(failed, len(files), skip_unreadable)
-    kept, refused = in_place(detector, images)
+    kept, left_out = may_set_a_threshold(detector, images, same_populations)
     if len(kept) < least <= len(kept) + len(failed):
         raise UnreadableFilmsError(
             failed, len(files), f"{len(kept)} are left, at least {least} are needed"
         )
     lines = [*unreadable_lines(failed), *note_lines(gather_notes(noticed), len(files))]
-    refusals = tuple(reason for reason, _ in refused.most_common())
-    return Normals(kept, len(images) - len(kept), tuple(lines), refusals)
+    return Normals(kept, tuple(lines), left_out)
 
 
-def in_place(
-    detector: Detector, images: Sequence[Float[np.ndarray, "height width"]]
-) -> tuple[list[Float[np.ndarray, "height width"]], Counter[str]]:
-    """Those that the model can score, and why not the others: each one's first reason, counted."""
+def may_set_a_threshold(
+    detector: Detector,
+    images: Sequence[Float[np.ndarray, "height width"]],
+    same_populations: bool = False,
+) -> tuple[list[Float[np.ndarray, "height width"]], dict[str, int]]:
+    """The ``usable_normals`` of prepared films, and how many others there are for each reason."""
     kept: list[np.ndarray] = []
-    refused: Counter[str] = Counter()
+    left_out: Counter[str] = Counter()
     for start in range(0, len(images), 64):
         part = images[start : start + 64]
-        found = detector.placement.findings(detector.as_batch(np.stack(part)).to(detector.device))
-        for image, findings in zip(part, found, strict=True):
-            reasons = [finding.message for finding in findings if finding.severity == REFUSE]
-            if reasons:
-                refused.update(reasons[:1])
-            else:
-                kept.append(image)
-    return kept, refused
+        usable = usable_normals(detector, detector.as_batch(np.stack(part)), same_populations)
+        left_out.update(usable.left_out)
+        kept += [image for image, good in zip(part, usable.kept, strict=True) if good]
+    return kept, dict(left_out.most_common())
 
 
 def too_few_told(source: str, normals: Normals, needed: int) -> str:
     """Why these films are not enough, a line for an error."""
     held, out = len(normals.images), normals.out_of_place
-    reason = normals.refusals[0] if normals.refusals else ""
+    reason = next(iter(normals.left_out), "")
     if out and not held:
-        return f"{source}: {out} images, all refused: {reason}"
-    refused = f"; {out} were refused: {reason}" if out else ""
-    return f"{source} holds {held} films that this model can score, at least {needed} are needed{refused}"
+        return f"{source}: {out} images, all left out: {reason}"
+    rest = f"; {out} were left out: {reason}" if out else ""
+    return (
+        f"{source} holds {held} films that this model can score, at least {needed} are needed{rest}"
+    )

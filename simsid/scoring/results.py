@@ -33,11 +33,12 @@ class ScoredFilm:
         image: (height, width) float32 in [0, 1], as the model sees the film.
         score: see ``simsid.prediction.Prediction``.
         percentile, p_value: the same among the calibration normals of the film's population; None
-            for a film of another population, of which they would say nothing.
+            for a film of another population or out of place, of which they would say nothing.
         false_alarm_rate, num_normals: what the verdict stands on.
         rate_interval: within which the realised false-alarm rate lies with a probability of 90 %.
         population: which of the model's populations the film was compared with; '' where there is
             only one.
+        recalibrated: whether somebody gave the normals, so that training may have seen them.
         looks_like: which of them it looks most like: the same, unless another was chosen.
         judged_as: ``population`` where it was chosen for this film, '' where it was found from it.
         normals: (num_normals,) scores of its calibration normals, ascending.
@@ -80,6 +81,7 @@ class ScoredFilm:
     found: FoundShare | None = None
     weakness: str = ""
     own_normals: int = 0
+    recalibrated: bool = False
     looks_like: str = ""
     judged_as: str = ""
 

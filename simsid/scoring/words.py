@@ -24,8 +24,8 @@ def basis(film: ScoredFilm) -> str:
     rank, rate, n = _rank(film), rate_in_words(film), film.num_normals
     if film.state == NOT_A_FILM:
         return (
-            f"{rank} But this film does not look like those that the model was trained on, so "
-            "these numbers say little, and there is no verdict. Is it the right model?"
+            f"{rank} But this film does not look like those that the model was trained on, so it has "
+            "no rank among its normals and no verdict. Is it the right model?"
         )
     if film.state == TOO_FEW_NORMALS:
         return f"{rank} {n} normals are too few for a verdict at a false-alarm rate of {rate}."
@@ -37,9 +37,9 @@ def basis(film: ScoredFilm) -> str:
             f"anywhere from {low:.2f} to {high:.2f}, and this score lies between."
         )
     return (
-        f"{rank}{doubt}{choice_in_words(film)} The threshold is set so that {rate} of such normal films "
-        "are called unusual by mistake; in brackets, where the true rate lies with 90 % confidence. "
-        f"{found_in_words(film)}"
+        f"{rank}{doubt}{choice_in_words(film)} The threshold of {film.threshold:.2f} is set so that "
+        f"{rate} of such normal films are called unusual by mistake; in brackets, where the true rate "
+        f"lies with 90 % confidence. {found_in_words(film)}"
     )
 
 
@@ -75,7 +75,11 @@ def found_in_words(film: ScoredFilm) -> str:
         if found.share < 1
         else ("other kinds of abnormality were not measured")
     )
-    judged = f" judged by the normals of {named(film.population)}" if film.population else ""
+    judged = (
+        f" that look most like {named(film.population)}, whoever they are of,"
+        if film.population
+        else ""
+    )
     return (
         f"Of {found.abnormals} abnormal films ({found.data}){judged} this threshold found "
         f"{100 * found.share:.3g} %: {missed}."
@@ -95,11 +99,17 @@ def named(population: str) -> str:
 
 
 def _rank(film: ScoredFilm) -> str:
-    n, of = film.num_normals, f" of {named(film.population)}" if film.population else ""
+    n, of = (
+        film.num_normals,
+        f" that look most like {named(film.population)} and" if film.population else "",
+    )
     if film.percentile is None or film.p_value is None:
         return f"The score is {film.score:.2f}."
+    held_out = (
+        "that this model was recalibrated on" if film.recalibrated else "that training never saw"
+    )
     return (
         f"The score of {film.score:.2f} is higher than that of {film.percentile:.1f} % of "
-        f"{n} normal films{of} that training never saw (p = {film.p_value:.3f}, smallest possible "
+        f"{n} normal films{of} {held_out} (p = {film.p_value:.3f}, smallest possible "
         f"{1 / (n + 1):.3f})."
     )

@@ -13,9 +13,9 @@ from demo.docstrings import described
 from demo.full_size import map_place
 from demo.histogram import histogram
 from demo.inference import Answer
-from demo.pictures import map_layer
+from demo.pictures import hottest_region, map_figure, map_layer, region_choices
 from demo.verdict import Shown, refused_section, verdict_section
-from demo.words import css_class, headline
+from demo.words import css_class, headline, is_strange
 from simsid.data.preprocess import Preprocessing
 from simsid.detectors.findings import ANOTHER, Finding
 from simsid.map_scale import MapScale, overlay
@@ -108,8 +108,57 @@ def test_the_page_says_once_that_a_film_is_of_another_population(film: ScoredFil
     assert section.count("not look like") == 1 and "Note: 16 bits were read." in section
 
 
+@pytest.mark.parametrize("of_a_body", [True, False])
+def test_without_a_verdict_no_threshold_is_drawn_and_the_map_is_faded(
+    film: ScoredFilm, of_a_body: bool
+) -> None:
+    odd = Finding("another_population", ANOTHER, "it does not look like the populations")
+    strange = replace(film, findings=(odd,), of_a_body=of_a_body)
+    judged, unjudged = (verdict_section(each, "", Shown("a")) for each in (film, strange))
+    assert 'class="threshold"' in judged and "try-threshold" in judged
+    assert 'class="threshold"' not in unjudged and "try-threshold" not in unjudged
+    assert ("lateral view looks like this" in unjudged) == of_a_body
+    drawn = [map_figure(film.image, film.shown_map, SCALE, None, odd) for odd in (False, True)]
+    assert "opacity:0.85" in drawn[0] and "No verdict" not in drawn[0]
+    assert "opacity:0.35" in drawn[1] and "No verdict stands behind this map" in drawn[1]
+
+
+def test_a_verdict_says_its_threshold_and_that_the_benchmark_has_others(film: ScoredFilm) -> None:
+    section = verdict_section(film, "", Shown("a"))
+    assert f"The threshold of {film.threshold:.2f} is set so that" in section
+    assert "The tab Benchmark has other models" in section
+
+
+def test_too_few_normals_are_no_reason_to_fade_a_map(film: ScoredFilm) -> None:
+    assert not is_strange(replace(film, threshold=float("inf")))
+
+
+def test_a_refused_film_is_named_where_the_check_tells_what_it_is() -> None:
+    told = [
+        refused_section(RefusedFilm(code, "reason", out_of_place=True), "reason", Shown("a"))
+        for code in ("not_frontal", "turned_left", "not_like_training")
+    ]
+    named = ["Not a film for this model: looks like no frontal view, perhaps a lateral one</h2>"]
+    named += ["Not a film for this model: looks turned to the left</h2>"]
+    for section, heading in zip(told, [*named, "Not a film for this model</h2>"], strict=True):
+        assert heading in section
+
+
 def test_shares_below_ten_percent_have_one_decimal() -> None:
     told = [of_all(1, 40), of_all(4, 40), of_all(3, 1000), of_all(0, 40), of_all(40, 40)]
     assert told == [
         "1 of 40 (2.5 %)", "4 of 40 (10 %)", "3 of 1000 (0.3 %)", "0 of 40 (0 %)", "40 of 40 (100 %)"
     ]  # fmt: skip
+
+
+def test_why_opens_where_the_map_is_hottest_even_where_another_region_scores_higher() -> None:
+    regions = np.array([[1.0, 5.0], [2.0, 0.5]])
+    values = np.zeros((8, 6))
+    values[6, 1] = 3.0
+    assert hottest_region(values, regions) == (1, 0)
+    assert hottest_region(np.zeros((8, 6)), regions) == (0, 1)  # a flat map points nowhere
+    choices = region_choices(regions, (1, 0))
+    assert [value for _, value in choices] == ["0,1", "1,0", "0,0", "1,1"]
+    assert [words for words, _ in choices if "hottest" in words] == [
+        "row 2, column 1: 2.0, the map's hottest place"
+    ]

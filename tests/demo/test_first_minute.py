@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from demo.kept import Fit, belongs_to, majority
+from demo.phantoms import phantoms
 from tests.demo.conftest import png
 from tests.demo.test_browser import choose_model, drop, wait_for_text
 from tests.demo.test_one_score import chest
@@ -65,9 +66,13 @@ def test_a_chest_phantom_goes_to_the_chest_model_and_is_called_one(tab) -> None:
     wait_for_text(tab, "#verdict", "Model: bundled:chest")
     wait_for_text(tab, "#verdict", "this is a phantom, drawn by code: no patient was there")
     assert tab.input_value("#model input").startswith("bundled:chest")
+    tab.click("#judge-as input")
+    tab.get_by_role("option", name="zhanglab").click()
+    wait_for_text(tab, "#verdict", "It is judged as zhanglab")
     choose_model(tab, "bundled:zhanglab")
     wait_for_text(tab, "#verdict", "Model: bundled:zhanglab")
     wait_for_text(tab, "#verdict", "this is a phantom")  # scored again, it still is one
+    tab.wait_for_selector("#judge-as", state="hidden")
 
 
 def test_on_a_phone_the_verdict_is_led_to(browser, page) -> None:
@@ -122,7 +127,7 @@ def test_the_table_sorts_filters_and_opens_a_film(tab, digits) -> None:
     row = tab.locator("#table tbody tr").first.bounding_box()
     assert (box["height"] - 40) / row["height"] >= 12
     tab.locator("#table th button", has_text="score").click()
-    column = "[...document.querySelectorAll('#table tbody tr')].map(r => +r.cells[2].dataset.value)"
+    column = "[...document.querySelectorAll('#table tbody tr')].map(r => +r.cells[3].dataset.value)"
     scores = tab.evaluate(column)
     assert scores == sorted(scores)
     tab.locator("#table th button", has_text="score").click()
@@ -132,6 +137,27 @@ def test_the_table_sorts_filters_and_opens_a_film(tab, digits) -> None:
     tab.locator("#table tbody tr:visible").first.click()
     wait_for_text(tab, "#verdict", "Nothing unusual found")
     assert "Taken together" in tab.inner_text("#together") or "Note" in tab.inner_text("#together")
+
+
+def test_the_table_fits_and_a_long_name_keeps_its_end(tab, digits) -> None:
+    long = "patient-chest-erect-posteroanterior-2024-{:04d}.png"
+    films = [(long.format(n), png(image)) for n, image in enumerate(digits.values())]
+    drop(tab, *films, (long.format(99), b"bad"), ("strange.png", png(chest(0))))
+    tab.wait_for_selector("#table tbody tr")
+    wait_for_text(tab, "#table", "024-0001.png")
+    name = tab.locator("#table td.film-name").nth(1)
+    assert name.inner_text() == "patient-c…024-0001.png"
+    assert name.get_attribute("title") == long.format(1)
+    heads = tab.locator("#table th").all_inner_texts()
+    assert heads[1].startswith("verdict") and heads[-1].startswith("note")
+    cut = "(e => e.scrollWidth - e.clientWidth)(document.querySelector('.films-scroll'))"
+    assert tab.evaluate(cut) <= 0
+    tab.set_viewport_size({"width": 390, "height": 844})
+    assert tab.evaluate(cut) <= 0
+    assert tab.locator("#table th:visible").nth(1).inner_text().startswith("verdict")
+    menu = tab.locator("#table select").bounding_box()
+    assert menu["x"] >= 0 and menu["x"] + menu["width"] <= 390
+    assert tab.locator("#table .phone-only").is_visible()
 
 
 @pytest.mark.slow
@@ -199,6 +225,34 @@ def test_a_picture_that_no_model_takes_is_not_said_to_look_like_their_films(infe
     assert "looks like those of this model" not in said
     by_hand, *_ = tab._first_score([kept], "bundled:chest", False, None, "")
     assert "No model on the shelf" not in by_hand and "Model: bundled:chest" in by_hand
+
+
+def test_a_visitor_chooses_whose_normals_judge_and_the_verdict_says_so(inference) -> None:
+    from demo.api import _as_json
+    from demo.score_tab import ScoreTab
+    from simsid.errors import SimsidError
+
+    tab, model = ScoreTab.__new__(ScoreTab), "bundled:chest"
+    tab.inference = inference
+    kept = inference.keep_array(phantoms()["opacity"])
+    said, *_, judges, _, _ = tab._first_score([kept], model, False, None, "")
+    assert "by choice" not in said and "threshold of 2.37" in said
+    assert judges["visible"] and judges["value"] == ""
+    assert [name for _, name in judges["choices"]] == ["", "zhanglab", "nih"]
+    said, *_, judges, _, _ = tab._first_score([kept], model, False, None, "", "zhanglab")
+    assert "judged as zhanglab (chest films of children, 1 to 5 years) by choice" in said
+    assert "it looks more like nih" in said and "threshold of 1.36" in said
+    assert judges["value"] == "zhanglab"
+    said, *_, judges, _, _ = tab._first_score([kept], model, False, None, "", "nowhere")
+    assert "by choice" not in said and judges["value"] == ""
+    digits = "bundled:digitanatomy"
+    *_, judges, _, _ = tab._first_score([kept], digits, False, None, "", "nih")
+    assert not judges["visible"]  # one population, no choice
+    told = _as_json(inference.score_bytes(png(phantoms()["opacity"]), model, "zhanglab"), False)
+    assert (told["judged_as"], told["looks_like"]) == ("zhanglab", "nih")
+    assert told["population"] == "zhanglab" and told["threshold"] == pytest.approx(1.359, abs=1e-3)
+    with pytest.raises(SimsidError, match="it has zhanglab, nih"):
+        inference.score_bytes(png(phantoms()["opacity"]), model, "nowhere")
 
 
 def test_own_normals_say_what_the_command_line_says_and_leave_the_model_alone(inference) -> None:

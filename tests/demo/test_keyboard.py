@@ -131,11 +131,11 @@ def test_keys_sort_the_table_and_show_a_row(tab, digits) -> None:
     tab.wait_for_selector("#verdict .unusual")
     to_top(tab)
     go_to(tab, "#table")
-    press(tab, *["Tab"] * 4)
+    press(tab, *["Tab"] * 5)
     assert re.search("score", tab.evaluate("document.activeElement.innerText"))
     press(tab, "Enter", "Enter")  # ascending, then descending
     scores = "[...document.querySelectorAll('#table tbody tr')]" \
-        ".map(r => parseFloat(r.cells[2].innerText))"  # fmt: skip
+        ".map(r => parseFloat(r.cells[3].innerText))"  # fmt: skip
     tab.wait_for_function(f"(() => {{ const s = {scores};"
                           " return s.length > 2 && s.every((v, n) => !n || s[n - 1] >= v)})()")  # fmt: skip
     for _ in range(20):

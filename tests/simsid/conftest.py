@@ -13,6 +13,7 @@ from simsid.data.datasets import RadiographData
 from simsid.detectors import base, registry, save_model
 from simsid.detectors.placement import PlacementCheck, fit_placement
 from simsid.detectors.placement.fit import MIN_NORMALS
+from simsid.evaluation import style
 from tests.simsid.helpers import MeanImageDetector, make_data, make_detector
 
 
@@ -45,6 +46,14 @@ def placement_is_learnt_once(tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(base, "fit_placement", fit_once)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def figures_have_few_pixels() -> Iterator[None]:
+    """A quarter of a report's time went into pixels that no test looks at."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(style, "DPI", 40)
         yield
 
 

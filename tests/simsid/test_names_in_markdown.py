@@ -192,7 +192,7 @@ def test_the_page_shows_words_of_a_strangers_model_and_runs_none(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_end_of_a_scoring_run_counts_and_names_no_film(name):
-    report = ClosingReport(np.linspace(0, 1, 40))
+    report = ClosingReport({"": np.linspace(0, 1, 40)})
     for _ in range(2):  # of a single one the reason is told
         report.add({"file": name, "status": "empty", "score": "", "message": name})
     assert not any(name in line for line in report.lines(1, 1.0, SCORED))

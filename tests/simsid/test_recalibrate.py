@@ -253,10 +253,12 @@ def test_a_card_that_was_recalibrated_twice_tells_of_the_last_time_alone(detecto
 def test_films_that_the_model_refuses_are_told_with_the_reason(tmp_path, strangers):
     """Digits, and a model of chests."""
     films = write(tmp_path / "films", strangers[:5])
-    with pytest.raises(SimsidError, match=r"films: 5 images, all refused: it \w+") as told:
+    with pytest.raises(
+        SimsidError, match=r"films: 5 images, all left out: out of place .*: it \w+"
+    ) as told:
         main(["--model", "bundled:chest", "--normals", str(films), "--out", str(tmp_path / "o")])
-    some = Normals([strangers[0]], 4, (), ("it is a digit", "it is turned"))
-    said = "F holds 1 films that this model can score, at least 20 are needed; 4 were refused: it is a digit"
+    some = Normals([strangers[0]], (), {"it is a digit": 3, "it is turned": 1})
+    said = "F holds 1 films that this model can score, at least 20 are needed; 4 were left out: it is a digit"
     assert too_few_told("F", some, 20) == said and "\n" not in str(told.value)
 
 

@@ -11,8 +11,10 @@ import pytest
 import hub
 from simsid.detectors import Detector
 from simsid.detectors.weakness import BEHIND, Weakness
-from simsid.scoring import RefusedFilm, ScoredFilm, score_film, score_films
+from simsid.dicom_out.files import told_of
+from simsid.scoring import RefusedFilm, ScoredFilm, basis, score_film, score_films
 from simsid.scoring.film import prepare_or_refuse
+from simsid.scoring.rows import row_of
 from synth import DigitAnatomy
 
 ROOT = Path(__file__).parents[2]
@@ -76,6 +78,11 @@ def test_what_is_no_film_of_the_model_is_refused_or_accepted_with_a_doubt(
     accepted = score_film(digits, 255 - novel, accept_out_of_place=True)
     assert isinstance(accepted, ScoredFilm) and accepted.findings[0].code == "inverted"
     assert accepted.state == "not a film for this model"
+    assert accepted.p_value is None and accepted.percentile is None  # as at every door
+    row = row_of(Path("a.png"), accepted, "")
+    assert (row["p_value"], row["percentile"], row["status"]) == ("", "", "ok")
+    assert row["score"] == accepted.score and "no rank among its normals" in basis(accepted)
+    assert "p 0" not in told_of(accepted)
 
 
 def test_a_bad_film_costs_no_other_its_score(digits: Detector, novel: np.ndarray) -> None:

@@ -160,6 +160,15 @@ def test_a_film_of_several_populations_is_told_what_its_own_threshold_found(film
     adult = replace(film, score=film.threshold + 99, population="nih", found=detector.found[1])
     assert numbers_of(adult)["population"] == "nih" and numbers_of(adult)["found_share"] == 0.229
     said = basis(adult)
-    assert "normal films of nih (chest films, mostly adults) that training never saw" in said
-    assert "Of 118 abnormal films (validation part) judged by the normals of nih" in said
+    assert (
+        "normal films that look most like nih (chest films, mostly adults) and that training never saw"
+        in said
+    )
+    assert noise.recalibrated and not film.recalibrated  # whose normals nobody can vouch for here
+    given = basis(replace(adult, recalibrated=True))
+    assert "that this model was recalibrated on" in given and "never saw" not in given
+    assert (
+        "Of 118 abnormal films (validation part) that look most like nih (chest films, mostly adults), "
+        "whoever they are of, this threshold found 22.9 %" in said
+    )  # 20 of them are children by record
     assert "this threshold found 22.9 %" in said and "36" not in said.rpartition("Of 118")[2]

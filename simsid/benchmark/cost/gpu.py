@@ -14,7 +14,8 @@ import torch
 from jsonargparse import ArgumentParser
 
 from simsid.benchmark.cost import gpu_parts
-from simsid.benchmark.cost.gpu_parts import WORKLOADS, Row
+from simsid.benchmark.cost.gpu_parts import WORKLOADS
+from simsid.benchmark.cost.speed_records import Agreement, Compiled, NotMeasured, Rate, Rates
 from simsid.benchmark.made import commits_text, made_section, versions_text
 from simsid.benchmark.options import check_results, typed_command
 from simsid.benchmark.record_files import write_json
@@ -33,7 +34,7 @@ _WORDS = {
     "in the same run.",
     "compiled": "A batch's evidence by ways that prepare it: time, and the largest difference.",
 }
-_NOT_REACHED: Row = {"": "not reached"}
+Row = Agreement | Rates | Compiled | NotMeasured
 Parts = dict[str, dict[str, Callable[[], Row]]]  # part, row, what measures it
 
 
@@ -105,9 +106,11 @@ def measure(parts: Parts, seconds: float) -> dict[str, dict[str, Row]]:
         found[part] = {}
         for name, run in rows.items():
             try:
-                found[part][name] = run() if time.monotonic() < end else _NOT_REACHED
+                found[part][name] = (
+                    run() if time.monotonic() < end else NotMeasured(why="not reached")
+                )
             except Exception as error:  # what a first day on a GPU is there to find
-                found[part][name] = {"failed": first_line(error)}
+                found[part][name] = NotMeasured(why=f"failed {first_line(error)}")
             print(f"{part}: {name}: {_told(found[part][name])}", flush=True)
     return found
 
@@ -130,7 +133,27 @@ def write_page(folder: Path, found: dict[str, dict[str, Row]], made: dict[str, o
 
 
 def _told(row: Row) -> str:
-    return ", ".join(
-        f"{key} {value:.3g}" if isinstance(value, float) else f"{key} {value}".strip()
-        for key, value in row.items()
-    )
+    match row:
+        case NotMeasured():
+            return row.why
+        case Agreement():
+            return (
+                f"fp32 score {row.fp32_score:.3g}, map {row.fp32_anomaly_map:.3g}; "
+                f"bf16 score {row.bf16_score:.3g}, map {row.bf16_anomaly_map:.3g}"
+            )
+        case Rates():
+            rates = {"training": row.training, "scoring": row.scoring}
+            told = (f"{what} {_rate_told(rate)}" for what, rate in rates.items())
+            return f"ceiling {row.ceiling:.3g} TFLOP/s, {', '.join(told)}"
+        case Compiled():
+            ways = (
+                f"{name} failed {way.failed}"
+                if way.ms is None
+                else f"{name} {way.ms:.3g} ms, difference {way.difference:.3g}"
+                for name, way in row.ways.items()
+            )
+            return f"as it is {row.as_it_is:.3g} ms, {', '.join(ways)}"
+
+
+def _rate_told(rate: Rate) -> str:
+    return f"{rate.images:.3g} images/s ({rate.share_of_ceiling:.0%} of the ceiling)"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,14 +12,15 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from simsid.benchmark.cost.speed import step_of
+from simsid.benchmark.cost.speed_records import Agreement, Compiled, Rate, Rates, Way
 from simsid.data.image_kind import FILMS, Cells, ImageKind
 from simsid.detectors import Detector, detector_class
 from simsid.errors import first_line
 from simsid.training.fit import fit
 
-Row = dict[str, Any]
 _DIGITS = ((96, 96), Cells((3, 3)))
 _FILMS = ((192, 192), FILMS)
+_WAYS = {"torch.compile": "default", "CUDA graphs": "reduce-overhead"}
 WORKLOADS: dict[str, tuple[str, str, tuple[int, int], ImageKind]] = {
     "simsid quick, DigitAnatomy": ("simsid", "quick", *_DIGITS),
     "simsid quick, films": ("simsid", "quick", *_FILMS),
@@ -36,7 +36,7 @@ def films(count: int, size: tuple[int, int], seed: int = 0) -> np.ndarray:
     return (255 * smooth[:, 0]).byte().numpy()
 
 
-def agreement(name: str, device: str, size: tuple[int, int] = (64, 64)) -> Row:
+def agreement(name: str, device: str, size: tuple[int, int] = (64, 64)) -> Agreement:
     """How far a detector's scores and maps on ``device`` lie from those on the CPU.
 
     In standard deviations of the CPU's scores and of its maps, in 'fp32' and 'bf16'.
@@ -48,14 +48,17 @@ def agreement(name: str, device: str, size: tuple[int, int] = (64, 64)) -> Row:
     images = films(16, size, seed=1)
     here = detector.predict(images)
     there = copy.deepcopy(detector).to(device)
-    row: Row = {}
-    for precision in ("fp32", "bf16"):
-        found = there.predict(images, precision=precision)
-        for part in ("score", "anomaly_map"):
-            ours, theirs = getattr(here, part), getattr(found, part)
-            spread = max(float(ours.std()), 1e-12)
-            row[f"{precision} {part}"] = float(np.abs(ours - theirs).max()) / spread
-    return row
+
+    def farthest(ours: np.ndarray, theirs: np.ndarray) -> float:
+        return float(np.abs(ours - theirs).max()) / max(float(ours.std()), 1e-12)
+
+    fp32, bf16 = there.predict(images), there.predict(images, precision="bf16")
+    return Agreement(
+        fp32_score=farthest(here.score, fp32.score),
+        fp32_anomaly_map=farthest(here.anomaly_map, fp32.anomaly_map),
+        bf16_score=farthest(here.score, bf16.score),
+        bf16_anomaly_map=farthest(here.anomaly_map, bf16.anomaly_map),
+    )
 
 
 def matmul_ceiling(device: str, dtype: torch.dtype, side: int) -> float:
@@ -64,7 +67,7 @@ def matmul_ceiling(device: str, dtype: torch.dtype, side: int) -> float:
     return 2 * side**3 / seconds_of(lambda: left @ right, device)
 
 
-def training(workload: str, device: str, bf16: bool, batch: int, side: int) -> Row:
+def training(workload: str, device: str, bf16: bool, batch: int, side: int) -> Rates:
     """Images a second in training and scoring, and each as a share of the matmul ceiling.
 
     Args:
@@ -79,21 +82,18 @@ def training(workload: str, device: str, bf16: bool, batch: int, side: int) -> R
     def score() -> None:
         detector.predict(images, batch_size=batch, precision="bf16" if bf16 else "fp32")
 
-    row: Row = {"ceiling, TFLOP/s": ceiling / 1e12}
-    for what, run in (("training", step), ("scoring", score)):
+    def rate(run: Callable[[], None]) -> Rate:
         with FlopCounterMode(display=False) as counter:
             run()
         seconds = seconds_of(run, device)
-        row[f"{what}, images/s"] = batch / seconds
-        row[f"{what}, share of ceiling"] = counter.get_total_flops() / seconds / ceiling
-    return row
+        share = counter.get_total_flops() / seconds / ceiling
+        return Rate(images=batch / seconds, share_of_ceiling=share)
+
+    return Rates(ceiling=ceiling / 1e12, training=rate(step), scoring=rate(score))
 
 
-def compiled(workload: str, device: str, batch: int) -> Row:
-    """Milliseconds of a batch's evidence: as it is, by ``torch.compile``, and with CUDA graphs.
-
-    Each with its largest difference from the first; a way that fails tells why in its row.
-    """
+def compiled(workload: str, device: str, batch: int) -> Compiled:
+    """A batch's evidence as it is, by ``torch.compile``, and with CUDA graphs."""
     name, preset, size, kind = WORKLOADS[workload]
     detector = _fitted(name, preset, size, kind).to(device).eval()
     images = torch.from_numpy(films(batch, size)).to(device)[:, None].float() / 255
@@ -101,18 +101,20 @@ def compiled(workload: str, device: str, batch: int) -> Row:
     def evidence(films: Tensor) -> Tensor:
         return detector.standardised(detector.evidence(films))
 
-    row: Row = {}
+    def by(mode: str, expected: Tensor) -> Way:
+        try:
+            faster: Callable[[Tensor], Tensor] = torch.compile(evidence, mode=mode)
+            difference = float((faster(images) - expected).abs().max())
+            return Way(ms=1000 * seconds_of(lambda: faster(images), device), difference=difference)
+        except Exception as error:  # of a compiler, in more ways than can be listed
+            return Way(failed=first_line(error))
+
     with torch.no_grad():
         expected = evidence(images)
-        row["as it is, ms"] = 1000 * seconds_of(lambda: evidence(images), device)
-        for way, mode in (("torch.compile", "default"), ("CUDA graphs", "reduce-overhead")):
-            try:
-                faster: Callable[[Tensor], Tensor] = torch.compile(evidence, mode=mode)
-                row[f"{way}, difference"] = float((faster(images) - expected).abs().max())
-                row[f"{way}, ms"] = 1000 * seconds_of(lambda run=faster: run(images), device)
-            except Exception as error:  # of a compiler, in more ways than can be listed
-                row[f"{way}, failed"] = first_line(error)
-    return row
+        return Compiled(
+            as_it_is=1000 * seconds_of(lambda: evidence(images), device),
+            ways={way: by(mode, expected) for way, mode in _WAYS.items()},
+        )
 
 
 def seconds_of(run: Callable[[], object], device: str, repeats: int = 5) -> float:

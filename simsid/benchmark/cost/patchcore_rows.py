@@ -21,7 +21,7 @@ from simsid.benchmark.cost.patchcore_records import Cost, Measured
 from simsid.peak import forget_peak, peak_memory_mb
 
 PEER = "anomalib PatchCore"
-OURS: dict[str, tuple[str, dict[str, Any]]] = {
+OURS: dict[str, tuple[str, dict[str, bool]]] = {
     "patchcore": ("patchcore", {}),
     "region-patchcore": ("region-patchcore", {}),
     "region-patchcore without masking": ("region-patchcore", {"masking": False}),

@@ -15,7 +15,7 @@ import tarfile
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 from jsonargparse import ArgumentParser
@@ -23,9 +23,10 @@ from PIL import Image
 
 import simsid
 from simsid.benchmark.cost import scoring_probe
+from simsid.benchmark.cost.speed_records import Answer, Asked, BothRounds, Offer
 from simsid.benchmark.made import commits_text, made_section, versions_text
 from simsid.benchmark.options import check_results, typed_command
-from simsid.benchmark.record_files import write_json
+from simsid.benchmark.record_files import parsed, write_json
 from simsid.benchmark.sweeps.output import as_text
 from simsid.cli import command_parser, parse
 from simsid.errors import SimsidError
@@ -42,7 +43,8 @@ _WORDS = (
     "of 8; the others score decoded films. Large films are 16-bit PNG of 2000x2500 px, small ones "
     "8-bit JPEG of 500x600 px."
 )
-Found = dict[str, dict[str, list[dict[str, Any]]]]  # task, then 'old' or 'new', then rounds
+Found = dict[str, BothRounds]  # by task
+_Said = TypeVar("_Said")
 
 
 def make_parser() -> ArgumentParser:
@@ -78,7 +80,8 @@ def main(arguments: list[str] | None = None) -> int:
         old, films = Path(folder, "old"), Path(folder, "films")
         check_out(options.against, old)
         make_films(films, options.films)
-        found = ask_in_turn({"old": old, "new": _ROOT}, films, options)
+        asked = Asked(model=options.model, batch=options.batch, rounds=options.rounds)
+        found = ask_in_turn(old, _ROOT, films, asked)
     table = ratios(found)
     print(as_text(table))
     if options.out is not None:
@@ -128,29 +131,23 @@ def make_films(folder: Path, count: int) -> None:
         small.save(folder / "small" / f"{index:03d}.jpg", quality=90)
 
 
-def ask_in_turn(checkouts: dict[str, Path], films: Path, options: Any) -> Found:
-    """What each checkout's process measured, task by task and round by round.
+def ask_in_turn(old: Path, new: Path, films: Path, asked: Asked) -> Found:
+    """What the processes of both checkouts measured, task by task and round by round.
 
     Raises:
-        SimsidError: a process ends, or has other tasks than the first.
+        SimsidError: a process ends, or says something else than it was asked.
     """
     with ExitStack() as stack:
-        processes = {
-            name: stack.enter_context(_start(root, films, options))
-            for name, root in checkouts.items()
-        }
-        told = [_hear(process)["tasks"] for process in processes.values()]
-        found: Found = {task: {name: [] for name in processes} for task in told[0]}
-        for task in found:
-            for turn in range(options.rounds + 1):
-                for name, process in processes.items():
-                    assert process.stdin is not None
-                    process.stdin.write(task + "\n")
-                    process.stdin.flush()
-                    answer = _hear(process)
-                    if turn:  # the first warms up
-                        found[task][name].append(answer)
-        for process in processes.values():
+        processes = [stack.enter_context(_start(root, films, asked)) for root in (old, new)]
+        offered = [_hear(Offer, process).tasks for process in processes]
+        found: Found = {}
+        for task in offered[0]:
+            rounds = []
+            for _ in range(asked.rounds + 1):
+                rounds.append([_ask(process, task) for process in processes])
+            before, now = zip(*rounds[1:], strict=True)  # the first warms up
+            found[task] = BothRounds(old=before, new=now)
+        for process in processes:
             process.communicate()
     return found
 
@@ -159,36 +156,42 @@ def ratios(found: Found) -> Table:
     """A row for each task."""
     rows = []
     for task, both in found.items():
-        old, new = (np.array([each["seconds"] for each in both[name]]) for name in ("old", "new"))
-        scores = [np.array(both[name][0]["scores"]) for name in ("old", "new")]
-        ratio, films = old / new, len(scores[0])
+        old, new = (np.array([each.seconds for each in part]) for part in (both.old, both.new))
+        before, now = np.array(both.old[0].scores), np.array(both.new[0].scores)
+        ratio, films = old / new, len(before)
         rows.append((
             task,
             f"{films / np.median(old):.1f}",
             f"{films / np.median(new):.1f}",
             f"{np.median(ratio):.2f} [{ratio.min():.2f}, {ratio.max():.2f}]",
-            f"{np.abs(scores[0] - scores[1]).max():.1e}",
+            f"{np.abs(before - now).max():.1e}",
         ))  # fmt: skip
     header = ("what", "before, films/s", "now, films/s", "ratio", "largest difference of a score")
     return Table(header, tuple(rows))
 
 
-def _start(root: Path, films: Path, options: Any) -> subprocess.Popen[str]:
+def _start(root: Path, films: Path, asked: Asked) -> subprocess.Popen[str]:
     """The probe, in a process that imports the kit of ``root``."""
     paths = os.environ | {"PYTHONPATH": str(root), "OMP_NUM_THREADS": str(threads_in_use())}
-    model = options.model
+    model = asked.model
     if not model.startswith("bundled:"):
         model = str(Path(model).resolve())
     code = Path(scoring_probe.__file__).read_text(encoding="utf-8")  # which ``root`` may lack
-    command = [sys.executable, "-c", code, model, str(films), str(options.batch)]
+    command = [sys.executable, "-c", code, model, str(films), str(asked.batch)]
     return subprocess.Popen(command, cwd=root, env=paths, text=True,
                             stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # fmt: skip
 
 
-def _hear(process: subprocess.Popen[str]) -> dict[str, Any]:
+def _ask(process: subprocess.Popen[str], task: str) -> Answer:
+    assert process.stdin is not None
+    process.stdin.write(task + "\n")
+    process.stdin.flush()
+    return _hear(Answer, process)
+
+
+def _hear(kind: type[_Said], process: subprocess.Popen[str]) -> _Said:
     assert process.stdout is not None
     line = process.stdout.readline()
     if not line:
         raise SimsidError(f"a process that scores ended with code {process.wait()}")
-    content: dict[str, Any] = json.loads(line)
-    return content
+    return parsed(kind, json.loads(line), "what a process that scores said")

@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -64,7 +63,7 @@ def serve() -> None:
               "processor": time.process_time() - computed})  # fmt: skip
 
 
-def _say(content: dict[str, Any]) -> None:
+def _say(content: dict[str, object]) -> None:
     print(json.dumps(content), flush=True)
 
 

@@ -9,7 +9,8 @@ from torch import Generator, Tensor
 from simsid.detectors.findings import ANOTHER, REFUSE, FilmCheck, Finding
 from simsid.detectors.placement.changes import hurt
 from simsid.detectors.placement.features import shrink
-from simsid.models.film_features import NUM_FEATURES, film_features, mirror_symmetry
+from simsid.detectors.population.discriminant import learn_discriminant, told_within
+from simsid.models.film_features import NUM_FEATURES, SIDE, film_features, mirror_symmetry
 
 MIN_NORMALS = 60  # fewer do not say what normals have in common
 _DIRECTIONS = 40
@@ -17,8 +18,6 @@ _FOLDS = 5
 _KEPT = 0.96  # of own normals
 _KEPT_WRONG = 0.9  # of own normals with opacities and misplaced pieces, larger than most disease
 _MIN_SPREAD = 1e-3
-_WRONG_COPIES = 2  # of each normal, with defects, to tell populations apart by
-_SHRINKAGE = 0.1  # of the features' covariance towards a multiple of the identity
 _LATERAL = 0.35  # mirror symmetry of a film that is no frontal view
 
 
@@ -33,9 +32,9 @@ class PopulationCheck(FilmCheck):
     10 % of them with opacities and misplaced pieces in them: disease must not look like another
     hospital.
 
-    Which of several populations a film is compared with is told by a linear discriminant (Fisher
-    1936) of normals as they are and with such defects, so that disease hardly moves it. By the
-    distances alone, 45 % of the children with pneumonia were judged by the normals of adults.
+    Which of several populations a film is compared with is told by a linear discriminant, see
+    ``discriminant.py``. By the distances alone, 45 % of the children with pneumonia were judged by
+    the normals of adults.
 
     Every buffer has a row for each population; ``direction`` and ``offset`` have none in a model
     of one population and in models saved before them. With no rows, nothing is ever found.
@@ -118,14 +117,7 @@ class PopulationCheck(FilmCheck):
         if len(parts) == 1:
             self.direction, self.offset = self.direction[:0], self.offset[:0]
             return
-        features = [
-            torch.cat(
-                [film_features(part)]
-                + [film_features(hurt(shrink(part), rng)) for _ in range(_WRONG_COPIES)]
-            )
-            for part in parts
-        ]
-        for name, value in zip(self.discriminant, _linear_discriminant(features), strict=True):
+        for name, value in zip(self.discriminant, learn_discriminant(parts, rng), strict=True):
             setattr(self, name, value.to(self.limit.device))
 
     @torch.no_grad()
@@ -167,16 +159,15 @@ class PopulationCheck(FilmCheck):
         distances = self._distances(features)
         if not len(self.direction):
             return distances.argmin(1)
-        told = features @ self.direction.T + self.offset
-        inside = torch.where(distances <= 1, told, -torch.inf)
-        among = torch.where((distances <= 1).any(1, keepdim=True), inside, -distances)
-        return among.argmax(1)
+        return told_within(features @ self.direction.T + self.offset, distances)
 
     @torch.no_grad()
     def findings(
         self, images: Float[Tensor, "batch 1 height width"], own_normals: int = 0
     ) -> list[list[Finding]]:
         """A finding for each film that is of none of the populations.
+
+        One that is no mirror image of itself is refused as lateral, where the populations are.
 
         Args:
             images: prepared as the training normals were, float in [0, 1].
@@ -186,11 +177,12 @@ class PopulationCheck(FilmCheck):
             return [[] for _ in images]
         outside = self.distances(images).amin(1) > 1
         symmetry = mirror_symmetry(images)
+        frontal = bool((mirror_symmetry(self.centre.reshape(-1, 1, SIDE, SIDE)) >= _LATERAL).any())
         found: list[list[Finding]] = []
         for strange, symmetric in zip(outside.tolist(), symmetry.tolist(), strict=True):
             if not strange:
                 found.append([])
-            elif symmetric < _LATERAL:
+            elif frontal and symmetric < _LATERAL:
                 found.append([Finding("not_frontal", REFUSE, _NOT_FRONTAL)])
             else:
                 found.append([Finding("another_population", ANOTHER, _another(own_normals))])
@@ -265,25 +257,6 @@ def _subspace(features: Tensor) -> tuple[Tensor, ...]:
     variance[:rank] = (singular[:rank].square() / len(z)).clamp_min(_MIN_SPREAD**2)
     off = (z - z @ basis @ basis.T).square().sum(1).mean().clamp_min(_MIN_SPREAD**2)
     return centre, spread, basis, variance, off
-
-
-def _linear_discriminant(features: list[Tensor]) -> tuple[Tensor, Tensor]:
-    """Direction and offset of each population's discriminant, every population as likely.
-
-    Args:
-        features: (n, 144) of each population.
-
-    Returns:
-        (populations, 144) and (populations,): of a film with features ``f`` the population of the
-        largest ``f @ direction.T + offset``.
-    """
-    means = torch.stack([own.mean(0) for own in features]).double()
-    covariance = torch.stack([own.double().T.cov(correction=0) for own in features]).mean(0)
-    identity = torch.eye(NUM_FEATURES, dtype=torch.double)
-    even = covariance.diagonal().mean().clamp_min(_MIN_SPREAD**2) * identity
-    shrunk = (1 - _SHRINKAGE) * covariance + _SHRINKAGE * even
-    direction = torch.linalg.solve(shrunk, means.T).T
-    return direction.float(), -0.5 * (direction * means).sum(1).float()
 
 
 def _distance(

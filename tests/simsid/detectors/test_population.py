@@ -131,12 +131,12 @@ def test_one_population_and_a_check_of_before_have_no_discriminant(check):
 
 def test_the_discriminant_is_fishers():
     """Two populations that differ in one feature: its threshold lies halfway."""
-    from simsid.detectors.population.check import _linear_discriminant
+    from simsid.detectors.population.discriminant import linear_discriminant
 
     rng = torch.Generator().manual_seed(0)
     low, high = torch.randn(2, 4000, NUM_FEATURES, generator=rng)
     high[:, 7] += 2
-    direction, offset = _linear_discriminant([low, high])
+    direction, offset = linear_discriminant([low, high])
     across = direction[1] - direction[0]
     assert across.abs().argmax() == 7 and across[7] == pytest.approx(2, abs=0.15)
     assert (offset[0] - offset[1]) / across[7] == pytest.approx(1, abs=0.1)

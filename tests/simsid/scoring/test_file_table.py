@@ -9,6 +9,7 @@ from simsid.scoring.verdicts import (
     BORDERLINE,
     NOT_A_FILM,
     NOTHING_UNUSUAL,
+    TOO_FEW_NORMALS,
     UNUSUAL,
 )
 from tests.simsid.scoring.conftest import FILMS, run
@@ -74,14 +75,14 @@ def test_no_films_named_is_told(model, tmp_path, capsys):
 
 
 def test_the_closing_report_counts_tenths_of_normals_and_what_lies_above_all():
-    report = ClosingReport(np.arange(100.0))
+    report = ClosingReport({"": np.arange(100.0)})
     for score in (0.0, 98.9, 99.0, 1000.0):
-        report.add({"status": "ok", "score": score})
+        report.add(row(NOTHING_UNUSUAL, score, ""))
     report.add({"status": "truncated", "score": ""})
     lines = report.lines(5, 1.0, "ok")
     assert "5.0 films a second" in lines[1]
     assert lines[2] == "truncated: 1 (20.0%)"
-    assert "how high these films score beside the calibration normals" in lines[3]
+    assert "how high 4 films score beside the calibration normals, in tenths" in lines[3]
     assert lines[4].split() == ["score", "up", "to", "films", "normals"]
     shares = [line.split()[1:] for line in lines[5:]]
     assert shares[0] == ["25.0%", "10.0%"]
@@ -90,7 +91,7 @@ def test_the_closing_report_counts_tenths_of_normals_and_what_lies_above_all():
 
 
 def test_the_closing_report_says_in_words_what_came_out_and_whose_normals_judged():
-    report = ClosingReport(np.arange(100.0))
+    report = ClosingReport({"": np.arange(100.0)})
     states = (UNUSUAL, UNUSUAL, BORDERLINE, *[NOTHING_UNUSUAL] * 3, ANOTHER_POPULATION)
     sets = ("nih", "zhanglab", "zhanglab", "zhanglab", "nih", "zhanglab", "nih")
     for state, population in zip(states, sets, strict=True):
@@ -108,8 +109,47 @@ def test_the_closing_report_says_in_words_what_came_out_and_whose_normals_judged
     assert not any("it is inverted" in line for line in lines)  # one of many: the table tells
 
 
+def row(state: str, score: float, population: str, message: str = "") -> dict[str, object]:
+    judged = state in (UNUSUAL, BORDERLINE, NOTHING_UNUSUAL)
+    told = {"state": state, "score": score, "population": population, "message": message}
+    return {"status": "ok", "p_value": 0.5 if judged else ""} | told
+
+
+def test_films_are_laid_beside_the_normals_that_judge_them():
+    report = ClosingReport({"nih": np.arange(100.0), "zhanglab": np.arange(100.0) / 100})
+    for _ in range(3):
+        report.add(row(NOTHING_UNUSUAL, 0.5, "zhanglab"))
+    report.add(row(UNUSUAL, 200.0, "nih"))
+    report.add(row(ANOTHER_POPULATION, 0.5, "nih", "another population: it differs"))
+    lines = report.lines(0, 0.0, "ok")
+    heads = [index for index, line in enumerate(lines) if line.startswith("how high")]
+    assert "how high 1 films score beside the calibration normals of nih" in lines[heads[0]]
+    assert "how high 3 films score beside the calibration normals of zhang" in lines[heads[1]]
+    assert lines[heads[0] + 12].split() == ["above", "100.0%", "0.0%"]  # the stranger is not there
+    fifth = lines[heads[1] + 2 + 5].split()
+    assert fifth == ["0.594", "100.0%", "10.0%"]
+
+
+def test_the_commonest_reasons_for_no_verdict_are_told_with_counts():
+    report = ClosingReport({"": np.arange(100.0)})
+    another = "another population: it differs"
+    for notes in ("", "", "; its pixels are inverted"):
+        report.add(row(ANOTHER_POPULATION, 1.0, "", another + notes))
+    report.add(row(NOT_A_FILM, 1.0, "", "out of place (noise): it looks like noise"))
+    report.add(row(TOO_FEW_NORMALS, 1.0, ""))
+    for _ in range(2):
+        refused = row(NOT_A_FILM, 1.0, "", "out of place (not_frontal): it is no frontal view")
+        report.add(refused | {"score": "", "status": "not_frontal"})
+    lines = report.lines(0, 0.0, "ok")
+    assert lines[0] == "5 no verdict, 2 not scored"
+    assert lines[1] == f"no verdict: 3, {another}"
+    assert "no verdict: 1, out of place (noise): it looks like noise" in lines
+    assert "no verdict: 1, too few normals" in lines
+    assert "not_frontal: 2 (28.6%): it is no frontal view" in lines
+
+
 def test_one_film_that_is_not_scored_is_told_why():
-    report = ClosingReport(np.arange(100.0))
+    report = ClosingReport({"": np.arange(100.0)})
     report.add(
         {"status": "inverted", "score": "", "state": NOT_A_FILM, "message": "it is\x1b inverted"}
     )

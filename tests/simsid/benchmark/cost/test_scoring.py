@@ -11,7 +11,9 @@ from PIL import Image
 from simsid.benchmark.cost import scoring
 from simsid.benchmark.cost.scoring import ask_in_turn, check_out, main, make_films, ratios
 from simsid.benchmark.cost.scoring_probe import tasks
+from simsid.benchmark.cost.speed_records import Answer, Asked, BothRounds
 from simsid.cli import run_command
+from simsid.errors import SimsidError
 
 ECHO = """if True:
     import json, sys
@@ -21,14 +23,14 @@ ECHO = """if True:
 """
 
 
-def answer(seconds, scores):
-    return {"seconds": seconds, "processor": seconds, "scores": scores}
+def answer(seconds, *scores):
+    return Answer(seconds=seconds, processor=seconds, scores=scores)
 
 
 def test_a_row_tells_both_speeds_their_ratio_and_how_far_scores_moved():
-    old = [answer(4.0, [1.0, 2.0]), answer(2.0, [1.0, 2.0]), answer(6.0, [1.0, 2.0])]
-    new = [answer(1.0, [1.0, 2.5]), answer(1.0, [1.0, 2.5]), answer(1.0, [1.0, 2.5])]
-    ((name, before, now, ratio, moved),) = ratios({"one film": {"old": old, "new": new}}).rows
+    old = tuple(answer(seconds, 1.0, 2.0) for seconds in (4.0, 2.0, 6.0))
+    new = (answer(1.0, 1.0, 2.5),) * 3
+    ((name, before, now, ratio, moved),) = ratios({"one film": BothRounds(old=old, new=new)}).rows
     assert (name, before, now) == ("one film", "0.5", "2.0")
     assert ratio == "4.00 [2.00, 6.00]"
     assert float(moved) == 0.5
@@ -37,9 +39,18 @@ def test_a_row_tells_both_speeds_their_ratio_and_how_far_scores_moved():
 def test_both_are_asked_in_every_round_but_the_first_which_warms_up(tmp_path, monkeypatch):
     (tmp_path / "probe.py").write_text(ECHO)
     monkeypatch.setattr(scoring, "scoring_probe", SimpleNamespace(__file__=tmp_path / "probe.py"))
-    options = SimpleNamespace(model="bundled:chest", batch=2, rounds=3)
-    found = ask_in_turn({"old": tmp_path, "new": tmp_path}, tmp_path, options)
-    assert {name: len(rounds) for name, rounds in found["one film"].items()} == {"old": 3, "new": 3}
+    asked = Asked(model="bundled:chest", batch=2, rounds=3)
+    found = ask_in_turn(tmp_path, tmp_path, tmp_path, asked)
+    assert list(found) == ["one film"]
+    assert found["one film"].old == found["one film"].new
+    assert found["one film"].new == (Answer(seconds=2.0, processor=1.0, scores=(0.5, 1.5)),) * 3
+
+
+def test_a_probe_that_says_something_else_is_no_answer(tmp_path, monkeypatch):
+    (tmp_path / "probe.py").write_text(ECHO.replace("seconds", "weeks"))
+    monkeypatch.setattr(scoring, "scoring_probe", SimpleNamespace(__file__=tmp_path / "probe.py"))
+    with pytest.raises(SimsidError, match="what a process that scores said"):
+        ask_in_turn(tmp_path, tmp_path, tmp_path, Asked(model="bundled:chest", batch=2, rounds=1))
 
 
 def test_large_films_have_16_bits_and_small_ones_are_jpeg(tmp_path):

@@ -1,0 +1,126 @@
+"""More normals of populations that a model knows: which thresholds are set anew, and which are kept."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from simsid.detectors.base import Detector
+from simsid.detectors.calibration import Calibration
+from simsid.errors import SimsidError
+
+LEAST = 20  # normals: fewer support no rate of 5 %
+
+
+def normals_needed(rate: float, confidence: float | None) -> int:
+    """The fewest normals of a population that may set its threshold.
+
+    With ``n`` normals of which none lies above the threshold, the true rate is below ``rate`` with
+    probability ``1 - (1 - rate) ** n``: 45 normals for 5 % with 90 %.
+
+    Args:
+        confidence: None where the rate holds on average.
+    """
+    if not confidence:
+        return LEAST
+    return max(LEAST, math.ceil(math.log1p(-confidence) / math.log1p(-rate)))
+
+
+def refuse_too_few(calibration: Calibration, rate: float, confidence: float) -> None:
+    """Refuse a confidence that was asked for, where some population has too few normals for it.
+
+    Raises:
+        SimsidError: a population's threshold would be infinite.
+    """
+    needed = normals_needed(rate, confidence)
+    least = min(calibration.num_normals_of(i) for i in range(len(calibration.names)))
+    if least < needed:
+        raise SimsidError(
+            f"{least} normals cannot hold a rate of {rate:.0%} with a confidence of "
+            f"{confidence:.0%}, {needed} can: add normals, or leave out --rate-confidence"
+        )
+
+
+def renewed(
+    detector: Detector, images: torch.Tensor, rate: float, confidence: float | None
+) -> tuple[Calibration, dict[str, Any]]:
+    """Each population that enough of these films look like stands on them; the others stay.
+
+    A population that is kept keeps scores and looks of its former normals, so its threshold stays
+    where it is, too, unless another rate or confidence is asked for. The scale of maps is of all
+    normals' maps, which nobody keeps: it is made anew where every population is.
+
+    Args:
+        detector: calibrated on several populations.
+        images: (n, 1, height, width) normals of some of them, float in [0, 1].
+        confidence: see ``recalibrate``.
+
+    Returns:
+        The calibration, and what ``facts["recalibrated"]`` tells of it: ``renewed`` and ``kept``,
+        each with the number of normals by population, and ``too_few``: how many of these films
+        look like a population that is kept.
+
+    Raises:
+        SimsidError: no population can be renewed, or a kept one cannot hold a confidence that was
+            asked for.
+    """
+    former = detector.calibration
+    sure = former.confidence if confidence is None else confidence or None
+    needed = normals_needed(rate, sure)
+    like = detector.population.nearest(images.to(detector.device)).cpu()
+    counts = {name: int((like == i).sum()) for i, name in enumerate(former.names)}
+    fresh: dict[int, Calibration] = {}
+    if all(count >= needed for count in counts.values()):
+        detector.calibrate(images, rate, former.names, sure)
+        return detector.calibration, {"renewed": counts, "kept": {}, "too_few": {}}
+    for index, name in enumerate(former.names):
+        if counts[name] >= needed:
+            detector.calibrate(images[like == index], rate, confidence=sure)
+            fresh[index] = detector.calibration
+    if not fresh:
+        told = ", ".join(
+            f"{count} of the films look like '{name}'" for name, count in counts.items()
+        )
+        raise SimsidError(
+            f"{told}: at least {needed} of one population are needed. Add films, or leave out "
+            "--same-populations"
+        )
+    joined = _joined(former, fresh, rate, sure)
+    if confidence:
+        refuse_too_few(joined, rate, confidence)
+    kept = [name for i, name in enumerate(former.names) if i not in fresh]
+    return joined, {
+        "renewed": {former.names[i]: own.num_normals for i, own in fresh.items()},
+        "kept": {name: former.num_normals_of(former.names.index(name)) for name in kept},
+        "too_few": {name: counts[name] for name in kept},
+    }
+
+
+def _joined(
+    former: Calibration, fresh: Mapping[int, Calibration], rate: float, confidence: float | None
+) -> Calibration:
+    """The former normals, of each population that is renewed the new ones."""
+    count = range(len(former.names))
+    scores = {
+        name: np.concatenate(
+            [fresh[i].scores[name] if i in fresh else former.reference(name, i) for i in count]
+        )
+        for name in former.scores
+    }
+    sizes = [fresh[i].num_normals if i in fresh else former.num_normals_of(i) for i in count]
+    told = [fresh[i].looks if i in fresh else former.looks_of(i) for i in count]
+    looks = [each for each in told if each is not None]
+    return Calibration(
+        scores,
+        rate,
+        former.map_quantiles,
+        np.repeat(np.arange(len(sizes)), sizes),
+        former.names,
+        confidence,
+        np.concatenate(looks) if len(looks) == len(told) else None,
+        former.removed,
+    )

@@ -1,0 +1,67 @@
+"""Which of somebody's normal films may set a threshold: those alone that the threshold will judge."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool
+
+from simsid.detectors.base import Detector
+from simsid.detectors.findings import ANOTHER, Finding
+
+_BATCH = 64
+_NOT_OF_THESE = (
+    "of another population than the model's own: without --same-populations they may become one"
+)
+
+
+@dataclass(frozen=True)
+class UsableNormals:
+    """Which films may be calibrated on, and why the others may not.
+
+    Attributes:
+        kept: of each film. left_out: how many films are left out for each reason, most first.
+    """
+
+    kept: Bool[np.ndarray, " n"]
+    left_out: dict[str, int]
+
+
+def usable_normals(
+    detector: Detector, images: torch.Tensor, same_populations: bool = False
+) -> UsableNormals:
+    """Leave out what gets no verdict from the recalibrated model, whoever it is recalibrated for.
+
+    A threshold holds for films that are drawn as its normals were. Films that the placement check
+    refuses or doubts, and lateral views, never get a verdict, so they set none. Films of another
+    population are what a recalibration for a new one is made from; where the model keeps its own
+    populations (``same_populations``), they will get no verdict and are left out, too.
+
+    Args:
+        images: (n, 1, height, width) at the detector's size, float in [0, 1].
+    """
+    reasons: list[str] = []
+    for part in images.split(_BATCH):
+        batch = part.to(detector.device)
+        placed = detector.placement.findings(batch)
+        like = detector.population.findings(batch)
+        reasons += [
+            _reason([*one, *two], same_populations) for one, two in zip(placed, like, strict=True)
+        ]
+    counted = Counter(reason for reason in reasons if reason)
+    return UsableNormals(
+        np.array([not each for each in reasons], bool), dict(counted.most_common())
+    )
+
+
+def _reason(findings: list[Finding], same_populations: bool) -> str:
+    """Why a film is left out; '' where it is not."""
+    for finding in findings:
+        if finding.severity != ANOTHER:
+            return f"out of place ({finding.code}): {finding.message}"
+        if same_populations:
+            return _NOT_OF_THESE
+    return ""

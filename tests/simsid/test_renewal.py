@@ -1,0 +1,168 @@
+"""Recalibration on normals of some of a model's populations, and which films may set a threshold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from simsid.detectors import Detector, load_model, save_model
+from simsid.detectors.findings import WARN, Finding
+from simsid.detectors.population import PopulationCheck
+from simsid.detectors.recalibration import ON_AVERAGE, recalibrate
+from simsid.detectors.renewal import normals_needed
+from simsid.detectors.usable_normals import usable_normals
+from simsid.errors import SimsidError
+from simsid.evaluation.recalibrated_card import recalibrated_card
+from simsid.recalibrate import main
+from simsid.scoring import score_films
+from tests.simsid.two_populations import films_of, make_two, strangers, thoraces, write_films
+
+
+@pytest.fixture(scope="module")
+def two() -> Detector:
+    return make_two()
+
+
+@pytest.fixture(scope="module")
+def sure() -> Detector:
+    return make_two(confidence=0.9)
+
+
+def reference(detector: Detector, index: int) -> list[float]:
+    return detector.calibration.reference("fused", index).tolist()
+
+
+def test_a_population_that_no_film_looks_like_keeps_its_normals_and_its_threshold(two):
+    own = recalibrate(two, films_of("wide", 40, 70), same_populations=True)
+    before, now = two.calibration, own.calibration
+    assert now.names == ("narrow", "wide")
+    for name in two.score_names:
+        assert np.array_equal(now.reference(name, 0), before.reference(name, 0))
+        assert now.threshold(name, 0) == before.threshold(name, 0)
+    assert np.array_equal(now.looks_of(0), before.looks_of(0))
+    assert (now.num_normals_of(0), now.num_normals_of(1)) == (60, 40)
+    scored = [film.score for film in score_films(two, list(films_of("wide", 40, 70)))]
+    assert reference(own, 1) == pytest.approx(sorted(scored), rel=1e-4)
+    assert now.map_quantiles == before.map_quantiles
+    facts = own.facts["recalibrated"]
+    assert (facts["renewed"], facts["kept"]) == ({"wide": 40}, {"narrow": 60})
+
+
+def test_few_films_of_a_population_do_not_set_its_threshold(two):
+    films = np.concatenate([films_of("wide", 30, 71), films_of("narrow", 19, 72)])
+    own = recalibrate(two, films, same_populations=True)
+    assert reference(own, 0) == reference(two, 0)
+    assert own.facts["recalibrated"]["too_few"] == {"narrow": 19}
+    assert own.calibration.num_normals_of(1) == 30
+    both = recalibrate(
+        two, np.concatenate([films, films_of("narrow", 1, 73)]), same_populations=True
+    )
+    assert (both.calibration.num_normals_of(0), both.facts["recalibrated"]["kept"]) == (20, {})
+    few = np.concatenate([films_of("wide", 12, 71), films_of("narrow", 12, 72)])
+    with pytest.raises(
+        SimsidError, match=r"12 of the films look like 'narrow'.* at least 20 of one"
+    ):
+        recalibrate(two, few, same_populations=True)
+
+
+def test_a_kept_population_holds_its_confidence_and_sets_how_many_renew_one(sure):
+    assert sure.calibration.confidence == 0.9 and normals_needed(0.05, 0.9) == 45
+    films = np.concatenate([films_of("wide", 45, 74), films_of("narrow", 44, 75)])
+    own = recalibrate(sure, films, same_populations=True)
+    assert own.calibration.confidence == 0.9
+    assert own.calibration.threshold("fused", 0) == sure.calibration.threshold("fused", 0)
+    assert own.calibration.threshold("fused", 1) == max(reference(own, 1))
+    average = recalibrate(sure, films, confidence=ON_AVERAGE, same_populations=True)
+    assert average.calibration.confidence is None
+    assert average.facts["recalibrated"]["renewed"] == {"narrow": 44, "wide": 45}
+
+
+def test_confidence_is_inherited_where_normals_are_enough(sure, two):
+    enough = recalibrate(sure, films_of("wide", 45, 76))
+    assert enough.calibration.confidence == 0.9
+    assert recalibrate(sure, films_of("wide", 44, 76)).calibration.confidence is None
+    assert (
+        recalibrate(sure, films_of("wide", 45, 76), confidence=ON_AVERAGE).calibration.confidence
+        is None
+    )
+    assert recalibrate(two, films_of("wide", 45, 76)).calibration.confidence is None
+    held = enough.calibration.held_with()
+    assert held == pytest.approx(1 - 0.95**45) and held >= 0.9  # no normal lies above
+    few = recalibrate(sure, films_of("wide", 44, 76)).calibration
+    assert few.held_with() == pytest.approx(stats.beta(2, 43).cdf(0.05)) and few.held_with() < 0.9
+
+
+def test_a_film_of_another_population_sets_no_threshold_of_those_that_are_kept(two):
+    films = np.concatenate([films_of("wide", 30, 77), strangers(10, 78)])
+    passed = sum(not film.doubtful for film in score_films(two, list(films)))
+    own = recalibrate(two, films, same_populations=True)
+    assert 28 <= passed <= 31 and own.calibration.num_normals_of(1) == passed
+    (reason,) = own.facts["recalibrated"]["left_out"]
+    assert "another population" in reason
+    assert own.facts["recalibrated"]["left_out"][reason] == 40 - passed
+    new = recalibrate(two, strangers(30, 79))  # there it is what is wanted
+    assert new.calibration.num_normals == 30 and new.facts["recalibrated"]["left_out"] == {}
+
+
+def test_a_doubted_film_sets_no_threshold_since_it_never_gets_a_verdict(two, monkeypatch):
+    doubt = Finding("not_like_training", WARN, "it looks odd")
+    monkeypatch.setattr(
+        two.placement,
+        "findings",
+        lambda batch: [[doubt] if film.mean() > 0.9 else [] for film in batch],
+    )
+    bright = np.full((5, 96, 96), 250, np.uint8)
+    images = two.as_batch(np.concatenate([films_of("wide", 25, 80), bright]))
+    usable = usable_normals(two, images)
+    assert usable.kept.tolist() == [True] * 25 + [False] * 5
+    assert usable.left_out == {"out of place (not_like_training): it looks odd": 5}
+
+
+def test_only_a_model_of_frontal_films_calls_a_film_lateral():
+    leaning = torch.linspace(0, 1, 96).expand(80, 1, 96, 96).clone()
+    leaning = (leaning + 0.02 * torch.randn(leaning.shape, generator=torch.manual_seed(0))).clamp(
+        0, 1
+    )
+    check = PopulationCheck()
+    check.fit(leaning, torch.zeros(80, dtype=torch.long))
+    lying = leaning[:5].transpose(2, 3) ** 3
+    lying = lying * leaning[:5]
+    assert {found[0].code for found in check.findings(lying)} == {"another_population"}
+    frontal = PopulationCheck()
+    frontal.fit(thoraces(80, 0.35, 0), torch.zeros(80, dtype=torch.long))
+    assert {found[0].code for found in frontal.findings(leaning[:5])} == {"not_frontal"}
+
+
+def command(model: Path, folder: Path, films: np.ndarray, *more: str) -> list[str]:
+    normals = write_films(folder / "films", films)
+    return ["--model", str(model), "--normals", str(normals), "--out", str(folder / "ours"), *more]
+
+
+def test_the_command_says_what_was_renewed_kept_and_left_out(sure, registered, tmp_path, capsys):
+    save_model(sure, tmp_path / "model")
+    films = np.concatenate([films_of("wide", 50, 81), films_of("narrow", 3, 82), strangers(4, 83)])
+    assert main(command(tmp_path / "model", tmp_path, films, "--same-populations")) == 0
+    told = capsys.readouterr().out
+    own = load_model(tmp_path / "ours")
+    renewed = own.facts["recalibrated"]["renewed"]["wide"]
+    assert f"renewed: wide, on {renewed} of these films" in told and 46 <= renewed <= 50
+    assert "kept: narrow, on its former 60 normals (3 of these films look like it" in told
+    assert "films, of another population than the model's own" in told
+    assert "the rate holds with a confidence of 90%, as the model's did" in told
+    assert "of normals (narrow), with" in told and "of normals (wide), with" in told
+    assert own.calibration.threshold("fused", 0) == sure.calibration.threshold("fused", 0)
+    assert own.facts["recalibrated"]["left_out"]
+    card = recalibrated_card("# a model\n", own)
+    assert "60 of them are the former ones (narrow)" in card
+
+
+def test_the_command_says_where_the_new_rate_is_less_sure(sure, registered, tmp_path, capsys):
+    save_model(sure, tmp_path / "model")
+    assert main(command(tmp_path / "model", tmp_path, films_of("wide", 30, 84))) == 0
+    told = capsys.readouterr().out
+    assert "the model's rate held with a confidence of 90%, the new one holds on average" in told
+    assert f"with a confidence of {1 - 0.95**30:.0%}. 45 normals" in told  # one may lie above
