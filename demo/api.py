@@ -27,20 +27,22 @@ def add_endpoints(inference: Inference, uploads: UploadFolder) -> None:
     """Register ``/score``, ``/score_batch``, ``/generate`` and ``/explain``."""
     default = inference.models()[0]
 
-    def read(file: Any, model: str) -> Answer:
+    def read(file: Any, model: str, judge_as: str = "") -> Answer:
         try:
             data = film_bytes(file, uploads)
         except ImageError as error:
             return refusal(error)
-        return inference.score_bytes(data, model)
+        return inference.score_bytes(data, model, judge_as or None)
 
-    def score(file: dict | str, model: str = default) -> dict:
+    def score(file: dict | str, model: str = default, judge_as: str = "") -> dict:
         """Score one film. Higher = more abnormal.
 
         Args:
             file: a film, uploaded as ``gradio_client.handle_file`` does; or as base64 or data URL,
                 up to 64 MiB in a tool call and 700 kB over HTTP.
             model: one of the page's models.
+            judge_as: whose normals judge the film, a population of the model such as 'zhanglab' of
+                bundled:chest, where you know it; empty finds it from the film.
 
         Returns:
             status ('ok' or a reason code), message, model, commit (of a Hub's model), state
@@ -49,22 +51,25 @@ def add_endpoints(inference: Inference, uploads: UploadFolder) -> None:
             read), basis (sentences on what the state stands on), score, percentile, p_value,
             threshold, threshold_interval (where the threshold may lie: there a film is borderline),
             false_alarm_rate, rate_interval (where the true rate lies with 90 % confidence),
-            num_normals, population, found_share (of abnormal films, at this threshold; null where
-            it was not measured), found_of (how many these were), diffuse (a sentence where no
-            single place explains the score), regions (rows of scores), map_png (film under its map),
+            num_normals, population, looks_like (which population the film looks most like),
+            judged_as (the one that was chosen, else empty), found_share (of abnormal films, at this
+            threshold; null where it was not measured), found_of (how many these were), diffuse (a
+            sentence where no single place explains the score), regions (rows of scores), map_png
+            (film under its map),
             and for one more version verdict (normal, abnormal, undecided or another population) and
             borderline: read state instead. A film of another population or out of place has no
             percentile and no p_value.
         """
-        return _as_json(read(file, model), True)
+        return _as_json(read(file, model, judge_as), True)
 
-    def score_batch(files: list[dict | str], model: str = default) -> list:
+    def score_batch(files: list[dict | str], model: str = default, judge_as: str = "") -> list:
         """Score up to 64 films. Higher = more abnormal.
 
         Args:
             files: films, each as for ``/score``; one that was uploaded more than 45 seconds
                 before the call is gone.
             model: one of the page's models.
+            judge_as: as for ``/score``, of all films.
 
         Returns:
             the answers of ``/score``, in the same order, without maps, each with batch_warning:
@@ -73,7 +78,7 @@ def add_endpoints(inference: Inference, uploads: UploadFolder) -> None:
         if not isinstance(files, list) or len(files) > MAX_FILES:
             uploads.free(upload_paths(files))
             raise gr.Error(f"files must be a list of at most {MAX_FILES}", print_exception=False)
-        answers = [read(file, model) for file in files]
+        answers = [read(file, model, judge_as) for file in files]
         warning = batch_warning(answers, inference)
         return [_as_json(answer, False) | {"batch_warning": warning} for answer in answers]
 
@@ -147,9 +152,17 @@ def add_endpoints(inference: Inference, uploads: UploadFolder) -> None:
         gr.api(guarded(endpoint), api_name=endpoint.__name__, **_LIMIT)
 
 
+_OF_POPULATION = ("population", "looks_like", "judged_as")
 _NUMBERS = (
     *("state", "basis", "score", "percentile", "p_value", "threshold", "threshold_interval"),
-    *("false_alarm_rate", "rate_interval", "num_normals", "population", "found_share", "found_of"),
+    *(
+        "false_alarm_rate",
+        "rate_interval",
+        "num_normals",
+        *_OF_POPULATION,
+        "found_share",
+        "found_of",
+    ),
     *("diffuse", "regions", "verdict", "borderline"),
 )
 
@@ -162,7 +175,7 @@ def _as_json(answer: Answer, pictures: bool) -> dict[str, Any]:
     if not isinstance(film, ScoredFilm):
         return said
     same = ("score", "percentile", "p_value", "false_alarm_rate", "rate_interval", "num_normals")
-    said |= {name: getattr(film, name) for name in (*same, "population", "diffuse")}
+    said |= {name: getattr(film, name) for name in (*same, *_OF_POPULATION, "diffuse")}
     said |= {"basis": basis(film), "regions": film.regions.tolist()}
     if np.isfinite(film.threshold):
         said |= {"threshold": film.threshold, "threshold_interval": film.threshold_interval}

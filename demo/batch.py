@@ -94,7 +94,8 @@ def _judged_by(film: ScoredFilm | RefusedFilm) -> str:
         return ""
     if not np.isfinite(film.threshold) or film.state == ANOTHER_POPULATION:
         return ""
-    return f"threshold {film.threshold:.2f}, of the normals of {named(film.population)}"
+    chosen = ", by choice" if film.judged_as else ""
+    return f"threshold {film.threshold:.2f}, of the normals of {named(film.population)}{chosen}"
 
 
 def verdict_in_words(answer: Answer) -> str:

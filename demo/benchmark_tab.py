@@ -34,6 +34,11 @@ _PLOTS = {
     "strokes": "Anatomies of built-in strokes with every method's anomaly map, and below its p-value",
 }
 _FOLLOW = ("roc", "kinds", "cost")  # lines and colours alone: turned round in the dark
+_OTHER_SHARES = (
+    "These are models that were trained for this ranking, on one data set each. A verdict on the tab Score "
+    "names a share too, of another measurement: that of its own model, its own threshold, and the films that "
+    "it names."
+)
 _NO_RESULTS = (
     "No results are kept beside this page. To make them: "
     "`python -m simsid.benchmark run --models all --out runs/ranking`, then "
@@ -105,7 +110,8 @@ def lead_html(results: Ranking) -> str:
     ]
     facts += [
         (f"{100 * e.sensitivity.mean:.0f} %",
-         f"of abnormal films of {name} found, at a stated {rate:.3g} % of false alarms")
+         f"of abnormal films of {name} ({results.data[name].part} part) found by {results.reference} trained "
+         f"on {name} alone, at its own threshold for {rate:.3g} % of false alarms")
         for name, e in own.items() if e.sensitivity and e.auroc
     ]  # fmt: skip
     # Every data set's AUROC, and what was found on the hardest ones.
@@ -118,6 +124,7 @@ def lead_html(results: Ranking) -> str:
         f"<p>{methods} methods, trained on normal images only, on {len(results.data)} data sets. "
         "Each dot is one of them.</p>"
         f'{ranking_svg(results)}{ranking_svg(results, NARROW)}<div class="five">{cells}</div>'
+        f'<p class="hint">{_OTHER_SHARES}</p>'
     )
 
 

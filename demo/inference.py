@@ -110,18 +110,37 @@ class Inference:
         data = self.detector(model).facts.get("data")
         return isinstance(data, dict) and data.get("name") == "digitanatomy"
 
-    def score_bytes(self, data: bytes, model: str) -> Answer:
-        """Decode a stranger's file in the limited process and score it; a refusal is an answer."""
+    def populations(self, model: str, own: OwnNormals | None = None) -> tuple[str, ...]:
+        """Whose normals can be chosen to judge a film; none where there is only one population."""
+        own = own if own is not None and own.model == model else None
+        names = with_own(self.detector(model), own).calibration.names
+        return names if len(names) > 1 else ()
+
+    def score_bytes(self, data: bytes, model: str, population: str | None = None) -> Answer:
+        """Decode a stranger's file in the limited process and score it; a refusal is an answer.
+
+        Args:
+            population: whose normals judge it, one of ``populations``; None finds it from the film.
+
+        Raises:
+            SimsidError: the model knows no such population.
+        """
         try:
             decoded = self._worker.decode(data, _NEUTRAL_NAME, MAX_PIXELS)
         except ImageError as error:
             return self._by(model, RefusedFilm.because(error))
         notes = decoded.notes
-        return self.score_array(decoded.pixels, model, notes)
+        return self.score_array(decoded.pixels, model, notes, population)
 
-    def score_array(self, image: np.ndarray, model: str, notes: tuple[str, ...] = ()) -> Answer:
+    def score_array(
+        self,
+        image: np.ndarray,
+        model: str,
+        notes: tuple[str, ...] = (),
+        population: str | None = None,
+    ) -> Answer:
         """Score (height, width) float in [0, 1] or uint8; a refusal is an answer."""
-        return self._by(model, self._score(image, model), notes)
+        return self._by(model, self._score(image, model, population), notes)
 
     def keep_bytes(self, data: bytes) -> KeptFilm:
         """Decode a stranger's file and bring it to every model; a refusal is a kept film too."""
@@ -139,7 +158,13 @@ class Inference:
         """The model on the shelf that a film belongs to; None for one that cannot be read."""
         return belongs_to(film.fits, self.shelf.bundled())
 
-    def score_kept(self, kept: KeptFilm, model: str, own: OwnNormals | None = None) -> Answer:
+    def score_kept(
+        self,
+        kept: KeptFilm,
+        model: str,
+        own: OwnNormals | None = None,
+        population: str | None = None,
+    ) -> Answer:
         """What ``score_array`` says of a film that was kept, with the visit's own normals.
 
         Raises:
@@ -148,7 +173,7 @@ class Inference:
         if kept.refused is not None:
             return Answer(kept.refused, model, self.shelf.commit(model), kept.notes, kept)
         own = own if own is not None and own.model == model else None
-        film = self._score_kept(kept.images[model], model, own)
+        film = self._score_kept(kept.images[model], model, own, population)
         best, notes = self.belongs_to(kept), kept.notes
         if best != model and best is not None and kept.fits[best].place < kept.fits[model].place:
             notes = (*notes, f"it looks more like the films of {self.shelf.label(best)}")
@@ -180,12 +205,15 @@ class Inference:
         return found
 
     def _score_kept_here(
-        self, image: np.ndarray, model: str, own: OwnNormals | None
+        self, image: np.ndarray, model: str, own: OwnNormals | None, population: str | None
     ) -> ScoredFilm | RefusedFilm:
-        return score_prepared(with_own(self.detector(model), own), image)
+        detector = with_own(self.detector(model), own)
+        return score_prepared(detector, image, population=population)
 
-    def _score_here(self, image: np.ndarray, model: str) -> ScoredFilm | RefusedFilm:
-        return score_film(self.detector(model), image)
+    def _score_here(
+        self, image: np.ndarray, model: str, population: str | None
+    ) -> ScoredFilm | RefusedFilm:
+        return score_film(self.detector(model), image, population=population)
 
     def _by(
         self, model: str, film: ScoredFilm | RefusedFilm, notes: tuple[str, ...] = ()

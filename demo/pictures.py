@@ -14,6 +14,10 @@ from simsid.detectors.contract import Explanation
 from simsid.map_scale import MapScale, colour_bar, overlay
 
 OPACITY, FADED = 85, 35  # percent, at first; of a map with no verdict behind it
+REGIONS_SCALE = (
+    "A region's number has a scale of its own: standard deviations of the same region of normals, one "
+    "number for all of it. It cannot be compared with the bar below the map, which is point by point."
+)
 NO_VERDICT = (
     "No verdict stands behind this map, so it is faded: it compares the film with normals of another "
     "kind, and may colour what is usual where the film comes from."
@@ -100,7 +104,7 @@ def map_figure(
  oninput="this.closest('figure').querySelector('.map-layer').style.opacity=this.value/100"></label>
 <div class="colour-bar" style="background:linear-gradient(90deg,{stops})" role="img"
  aria-label="Colour bar from {scale.low:.1f} to {scale.high:.1f}"></div>
-<div class="colour-bar-text"><span>{scale.low:.1f}</span><span>standard deviations of normals;
+<div class="colour-bar-text"><span>{scale.low:.1f}</span><span>standard deviations of normals, point by point;
  the same scale for every film</span><span>≥ {scale.high:.1f}</span></div></figure>"""
 
 
@@ -189,7 +193,7 @@ def region_choices(
     return [
         (
             f"row {row + 1}, column {col + 1}: {regions[row, col]:.1f}"
-            + (", the map's hottest place" if (row, col) == hottest else ""),
+            + (", hottest on the map" if (row, col) == hottest else ""),
             f"{row},{col}",
         )
         for row, col in order
@@ -234,7 +238,7 @@ def why_figure(
         )
     return (
         f'<section class="why" aria-live="polite"><p>Region {place}{where} scores <b>{score:.1f}</b> '
-        "standard deviations. The model has never seen anything but normals: it rebuilds the "
+        "on the scale of regions. The model has never seen anything but normals: it rebuilds the "
         f"region from the normal patterns that it remembers there. <i>Expected here</i> is told from "
         f"the rest of the film alone, from how normal films vary; it is coarse.</p>{kind}"
         f"<div>{figures}</div></section>"

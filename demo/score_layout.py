@@ -8,8 +8,9 @@ import gradio as gr
 
 from demo.components import inline_image
 from demo.phantoms import BELOW
-from demo.pictures import caption
+from demo.pictures import REGIONS_SCALE, caption
 from demo.privacy import KEEP_FILM_SECONDS, MAX_FILE_BYTES, MAX_FILES
+from demo.words import BY_LOOKS, judge_choices
 from simsid.detectors.recalibration import LEAST
 
 # A row that is clicked says which film it shows.
@@ -59,6 +60,15 @@ class ScoreLayout:
                 self.verdict = gr.HTML(
                     '<p class="hint">The verdict, the map and the reasons appear here.</p>',
                     elem_id="verdict",
+                )
+                self.judge = gr.Dropdown(
+                    judge_choices(()),
+                    value=BY_LOOKS,
+                    label="Judge as",
+                    info="Whose normals and threshold judge these films. Choose only what you know of them, "
+                    "such as their age: the verdict says so.",
+                    visible=False,
+                    elem_id="judge-as",
                 )
                 with gr.Column(visible=False, elem_id="batch") as self.batch:
                     self._lay_out_batch()
@@ -121,7 +131,10 @@ class ScoreLayout:
                 self.slider = gr.HTML(elem_id="slider")
         with gr.Row(equal_height=False):
             with gr.Column(min_width=260):
-                gr.HTML(caption("Regions: click one to see why"))
+                gr.HTML(
+                    caption("Regions: click one to see why")
+                    + f'<p class="hint small">{REGIONS_SCALE}</p>'
+                )
                 self.regions = inline_image(
                     label="Regions",
                     show_label=False,

@@ -30,7 +30,7 @@ from demo.pictures import (
 from demo.privacy import MAX_FILES, UploadFolder
 from demo.score_layout import ScoreLayout
 from demo.verdict import Shown, of_another_model, refused_section, verdict_section
-from demo.words import FORGOTTEN, is_strange
+from demo.words import BY_LOOKS, FORGOTTEN, is_strange, judge_choices
 from simsid.errors import ImageError, SimsidError
 from simsid.scoring import RefusedFilm, ScoredFilm
 
@@ -38,7 +38,7 @@ from simsid.scoring import RefusedFilm, ScoredFilm
 # and log a traceback with the offending value.
 _EVENT = {"concurrency_limit": 2, "concurrency_id": "scoring", "api_visibility": "private"}
 _EVENT |= {"preprocess": False}
-_EVERY = 12  # parts that results are shown in
+_EVERY = 13  # parts that results are shown in
 _BY_FILM = "Chosen by the film: it looks like those of this model. Choose another above"
 
 
@@ -61,7 +61,7 @@ class ScoreTab:
         parts, model, auto = self.parts, self.picker.model, self.picker.auto
         view = [parts.verdict, parts.details, parts.map, parts.slider, parts.region]
         every = [*view, parts.batch, parts.together, parts.table, parts.links]
-        every = [*every, parts.films, parts.chosen, parts.other]
+        every = [*every, parts.films, parts.chosen, parts.other, parts.judge]
         kept = [parts.films, parts.chosen]
         picked = [model, self.picker.by_hand]
         hidden = {"show_progress": "hidden"} | _EVENT
@@ -69,15 +69,15 @@ class ScoreTab:
         reason |= {"outputs": [parts.regions, parts.why]} | hidden
         parts.upload.upload(
             guarded(self.score_uploads),
-            [parts.upload, model, auto, parts.own],
+            [parts.upload, model, auto, parts.own, parts.judge],
             [*every, *picked, parts.upload],
             show_progress_on=parts.verdict,
             **_EVENT,
         ).success(**reason)
         for name, button in parts.example_buttons.items():
             button.click(
-                guarded(partial(self.score_example, name)), [model, auto, parts.own],
-                [*every, *picked], **hidden,
+                guarded(partial(self.score_example, name)),
+                [model, auto, parts.own, parts.judge], [*every, *picked], **hidden,
             ).success(**reason)  # fmt: skip
         parts.table.select(
             guarded(self.choose), parts.films, [*view, parts.chosen], **hidden
@@ -86,7 +86,13 @@ class ScoreTab:
         parts.regions.select(guarded(self.point_at), kept, parts.region, **_EVENT).success(**reason)
         shown = [parts.example_group, parts.phantom_group]
         model.change(
-            guarded(self.change_model), [model, auto, *kept, parts.own], [*shown, *every], **hidden
+            guarded(self.change_model),
+            [model, auto, *kept, parts.own, parts.judge],
+            [*shown, *every],
+            **hidden,
+        ).success(**reason)
+        parts.judge.input(
+            guarded(self.judge_as), [model, *kept, parts.own, parts.judge], every, **hidden
         ).success(**reason)
         auto.change(guarded(self.show_examples), [model, auto], shown, **hidden)
         parts.full_upload.upload(
@@ -102,13 +108,13 @@ class ScoreTab:
         kept, said = [parts.films, parts.chosen], [parts.own, parts.own_said, parts.own_undo]
         parts.own_upload.upload(
             guarded(self.learn_normals),
-            [parts.own_upload, model, auto, *kept, parts.own],
+            [parts.own_upload, model, auto, *kept, parts.own, parts.judge],
             [*said, *every, *picked, parts.own_upload],
             show_progress_on=parts.own_said,
             **_EVENT,
         ).success(**reason)
         parts.own_undo.click(
-            guarded(self.forget_normals), [model, *kept], [*said, *every], **_EVENT
+            guarded(self.forget_normals), [model, *kept, parts.judge], [*said, *every], **_EVENT
         ).success(**reason)
 
     def show_examples(self, model: str, auto: bool) -> list:
@@ -121,10 +127,27 @@ class ScoreTab:
         ]
 
     def change_model(
-        self, model: str, auto: bool, films: dict[int, Answer], chosen: int, own: OwnNormals | None
+        self,
+        model: str,
+        auto: bool,
+        films: dict[int, Answer],
+        chosen: int,
+        own: OwnNormals | None,
+        judge: str,
     ) -> list:
         """Score again what is kept, by the model chosen now."""
-        return [*self.show_examples(model, auto), *self._again(model, films, chosen, own)]
+        return [*self.show_examples(model, auto), *self._again(model, films, chosen, own, judge)]
+
+    def judge_as(
+        self,
+        model: str,
+        films: dict[int, Answer],
+        chosen: int,
+        own: OwnNormals | None,
+        judge: str,
+    ) -> list:
+        """Judge again what is kept, by the normals of the population chosen now."""
+        return self._again(model, films, chosen, own, judge, anyway=True)
 
     def _again(
         self,
@@ -132,6 +155,7 @@ class ScoreTab:
         films: dict[int, Answer],
         chosen: int,
         own: OwnNormals | None,
+        judge: str,
         anyway: bool = False,
     ) -> list:
         """Values for everything but the examples; results stay where films are too old."""
@@ -147,11 +171,14 @@ class ScoreTab:
             said = of_another_model(label(old[0].model), label(model))
             return [*(gr.skip() for _ in range(_EVERY - 1)), gr.update(value=said, visible=True)]
         kept = [(answer.kept, answer.drop) for answer in answers if answer.kept is not None]
-        again = [self._score(film, model, own, drop) for film, drop in kept]
-        return self.show(again, own, chosen)
+        again = [self._score(film, model, own, drop, judge) for film, drop in kept]
+        return self.show(again, own, chosen, judge=judge)
 
-    def _score(self, film: KeptFilm, model: str, own: OwnNormals | None, drop: str) -> Answer:
-        return replace(self.inference.score_kept(film, model, own), drop=drop)
+    def _score(
+        self, film: KeptFilm, model: str, own: OwnNormals | None, drop: str, judge: str
+    ) -> Answer:
+        population = judge if judge in self.inference.populations(model, own) else None
+        return replace(self.inference.score_kept(film, model, own, population), drop=drop)
 
     def score_uploads(
         self,
@@ -159,26 +186,36 @@ class ScoreTab:
         model: str,
         auto: bool,
         own: OwnNormals | None,
+        judge: str,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> list:
         """Score every uploaded file; each is deleted as soon as it has been read."""
         films = self._read(files, progress)
-        return [*self._first_score(films, model, auto, own, secrets.token_hex(6)), None]
+        return [*self._first_score(films, model, auto, own, secrets.token_hex(6), judge), None]
 
-    def score_example(self, kind: str, model: str, auto: bool, own: OwnNormals | None) -> list:
+    def score_example(
+        self, kind: str, model: str, auto: bool, own: OwnNormals | None, judge: str
+    ) -> list:
         """Score one of the examples."""
         notes = (NOTE,) if kind in DRAWINGS else ()
         film = self.inference.keep_array(self.examples[kind], notes)
-        return self._first_score([film], model, auto, own, "")
+        return self._first_score([film], model, auto, own, "", judge)
 
     def _first_score(
-        self, films: list[KeptFilm], model: str, auto: bool, own: OwnNormals | None, drop: str
+        self,
+        films: list[KeptFilm],
+        model: str,
+        auto: bool,
+        own: OwnNormals | None,
+        drop: str,
+        judge: str = "",
     ) -> list:
         """Values for everything, and which model it was: that of most films, where they choose."""
         best = majority([self.inference.belongs_to(film) for film in films]) if auto else None
         chosen = best or model
-        answers = [self._score(film, chosen, own, drop) for film in films]
-        return [*self.show(answers, own, why=_BY_FILM if best else ""), chosen, True]
+        answers = [self._score(film, chosen, own, drop, judge) for film in films]
+        shown = self.show(answers, own, why=_BY_FILM if best else "", judge=judge)
+        return [*shown, chosen, True]
 
     def _read(self, files: list, progress: gr.Progress) -> list[KeptFilm]:
         paths = [getattr(file, "path", None) or file.get("path") for file in _as_list(files)]
@@ -202,6 +239,7 @@ class ScoreTab:
         films: dict[int, Answer],
         chosen: int,
         own: OwnNormals | None,
+        judge: str,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> list:
         """Let this visit's verdicts stand on the visitor's own normals, and score again."""
@@ -215,15 +253,21 @@ class ScoreTab:
             return [*said, *(gr.skip() for _ in range(_EVERY + 2)), None]
         label = self.inference.shelf.label(model)
         said = [learned, own_section(learned, label), gr.update(visible=True)]
-        return [*said, *self._again(model, films, chosen, learned, anyway=True), model, True, None]
+        again = self._again(model, films, chosen, learned, judge, anyway=True)
+        return [*said, *again, model, True, None]
 
-    def forget_normals(self, model: str, films: dict[int, Answer], chosen: int) -> list:
+    def forget_normals(self, model: str, films: dict[int, Answer], chosen: int, judge: str) -> list:
         """Back to the model's own calibration."""
         nothing = [None, "", gr.update(visible=False)]
-        return [*nothing, *self._again(model, films, chosen, None, anyway=True)]
+        return [*nothing, *self._again(model, films, chosen, None, judge, anyway=True)]
 
     def show(
-        self, answers: list[Answer], own: OwnNormals | None = None, chosen: int = 0, why: str = ""
+        self,
+        answers: list[Answer],
+        own: OwnNormals | None = None,
+        chosen: int = 0,
+        why: str = "",
+        judge: str = "",
     ) -> list:
         """Values for everything on the tab: the film ``chosen`` or else the most abnormal one."""
         kept = dict(enumerate(answers, 1))
@@ -235,7 +279,11 @@ class ScoreTab:
             line = batch_line(answers, self.inference, own)
             batch = [batch[0], line, table_html(answers), downloads(answers)]
         view = self.view(kept, first, why)
-        return [*view, *batch, kept, first, gr.update(visible=False)]
+        several = self.inference.populations(answers[0].model, own) if scores else ()
+        choices = judge_choices(several)
+        value = judge if judge in [name for _, name in choices] else BY_LOOKS
+        judges = gr.update(choices=choices, value=value, visible=len(choices) > 1)
+        return [*view, *batch, kept, first, gr.update(visible=False), judges]
 
     def view(self, films: dict[int, Answer], number: int, why: str = "") -> list:
         """Values for the view of one of the films."""

@@ -24,11 +24,14 @@ _NUMBERS = (
      "above the threshold as well as below"),
     ("nothing unusual found", "the score is one that normals have. It is no all-clear: the last sentence "
      "says what share of abnormal films is found"),
+    ("share of abnormal films found", "measured on the films that the sentence names, with this model and "
+     "the threshold that it names. The tab Benchmark has other models, each trained on one set for the "
+     "ranking, with thresholds of their own: its shares differ"),
     ("in brackets", "where the true share lies with 90 % confidence, given so many normals"),
     ("regions and map", "how far a place lies from the same place of normals, in standard deviations. "
      "One place is compared with itself, the film as a whole: so a region of 4.8 may stand beside a "
-     "film score of 3.0. A region's number is one for all of it; the map also weighs where in it the "
-     "film differs, and colour begins at the first number of the bar below the map"),
+     "film score of 3.0. Regions and map have a scale each: a region's number is one for all of it; the "
+     "map's are point by point, and colour begins at the first number of the bar below it"),
 )  # fmt: skip
 NUMBERS = (
     '<details class="fold numbers"><summary>What these numbers mean</summary><dl>'

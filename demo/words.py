@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from simsid.detectors.findings import ANOTHER, Finding
 from simsid.scoring import ANOTHER_POPULATION, NOT_A_FILM, RefusedFilm, ScoredFilm
+from simsid.scoring.words import named
 
 TITLE = "SimSID: how unusual is this film?"
 SCORED = "ok"
+BY_LOOKS = ""  # as a choice of whose normals judge a film: found from the film
 NOT_SCORED = "Not scored"
 NOTICE = (
     "Research only. This is not a medical device and must not be used to diagnose, treat or "
@@ -61,6 +65,11 @@ def finding_in_words(found: Finding | RefusedFilm) -> str:
 def headline(film: ScoredFilm | RefusedFilm) -> str:
     """The state in the words of every other door, as a heading."""
     return film.state.capitalize() or NOT_SCORED
+
+
+def judge_choices(populations: Sequence[str]) -> list[tuple[str, str]]:
+    """What 'judge as' offers: words and value; one alone where the model knows one population."""
+    return [("found from the film", BY_LOOKS), *((named(name), name) for name in populations)]
 
 
 def is_strange(film: ScoredFilm) -> bool:

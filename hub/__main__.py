@@ -199,7 +199,8 @@ def _export(
 
     if int8 != (normals is not None) or (labelled is not None and not int8):
         raise SimsidError(
-            "--int8 takes ranges from --normals, a folder of normal films; --labelled belongs to it"
+            "--int8 and --normals go together: give a folder of normal films for the ranges; --labelled "
+            "goes with them"
         )
     films = Int8Films(Path(normals), Path(labelled) if labelled else None) if normals else None
     report = export(model, format, Path(out), films)

@@ -11,10 +11,11 @@ from typing import Any, Literal
 import numpy as np
 from jsonargparse import ArgumentParser
 
+from simsid.archive.shards import is_shard_folder, read_shards
 from simsid.cli import command_parser, parse, run_command
 from simsid.detectors.recalibration import LEAST
 from simsid.errors import SimsidError
-from simsid.evaluation.metrics import ranking_metrics, share_interval
+from simsid.evaluation.metrics import auroc, auroc_score_interval, share_interval
 from simsid.files import path_text, real_path
 from simsid.marks import (
     ABNORMAL,
@@ -28,8 +29,11 @@ from simsid.marks import (
     scored_rows,
 )
 from simsid.scoring.table import Row, read_table
+from simsid.scoring.verdicts import UNUSUAL
 
 _ANSWERS = {"n": NORMAL, "a": ABNORMAL}
+_NEEDED = ("file", "state", "score", "p_value", "threshold", "diffuse")  # of a row
+_LEAST_TO_RANK = 5  # marked normals, and abnormals: fewer say nothing of an AUROC
 
 
 def make_parser() -> ArgumentParser:
@@ -40,7 +44,9 @@ def make_parser() -> ArgumentParser:
         example="scores.csv --maps maps",
     )
     add = parser.add_argument
-    add("table", type=path_text, help="CSV that simsid.score wrote; run this where you ran that")
+    add("table", type=path_text,
+        help="CSV that simsid.score wrote, or its folder of --shard-rows; run this where you ran "
+        "that")  # fmt: skip
     add("--marks", type=path_text, default=None,
         help="CSV of marks to begin or to go on with; beside the table by default")  # fmt: skip
     add("--maps", type=path_text, default=None, help="folder of simsid.score --maps, to show them")
@@ -61,11 +67,11 @@ def main(arguments: list[str] | None = None) -> int:
     """
     options = parse(make_parser(), arguments)
     table = Path(options.table)
-    rows = scored_rows(table)
-    path = Path(options.marks) if options.marks else table.with_suffix(".marks.csv")
+    rows, scanned = rows_to_review(table)
+    beside = table.with_name(f"{table.name if table.is_dir() else table.stem}.marks.csv")
+    path = Path(options.marks) if options.marks else beside
     if real_path(path) == real_path(table):
         raise SimsidError(f"--marks {path} is the score table: choose another name")
-    scanned = [Path(row["file"]) for row in read_table(table)[0]]
     review = Review(rows, Marks(path), options.order, scanned)
     if options.face == "page":  # it stands above this package: opened by name
         maps = Path(options.maps) if options.maps else None
@@ -74,6 +80,30 @@ def main(arguments: list[str] | None = None) -> int:
         ask(review, input)
     print("\n".join(review.summary()))
     return 0
+
+
+def rows_to_review(table: Path) -> tuple[list[Row], list[Path]]:
+    """Rows with a score, and all films of the table; each film once, by its first row.
+
+    Args:
+        table: of ``simsid.score``, or its folder of shards.
+
+    Raises:
+        SimsidError: it is none of them, is damaged, or nothing in it has a score.
+    """
+    if not table.is_dir():
+        return scored_rows(table), [Path(row["file"]) for row in read_table(table)[0]]
+    if not is_shard_folder(table):
+        raise SimsidError(
+            f"{table} holds no shards of scores: name the table, or its folder of shards"
+        )
+    rows: dict[str, Row] = {}
+    for row in read_shards(table):
+        rows.setdefault(row["file"], {name: row[name] for name in _NEEDED})
+    scored = [row for row in rows.values() if row["score"] != ""]
+    if not scored:
+        raise SimsidError(f"{table} holds no film with a score: there is nothing to review")
+    return scored, [Path(file) for file in rows]
 
 
 class Review:
@@ -113,7 +143,9 @@ class Review:
     def measures(self) -> dict[str, Any]:
         """AUROC, false alarms and share found over what was marked, each with its 95 % interval.
 
-        Verdicts count where a film has one: a score and a threshold, and no other population.
+        Verdicts count where a film has one: a score and a threshold, and no doubt of the film as a
+        whole. ``false_alarms`` and ``found`` are the shares above the threshold, ``_unusual`` those
+        called so: the others above it are borderline. ``auroc`` is None for less than 5 of a class.
         """
         known = self.marks.read()
         marked = [row for row in self.rows if row["file"] in known]
@@ -121,16 +153,21 @@ class Review:
         scores = np.array([float(row["score"]) for row in marked])
         judged = np.array([row["threshold"] != "" and row["p_value"] != "" for row in marked], bool)
         called = np.array([excess_of(row) > 0 for row in marked], bool)
+        unusual = np.array([row["state"] == UNUSUAL for row in marked], bool)
         shares = {}
         for name, label in (("false_alarms", 0), ("found", 1)):
             mine = judged & (labels == label)
-            shares[name] = share_interval(int((called & mine).sum()), int(mine.sum()))
+            for which, those in ((name, called), (f"{name}_unusual", unusual)):
+                shares[which] = share_interval(int((those & mine).sum()), int(mine.sum()))
+        counts = [int((labels == label).sum()) for label in (0, 1)]
+        area = auroc(labels, scores) if min(counts) >= _LEAST_TO_RANK else None
         return {
             "films": len(self.rows),
-            "normal": int((labels == 0).sum()),
-            "abnormal": int((labels == 1).sum()),
+            "normal": counts[0],
+            "abnormal": counts[1],
             "sample": self._by_chance(set(known)),
-            **(ranking_metrics(labels, scores) if len(marked) else {"auroc": None}),
+            "auroc": area,
+            "auroc_ci": None if area is None else list(auroc_score_interval(area, *counts)),
             **shares,
         }
 
@@ -154,11 +191,19 @@ class Review:
             lines.append(
                 f"AUROC over the marked films: {told['auroc']:.3f} [{low:.3f}, {high:.3f}]"
             )
-        for name, words in (("false_alarms", "called unusual of the normals"), ("found", "called "
-                            "unusual of the abnormals")):  # fmt: skip
+        elif normals + abnormals:
+            lines.append(
+                f"AUROC: too few marks, {normals} normal and {abnormals} abnormal films; at least "
+                f"{_LEAST_TO_RANK} of each"
+            )
+        for name, words in (("false_alarms", "normals"), ("found", "abnormals")):
             if told[name]["n"]:
                 low, high = told[name]["ci"]
-                lines.append(f"{words}: {told[name]['share']:.0%} [{low:.0%}, {high:.0%}]")
+                lines.append(
+                    f"above the threshold of the {told[name]['n']} {words} with a verdict: "
+                    f"{told[name]['share']:.0%} [{low:.0%}, {high:.0%}]; 'unusual', clear of what the "
+                    f"threshold may be off by: {told[f'{name}_unusual']['share']:.0%}"
+                )
         if normals + abnormals and not told["sample"]:
             lines.append(
                 "the marked films were not chosen by chance, so these numbers say nothing of all "

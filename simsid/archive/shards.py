@@ -279,3 +279,36 @@ def _from_parquet(whole: Path) -> list[Row]:
     except (pyarrow.ArrowException, OSError) as error:
         raise SimsidError(f"{whole} is damaged ({error}): choose another --out") from error
     return [{name: "" if value is None else value for name, value in row.items()} for row in rows]
+
+
+def is_shard_folder(folder: Path) -> bool:
+    """Whether ``simsid.score --shard-rows`` wrote this folder."""
+    return folder.is_dir() and json_object(folder / ABOUT).get("made_by") == _MADE_BY
+
+
+def options_of(folder: Path) -> str:
+    """The options of ``simsid.score`` that go on with this folder's shards."""
+    about = json_object(folder / ABOUT)
+    told = f"--shard-rows {about.get('rows')} --shard-format {about.get('format')}"
+    return f"{told} --batch-size {about.get('batch_size')}"
+
+
+def read_shards(folder: Path) -> Iterator[Row]:
+    """The rows of all shards in order, also of one that is not full yet; values as a CSV has them.
+
+    Raises:
+        SimsidError: a shard is missing, damaged or of another version; it is named.
+    """
+    numbers = {int(path.stem.partition("-")[2]) for path in folder.glob("part-[0-9]*.*")}
+    for number in range(max(numbers, default=-1) + 1):
+        whole, table = folder / f"part-{number:05d}.parquet", folder / f"part-{number:05d}.csv"
+        if whole.exists():
+            require_parquet()
+            rows = _from_parquet(whole)
+        elif table.exists():
+            rows, _ = read_table(table, SHARD_COLUMNS)
+        else:
+            raise SimsidError(f"{folder} lacks shard {number}: score the films again")
+        if rows and not set(SHARD_COLUMNS) <= rows[0].keys():
+            raise SimsidError(f"{whole} is of another version: score the films again")
+        yield from ({name: str(row[name]) for name in SHARD_COLUMNS} for row in rows)

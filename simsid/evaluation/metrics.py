@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.stats import beta
+from scipy.optimize import brentq
+from scipy.stats import beta, norm
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from simsid.evaluation.bootstrap import auroc_interval
 
 Number = float | None
+_NEAR = 1e-9
 
 
 def has_both_classes(labels: Int[np.ndarray, " n"]) -> bool:
@@ -111,3 +113,25 @@ def share_interval(count: int, total: int, level: float = 0.95) -> dict[str, obj
 
 def _ratio(part: int, whole: int) -> Number:
     return part / whole if whole else None
+
+
+def auroc_score_interval(
+    auroc: float, normals: int, abnormals: int, level: float = 0.95
+) -> tuple[float, float]:
+    """Interval of an AUROC from few films, where resampling a perfect ranking would show no doubt.
+
+    The areas for which the measured one lies within the normal quantile of their standard error,
+    as Hanley and McNeil give it with both exponents of the mean number of films. Source: Newcombe,
+    Statistics in Medicine 2006, method 5.
+    """
+    quantile, mean = float(norm.ppf((1 + level) / 2)), (normals + abnormals) / 2 - 1
+
+    def excess(area: float) -> float:
+        spread = 1 + mean * ((1 - area) / (2 - area) + area / (1 + area))
+        error = quantile * np.sqrt(area * (1 - area) * spread / (normals * abnormals))
+        return float(abs(auroc - area) - error)
+
+    near = min(max(auroc, _NEAR), 1 - _NEAR)  # at 0 and at 1 themselves the standard error is 0
+    low = brentq(excess, 0.0, near) if auroc > 0 else 0.0
+    high = brentq(excess, near, 1.0) if auroc < 1 else 1.0
+    return float(low), float(high)

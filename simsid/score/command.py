@@ -8,6 +8,7 @@ from typing import Literal
 from jsonargparse import ArgumentParser, Namespace
 
 from simsid.archive.films import is_archive
+from simsid.archive.shards import is_shard_folder, options_of
 from simsid.cli import command_parser, parse
 from simsid.dicomweb import DicomWeb
 from simsid.errors import SimsidError
@@ -144,6 +145,8 @@ def main(arguments: list[str] | None = None) -> int:
             )
         with only_writer(job.out):
             return run_archive(job, job.shard_rows)
+    if is_shard_folder(job.out):
+        raise SimsidError(f"--out {job.out} is a folder of shards: add {options_of(job.out)}")
     if job.engine == "ray":
         raise SimsidError("--engine ray writes shards: add --shard-rows 100000")
     several = next(filter(is_archive, job.paths), None)

@@ -37,9 +37,9 @@ def basis(film: ScoredFilm) -> str:
             f"anywhere from {low:.2f} to {high:.2f}, and this score lies between."
         )
     return (
-        f"{rank}{doubt}{choice_in_words(film)} The threshold is set so that {rate} of such normal films "
-        "are called unusual by mistake; in brackets, where the true rate lies with 90 % confidence. "
-        f"{found_in_words(film)}"
+        f"{rank}{doubt}{choice_in_words(film)} The threshold of {film.threshold:.2f} is set so that "
+        f"{rate} of such normal films are called unusual by mistake; in brackets, where the true rate "
+        f"lies with 90 % confidence. {found_in_words(film)}"
     )
 
 

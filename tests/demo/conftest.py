@@ -34,6 +34,10 @@ READY = "The page is at http://127.0.0.1:"  # what app.py prints once it listens
 START_SECONDS = 180
 PATIENCE = 60_000  # of the browser, in milliseconds
 PASSWORD = "ZZ horse battery"
+GENTLE = {
+    "verbose": False,
+    "httpx_kwargs": {"timeout": 300},
+}  # a client that waits for a busy machine
 
 
 @dataclass(frozen=True)

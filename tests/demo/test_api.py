@@ -18,7 +18,7 @@ from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian,
 import hub
 from demo.privacy import MAX_FILES
 from simsid.scoring import score_film
-from tests.demo.conftest import ROOT, Page, png
+from tests.demo.conftest import GENTLE, ROOT, Page, png
 
 gradio_client = pytest.importorskip("gradio_client")
 NAME = "ZZDOEJANEZZ"
@@ -26,7 +26,7 @@ NAME = "ZZDOEJANEZZ"
 
 @pytest.fixture(scope="module")
 def client(page: Page):
-    return gradio_client.Client(page.url, verbose=False)
+    return gradio_client.Client(page.url, **GENTLE)
 
 
 def as_file(folder: Path, name: str, content: bytes) -> dict:

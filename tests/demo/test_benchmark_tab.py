@@ -131,3 +131,12 @@ def test_the_tab_leads_with_one_picture_and_five_numbers_of_the_results(
     for entry in measured:
         if entry.model == committed.reference:
             assert f"{entry.area:.3f}" in html
+
+
+def test_a_share_says_of_which_films_and_which_threshold_it_is(committed: Ranking) -> None:
+    html = lead_html(committed)
+    assert (
+        "of abnormal films of nih (validation part) found by simsid trained on nih alone, at its own "
+        "threshold for 5 % of false alarms" in html
+    )
+    assert "its own model, its own threshold, and the films that it names" in html

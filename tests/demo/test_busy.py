@@ -11,7 +11,7 @@ import pytest
 
 from demo.bench.visitor import Visitor
 from demo.words import BUSY
-from tests.demo.conftest import Page, png, start_page, stop_page
+from tests.demo.conftest import GENTLE, Page, png, start_page, stop_page
 from tests.demo.test_doors import ask
 from tests.demo.warm_start import WarmStarter
 
@@ -60,7 +60,7 @@ def test_a_full_queue_says_busy_to_programs_and_serves_the_others(narrow, digits
     for event in served:
         text = ask(f"{narrow.url}gradio_api/call/score_batch/{event}")[1]
         assert text.count('"status": "ok"') == FILMS
-    client = gradio_client.Client(narrow.url, verbose=False)
+    client = gradio_client.Client(narrow.url, **GENTLE)
     assert client.predict(api_name="/generate")["image_png"]
 
 

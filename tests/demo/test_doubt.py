@@ -123,6 +123,12 @@ def test_without_a_verdict_no_threshold_is_drawn_and_the_map_is_faded(
     assert "opacity:0.35" in drawn[1] and "No verdict stands behind this map" in drawn[1]
 
 
+def test_a_verdict_says_its_threshold_and_that_the_benchmark_has_others(film: ScoredFilm) -> None:
+    section = verdict_section(film, "", Shown("a"))
+    assert f"The threshold of {film.threshold:.2f} is set so that" in section
+    assert "The tab Benchmark has other models" in section
+
+
 def test_too_few_normals_are_no_reason_to_fade_a_map(film: ScoredFilm) -> None:
     assert not is_strange(replace(film, threshold=float("inf")))
 
@@ -154,5 +160,5 @@ def test_why_opens_where_the_map_is_hottest_even_where_another_region_scores_hig
     choices = region_choices(regions, (1, 0))
     assert [value for _, value in choices] == ["0,1", "1,0", "0,0", "1,1"]
     assert [words for words, _ in choices if "hottest" in words] == [
-        "row 2, column 1: 2.0, the map's hottest place"
+        "row 2, column 1: 2.0, hottest on the map"
     ]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from demo.kept import Fit, belongs_to, majority
+from demo.phantoms import phantoms
 from tests.demo.conftest import png
 from tests.demo.test_browser import choose_model, drop, wait_for_text
 from tests.demo.test_one_score import chest
@@ -65,9 +66,13 @@ def test_a_chest_phantom_goes_to_the_chest_model_and_is_called_one(tab) -> None:
     wait_for_text(tab, "#verdict", "Model: bundled:chest")
     wait_for_text(tab, "#verdict", "this is a phantom, drawn by code: no patient was there")
     assert tab.input_value("#model input").startswith("bundled:chest")
+    tab.click("#judge-as input")
+    tab.get_by_role("option", name="zhanglab").click()
+    wait_for_text(tab, "#verdict", "It is judged as zhanglab")
     choose_model(tab, "bundled:zhanglab")
     wait_for_text(tab, "#verdict", "Model: bundled:zhanglab")
     wait_for_text(tab, "#verdict", "this is a phantom")  # scored again, it still is one
+    tab.wait_for_selector("#judge-as", state="hidden")
 
 
 def test_on_a_phone_the_verdict_is_led_to(browser, page) -> None:
@@ -220,6 +225,34 @@ def test_a_picture_that_no_model_takes_is_not_said_to_look_like_their_films(infe
     assert "looks like those of this model" not in said
     by_hand, *_ = tab._first_score([kept], "bundled:chest", False, None, "")
     assert "No model on the shelf" not in by_hand and "Model: bundled:chest" in by_hand
+
+
+def test_a_visitor_chooses_whose_normals_judge_and_the_verdict_says_so(inference) -> None:
+    from demo.api import _as_json
+    from demo.score_tab import ScoreTab
+    from simsid.errors import SimsidError
+
+    tab, model = ScoreTab.__new__(ScoreTab), "bundled:chest"
+    tab.inference = inference
+    kept = inference.keep_array(phantoms()["opacity"])
+    said, *_, judges, _, _ = tab._first_score([kept], model, False, None, "")
+    assert "by choice" not in said and "threshold of 2.37" in said
+    assert judges["visible"] and judges["value"] == ""
+    assert [name for _, name in judges["choices"]] == ["", "zhanglab", "nih"]
+    said, *_, judges, _, _ = tab._first_score([kept], model, False, None, "", "zhanglab")
+    assert "judged as zhanglab (chest films of children, 1 to 5 years) by choice" in said
+    assert "it looks more like nih" in said and "threshold of 1.36" in said
+    assert judges["value"] == "zhanglab"
+    said, *_, judges, _, _ = tab._first_score([kept], model, False, None, "", "nowhere")
+    assert "by choice" not in said and judges["value"] == ""
+    digits = "bundled:digitanatomy"
+    *_, judges, _, _ = tab._first_score([kept], digits, False, None, "", "nih")
+    assert not judges["visible"]  # one population, no choice
+    told = _as_json(inference.score_bytes(png(phantoms()["opacity"]), model, "zhanglab"), False)
+    assert (told["judged_as"], told["looks_like"]) == ("zhanglab", "nih")
+    assert told["population"] == "zhanglab" and told["threshold"] == pytest.approx(1.359, abs=1e-3)
+    with pytest.raises(SimsidError, match="it has zhanglab, nih"):
+        inference.score_bytes(png(phantoms()["opacity"]), model, "nowhere")
 
 
 def test_own_normals_say_what_the_command_line_says_and_leave_the_model_alone(inference) -> None:

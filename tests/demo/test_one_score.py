@@ -16,7 +16,7 @@ import hub
 from simsid import score
 from simsid.data.images import read_image
 from simsid.scoring import score_film
-from tests.demo.conftest import Page
+from tests.demo.conftest import GENTLE, Page
 from tests.demo.test_browser import choose_model, drop
 from tests.demo.test_mcp import answer_of
 
@@ -70,7 +70,7 @@ def by_command_line(files: list[Path], model: str) -> Said:
 
 
 def by_api(page: Page, files: list[Path], model: str) -> Said:
-    client = gradio_client.Client(page.url, verbose=False)
+    client = gradio_client.Client(page.url, **GENTLE)
     films = [gradio_client.handle_file(str(file)) for file in files]
     singly = said(client.predict(film, model, api_name="/score") for film in films)
     assert singly == said(client.predict(films, model, api_name="/score_batch"))

@@ -24,7 +24,7 @@ from simsid.plugins import load_plugin
 from simsid.scoring import score_film
 from simsid.training.fit import fit
 from synth import DigitAnatomy
-from tests.demo.conftest import Page, png, start_page, stop_page
+from tests.demo.conftest import GENTLE, Page, png, start_page, stop_page
 from tests.demo.test_shelf import BUNDLED, digit_model, settled
 from tests.demo.warm_start import WarmStarter
 
@@ -169,7 +169,7 @@ def test_what_cannot_be_opened_ends_the_start_with_exit_code_2(
 @pytest.mark.slow
 def test_a_plugins_model_is_scored_by_the_page(own_page: Page, mine, digits, tmp_path) -> None:
     gradio_client = pytest.importorskip("gradio_client")
-    client = gradio_client.Client(own_page.url, verbose=False)
+    client = gradio_client.Client(own_page.url, **GENTLE)
     (tmp_path / "film.png").write_bytes(png(digits["novel"]))
     film = gradio_client.handle_file(str(tmp_path / "film.png"))
     answer = client.predict(film, api_name="/score")

@@ -13,7 +13,7 @@ import pytest
 
 from demo.password import USER, WRONG_SECONDS
 from tests.demo.axe import findings, too_wide
-from tests.demo.conftest import PASSWORD, Page, png
+from tests.demo.conftest import GENTLE, PASSWORD, Page, png
 from tests.demo.test_doors import ask
 
 gradio_client = pytest.importorskip("gradio_client")
@@ -64,8 +64,8 @@ def test_cookies_are_for_the_page_alone(locked_page: Page) -> None:
 
 def test_programs_log_in_and_score(locked_page: Page, digits: dict, tmp_path: Path) -> None:
     with pytest.raises(gradio_client.exceptions.AuthenticationError):
-        gradio_client.Client(locked_page.url, verbose=False)
-    client = gradio_client.Client(locked_page.url, auth=(USER, PASSWORD), verbose=False)
+        gradio_client.Client(locked_page.url, **GENTLE)
+    client = gradio_client.Client(locked_page.url, auth=(USER, PASSWORD), **GENTLE)
     film = tmp_path / "film.png"
     film.write_bytes(png(digits["novel"]))
     answer = client.predict(gradio_client.handle_file(str(film)), api_name="/score")

@@ -19,7 +19,7 @@ from hub.errors import CORRUPT, GATED, NO_NETWORK, HubError
 from simsid.cli import run_command
 from simsid.errors import ModelFolderError, SimsidError
 from simsid.scoring import score_film
-from tests.demo.conftest import ROOT, png
+from tests.demo.conftest import GENTLE, ROOT, png
 from tests.waiting import wait_until
 
 COMMIT = "abcdef1" + "0" * 33
@@ -199,7 +199,7 @@ def test_a_model_of_the_hub_arrives_on_an_open_page(hub_page, digits: dict, tmp_
     page, server, commit = hub_page
     (tmp_path / "film.png").write_bytes(png(digits["novel"]))
     film = gradio_client.handle_file(str(tmp_path / "film.png"))
-    client = gradio_client.Client(page.url, verbose=False)
+    client = gradio_client.Client(page.url, **GENTLE)
     assert client.predict(film, api_name="/score")["model"] == BUNDLED[0]
     server.pace = 0.0
     answer = when_it_is_there(client, film)

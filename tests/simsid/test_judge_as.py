@@ -122,6 +122,16 @@ def test_shards_carry_the_choice(folder, tmp_path):
     assert set(SHARD_COLUMNS) == set(told[0])
 
 
+def test_a_folder_of_shards_is_gone_on_with_by_the_options_that_made_it(folder, tmp_path):
+    films = write_films(tmp_path / "films", films_of("wide", 3, 54))
+    given = [str(films), "--model", str(folder), "--out", str(tmp_path / "out")]
+    shards = ["--shard-rows", "2", "--shard-format", "csv", "--batch-size", "2"]
+    assert main([*given, *shards]) == 0
+    with pytest.raises(SimsidError, match=f"is a folder of shards: add {' '.join(shards)}$"):
+        main([*given, "--resume"])
+    assert main([*given, *shards, "--resume"]) == 0
+
+
 def test_a_table_of_before_the_choice_is_still_a_score_table(tmp_path):
     before = [name for name in COLUMNS if name not in ("looks_like", "judged_as")]
     (tmp_path / "scores.csv").write_bytes(csv_line(before))

@@ -159,8 +159,17 @@ FOLDERS = {"train, the run itself", "evaluate, its figures"}  # others' files in
 
 
 READ_ONLY = {  # options that name what is read
-    *("--config", "--data-root", "--model", "--models", "--normals", "--unlabelled", "--files"),
-    *("--init-from", "--digits", "--digits-root", "--films", "--film", "--population", "--plugin"),
+    *("--config", "--data-root", "--model", "--models", "--normals", "--labelled", "--unlabelled"),
+    *(
+        "--files",
+        "--init-from",
+        "--digits",
+        "--digits-root",
+        "--films",
+        "--film",
+        "--population",
+        "--plugin",
+    ),
     *("--anomalib-python", "paths", "run", "table", "folder", "folders", "model"),
     ("simsid.review", "--maps"),
 }

@@ -9,13 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.stats import norm
 
 import hub
+from simsid.archive.shards import ShardFolder, ShardPlan
 from simsid.cli import run_command
 from simsid.errors import SimsidError
+from simsid.evaluation.metrics import auroc_score_interval
 from simsid.marks import ABNORMAL, NORMAL, Mark, Marks, in_order, scored_rows
 from simsid.recalibrate import main as recalibrate
-from simsid.review import Review, ask, main
+from simsid.review import Review, ask, main, rows_to_review
 from simsid.scoring.table import COLUMNS, TableWriter
 from synth import DigitAnatomy
 
@@ -112,19 +115,85 @@ def test_a_film_that_doubt_chose_stays_so_when_it_is_marked_again(tmp_path: Path
     assert marks.read() == {"a.png": Mark(ABNORMAL, "doubtful")} and not marks.by_chance()
 
 
-def test_measures_are_those_of_the_marked_films_with_intervals(table: Path) -> None:
+def test_measures_are_those_of_the_marked_films_with_intervals(tmp_path: Path) -> None:
+    """Ten films: normals at 0 to 4, abnormals at 2.5 to 6.5; above 2 lies half of all."""
+    scores = [0.0, 1.0, 2.2, 3.0, 4.0, 2.5, 3.5, 4.5, 5.5, 1.5]
+    states = ["nothing unusual found"] * 2 + ["borderline"] * 2 + ["unusual"] * 5 + ["borderline"]
+    rows = [
+        row(f"{i}.png", score, state)
+        for i, (score, state) in enumerate(zip(scores, states, strict=True))
+    ]
+    review = Review(scored_rows(write(tmp_path / "s.csv", rows)), Marks(tmp_path / "m.csv"))
+    for each in review.rows:
+        review.put(each, NORMAL if int(each["file"][0]) < 5 else ABNORMAL)
+    told = review.measures()
+    assert told["auroc"] == pytest.approx((3 + 4 + 5 + 5 + 2) / 25)
+    low, high = told["auroc_ci"]
+    assert low < told["auroc"] < high <= 1 and high - low > 0.4  # ten films say little
+    assert told["false_alarms"]["share"] == pytest.approx(3 / 5)
+    assert told["false_alarms_unusual"]["share"] == pytest.approx(1 / 5)  # 4.0; two are borderline
+    assert told["found"]["share"] == pytest.approx(4 / 5)
+    assert told["found_unusual"]["share"] == pytest.approx(4 / 5)
+    low, high = told["false_alarms"]["ci"]
+    assert 0 < low < 3 / 5 < high < 1 and told["sample"]
+    said = "\n".join(review.summary())
+    assert f"AUROC over the marked films: {told['auroc']:.3f} [" in said
+    assert "above the threshold of the 5 normals with a verdict: 60% [" in said
+    assert "'unusual', clear of what the threshold may be off by: 20%" in said
+
+
+def test_few_marks_have_no_auroc_and_a_perfect_ranking_of_few_is_no_certainty(table: Path) -> None:
     review = Review(scored_rows(table), Marks(table.with_suffix(".marks.csv")))
     for each in review.rows:
-        review.put(each, ABNORMAL if float(each["score"]) in (0.1, 5.0, 3.0) else NORMAL)
-    told = review.measures()
-    assert told["auroc"] == pytest.approx(
-        6 / 9
-    )  # 5.0 and 3.0 above all three normals, 0.1 above none
-    assert told["false_alarms"]["share"] == pytest.approx(1 / 3)  # 2.2 of 1.9, 2.2, 0.5
-    assert told["found"]["share"] == pytest.approx(2 / 3)
-    low, high = told["false_alarms"]["ci"]
-    assert 0 < low < 1 / 3 < high < 1 and told["sample"]
-    assert "AUROC over the marked films: 0.667 [" in "\n".join(review.summary())
+        review.put(each, ABNORMAL if float(each["score"]) > 2 else NORMAL)
+    assert review.measures()["auroc"] is None and review.measures()["auroc_ci"] is None
+    assert "AUROC: too few marks, 3 normal and 3 abnormal films; at least 5 of each" in (
+        review.summary()
+    )
+    low, high = auroc_score_interval(1.0, 5, 5)
+    assert high == 1.0 and 0.5 < low < 0.8
+    assert auroc_score_interval(0.0, 5, 5) == pytest.approx((0.0, 1 - low))
+    wide, narrow = auroc_score_interval(0.8, 10, 10), auroc_score_interval(0.8, 200, 200)
+    assert wide[0] < narrow[0] < 0.8 < narrow[1] < wide[1]
+
+
+def test_the_interval_of_few_marks_holds_what_it_promises() -> None:
+    """Of two normal distributions 1.5 apart the area is 0.856; ten films of each."""
+    rng, truth, held = np.random.default_rng(0), float(norm.cdf(1.5 / np.sqrt(2))), 0
+    for _ in range(400):
+        normals, abnormals = rng.normal(0, 1, 10), rng.normal(1.5, 1, 10)
+        area = float((abnormals[:, None] > normals).mean())
+        low, high = auroc_score_interval(area, 10, 10)
+        held += low <= truth <= high
+    assert 0.92 <= held / 400 <= 1
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_shards_of_an_archive_are_reviewed_as_a_table_is(tmp_path: Path, kind: str) -> None:
+    if kind == "parquet":
+        pytest.importorskip("pyarrow")
+    folder = ShardFolder(tmp_path / "scores.v1", ShardPlan("m", 4, 32, kind))
+    rows = [row(f"{score}.png", score) | {"id": "7"} for score in SCORES]
+    broken = row("broken.png", "", status="corrupt", threshold="", p_value="") | {"id": ""}
+    with folder:
+        folder.begin()
+        folder.append([*rows, rows[0], broken])
+        folder.finish()
+    assert len(list(folder.folder.glob("part-*"))) == 2
+    plain = scored_rows(
+        write(tmp_path / "s.csv", [{k: v for k, v in r.items() if k != "id"} for r in rows])
+    )
+    scored, scanned = rows_to_review(folder.folder)
+    names = ("file", "state", "score", "p_value", "threshold", "diffuse")
+    assert scored == [{name: each[name] for name in names} for each in plain]
+    assert scanned == [Path(f"{score}.png") for score in SCORES] + [Path("broken.png")]
+    main([str(folder.folder), "--face", "summary"])
+    Review(scored, Marks(tmp_path / "m.csv")).put(scored[0], NORMAL)
+    with pytest.raises(SimsidError, match="holds no shards of scores"):
+        rows_to_review(tmp_path)
+    next(folder.folder.glob("part-00000*")).unlink()
+    with pytest.raises(SimsidError, match="lacks shard 0"):
+        rows_to_review(folder.folder)
 
 
 def test_marks_that_chance_did_not_choose_are_said_to_be_no_sample(table: Path) -> None:

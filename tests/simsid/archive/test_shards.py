@@ -135,7 +135,7 @@ def test_shards_of_a_version_that_called_the_model_otherwise_are_finished_as_the
     with monkeypatch.context() as patch:
         patch.setattr("simsid.score.job.fingerprint", lambda detector: "0123456789ab")
         assert run(*command(films, model, tmp_path / "whole")) == 0
-        stop_at(patch, "decode_untrusted", 9)
+        stop_at(patch, 9)
         assert run(*command(films, model, tmp_path / "s")) == 130
     assert run(*command(films, model, tmp_path / "s", "--resume")) == 2
     monkeypatch.setattr("simsid.score.job.former_fingerprint", lambda detector: "0123456789ab")

@@ -154,7 +154,7 @@ def test_options_that_do_not_belong_together_are_told(made, tmp_path, capsys):
     ):
         arguments = ["export", folder / "model", "--out", tmp_path / "out", *more]
         assert run_command(lambda given=arguments: hub_main([*map(str, given)])) == 2
-        assert "--normals, a folder of normal films" in capsys.readouterr().err
+        assert "give a folder of normal films" in capsys.readouterr().err
     with pytest.raises(SimsidError, match=r"needs a folder normal .* found turned/"):
         (tmp_path / "one").mkdir()
         (tmp_path / "one" / "turned").symlink_to(folder / "labelled" / "turned")
