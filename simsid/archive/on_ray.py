@@ -37,7 +37,7 @@ def score_on_ray(
     ray = _ray()
     own = not ray.is_initialized()
     if own:
-        _start(ray)
+        start_cluster(ray)
     try:
         context = ray.data.DataContext.get_current()
         context.execution_options.preserve_order = True
@@ -111,7 +111,8 @@ def _ray() -> Any:
     return ray
 
 
-def _start(ray: Any) -> None:
+def start_cluster(ray: Any) -> None:
+    """Use the cluster of ``RAY_ADDRESS``, or start one on as many of this machine's cores as threads."""
     where: dict[str, Any] = {}
     if not os.environ.get("RAY_ADDRESS"):
         where = {"num_cpus": max(_LEAST_CORES, threads_in_use()), "include_dashboard": False}

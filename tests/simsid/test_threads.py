@@ -17,6 +17,7 @@ from simsid.threads import (
     set_threads,
     threads_in_use,
 )
+from tests.simsid.test_home import MODULES, ROOT
 
 SIBLINGS = "sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
 MOUNT_2 = "30 24 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n"
@@ -132,6 +133,39 @@ def test_importing_makes_waiting_threads_sleep_and_keeps_what_the_user_set():
         assert done.stderr == ""
         told.append(done.stdout.split())
     assert told == [["PASSIVE", "0"], ["ACTIVE", "7"]]
+
+
+OPEN_EACH_DOOR = """
+import importlib, os, sys
+
+seen = []
+
+class Watch:
+    def find_spec(self, name, path=None, target=None):
+        if name == "torch":
+            seen.append(os.environ.get("OMP_WAIT_POLICY"))
+            raise ImportError(name)
+
+for door in sys.argv[1:]:
+    for name in [each for each in sys.modules if each.split(".")[0] in ("simsid", "hub", "demo", "app")]:
+        del sys.modules[name]
+    os.environ.pop("OMP_WAIT_POLICY", None)
+    seen.clear()
+    sys.meta_path.insert(0, Watch())
+    try:
+        importlib.import_module(door)
+    except ImportError:
+        assert seen, door
+    sys.meta_path.pop(0)
+    print(door, seen[0] if seen else os.environ.get("OMP_WAIT_POLICY"))
+"""
+
+
+def test_at_every_door_waiting_threads_sleep_before_torch_is_loaded():
+    doors = [*MODULES, "app", "hub", "simsid.__main__", "simsid.archive.on_ray", "simsid.detectors"]
+    told = subprocess.run([sys.executable, "-c", OPEN_EACH_DOOR, *doors], cwd=ROOT,
+                          capture_output=True, text=True, check=True)  # fmt: skip
+    assert told.stdout.splitlines() == [f"{door} PASSIVE" for door in doors]
 
 
 def test_counting_imports_no_torch():
