@@ -27,8 +27,8 @@ _EVENT = {"concurrency_limit": 2, "concurrency_id": "scoring", "api_visibility":
 _EVENT |= {"preprocess": False}
 _NORMAL = "normal"
 _WHAT_TO_DO = (
-    '<p class="lead">Pick a kind of anomaly, or set a digit by hand: the model of digits, which knows '
-    "1 to 9 in their order, scores the anatomy at once.</p>"
+    '<p class="lead">Pick a kind of anomaly, or set a digit by hand: the model, which knows 1 to 9 '
+    "in order, scores it at once.</p>"
 )
 _UNDO_KIND, _RESET = "The kind changes nothing", "No digit is set by hand"
 

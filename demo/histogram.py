@@ -66,7 +66,8 @@ def _drawn(
         text = f"threshold {threshold:.2f}"
         parts.append(_mark(x(threshold), 30, floor, "threshold", text, width, x(score)))
     arrow = " →" if score > high else ""
-    rank = "" if p_value is None else f", p = {p_value:.3f}"
+    # On a narrow screen there is no room: p stands in the sentences above.
+    rank = "" if p_value is None or width < _WIDE else f", p = {p_value:.3f}"
     own = f"{'← ' if score < low else ''}this film {score:.2f}{rank}{arrow}"
     parts.append(_mark(x(score), 14, floor, "own", own, width))
     kind = "wide" if width == _WIDE else "narrow"

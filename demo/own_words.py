@@ -6,7 +6,6 @@ from html import escape
 
 from demo.own_normals import OwnNormals
 from simsid.evaluation.recalibrated_card import thresholds_in_words
-from simsid.scoring.words import of_all
 
 
 def own_section(own: OwnNormals, label: str) -> str:
@@ -20,9 +19,7 @@ def own_section(own: OwnNormals, label: str) -> str:
         if own.left_out
         else ""
     )
-    before = of_all(own.before.called, own.before.films)
-    if own.before.no_verdict:
-        before += f"; {own.before.no_verdict} had no verdict"
+    before = own.before.in_words()
     thresholds = escape(thresholds_in_words(own.before.thresholds))
     return (
         f'<section class="own" role="status"><p>The verdicts of {escape(label)} stand on your '
@@ -30,7 +27,7 @@ def own_section(own: OwnNormals, label: str) -> str:
         '<th scope="col">before</th><th scope="col">now</th></tr></thead><tbody>'
         f'<tr><th scope="row">threshold</th><td>{thresholds}</td>'
         f"<td>{now:.2f}</td></tr>"
-        f'<tr><th scope="row">your normals called unusual</th><td>{before}</td>'
+        f'<tr><th scope="row">your normals above the threshold</th><td>{before}</td>'
         f"<td>{rate:.3g} % of the next ones ({low:.0f} to {high:.0f} %)</td></tr></tbody></table>"
         f"{left_out}<p>In brackets: where the true rate lies with 90 % confidence. To keep this "
         "for good: <code>python -m simsid.recalibrate</code>.</p></section>"

@@ -193,7 +193,7 @@ def region_choices(
     return [
         (
             f"row {row + 1}, column {col + 1}: {regions[row, col]:.1f}"
-            + (", the map's hottest place" if (row, col) == hottest else ""),
+            + (", hottest on the map" if (row, col) == hottest else ""),
             f"{row},{col}",
         )
         for row, col in order

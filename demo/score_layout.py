@@ -10,7 +10,7 @@ from demo.components import inline_image
 from demo.phantoms import BELOW
 from demo.pictures import REGIONS_SCALE, caption
 from demo.privacy import KEEP_FILM_SECONDS, MAX_FILE_BYTES, MAX_FILES
-from demo.words import BY_LOOKS
+from demo.words import BY_LOOKS, judge_choices
 from simsid.detectors.recalibration import LEAST
 
 # A row that is clicked says which film it shows.
@@ -62,7 +62,7 @@ class ScoreLayout:
                     elem_id="verdict",
                 )
                 self.judge = gr.Dropdown(
-                    [],
+                    judge_choices(()),
                     value=BY_LOOKS,
                     label="Judge as",
                     info="Whose normals and threshold judge these films. Choose only what you know of them, "

@@ -279,7 +279,8 @@ class ScoreTab:
             line = batch_line(answers, self.inference, own)
             batch = [batch[0], line, table_html(answers), downloads(answers)]
         view = self.view(kept, first, why)
-        choices = judge_choices(self.inference.populations(answers[0].model, own)) if scores else []
+        several = self.inference.populations(answers[0].model, own) if scores else ()
+        choices = judge_choices(several)
         value = judge if judge in [name for _, name in choices] else BY_LOOKS
         judges = gr.update(choices=choices, value=value, visible=len(choices) > 1)
         return [*view, *batch, kept, first, gr.update(visible=False), judges]

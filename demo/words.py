@@ -68,9 +68,7 @@ def headline(film: ScoredFilm | RefusedFilm) -> str:
 
 
 def judge_choices(populations: Sequence[str]) -> list[tuple[str, str]]:
-    """What 'judge as' offers: words and value; nothing where there is no choice."""
-    if not populations:
-        return []
+    """What 'judge as' offers: words and value; one alone where the model knows one population."""
     return [("found from the film", BY_LOOKS), *((named(name), name) for name in populations)]
 
 

@@ -26,7 +26,6 @@ from simsid.evaluation.recalibrated_card import recalibrated_card, thresholds_in
 from simsid.files import path_text, write_text
 from simsid.marks import Marks, is_marks
 from simsid.scoring.normals import FormerVerdicts, former_verdicts, read_normals, too_few_told
-from simsid.scoring.words import of_all
 
 _SHARE = 0.1
 
@@ -122,14 +121,13 @@ def _summary(
     calibration, name = detector.calibration, detector.score_names[0]
     facts = detector.facts["recalibrated"]
     now = {each: calibration.threshold(name, i) for i, each in enumerate(calibration.names)}
-    undecided = f" and {before.no_verdict} without a verdict" if before.no_verdict else ""
     used = sum(facts["renewed"].values()) if "renewed" in facts else facts["calibration_normals"]
     lines = [f"recalibrated on {used} films; model folder: {out}", *_by_population(former, facts)]
     lines += [
         f"threshold: {thresholds_in_words(before.thresholds)} before, "
         f"{thresholds_in_words(now)} now",
         f"{'these films' if unlabelled else 'these normals'} above the threshold before: "
-        f"{of_all(before.called, before.films)}{undecided}",
+        f"{before.in_words()}",
     ]
     for index, population in enumerate(calibration.names):
         low, high = calibration.rate_interval(index)

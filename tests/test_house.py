@@ -49,3 +49,50 @@ def test_parsed_options_never_leave_a_main():
     assert ("simsid/score/command.py", "job_of") in found
     below = [(file, name) for file, name in found if not name.endswith("_of")]
     assert below == [("synth/cli.py", name) for name in SYNTH_COMMANDS]
+
+
+LEAST_PATIENCE = 60  # seconds: on a loaded machine what takes one takes thirty
+WAITS = {"join": 0, "wait": 0, "communicate": 1, "run": None}
+
+
+def patience(call: ast.Call) -> list[float]:
+    """The limits, in seconds, of a call that waits for a process or a thread."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+    if name not in WAITS:
+        return []
+    given = [each.value for each in call.keywords if each.arg == "timeout"]
+    place = WAITS[name]
+    if place is not None and len(call.args) > place:
+        given.append(call.args[place])
+    return [
+        each.value
+        for each in given
+        if isinstance(each, ast.Constant) and type(each.value) in (int, float)
+    ]
+
+
+def test_tests_wait_for_what_happens_and_long_enough():
+    files = sorted((ROOT / "tests").rglob("*.py"))
+    calls = [
+        (f"{file.relative_to(ROOT)}:{node.lineno}", seconds)
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.Call)
+        for seconds in patience(node)
+    ]
+    assert len(calls) > 3
+    assert [call for call in calls if call[1] < LEAST_PATIENCE] == []
+
+
+@pytest.mark.parametrize(
+    ("line", "seconds"),
+    [
+        ("thread.join(10)", [10]),
+        ("process.communicate(timeout=30)", [30]),
+        ("subprocess.run(command, timeout=5)", [5]),
+        ("', '.join(names)", []),
+        ("process.wait(GENEROUS)", []),
+    ],
+)
+def test_a_short_limit_would_be_told(line, seconds):
+    assert patience(ast.parse(line, mode="eval").body) == seconds

@@ -65,3 +65,12 @@ def _reason(findings: list[Finding], same_populations: bool) -> str:
         if same_populations:
             return _NOT_OF_THESE
     return ""
+
+
+def get_a_verdict(detector: Detector, images: torch.Tensor) -> Bool[np.ndarray, " n"]:
+    """Which prepared films, normal or not, the model gives a verdict: those without any doubt.
+
+    Args:
+        images: as of ``usable_normals``.
+    """
+    return usable_normals(detector, images, same_populations=True).kept

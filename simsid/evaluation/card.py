@@ -150,8 +150,18 @@ def _examination(content: dict[str, Any] | None) -> list[str]:
 
 
 def _found(image: dict[str, Any]) -> list[tuple[str, str]]:
-    """What the threshold of each of several populations found."""
+    """What each population's threshold found of the abnormal films that get a verdict.
+
+    Of one population it is told where some get none: else it is the share of all.
+    """
     each = image.get("found") or {}
+    without = (image.get("without_verdict") or {}).get("abnormal", 0)
+    if len(each) == 1 and without:
+        (found,) = each.values()
+        return [
+            (population_row("with a verdict", found["n"]), number(found["share"])),
+            ("abnormal images without a verdict", str(without)),
+        ]
     if len(each) < 2:
         return []
     return [

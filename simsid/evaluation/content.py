@@ -224,5 +224,17 @@ def _headline(results: dict[str, Any]) -> str:
         f" At the threshold that calibration normals give for a false-alarm rate of "
         f"{image['false_alarm_rate']:.0%}, {percent(image['sensitivity'])} of the abnormal images "
         f"are found, and {percent(flagged['share'])} of its normals are called unusual (95 "
-        f"% interval {percent(interval[0])} to {percent(interval[1])})."
+        f"% interval {percent(interval[0])} to {percent(interval[1])}).{_undecided(image)}"
+    )
+
+
+def _undecided(image: dict[str, Any]) -> str:
+    """How many images get no verdict in use; '' where all do."""
+    without = image.get("without_verdict") or {"normal": 0, "abnormal": 0}
+    if not sum(without.values()):
+        return ""
+    return (
+        f" {without['normal']} normal and {without['abnormal']} abnormal images look like no film of the "
+        "model's and get no verdict in use: they are not among the normals called unusual, and count by "
+        "their score among those found."
     )

@@ -11,6 +11,7 @@ import numpy as np
 
 from simsid.data.datasets import LabelledImages, RadiographData
 from simsid.detectors.base import Detector
+from simsid.detectors.usable_normals import get_a_verdict
 from simsid.errors import DataError, SimsidError
 from simsid.evaluation import measures, metrics
 from simsid.evaluation.provenance import kit_commit, versions
@@ -90,26 +91,27 @@ def evaluate(
     prediction = predict_in_batches(detector, labelled.images, progress)
     seconds = time.perf_counter() - started
     labels = labelled.labels.astype(np.int64)
+    decided = _decided(detector, labelled.images)
     results = {
         "format_version": FORMAT_VERSION,
         "detector": detector.name,
         "score": detector.score_names[0],
         "part": part,
         "n": _counts(data, labelled),
-        "image": measures.image_measures(detector, labels, prediction),
-        "shifted": measures.shifted_measures(detector, labelled, prediction),
+        "image": measures.image_measures(detector, labels, prediction, decided),
+        "shifted": measures.shifted_measures(detector, labelled, prediction, decided),
         "examination": detector.facts.get("examination"),
         "by_kind": metrics.auroc_by_kind(labels, prediction.score, labelled.kinds),
         "by_score": {
             name: metrics.ranking_metrics(labels, prediction.scores[name])
             for name in detector.score_names
         },
-        "groups": measures.group_measures(detector, labelled, prediction),
+        "groups": measures.group_measures(detector, labelled, prediction, decided),
         "pixel": measures.pixel_measures(detector, labelled, prediction),
         "logical": measures.logical_measures(labelled, prediction),
         "boxes": measures.box_measures(detector, labelled, prediction),
         "reconstruction": measures.reconstruction_measures(labelled, labels, prediction),
-        "calibration": measures.calibration_measures(detector, labels, prediction)
+        "calibration": measures.calibration_measures(detector, labels, prediction, decided)
         | {"is_own": _is_own(detector, data)},
         "data": {
             "name": data.name,
@@ -158,6 +160,13 @@ def predict_in_batches(
         if not np.isfinite(values).all():
             raise SimsidError(f"'{detector.name}' gave {name} scores that are not finite")
     return prediction
+
+
+def _decided(detector: Detector, images: np.ndarray) -> np.ndarray:
+    """(n,) whether each image gets a verdict in use."""
+    starts = range(0, len(images), _BATCH)
+    batches = (detector.as_batch(images[start : start + _BATCH]) for start in starts)
+    return np.concatenate([get_a_verdict(detector, batch) for batch in batches])
 
 
 def _is_own(detector: Detector, data: RadiographData) -> bool:

@@ -20,6 +20,7 @@ def calibration_by_group(
     attributes: dict[str, np.ndarray],
     num_calibration: int,
     rate: float,
+    decided: Bool[np.ndarray, " n"] | None = None,
 ) -> dict[str, object]:
     """Share of normals called unusual, and AUROC: of all films, and of each group.
 
@@ -28,6 +29,8 @@ def calibration_by_group(
         attributes: (n,) text each, '' where unknown; of these, ``GROUPED_BY`` are used.
         num_calibration: normals that the threshold comes from.
         rate: the stated false-alarm rate.
+        decided: whether each film gets a verdict: the others are not among those flagged; None:
+            all do.
 
     Returns:
         ``rate``, ``all`` and ``by``: attribute to group to ``normal`` and ``abnormal`` (counts),
@@ -38,7 +41,10 @@ def calibration_by_group(
 
     def measure(chosen: np.ndarray) -> dict[str, object]:
         verdicts = None if flagged is None else flagged[chosen]
-        return _measure(labels[chosen], scores[chosen], verdicts, num_calibration, rate)
+        given = np.ones(len(labels), bool) if decided is None else decided
+        return _measure(
+            labels[chosen], scores[chosen], verdicts, given[chosen], num_calibration, rate
+        )
 
     by = {}
     for name in GROUPED_BY:
@@ -81,6 +87,7 @@ def _measure(
     labels: np.ndarray,
     scores: np.ndarray,
     flagged: np.ndarray | None,
+    decided: np.ndarray,
     num_calibration: int,
     rate: float,
 ) -> dict[str, object]:
@@ -89,9 +96,10 @@ def _measure(
                                    "expected": None, "auroc": None, "auroc_ci": None}  # fmt: skip
     if normals < MIN_IN_GROUP:
         return measured
-    if flagged is not None:
-        measured["flagged"] = share_interval(int(flagged[labels == 0].sum()), normals)
-        measured["expected"] = expected_range(normals, num_calibration, rate)
+    told = (labels == 0) & decided
+    if flagged is not None and told.any():
+        measured["flagged"] = share_interval(int(flagged[told].sum()), int(told.sum()))
+        measured["expected"] = expected_range(int(told.sum()), num_calibration, rate)
     if abnormals >= MIN_IN_GROUP:
         ranking = ranking_metrics(labels, scores)
         measured["auroc"], measured["auroc_ci"] = ranking["auroc"], ranking["auroc_ci"]

@@ -20,9 +20,19 @@ _LEAST_TO_SHIFT, _FARTHEST = 50, 0.2
 
 
 def image_measures(
-    detector: Detector, labels: np.ndarray, prediction: Prediction
+    detector: Detector,
+    labels: np.ndarray,
+    prediction: Prediction,
+    decided: np.ndarray | None = None,
 ) -> dict[str, Any]:
-    """Ranking, verdicts at the calibrated threshold, and what the best threshold would give."""
+    """Ranking, verdicts at the calibrated threshold, and what the best threshold would give.
+
+    Accuracy, sensitivity and specificity count every film by its score; ``found`` and the shares of
+    normals flagged those alone that get a verdict in use.
+
+    Args:
+        decided: whether each film gets a verdict, see ``get_a_verdict``; None: all do.
+    """
     calibration, name = detector.calibration, detector.score_names[0]
     thresholds = {
         told: calibration.threshold(name, index) for index, told in enumerate(calibration.names)
@@ -36,16 +46,27 @@ def image_measures(
         metrics.ranking_metrics(labels, prediction.score)
         | decisions
         | {"threshold": threshold, "thresholds": thresholds}
-        | {"found": found_by_population(detector, labels, prediction)}
+        | {"found": found_by_population(detector, labels, prediction, decided)}
+        | {"without_verdict": _without_verdict(labels, decided)}
         | {"false_alarm_rate": calibration.false_alarm_rate}
         | metrics.oracle_metrics(labels, prediction.score)
     )
 
 
+def _without_verdict(labels: np.ndarray, decided: np.ndarray | None) -> dict[str, int]:
+    out = np.zeros(len(labels), bool) if decided is None else ~decided
+    return {name: int((out & (labels == i)).sum()) for i, name in enumerate(("normal", "abnormal"))}
+
+
 def found_by_population(
-    detector: Detector, labels: np.ndarray, prediction: Prediction
+    detector: Detector,
+    labels: np.ndarray,
+    prediction: Prediction,
+    decided: np.ndarray | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Of the abnormal films that each population's threshold judges: 'n', and the 'share' above it.
+
+    Films that get no verdict are judged by none.
 
     The share is None where there are no such films, or the threshold is infinite: too few normals.
     """
@@ -57,6 +78,7 @@ def found_by_population(
     told = {}
     for index, population in enumerate(calibration.names):
         own = (labels == 1) & (judged_by == index)
+        own = own if decided is None else own & decided
         firm = own.any() and np.isfinite(calibration.threshold(name, index))
         told[population] = {
             "n": int(own.sum()),
@@ -66,7 +88,10 @@ def found_by_population(
 
 
 def shifted_measures(
-    detector: Detector, labelled: LabelledImages, prediction: Prediction
+    detector: Detector,
+    labelled: LabelledImages,
+    prediction: Prediction,
+    decided: np.ndarray | None = None,
 ) -> dict[str, Any] | None:
     """The same ranking against the normals alone that look least like the training normals.
 
@@ -83,14 +108,18 @@ def shifted_measures(
     kept = np.sort(np.concatenate([far, np.flatnonzero(labelled.labels == 1)]))
     calibration, name = detector.calibration, detector.score_names[0]
     flagged = calibration.is_abnormal(name, prediction.score, prediction.population)
+    told = far if decided is None else far[decided[far]]
     return {
         "normals": len(far),
-        "flagged": metrics.share_interval(int(flagged[far].sum()), len(far)),
+        "flagged": metrics.share_interval(int(flagged[told].sum()), len(told)),
     } | metrics.ranking_metrics(labelled.labels[kept].astype(np.int64), prediction.score[kept])
 
 
 def group_measures(
-    detector: Detector, labelled: LabelledImages, prediction: Prediction
+    detector: Detector,
+    labelled: LabelledImages,
+    prediction: Prediction,
+    decided: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """The false-alarm rate and AUROC of all films, and by view, age and sex where known."""
     calibration, name = detector.calibration, detector.score_names[0]
@@ -104,15 +133,20 @@ def group_measures(
         labelled.attributes,
         calibration.num_normals,
         calibration.false_alarm_rate,
+        decided,
     )
 
 
 def calibration_measures(
-    detector: Detector, labels: np.ndarray, prediction: Prediction
+    detector: Detector,
+    labels: np.ndarray,
+    prediction: Prediction,
+    decided: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """Does the promised false-alarm rate hold on normals that calibration never saw?"""
     calibration, name = detector.calibration, detector.score_names[0]
-    flagged = calibration.is_abnormal(name, prediction.score, prediction.population)[labels == 0]
+    normal = labels == 0 if decided is None else (labels == 0) & decided
+    flagged = calibration.is_abnormal(name, prediction.score, prediction.population)[normal]
     own = calibration.is_abnormal(name, calibration.scores[name], calibration.populations)
     return {
         "false_alarm_rate": calibration.false_alarm_rate,

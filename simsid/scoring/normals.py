@@ -25,6 +25,7 @@ from simsid.detectors.base import Detector
 from simsid.detectors.usable_normals import usable_normals
 from simsid.scoring.film import prepare_file, score_batch
 from simsid.scoring.results import RefusedFilm, ScoredFilm
+from simsid.scoring.words import of_all
 
 _BATCH = 32
 
@@ -69,6 +70,11 @@ class FormerVerdicts:
     called: int
     no_verdict: int
     thresholds: dict[str, float]
+
+    def in_words(self) -> str:
+        """'4 of 19 (21 %); 2 more had no verdict'."""
+        more = f"; {self.no_verdict} more had no verdict" if self.no_verdict else ""
+        return f"{of_all(self.called, self.films - self.no_verdict)}{more}"
 
 
 def former_verdicts(

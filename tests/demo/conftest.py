@@ -107,7 +107,7 @@ def end(process: subprocess.Popen | psutil.Process) -> None:
     """Stop it as Ctrl-C does, or else by force."""
     process.send_signal(signal.SIGINT)
     try:
-        process.wait(30)
+        process.wait(60)
     except (subprocess.TimeoutExpired, psutil.TimeoutExpired):
         process.kill()
         process.wait()

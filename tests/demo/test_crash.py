@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from tests.demo.conftest import png, start_page, stop_page
 from tests.demo.test_api import dicom
 from tests.demo.test_doors import ask
 from tests.demo.warm_start import WarmStarter
+from tests.waiting import GENEROUS, wait_until
 
 NAME = "ZZDOEJANEZZ"
 MODEL = "bundled:digitanatomy"
@@ -43,13 +43,6 @@ def ask_for(page, paths: list[str]) -> None:
     assert ask(f"{page.url}gradio_api/call/score_batch", headers, body)[0] == 200
 
 
-def wait_until(true, seconds: float) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and not true():
-        time.sleep(0.05)
-    return true()
-
-
 @pytest.fixture(scope="module")
 def survived(starter: WarmStarter, tmp_path_factory: pytest.TempPathFactory, digits):
     """A page that starts where another was killed with patients' films in its hands."""
@@ -61,7 +54,7 @@ def survived(starter: WarmStarter, tmp_path_factory: pytest.TempPathFactory, dig
     paths = [visitor.upload(contents[n % 3], f"{NAME}-{n}.dcm") for n in range(60)]
     visitor.close()
     ask_for(killed, paths)
-    assert wait_until(lambda: len(films(killed.temp)) < 60, 20), "scoring did not begin"
+    wait_until(lambda: len(films(killed.temp)) < 60)  # scoring begins
     children = psutil.Process(killed.process.pid).children(recursive=True)
     killed.process.kill()
     killed.process.wait()
@@ -94,9 +87,9 @@ def test_a_killed_decoder_costs_one_film_at_most(survived, digits) -> None:
     path, answers = visitor.upload(film, f"{NAME}.png"), []
     scoring = threading.Thread(target=lambda: answers.append(visitor.score(path, MODEL)))
     scoring.start()
-    assert wait_until(lambda: not Path(path).exists(), 20)  # read, and on its way to the decoder
+    wait_until(lambda: not Path(path).exists())  # read, and on its way to the decoder
     decoders[0].kill()
-    scoring.join(60)
+    scoring.join(GENEROUS)
     assert answers and "its decoder fail" in str(answers[0]) and "Traceback" not in str(answers[0])
     good = visitor.score(visitor.upload(png(digits["novel"], NAME), "a.png"), MODEL)
     assert "map-layer" in str(good) and NAME not in str(good) + str(answers)
@@ -105,7 +98,7 @@ def test_a_killed_decoder_costs_one_film_at_most(survived, digits) -> None:
 
 
 def test_an_upload_that_breaks_off_leaves_nothing(page) -> None:
-    assert wait_until(lambda: not films(page.temp), 10)
+    wait_until(lambda: not films(page.temp))
     visitor = Visitor(page.url)
     body = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n' + bytes(
         10**6
@@ -115,6 +108,6 @@ def test_an_upload_that_breaks_off_leaves_nothing(page) -> None:
         "Content-Type: multipart/form-data; boundary=x\r\n\r\n"
     )
     visitor._connection.sock.sendall(head.encode() + body)
-    assert wait_until(lambda: films(page.temp), 10)
+    wait_until(lambda: films(page.temp))
     visitor._connection.sock.close()
-    assert wait_until(lambda: not films(page.temp), 10)
+    wait_until(lambda: not films(page.temp))

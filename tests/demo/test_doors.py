@@ -14,6 +14,7 @@ import pytest
 from demo.doors import Doorkeeper, Doors, open_doors
 from simsid.errors import SimsidError
 from tests.demo.conftest import ROOT, Page
+from tests.waiting import GENEROUS
 
 CLOSED = (
     "gradio_api/file=/etc/passwd",
@@ -39,7 +40,7 @@ def ask(url: str, headers: dict | None = None, data: bytes | None = None):
     """(status, text, headers) of an answer."""
     request = urllib.request.Request(url, data, headers or {})
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=GENEROUS) as answer:
             return answer.status, answer.read().decode("utf-8", "replace"), answer.headers
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode("utf-8", "replace"), error.headers
@@ -102,7 +103,7 @@ def test_answers_carry_security_headers(page: Page) -> None:
 
 
 def test_large_bodies_are_refused_by_their_header(page: Page) -> None:
-    connection = http.client.HTTPConnection(urlsplit(page.url).netloc, timeout=30)
+    connection = http.client.HTTPConnection(urlsplit(page.url).netloc, timeout=GENEROUS)
     connection.putrequest("POST", "/gradio_api/queue/join")
     connection.putheader("Content-Length", str(2**20 + 1))
     connection.endheaders()

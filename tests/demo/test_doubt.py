@@ -160,5 +160,5 @@ def test_why_opens_where_the_map_is_hottest_even_where_another_region_scores_hig
     choices = region_choices(regions, (1, 0))
     assert [value for _, value in choices] == ["0,1", "1,0", "0,0", "1,1"]
     assert [words for words, _ in choices if "hottest" in words] == [
-        "row 2, column 1: 2.0, the map's hottest place"
+        "row 2, column 1: 2.0, hottest on the map"
     ]

@@ -8,7 +8,6 @@ import contextlib
 import io
 import json
 import socket
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,6 +22,7 @@ from simsid.scoring import score_film
 from tests.demo.conftest import PASSWORD, READY, Page, png
 from tests.demo.probes import JSON, ask, tells_nothing
 from tests.demo.test_api import NAME, dicom
+from tests.waiting import GENEROUS, wait_until
 
 mcp = pytest.importorskip("mcp")
 MODEL = "bundled:digitanatomy"
@@ -193,13 +193,11 @@ def test_more_calls_than_can_be_held_hear_busy(page: Page) -> None:
     begun = f"POST /gradio_api/mcp HTTP/1.1\r\n{head}Content-Length: 100\r\n\r\n{{".encode()
     with contextlib.ExitStack() as lines:
         for _ in range(8):  # that never end
-            line = socket.create_connection(tuple(own.split(":")), timeout=30)
+            line = socket.create_connection(tuple(own.split(":")), timeout=GENEROUS)
             lines.enter_context(line).sendall(begun)
-        time.sleep(1)
-        answer = ask(page, "POST", "/gradio_api/mcp", JSON, LIST)
-        assert answer.status == 503 and "busy" in answer.body
-    time.sleep(1)
-    assert ask(page, "POST", "/gradio_api/mcp", JSON, LIST).status == 200
+        wait_until(lambda: ask(page, "POST", "/gradio_api/mcp", JSON, LIST).status == 503)
+        assert "busy" in ask(page, "POST", "/gradio_api/mcp", JSON, LIST).body
+    wait_until(lambda: ask(page, "POST", "/gradio_api/mcp", JSON, LIST).status == 200)
 
 
 def test_a_start_says_one_thing(locked_page: Page) -> None:

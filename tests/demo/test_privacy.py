@@ -21,6 +21,7 @@ from demo.privacy import (
     random_name,
 )
 from simsid.errors import ImageError, SimsidError
+from tests.waiting import GENEROUS
 
 
 def put(folder: UploadFolder, name: str = "a.png", content: bytes = b"film") -> Path:
@@ -116,7 +117,7 @@ def test_a_sweep_that_fails_is_followed_by_others(tmp_path: Path, monkeypatch) -
         again.set()
 
     folder.sweep_for_ever(also=fail_once)
-    assert again.wait(20)
+    assert again.wait(GENEROUS)
     folder.close()
 
 

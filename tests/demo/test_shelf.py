@@ -20,6 +20,7 @@ from simsid.cli import run_command
 from simsid.errors import ModelFolderError, SimsidError
 from simsid.scoring import score_film
 from tests.demo.conftest import GENTLE, ROOT, png
+from tests.waiting import wait_until
 
 COMMIT = "abcdef1" + "0" * 33
 BUNDLED = ["bundled:digitanatomy", "bundled:chest", "bundled:zhanglab"]
@@ -50,10 +51,7 @@ class Failing:
 def settled(shelf: ModelShelf) -> ModelShelf:
     """The shelf once nothing is awaited any more."""
     shelf.start()
-    deadline = time.monotonic() + 30
-    while shelf.pause is not None and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert shelf.pause is None
+    wait_until(lambda: shelf.pause is None)
     return shelf
 
 
@@ -138,8 +136,7 @@ def test_while_waiting_for_the_next_try_the_reason_stands_there() -> None:
     fetch = Failing(HubError(NO_NETWORK, "the Hub cannot be reached"))
     shelf = ModelShelf(("me/digits",), fetch, pauses=(60.0,))
     shelf.start()
-    while not shelf.pause:
-        time.sleep(0.01)
+    wait_until(lambda: shelf.pause)
     assert shelf.lines() == ["me/digits: the Hub cannot be reached; the next try is within 60 s"]
     with pytest.raises(ModelFolderError, match="me/digits is not here: the Hub cannot"):
         shelf.detector("me/digits")
@@ -216,9 +213,7 @@ def test_a_model_of_the_hub_arrives_on_an_open_page(hub_page, digits: dict, tmp_
 @pytest.mark.slow
 def test_the_log_says_why_a_model_is_missing_and_no_more(hub_page) -> None:
     log = hub_page[0].log
-    deadline = time.monotonic() + 60
-    while "me/none" not in log.read_text() and time.monotonic() < deadline:
-        time.sleep(0.2)
+    wait_until(lambda: "me/none" in log.read_text())
     text = log.read_text()
     assert "me/none: there is no repository me/none on the Hub" in text
     assert "Traceback" not in text and str(log.parent) not in text and "hf_secret" not in text

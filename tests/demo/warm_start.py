@@ -69,7 +69,7 @@ def warm_starter() -> Iterator[WarmStarter]:
         yield WarmStarter(process)
     finally:
         process.stdin.close()
-        process.wait(30)
+        process.wait(180)
 
 
 def become(wanted: dict) -> None:

@@ -19,16 +19,17 @@ from simsid.errors import DataError
 from simsid.evaluation.report import report_on
 from simsid.terminal import literal
 from tests.simsid.helpers import make_detector
+from tests.waiting import GENEROUS
 
 ODD = ("$x^{", "_a_$b", "50%", "\udcff\udce9", "שלום", "$", "a|b", "肺炎", "tab\there")
 
 
-@pytest.mark.parametrize("names", [ODD[:3], ODD[3:6], ODD[6:]])
+@pytest.mark.parametrize("names", [ODD[:5], ODD[5:]])  # six kinds at most are drawn
 def test_odd_names_reach_report_and_figures(names, data, tmp_path):
     test = data.test
     kinds = test.kinds.astype(object)
-    for name, index in zip(names, np.flatnonzero(test.labels == 1)[:3], strict=True):
-        kinds[index] = name
+    for number, index in enumerate(np.flatnonzero(test.labels == 1)):
+        kinds[index] = names[number % len(names)]
     named = LabelledImages(
         test.images, test.labels, kinds.astype(str), test.masks,
         np.array([f"test/{name}/{name}.png" for name in kinds]),
@@ -50,7 +51,7 @@ def test_a_terminal_that_cannot_show_a_name_changes_no_exit_code(tmp_path):
             [sys.executable, "-m", "synth", "verify", str(absent)],
             env=os.environ | {"PYTHONIOENCODING": encoding, "LANG": "C"},
             capture_output=True,
-            timeout=60,
+            timeout=GENEROUS,
         )
         assert done.returncode == 2
         assert done.stderr.count(b"\n") == 1
@@ -63,7 +64,7 @@ def test_a_terminal_that_cannot_show_a_name_changes_no_exit_code(tmp_path):
         [sys.executable, "-c", code],
         env=os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "1"},
         capture_output=True,
-        timeout=60,
+        timeout=GENEROUS,
     )
     assert done.returncode == 2
     assert b"Traceback" not in done.stderr

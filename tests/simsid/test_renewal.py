@@ -19,6 +19,7 @@ from simsid.errors import SimsidError
 from simsid.evaluation.recalibrated_card import recalibrated_card
 from simsid.recalibrate import main
 from simsid.scoring import score_films
+from simsid.scoring.normals import former_verdicts
 from tests.simsid.two_populations import films_of, make_two, strangers, thoraces, write_films
 
 
@@ -166,3 +167,16 @@ def test_the_command_says_where_the_new_rate_is_less_sure(sure, registered, tmp_
     told = capsys.readouterr().out
     assert "the model's rate held with a confidence of 90%, the new one holds on average" in told
     assert f"with a confidence of {1 - 0.95**30:.0%}. 45 normals" in told  # one may lie above
+
+
+def test_normals_without_a_verdict_are_not_among_those_that_a_rate_is_told_of(two):
+    images = [
+        *films_of("wide", 20, 85).astype(np.float32) / 255,
+        *strangers(8, 86) / np.float32(255),
+    ]
+    told = former_verdicts(two, images)
+    undecided = sum(film.doubtful for film in score_films(two, images))
+    assert told.films == 28 and told.no_verdict == undecided >= 7
+    share = f"{told.called} of {28 - undecided} ("
+    assert told.in_words().startswith(share)
+    assert told.in_words().endswith(f"; {undecided} more had no verdict")

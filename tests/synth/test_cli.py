@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from synth.cli import main
+from tests.waiting import GENEROUS
 
 ROOT = Path(__file__).parents[2]
 FEW = ["--train", "3", "--val", "0", "--test-normal", "1", "--test-per-kind", "1"]
@@ -14,7 +15,7 @@ FEW = ["--train", "3", "--val", "0", "--test-normal", "1", "--test-per-kind", "1
 
 def run(*arguments: object) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "synth", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=GENEROUS)
 
 
 def test_generate_then_verify_then_damage(npz, tmp_path):

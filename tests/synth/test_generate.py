@@ -3,7 +3,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from synth.generate import generate
 from synth.manifest import MARKER
 from synth.plan import DatasetConfig
 from synth.verify import verify
+from tests.waiting import GENEROUS, wait_until
 
 ROOT = Path(__file__).parents[2]
 
@@ -163,10 +163,8 @@ def start(out: Path, *more: str) -> subprocess.Popen:
         start_new_session=True,
         preexec_fn=_heed_interrupts,
     )
-    deadline = time.monotonic() + 60
-    while not (out / "train/good/0100.png").exists():
-        assert process.poll() is None and time.monotonic() < deadline, process.communicate()
-        time.sleep(0.02)
+    wait_until(lambda: (out / "train/good/0100.png").exists() or process.poll() is not None)
+    assert process.poll() is None, process.communicate()
     return process
 
 
@@ -175,7 +173,7 @@ def start(out: Path, *more: str) -> subprocess.Popen:
 def test_interrupted_run_exits_130_without_a_trace(workers, tmp_path):
     process = start(tmp_path / "out", "--workers", workers)
     os.killpg(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=GENEROUS)
     assert process.returncode == 130
     assert errors == "interrupted\n"
     assert not (tmp_path / "out").exists()
@@ -185,7 +183,7 @@ def test_interrupted_run_exits_130_without_a_trace(workers, tmp_path):
 def test_killed_run_does_not_verify_and_may_be_overwritten(config, tmp_path):
     process = start(tmp_path / "out")
     os.killpg(process.pid, signal.SIGKILL)
-    process.communicate(timeout=30)
+    process.communicate(timeout=GENEROUS)
     with pytest.raises(SynthError, match="not a finished data set"):
         verify(tmp_path / "out")
     with pytest.raises(SynthError, match="--overwrite"):

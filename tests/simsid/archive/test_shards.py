@@ -15,6 +15,7 @@ from simsid.scoring import film as film_scoring
 from simsid.scoring.table import read_table
 from tests.simsid.archive.test_films import write_tar
 from tests.simsid.scoring.conftest import FILMS, child, run
+from tests.waiting import GENEROUS
 
 FORMATS = ["csv", "parquet"]
 SEED, KILLS = 0, int(os.environ.get("SIMSID_KILLS", "12"))
@@ -119,7 +120,7 @@ def test_a_full_disk_is_told_with_the_file_and_the_remedy(kind, model, films, tm
     more = ("--shard-format", kind)
     assert run(*command(films, model, tmp_path / "whole", *more)) == 0
     process = child(*command(films, model, tmp_path / "s", *more), most_bytes=1500)
-    process.join(60)
+    process.join(GENEROUS)
     assert process.exitcode == 2
     told = capfd.readouterr().err
     assert "File too large; make room: " in told and "part-00000" in told
@@ -289,7 +290,7 @@ def test_a_run_that_is_killed_at_any_moment_is_resumed_to_equal_shards(
         process = child(*command(films, model, out, *more))
         process.join(moments.uniform(0, seconds))
         process.kill()
-        process.join(10)
+        process.join(GENEROUS)
         found.append(sorted(shards_of(out)) if out.exists() else [])
         process = child(*command(films, model, out, *more, "--resume"))
         process.join(120)

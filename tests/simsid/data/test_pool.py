@@ -8,12 +8,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import psutil
 import pytest
 
 from simsid.data.decode import pool as pool_module
 from simsid.data.decode.pool import DecodingPool, made_ahead
 from simsid.errors import ImageError
 from tests.simsid.data.make_files import film16, npy, png, zeros
+from tests.waiting import GENEROUS, at_work, wait_until
 
 FILM = film16()
 
@@ -50,10 +52,10 @@ def test_films_one_after_the_other_start_one_worker_and_many_at_once_no_more_tha
 def test_a_film_that_kills_its_worker_costs_no_other_film(pool):
     with ThreadPoolExecutor(2) as threads:
         slow = threads.submit(pool.decode, png(7_000, 7_000, 16, 2, zeros(304)), "film")
-        while not pool._workers or pool._workers[0]._process is None:
-            time.sleep(0.01)
-        time.sleep(0.1)
-        pool._workers[0]._process.kill()
+        wait_until(lambda: pool._workers and pool._workers[0]._process)
+        process = pool._workers[0]._process
+        at_work(psutil.Process(process.pid))
+        process.kill()
         assert decoded(pool, FILM).shape == FILM.shape
         with pytest.raises(ImageError) as caught:
             slow.result()
@@ -71,10 +73,7 @@ def test_batches_come_in_order_and_the_next_is_made_while_one_is_used(shared):
 
     batches = made_ahead([[0, 1, 2], [3, 4, 5], [6, 7, 8], [9]], make)
     assert next(batches) == [0, -1, -2]
-    deadline = time.monotonic() + 10
-    while len(made) < 6 and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert len(made) >= 6
+    wait_until(lambda: len(made) >= 6)
     assert [-item for batch in batches for item in batch] == list(range(3, 10))
 
 
@@ -82,8 +81,9 @@ def test_no_more_is_made_ahead_than_the_workers_need(shared):
     made = []
     batches = made_ahead([[item] for item in range(100)], made.append)
     next(batches)
-    time.sleep(0.2)
-    assert 1 < len(made) <= 1 + 2 * shared.size
+    wait_until(lambda: len(made) >= 1 + 2 * shared.size)
+    time.sleep(0.05)  # in which more would be made
+    assert len(made) == 1 + 2 * shared.size
     batches.close()
 
 
@@ -124,8 +124,8 @@ def test_a_film_that_begins_while_all_is_given_up_is_given_up_too(shared, monkey
 
     def make(item):
         if item:
-            assert begun.wait(10)  # the first kill finds no worker
-            ended.append(given_up.wait(10))
+            assert begun.wait(GENEROUS)  # the first kill finds no worker
+            ended.append(given_up.wait(GENEROUS))
 
     batches = made_ahead([[0], [1], [0]], make)
     next(batches)

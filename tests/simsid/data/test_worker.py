@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from simsid.data.decode import worker as worker_module
@@ -30,6 +31,7 @@ from tests.simsid.data.make_files import (
     tiff,
     zeros,
 )
+from tests.waiting import GENEROUS, at_work
 
 FILM = film16()
 GREY = (FILM >> 8).astype(np.uint8)
@@ -97,16 +99,22 @@ def test_memory_is_limited():
         assert worker.decode(npy(FILM), "film").size == (48, 64)
 
 
+def kill_at_work(pid):
+    """Once it decodes, and not before it was asked."""
+    at_work(psutil.Process(pid))
+    os.kill(pid, signal.SIGSEGV)
+
+
 @posix
 def test_a_worker_that_dies_is_replaced_and_leaves_no_zombie():
     with DecodingWorker() as worker:
         worker.decode(npy(FILM), "film")
         first = worker._process
         os.kill(first.pid, signal.SIGSEGV)
-        first.wait(10)
+        first.wait(GENEROUS)
         assert worker.decode(npy(FILM), "film").size == (48, 64)
         second, data = worker._process, slow_file()
-        threading.Timer(0.1, os.kill, (second.pid, signal.SIGSEGV)).start()
+        threading.Thread(target=kill_at_work, args=(second.pid,)).start()
         assert code_of(lambda: worker.decode(data, "film")) == "decoder_failed"
         assert worker.decode(npy(FILM), "film").size == (48, 64)
         third = worker._process
@@ -171,7 +179,7 @@ def test_locked_in_it_can_open_no_file_no_socket_and_no_process(without, tmp_pat
         print("torch" in sys.modules)
     """
     command = [sys.executable, "-c", code, without, str(victim)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=GENEROUS)
     *got, torch_imported = done.stdout.split()
     assert torch_imported == "False", done.stderr
     known = ["x86_64", "aarch64"]
@@ -191,7 +199,7 @@ def test_the_end_of_the_parent_is_the_end_of_the_worker(tmp_path):
         "print(pool._shared._workers[0]._process.pid)"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "a.npy")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=GENEROUS, check=True)
     assert done.stderr == ""
     with pytest.raises(ProcessLookupError):
         os.kill(int(done.stdout), 0)
@@ -210,7 +218,9 @@ def test_a_limit_that_the_worker_was_born_with_is_kept():
         _renew_time(1_000)
         print(resource.getrlimit(resource.RLIMIT_CPU))
     """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=GENEROUS
+    )
     assert done.stdout.strip() == "(500, 500)"
 
 
@@ -233,7 +243,7 @@ def test_the_worker_finds_this_very_package_wherever_it_is_started(tmp_path):
         print(read_untrusted("a.npy").size)
     """
     command = [sys.executable, "-c", code]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=90)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=GENEROUS)
     assert done.stdout.strip() == "(48, 64)", done.stderr
     assert not {str(root / "simsid"), str(root / "simsid/data")} & set(worker_module._search_path())
 

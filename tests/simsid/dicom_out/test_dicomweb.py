@@ -59,7 +59,7 @@ def orthanc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             time.sleep(0.2)
     yield url + "dicom-web"
     process.terminate()
-    process.wait(30)
+    process.wait(60)
 
 
 def put(url: str, data: bytes) -> None:

@@ -10,6 +10,7 @@ import yaml
 
 from simsid.detectors import save_model
 from simsid.detectors.calibration import Calibration
+from simsid.detectors.findings import WARN, Finding
 from simsid.detectors.found_share import FoundShare, found_shares
 from simsid.errors import DataError, SimsidError
 from simsid.evaluation.card import card_text
@@ -245,3 +246,37 @@ def test_each_thresholds_share_is_of_the_abnormals_that_it_judges(data):
         "low": {"n": 3, "share": 2 / 3},
         "high": {"n": 2, "share": 0.5},
     }
+    decided = np.array([1, 0, 1, 1, 0, 0, 1], bool)
+    assert found_by_population(detector, labels, prediction, decided) == {
+        "low": {"n": 2, "share": 0.5},
+        "high": {"n": 0, "share": None},
+    }
+
+
+def test_films_without_a_verdict_are_not_among_those_flagged_or_found(data, tmp_path, monkeypatch):
+    """The placement check doubts the first ten normals and the last six spots and faint ones."""
+    detector = make_detector(data)
+    images, labels = detector.as_batch(data.test.images), data.test.labels
+    strange = {image.numpy().tobytes() for image in (*images[:10], *images[-6:])}
+    doubt = [Finding("not_like_training", WARN, "it looks odd")]
+    monkeypatch.setattr(
+        detector.placement,
+        "findings",
+        lambda batch: [doubt if film.numpy().tobytes() in strange else [] for film in batch],
+    )
+    save_model(detector, tmp_path / "model")
+    measured = results_of(detector, data)
+    image, flagged = measured["image"], measured["calibration"]["normals_flagged"]
+    assert image["without_verdict"] == {"normal": 10, "abnormal": 6}
+    scores = detector.predict(images).score
+    above = detector.calibration.is_abnormal("fused", scores)
+    assert flagged["n"] == 30 and flagged["share"] == above[labels == 0][10:].mean()
+    found = above[labels == 1][:-6].mean()
+    assert image["found"] == {"": {"n": 18, "share": found}}
+    assert measured["groups"]["all"]["flagged"]["n"] == 30
+    described = json.loads((tmp_path / "model" / "config.json").read_text())
+    card = tmp_path / "README.md"
+    card.write_text(card_text(described, measured))
+    assert "| abnormal images without a verdict | 6 |" in card.read_text()
+    (told,) = found_shares(card)
+    assert (told.abnormals, told.share) == (18, pytest.approx(found, abs=5e-4))

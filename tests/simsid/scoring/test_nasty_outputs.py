@@ -20,6 +20,7 @@ from tests.simsid.data import trees
 from tests.simsid.data.chosen import chosen
 from tests.simsid.dicom_out.conftest import film as dicom_film
 from tests.simsid.scoring.conftest import FILMS, child, run
+from tests.waiting import GENEROUS
 
 
 @pytest.fixture
@@ -110,7 +111,7 @@ def test_two_runs_never_write_one_table(model, films, tmp_path, capsys):
         assert run(films, "--model", model, "--out", tmp_path / "other.csv") == 0
     process = child(films, "--model", model, "--out", out)
     process.kill()  # a killed run holds nothing
-    process.join(30)
+    process.join(GENEROUS)
     assert run(films, "--model", model, "--out", out, "--resume") == 0
 
 

@@ -37,8 +37,18 @@ def stop_after(training, steps):
     training._advance = counted
 
 
-@pytest.mark.parametrize("make", [tiny_simsid, tiny_squid, tiny_films])
-@pytest.mark.parametrize("stop", [1, 5, 8])
+@pytest.mark.parametrize(
+    ("make", "stop"),
+    [
+        *((make, 5) for make in (tiny_simsid, tiny_squid, tiny_films)),
+        *((tiny_films, stop) for stop in (1, 8)),
+        *(
+            pytest.param(make, stop, marks=pytest.mark.slow)
+            for make in (tiny_simsid, tiny_squid)
+            for stop in (1, 8)
+        ),
+    ],
+)
 def test_a_resumed_run_is_bit_equal_to_an_uninterrupted_one(tmp_path, make, stop):
     images = blobs(32)
     with RunFolder(tmp_path / "whole") as whole:

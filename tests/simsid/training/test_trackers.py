@@ -60,6 +60,7 @@ def test_tensorboard_gets_every_loss_and_the_result(
     assert [event.value for event in events.Scalars("test/auroc")] == pytest.approx([measured(run)])
 
 
+@pytest.mark.slow
 def test_mlflow_keeps_a_run_in_a_local_folder_and_no_path_of_the_data(
     digits: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
