@@ -1,4 +1,4 @@
-"""The same rows by Ray Data: films are decoded in tasks, scored in actors, written by whoever asks.
+"""The same rows by Ray Data: scored in actors, one a core or a GPU, written by whoever asks.
 
 Ray starts what dies again, and gives each batch back once and in order; the shards have one writer.
 """
@@ -56,13 +56,13 @@ def _score(
     on_gpu = model.device == "cuda"
     cores = int(ray.cluster_resources().get("CPU", _LEAST_CORES))
     gpus = int(ray.cluster_resources().get("GPU", 0))
-    models = max(1, gpus) if on_gpu else max(1, cores // 2)
-    models = min(models, len(batches))
+    models = min(max(1, gpus if on_gpu else cores), len(batches))
     data = ray.data.from_items(batches, override_num_blocks=min(len(batches), _MOST_BLOCKS))
-    data = data.map(_decode, fn_kwargs={"preprocessing": preprocessing}, num_cpus=1)
+    if on_gpu:
+        data = data.map(_decode, fn_kwargs={"preprocessing": preprocessing}, num_cpus=1)
     data = data.map(
         _Scoring,
-        fn_constructor_kwargs={"model": model},
+        fn_constructor_kwargs={"model": model, "decode": None if on_gpu else preprocessing},
         compute=ray.data.ActorPoolStrategy(size=models),
         num_cpus=0 if on_gpu else 1,
         num_gpus=1 if on_gpu else 0,
@@ -83,15 +83,21 @@ def _decode(batch: dict[str, Any], preprocessing: Preprocessing) -> dict[str, An
 
 
 class _Scoring:
-    """An actor with a model of its own."""
+    """An actor with a model of its own.
 
-    def __init__(self, model: ArchiveModel) -> None:
+    Args:
+        decode: how films are prepared that no task has decoded: on a CPU they need not travel.
+    """
+
+    def __init__(self, model: ArchiveModel, decode: Preprocessing | None) -> None:
         set_threads(1)  # cores are the actors' to share
         if model.plugin:
             load_plugin(model.plugin)
-        self._model, self._detector = model, model.open()
+        self._model, self._detector, self._preprocessing = model, model.open(), decode
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        if self._preprocessing is not None:
+            batch = _decode(batch, self._preprocessing)
         made = rows_of_batch(self._detector, self._model, pickle.loads(batch["films"]))
         return {"number": batch["number"], "made": pickle.dumps(made)}
 

@@ -31,9 +31,10 @@ _NO_NETWORK = ("detector.placement", "detector.population", "detector.expected")
 def quantise(graph: Path, films: Float[np.ndarray, "n height width"]) -> int:
     """Write a graph anew, with 8-bit convolutions and products of matrices in its networks.
 
-    Weights are rounded channel by channel; what flows between layers has the range that normals
-    give it, on average over small batches. The layers that see the film itself and those that give
-    one number stay in float32, where rounding costs most.
+    Weights are rounded channel by channel, to 7 bits: processors without instructions for this
+    (VNNI) add pairs of products in 16 bits, which 8 would overflow. What flows between layers has
+    the range that normals give it, on average over small batches. The layers that see the film
+    itself and those that give one number stay in float32, where rounding costs most.
 
     Args:
         films: normals, of the model's size, in [0, 1]; the first ``MOST`` are enough.
@@ -62,6 +63,7 @@ def quantise(graph: Path, films: Float[np.ndarray, "n height width"]) -> int:
             op_types_to_quantize=list(_KINDS),
             nodes_to_quantize=layers,
             per_channel=True,
+            reduce_range=True,
             activation_type=tools.QuantType.QUInt8,
             weight_type=tools.QuantType.QInt8,
             calibrate_method=tools.CalibrationMethod.MinMax,
