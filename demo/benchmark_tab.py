@@ -39,6 +39,12 @@ _OTHER_SHARES = (
     "names a share too, of another measurement: that of its own model, its own threshold, and the films that "
     "it names."
 )
+_HARDER = "harder"  # folder of the ranking on shifted normals and subtle anomalies
+_HARDER_WORDS = (
+    "<b>Where it is harder.</b> A plain split flatters: its normals look like those of training. Here "
+    "the normals that look least like all others are kept out of training and measured, and digits have "
+    "subtle anomalies on a noisy film."
+)
 _NO_RESULTS = (
     "No results are kept beside this page. To make them: "
     "`python -m simsid.benchmark run --models all --out runs/ranking`, then "
@@ -54,6 +60,10 @@ def lay_out_benchmark(tab: gr.Tab, folder: Path = RESULTS) -> None:
         return
     rows = table_rows(results)
     gr.HTML(lead_html(results), elem_id="benchmark-lead")
+    harder = read_results(folder / _HARDER)
+    if harder is not None:
+        rows += table_rows(harder)
+        gr.HTML(harder_html(harder), elem_id="benchmark-harder")
     names = [_ALL, *dict.fromkeys(row[0] for row in rows)]
     with gr.Accordion("All numbers, and the command of each", open=False, elem_id="all-numbers"):
         chosen = gr.Radio(
@@ -125,6 +135,15 @@ def lead_html(results: Ranking) -> str:
         "Each dot is one of them.</p>"
         f'{ranking_svg(results)}{ranking_svg(results, NARROW)}<div class="five">{cells}</div>'
         f'<p class="hint">{_OTHER_SHARES}</p>'
+    )
+
+
+def harder_html(results: Ranking) -> str:
+    """The same picture of a ranking on what is harder, and how many trainings it stands on."""
+    seeds = max(entry.seeds for entry in results.entries)
+    trainings = f"{seeds} trainings of each method" if seeds > 1 else "One training of each method"
+    return (
+        f"<p>{_HARDER_WORDS} {trainings}.</p>{ranking_svg(results)}{ranking_svg(results, NARROW)}"
     )
 
 

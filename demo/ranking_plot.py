@@ -14,6 +14,9 @@ _NAMES = {
     "digitanatomy": "DigitAnatomy: digits, no films",
     "zhanglab": "ZhangLab: chest films of children",
     "nih": "NIH: chest films, mostly adults",
+    "digitanatomy:hard-1": "DigitAnatomy hard-1: subtle, noisy",
+    "zhanglab:shifted": "ZhangLab, normals least like training",
+    "nih:shifted": "NIH, normals least like training",
 }
 
 

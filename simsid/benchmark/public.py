@@ -19,6 +19,7 @@ from simsid.outputs import json_object
 
 _PLOTS = ("roc.png", "kinds.png", "cost.png")
 _PANELS = "panels-{}.png"
+_MOST_BYTES = 1_500_000  # of a picture that goes with the results
 _OPTIONS = ("--data-root", "--digits", "--digits-root", "--plugin")
 _PLACES = {
     "--out": "OUT",
@@ -35,7 +36,7 @@ def panels_file(dataset: str) -> str:
 
 
 def copy_plots(folder: Path, target: Path) -> list[str]:
-    """Copy the plots, and panels of generated images only; plots of an earlier export go.
+    """Copy the plots, and small panels of generated images only; plots of an earlier export go.
 
     Returns:
         The names of the panels that were left out.
@@ -52,7 +53,9 @@ def copy_plots(folder: Path, target: Path) -> list[str]:
     left_out: list[str] = []
     for file in sorted((folder / "data").glob("*.json")):
         drawn = json_object(file).get("made_by_the_kit") is True
-        (wanted if drawn else left_out).append(panels_file(file.stem))
+        panels = folder / panels_file(file.stem)
+        small = not panels.exists() or panels.stat().st_size <= _MOST_BYTES
+        (wanted if drawn and small else left_out).append(panels.name)
     for name in wanted:
         if (folder / name).exists():
             shutil.copyfile(folder / name, target / name)

@@ -1,4 +1,4 @@
-"""The border between arrays and tensors: images are checked once, here."""
+"""The border between what callers give and tensors: images and regions are checked once, here."""
 
 from __future__ import annotations
 
@@ -6,6 +6,18 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+
+def region_index(region: tuple[int, int], grid_size: tuple[int, int]) -> int:
+    """Where a region (row, column) stands among all of a grid.
+
+    Raises:
+        ValueError: the grid has no such region.
+    """
+    (row, col), (rows, cols) = region, grid_size
+    if not (0 <= row < rows and 0 <= col < cols):
+        raise ValueError(f"region {region} lies outside the grid of {rows}x{cols}")
+    return row * cols + col
 
 
 def as_batch(

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from simsid.data.image_kind import ImageKind
 from simsid.detectors.base import Detector
+from simsid.detectors.border import region_index
 from simsid.detectors.config import DetectorConfig
 from simsid.detectors.contract import Evidence, Explanation, Player, Stage
 from simsid.detectors.method import Batches
@@ -272,11 +273,7 @@ class SimSIDReport(Detector):
     @torch.inference_mode()
     def explain(self, image: np.ndarray, region: tuple[int, int]) -> Explanation:
         """The blocks that level 0 reads for a region, and each of them as the teacher draws it."""
-        rows, cols = self.grid_size
-        row, col = region
-        if not (0 <= row < rows and 0 <= col < cols):
-            raise ValueError(f"region {region} lies outside the grid of {rows}x{cols}")
-        index = row * cols + col
+        index = region_index(region, self.grid_size)
         self.eval()
         batch = self.as_batch(np.asarray(image)[None]).to(self.device)
         features = self.patch_cnn(batch)

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from simsid.detectors.base import Detector
+from simsid.detectors.border import region_index
 from simsid.detectors.contract import Evidence, Explanation, Player
 from simsid.detectors.method import Batches
 from simsid.models.coders import Discriminator
@@ -208,11 +209,7 @@ class SpaceAwareDetector(Detector):
 
     @torch.inference_mode()
     def explain(self, image: np.ndarray, region: tuple[int, int]) -> Explanation:
-        rows, cols = self.grid_size
-        row, col = region
-        if not (0 <= row < rows and 0 <= col < cols):
-            raise ValueError(f"region {region} lies outside the grid of {rows}x{cols}")
-        index = row * cols + col
+        index = region_index(region, self.grid_size)
         self.eval()
         batch = self.as_batch(np.asarray(image)[None]).to(self.device)
         out = self.generator(batch)

@@ -65,10 +65,15 @@ def aupro(
         return None
     # A ROC curve whose positives weigh 1 / (size of their region) is the overlap curve.
     fpr, overlap, _ = roc_curve(truth, maps.ravel(), sample_weight=weights.ravel())
-    inside = fpr <= fpr_limit
-    at_limit = np.interp(fpr_limit, fpr, overlap)
-    area = np.trapezoid(np.append(overlap[inside], at_limit), np.append(fpr[inside], fpr_limit))
-    return float(area / fpr_limit)
+    return area_to(fpr_limit, fpr, overlap)
+
+
+def area_to(limit: float, fpr: Float[np.ndarray, " n"], overlap: Float[np.ndarray, " n"]) -> float:
+    """Area under a curve from 0 to a false-positive rate, as a share of what a perfect one has."""
+    inside = fpr <= limit
+    at_limit = np.interp(limit, fpr, overlap)
+    area = np.trapezoid(np.append(overlap[inside], at_limit), np.append(fpr[inside], limit))
+    return float(area / limit)
 
 
 def overlap_at(

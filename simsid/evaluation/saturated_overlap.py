@@ -14,6 +14,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from sklearn.metrics import roc_curve
 
+from simsid.evaluation.pixels import area_to
+
 FPR_LIMIT = 0.05
 
 
@@ -56,10 +58,7 @@ def saturated_overlap(
     fpr, overlap, _ = roc_curve(
         ~outside.ravel(), maps.ravel(), sample_weight=weights.ravel(), drop_intermediate=False
     )
-    inside = fpr <= fpr_limit
-    at_limit = np.interp(fpr_limit, fpr, overlap)
-    area = np.trapezoid(np.append(overlap[inside], at_limit), np.append(fpr[inside], fpr_limit))
-    return float(area / fpr_limit)
+    return area_to(fpr_limit, fpr, overlap)
 
 
 def _weigh_regions(

@@ -124,10 +124,11 @@ class _Memory(nn.Module):
         num_regions: int,
         num_slots: int,
         slot_dim: int,
-        read: ReadConfig,
-        space_aware: bool,
+        read: ReadConfig | None = None,
+        space_aware: bool = True,
     ) -> None:
         super().__init__()
+        read = read or ReadConfig(top_k=min(5, num_slots))
         if read.top_k is not None and not 1 <= read.top_k <= num_slots:
             raise ValueError(
                 f"top_k must lie between 1 and num_slots = {num_slots}, not {read.top_k}"
@@ -181,7 +182,6 @@ class MemoryMatrix(_Memory):
         read: ReadConfig | None = None,
         space_aware: bool = True,
     ) -> None:
-        read = read or ReadConfig(top_k=min(5, num_slots))
         super().__init__(num_regions, num_slots, slot_dim, read, space_aware)
         self.slots = nn.Parameter(torch.randn(self.banks, num_slots, slot_dim))
 
@@ -204,7 +204,6 @@ class MemoryQueue(_Memory):
         read: ReadConfig | None = None,
         space_aware: bool = True,
     ) -> None:
-        read = read or ReadConfig(top_k=min(5, num_slots))
         super().__init__(num_regions, num_slots, slot_dim, read, space_aware)
         self.register_buffer(
             "slots", F.normalize(torch.randn(self.banks, num_slots, slot_dim), dim=-1)

@@ -37,6 +37,14 @@ def test_results_have_no_serious_finding(visit, digits: dict) -> None:
     assert findings(visit) == [] and too_wide(visit) <= 0
 
 
+def test_a_film_without_a_verdict_and_a_choice_of_normals_have_none(visit) -> None:
+    visit.click("#example-effusion")
+    visit.wait_for_selector("#map .unjudged")
+    visit.wait_for_selector("#judge-as:visible")
+    visit.wait_for_timeout(800)
+    assert findings(visit) == [] and too_wide(visit) <= 0
+
+
 def test_no_tab_has_a_serious_finding(visit) -> None:
     for name in ("Score", "DigitAnatomy", "Benchmark", "About"):
         visit.get_by_role("tab", name=name).click()

@@ -11,6 +11,7 @@ import pytest
 from demo.benchmark_tab import (
     _COLUMNS,
     RESULTS,
+    harder_html,
     lead_html,
     plots_html,
     read_results,
@@ -119,6 +120,15 @@ def test_the_readme_shows_the_best_method_besides_simsid_on_each_set() -> None:
     others = [row for row in rows if row[0] != "`simsid`"]
     best = {max(others, key=lambda row: float(row[column].split()[0]))[0] for column in (1, 2, 3)}
     assert best <= shown
+
+
+def test_what_is_harder_has_a_picture_and_rows_of_its_own(committed: Ranking) -> None:
+    """Of any ranking: the folder beside the committed one may be of any methods and sets."""
+    html = harder_html(replace(committed, entries=committed.entries[:3]))
+    assert html.count("<circle") == 6 and f"{committed.entries[0].seeds} trainings of each" in html
+    assert "One training" in harder_html(
+        replace(committed, entries=tuple(replace(e, seeds=1) for e in committed.entries[:3]))
+    )
 
 
 def test_the_tab_leads_with_one_picture_and_five_numbers_of_the_results(

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import logging
-
 import numpy as np
 import pydicom
 import pytest
@@ -42,11 +40,6 @@ DEPTHS = {
     "8 of 8": ((FILM >> 8).astype(np.uint8), 8),
     "signed 12 of 16": ((FILM >> 4).astype(np.int16) - 2048, 12),
 }
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _no_words_about_vr():
-    logging.getLogger("pydicom").setLevel(logging.ERROR)
 
 
 @pytest.mark.parametrize("syntax", EXACT)

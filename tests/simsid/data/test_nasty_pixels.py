@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import io
-import logging
 
 import numpy as np
 import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
-from simsid.data.decode.worker import DecodingWorker
 from simsid.data.images import read_film
 from simsid.errors import ImageError
 from tests.simsid.data.make_files import (
@@ -146,17 +144,6 @@ REFUSED = {
     "a row is missing": (
         changed(dicom(VALUES, stored=12), PixelData=VALUES[:-1].tobytes()), "truncated"),
 }  # fmt: skip
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _no_words_about_values():
-    logging.getLogger("pydicom").setLevel(logging.ERROR)
-
-
-@pytest.fixture(scope="module")
-def worker():
-    with DecodingWorker() as worker:
-        yield worker
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import io
-import logging
 
 import numpy as np
 import pydicom
 import pytest
 
-from simsid.data.decode.worker import DecodingWorker
 from simsid.data.images import read_film
 from tests.simsid.data.make_files import (
     EXPLICIT,
@@ -111,17 +109,6 @@ for _case in [name for name in CASES if name.startswith("an overlay")]:
     _file = io.BytesIO()
     _ds.save_as(_file)
     CASES[_case] = (_file.getvalue(), *CASES[_case][1:])
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _no_words_about_vr():
-    logging.getLogger("pydicom").setLevel(logging.ERROR)
-
-
-@pytest.fixture(scope="module")
-def worker():
-    with DecodingWorker() as worker:
-        yield worker
 
 
 @pytest.mark.parametrize("case", CASES)

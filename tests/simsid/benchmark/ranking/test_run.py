@@ -187,11 +187,17 @@ def test_a_plugin_is_trained_and_ranked(digits: Path, tmp_path: Path) -> None:
     assert entry["model"] == name and "--plugin" in entry["command"]
 
 
-def test_only_pictures_that_the_kit_drew_are_exported(ranked: Path, tmp_path: Path) -> None:
+def test_only_small_pictures_that_the_kit_drew_are_exported(ranked: Path, tmp_path: Path) -> None:
     export(ranked, tmp_path / "drawn")
     assert (tmp_path / "drawn" / "panels-digitanatomy.png").exists()
     films = tmp_path / "films"
     shutil.copytree(ranked, films)
+    large = films / "panels-digitanatomy.png"
+    large.write_bytes(large.read_bytes() + bytes(1_500_001))
+    export(films, tmp_path / "small")
+    assert "The same images" not in (tmp_path / "small" / "benchmark.md").read_text()
+    assert not (tmp_path / "small" / "panels-digitanatomy.png").exists()
+    shutil.copyfile(ranked / large.name, large)
     described = json.loads((films / "data" / "digitanatomy.json").read_text())
     described["made_by_the_kit"] = False
     (films / "data" / "digitanatomy.json").write_text(json.dumps(described))
