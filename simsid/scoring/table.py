@@ -128,8 +128,8 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> tuple[list[R
     header = csv_line(columns)
     if not content.startswith(header):
         raise SimsidError(
-            f"{path} has other columns than this version writes: it cannot be resumed. Choose "
-            "another --out"
+            f"{path} has other columns than this version writes, or than the shards before it: "
+            "score the films again, into another --out"
         )
     rows = []
     try:
