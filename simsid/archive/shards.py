@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 SHARD_COLUMNS = ("id", *COLUMNS)
 _VERSIONS = tuple(("id", *columns) for columns in VERSIONS)
 ABOUT = "shards.json"
+_SHARD = re.compile(r"part-(\d{5,})\.(?:csv|parquet)", re.ASCII)
 _MADE_BY = "simsid.score"
 _TEXTS = frozenset(
     {
@@ -199,8 +201,7 @@ class ShardFolder:
         return rows, None if full_csv else end
 
     def _own(self) -> Iterator[Path]:
-        yield from self.folder.glob("part-*.csv")
-        yield from self.folder.glob("part-*.parquet")
+        return iter(_numbered(self.folder))
 
     def _csv(self, number: int) -> Path:
         return self.folder / f"part-{number:05d}.csv"
@@ -278,6 +279,12 @@ def _to_parquet(table: Path, whole: Path) -> None:
     table.unlink()
 
 
+def _numbered(folder: Path) -> dict[Path, int]:
+    """Every shard and its number; copies that somebody made under other names are none."""
+    named = ((path, _SHARD.fullmatch(path.name)) for path in folder.glob("part-*"))
+    return {path: int(match[1]) for path, match in named if match}
+
+
 def _columns_of(table: Path, whole: Path) -> Sequence[str]:
     """The columns of a shard, whichever of the two it is; this version's where it is none yet.
 
@@ -338,8 +345,7 @@ def read_shards(folder: Path) -> Iterator[Row]:
     Raises:
         SimsidError: a shard is missing, damaged or of a version that is read no more; it is named.
     """
-    numbers = {int(path.stem.partition("-")[2]) for path in folder.glob("part-[0-9]*.*")}
-    for number in range(max(numbers, default=-1) + 1):
+    for number in range(max(_numbered(folder).values(), default=-1) + 1):
         whole, table = folder / f"part-{number:05d}.parquet", folder / f"part-{number:05d}.csv"
         if whole.exists():
             require_parquet()

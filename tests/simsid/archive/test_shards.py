@@ -278,7 +278,9 @@ def test_a_folder_of_somebody_else_stays_and_an_earlier_run_is_asked_about(
     assert run(*command(films, model, tmp_path / "mine", "--overwrite")) == 2
     assert "no shards of scores: nothing was changed" in capsys.readouterr().err
     assert run(*command(films, model, tmp_path / "s")) == 0
+    (tmp_path / "s" / "part-00001 (copy).csv").write_bytes(b"somebody's own")
     whole = shards_of(tmp_path / "s")
+    assert run(*command(films, model, tmp_path / "s", "--resume")) == 0
     assert run(*command(films, model, tmp_path / "s")) == 2
     assert "add --resume to finish it" in capsys.readouterr().err
     assert run(*command(films, model, tmp_path / "s", "--overwrite")) == 0
