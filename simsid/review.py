@@ -68,8 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(make_parser(), arguments)
     table = Path(options.table)
     rows, scanned = rows_to_review(table)
-    beside = table.with_name(f"{table.name if table.is_dir() else table.stem}.marks.csv")
-    path = Path(options.marks) if options.marks else beside
+    path = Path(options.marks) if options.marks else marks_beside(table)
     if real_path(path) == real_path(table):
         raise SimsidError(f"--marks {path} is the score table: choose another name")
     review = Review(rows, Marks(path), options.order, scanned)
@@ -80,6 +79,12 @@ def main(arguments: list[str] | None = None) -> int:
         ask(review, input)
     print("\n".join(review.summary()))
     return 0
+
+
+def marks_beside(table: Path) -> Path:
+    """Where the marks of a table, or of a folder of shards, lie unless another place is given."""
+    table = real_path(table) if table.name in ("", "..") else table  # '.' has no name of its own
+    return table.with_name(f"{table.name if table.is_dir() else table.stem}.marks.csv")
 
 
 def rows_to_review(table: Path) -> tuple[list[Row], list[Path]]:
