@@ -20,7 +20,7 @@ from simsid.detectors.base import Detector
 from simsid.detectors.calibration import Calibration
 from simsid.detectors.population.check import PopulationCheck
 from simsid.detectors.renewal import LEAST, normals_needed, refuse_too_few, renewed
-from simsid.detectors.usable_normals import UsableNormals, usable_normals
+from simsid.detectors.usable_normals import UsableNormals, left_out_in_words, usable_normals
 from simsid.errors import SimsidError
 
 __all__ = ["LEAST", "ON_AVERAGE", "films_needed", "normals_of_own", "recalibrate"]
@@ -99,8 +99,7 @@ def recalibrate(
 
 
 def _left_out(usable: UsableNormals) -> str:
-    told = "; ".join(f"{count} are {reason}" for reason, count in usable.left_out.items())
-    return f"; left out: {told}" if told else ""
+    return f"; left out: {left_out_in_words(usable.left_out)}" if usable.left_out else ""
 
 
 def normals_of_own(detector: Detector) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,6 +55,13 @@ def usable_normals(
     counted = Counter(reason for reason in reasons if reason)
     return UsableNormals(
         np.array([not each for each in reasons], bool), dict(counted.most_common())
+    )
+
+
+def left_out_in_words(left_out: Mapping[str, int]) -> str:
+    """'3 are out of place (noise): …; 1 is …', a part for each reason; '' where there is none."""
+    return "; ".join(
+        f"{count} {'is' if count == 1 else 'are'} {reason}" for reason, count in left_out.items()
     )
 
 

@@ -22,7 +22,7 @@ from simsid.data.unreadable import (
     unreadable_lines,
 )
 from simsid.detectors.base import Detector
-from simsid.detectors.usable_normals import usable_normals
+from simsid.detectors.usable_normals import left_out_in_words, usable_normals
 from simsid.scoring.film import prepare_file, score_batch
 from simsid.scoring.results import RefusedFilm, ScoredFilm
 from simsid.scoring.words import of_all
@@ -45,8 +45,8 @@ class Normals:
     left_out: dict[str, int] = field(default_factory=dict)
 
     @property
-    def out_of_place(self) -> int:
-        """How many films were read and are left out."""
+    def num_left_out(self) -> int:
+        """How many films were read and may set no threshold, for whatever reason."""
         return sum(self.left_out.values())
 
     def left_out_told(self) -> list[str]:
@@ -150,11 +150,13 @@ def may_set_a_threshold(
 
 def too_few_told(source: str, normals: Normals, needed: int) -> str:
     """Why these films are not enough, a line for an error."""
-    held, out = len(normals.images), normals.out_of_place
-    reason = next(iter(normals.left_out), "")
+    held, out = len(normals.images), normals.num_left_out
+    reasons = left_out_in_words(normals.left_out)
     if out and not held:
-        return f"{source}: {out} images, all left out: {reason}"
-    rest = f"; {out} were left out: {reason}" if out else ""
+        return f"{source}: {out} image{'' if out == 1 else 's'}, all left out: {reasons}"
+    films = "1 film" if held == 1 else f"{held} films"
+    rest = f"; left out: {reasons}" if out else ""
     return (
-        f"{source} holds {held} films that this model can score, at least {needed} are needed{rest}"
+        f"{source} holds {films} that may set a threshold of this model, at least {needed} are "
+        f"needed{rest}"
     )
