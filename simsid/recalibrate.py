@@ -19,7 +19,7 @@ from simsid.detectors.calibration import check_rates
 from simsid.detectors.model_files import ModelFolder
 from simsid.detectors.model_folder import model_folder_of, save_model
 from simsid.detectors.recalibration import LEAST, films_needed, recalibrate
-from simsid.detectors.renewal import normals_needed
+from simsid.detectors.renewal import has_threshold, normals_needed
 from simsid.device import pick_device
 from simsid.errors import SimsidError
 from simsid.evaluation.recalibrated_card import recalibrated_card, thresholds_in_words
@@ -131,6 +131,13 @@ def _summary(
     ]
     for index, population in enumerate(calibration.names):
         low, high = calibration.rate_interval(index)
+        if not has_threshold(calibration, index):  # so it was before
+            lines.append(
+                f"no threshold{f' ({population})' if population else ''}: its "
+                f"{calibration.num_normals_of(index)} normals are too few for a false-alarm rate of "
+                f"{100 * calibration.false_alarm_rate:.3g} %, so its films get no verdict"
+            )
+            continue
         lines.append(
             f"false-alarm rate now {calibration.false_alarm_rate:.0%} of normals"
             f"{f' ({population})' if population else ''}, with 90 % confidence between {low:.1%} "

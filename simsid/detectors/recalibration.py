@@ -59,8 +59,8 @@ def recalibrate(
             too few of the films look like keeps the normals that it stands on.
 
     Raises:
-        SimsidError: fewer than 20 normals are left, or too few for a confidence that was asked
-            for, or a share out of range.
+        SimsidError: fewer than 20 normals are left, or too few for the rate (49 for 2 %) or for a
+            confidence that was asked for, or a share out of range.
     """
     if same_populations and abnormal_share:
         raise SimsidError("films of the same populations must be normal: leave out the share")
@@ -92,8 +92,7 @@ def recalibrate(
         own.calibrate(images, rate, confidence=sure)
         if kept < len(normals):
             own.calibration = _without_highest(own, len(normals) - kept)
-        if confidence:
-            refuse_too_few(own.calibration, rate, confidence)
+        refuse_too_few(own.calibration, rate, sure)
     own.facts = detector.facts | {"recalibrated": facts}
     return own
 

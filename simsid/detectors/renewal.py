@@ -14,35 +14,63 @@ from simsid.detectors.calibration import Calibration
 from simsid.errors import SimsidError
 
 LEAST = 20  # normals: fewer support no rate of 5 %
+_ROUNDING = 1e-9  # as ``Calibration`` counts the rank of its threshold
 
 
 def normals_needed(rate: float, confidence: float | None) -> int:
-    """The fewest normals of a population that may set its threshold.
+    """The fewest normals of a population that may set its threshold: with fewer it is infinite.
 
-    With ``n`` normals of which none lies above the threshold, the true rate is below ``rate`` with
-    probability ``1 - (1 - rate) ** n``: 45 normals for 5 % with 90 %.
+    A rate that holds on average needs ``n + 1 >= 1 / rate``: 49 normals for 2 %. With ``n`` normals
+    of which none lies above the threshold, the true rate is below ``rate`` with probability
+    ``1 - (1 - rate) ** n``: 45 normals for 5 % with 90 %. Never fewer than 20.
 
     Args:
         confidence: None where the rate holds on average.
     """
+    average = max(LEAST, math.ceil((1 - _ROUNDING) / rate) - 1)
     if not confidence:
-        return LEAST
-    return max(LEAST, math.ceil(math.log1p(-confidence) / math.log1p(-rate)))
+        return average
+    return max(average, math.ceil(math.log1p(-confidence) / math.log1p(-rate)))
 
 
-def refuse_too_few(calibration: Calibration, rate: float, confidence: float) -> None:
-    """Refuse a confidence that was asked for, where some population has too few normals for it.
+def refuse_too_few(
+    calibration: Calibration,
+    rate: float,
+    confidence: float | None,
+    former: Calibration | None = None,
+) -> None:
+    """Refuse a rate, or a confidence, that some population has too few normals for.
+
+    Args:
+        confidence: None where the rate holds on average.
+        former: of the same populations; one that had no threshold there may stay without.
 
     Raises:
         SimsidError: a population's threshold would be infinite.
     """
-    needed = normals_needed(rate, confidence)
-    least = min(calibration.num_normals_of(i) for i in range(len(calibration.names)))
-    if least < needed:
-        raise SimsidError(
-            f"{least} normals cannot hold a rate of {rate:.0%} with a confidence of "
-            f"{confidence:.0%}, {needed} can: add normals, or leave out --rate-confidence"
-        )
+    short = [
+        (calibration.num_normals_of(i), name)
+        for i, name in enumerate(calibration.names)
+        if not has_threshold(calibration, i) and (former is None or has_threshold(former, i))
+    ]
+    if not short:
+        return
+    least, name = min(short)
+    remedies = ["add normals", "ask for a higher --false-alarm-rate"]
+    sure = ""
+    if confidence:
+        sure = f" with a confidence of {confidence:.0%}"
+        on_average = normals_needed(rate, None) <= least
+        remedies[1:] = ["leave it at --rate-confidence 0"] if on_average else remedies[1:]
+    raise SimsidError(
+        f"{least} normals{f' of {name!r}' if name else ''} cannot hold a rate of "
+        f"{100 * rate:.3g}%{sure}, {normals_needed(rate, confidence)} can: {', or '.join(remedies)}"
+    )
+
+
+def has_threshold(calibration: Calibration, population: int) -> bool:
+    """Whether a population has normals enough for the stated rate, so that its films get verdicts."""
+    return math.isfinite(calibration.threshold(next(iter(calibration.scores)), population))
 
 
 def renewed(
@@ -65,8 +93,8 @@ def renewed(
         look like a population that is kept.
 
     Raises:
-        SimsidError: no population can be renewed, or a kept one cannot hold a confidence that was
-            asked for.
+        SimsidError: no population can be renewed, or a kept one cannot hold the rate or the
+            confidence that is asked for.
     """
     former = detector.calibration
     sure = former.confidence if confidence is None else confidence or None
@@ -90,8 +118,7 @@ def renewed(
             "--same-populations"
         )
     joined = _joined(former, fresh, rate, sure)
-    if confidence:
-        refuse_too_few(joined, rate, confidence)
+    refuse_too_few(joined, rate, sure, None if confidence else former)
     kept = [name for i, name in enumerate(former.names) if i not in fresh]
     return joined, {
         "renewed": {former.names[i]: own.num_normals for i, own in fresh.items()},

@@ -10,6 +10,7 @@ import torch
 from scipy import stats
 
 from simsid.detectors import Detector, load_model, save_model
+from simsid.detectors.calibration import Calibration
 from simsid.detectors.findings import WARN, Finding
 from simsid.detectors.population import PopulationCheck
 from simsid.detectors.recalibration import ON_AVERAGE, recalibrate
@@ -95,6 +96,50 @@ def test_confidence_is_inherited_where_normals_are_enough(sure, two):
     assert held == pytest.approx(1 - 0.95**45) and held >= 0.9  # no normal lies above
     few = recalibrate(sure, films_of("wide", 44, 76)).calibration
     assert few.held_with() == pytest.approx(stats.beta(2, 43).cdf(0.05)) and few.held_with() < 0.9
+
+
+@pytest.mark.parametrize("confidence", [None, 0.51, 0.9])
+@pytest.mark.parametrize("rate", [0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.5])
+def test_the_normals_needed_are_the_fewest_that_set_a_threshold(rate, confidence):
+    def finite(count: int) -> bool:
+        own = Calibration({"fused": np.arange(count)}, rate, confidence=confidence)
+        return bool(np.isfinite(own.threshold("fused")))
+
+    needed = normals_needed(rate, confidence)
+    assert finite(needed) and (needed == 20 or not finite(needed - 1))
+
+
+def test_a_rate_that_films_cannot_support_replaces_no_threshold(two):
+    """49 normals are the least for 2 %: 40 new ones renew nothing, 60 former ones hold it."""
+    wide = films_of("wide", 40, 70)
+    with pytest.raises(SimsidError, match=r"40 of the films look like 'wide': at least 49 of one"):
+        recalibrate(two, wide, 0.02, same_populations=True)
+    films = np.concatenate([wide, films_of("narrow", 49, 72)])
+    own = recalibrate(two, films, 0.02, same_populations=True)
+    assert own.facts["recalibrated"]["renewed"] == {"narrow": 49}
+    assert reference(own, 1) == reference(two, 1)
+    assert own.calibration.threshold("fused", 1) == max(reference(two, 1))  # rank 1 of 60
+    with pytest.raises(SimsidError, match=r"40 normals cannot hold a rate of 2%, 49 can: add"):
+        recalibrate(two, wide, 0.02)
+
+
+def test_a_kept_population_loses_no_threshold_by_a_rate_that_it_cannot_hold(two):
+    films = np.concatenate([films_of("wide", 99, 70), films_of("narrow", 5, 72)])
+    with pytest.raises(
+        SimsidError, match=r"60 normals of 'narrow' cannot hold a rate of 1%, 99 can: .*or ask for"
+    ):
+        recalibrate(two, films, 0.01, same_populations=True)
+
+
+def test_a_population_that_had_no_threshold_stays_without_and_is_told(registered, tmp_path, capsys):
+    few = make_two(calibration=15)
+    assert few.calibration.threshold("fused", 0) == np.inf
+    save_model(few, tmp_path / "model")
+    films = films_of("wide", 30, 70)
+    assert main(command(tmp_path / "model", tmp_path, films, "--same-populations")) == 0
+    told = capsys.readouterr().out
+    assert "no threshold (narrow): its 15 normals are too few for a false-alarm rate of 5 %" in told
+    assert "of normals (wide), with" in told and "of normals (narrow), with" not in told
 
 
 def test_a_film_of_another_population_sets_no_threshold_of_those_that_are_kept(two):
