@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -138,14 +137,11 @@ def may_set_a_threshold(
     same_populations: bool = False,
 ) -> tuple[list[Float[np.ndarray, "height width"]], dict[str, int]]:
     """The ``usable_normals`` of prepared films, and how many others there are for each reason."""
-    kept: list[np.ndarray] = []
-    left_out: Counter[str] = Counter()
-    for start in range(0, len(images), 64):
-        part = images[start : start + 64]
-        usable = usable_normals(detector, detector.as_batch(np.stack(part)), same_populations)
-        left_out.update(usable.left_out)
-        kept += [image for image, good in zip(part, usable.kept, strict=True) if good]
-    return kept, dict(left_out.most_common())
+    if not images:
+        return [], {}
+    usable = usable_normals(detector, detector.as_batch(np.stack(images)), same_populations)
+    kept = [image for image, good in zip(images, usable.kept, strict=True) if good]
+    return kept, usable.left_out
 
 
 def too_few_told(source: str, normals: Normals, needed: int) -> str:
