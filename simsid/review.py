@@ -205,9 +205,10 @@ class Review:
             if told[name]["n"]:
                 low, high = told[name]["ci"]
                 lines.append(
-                    f"above the threshold of the {told[name]['n']} {words} with a verdict: "
-                    f"{told[name]['share']:.0%} [{low:.0%}, {high:.0%}]; 'unusual', clear of what the "
-                    f"threshold may be off by: {told[f'{name}_unusual']['share']:.0%}"
+                    f"of the {told[name]['n']} {words} with a verdict, above the threshold: "
+                    f"{100 * told[name]['share']:.0f} % [{100 * low:.0f} %, {100 * high:.0f} %]; "
+                    "'unusual', clear of what the threshold may be off by: "
+                    f"{100 * told[f'{name}_unusual']['share']:.0f} %"
                 )
         if normals + abnormals and not told["sample"]:
             lines.append(

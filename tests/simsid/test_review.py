@@ -138,8 +138,9 @@ def test_measures_are_those_of_the_marked_films_with_intervals(tmp_path: Path) -
     assert 0 < low < 3 / 5 < high < 1 and told["sample"]
     said = "\n".join(review.summary())
     assert f"AUROC over the marked films: {told['auroc']:.3f} [" in said
-    assert "above the threshold of the 5 normals with a verdict: 60% [" in said
-    assert "'unusual', clear of what the threshold may be off by: 20%" in said
+    assert "of the 5 normals with a verdict, above the threshold: 60 % [" in said
+    assert "of the 5 abnormals with a verdict, above the threshold: 80 % [" in said
+    assert "'unusual', clear of what the threshold may be off by: 20 %" in said
 
 
 def test_few_marks_have_no_auroc_and_a_perfect_ranking_of_few_is_no_certainty(table: Path) -> None:
