@@ -15,7 +15,7 @@ from simsid.data.find import find_images, why_none
 from simsid.data.options import add_skip_unreadable, naming_unreadable
 from simsid.data.own_files import without_own
 from simsid.detectors import Detector, load_model
-from simsid.detectors.calibration import check_rates
+from simsid.detectors.calibration import Calibration, check_rates
 from simsid.detectors.model_files import ModelFolder
 from simsid.detectors.model_folder import model_folder_of, save_model
 from simsid.detectors.recalibration import LEAST, films_needed, recalibrate
@@ -172,6 +172,8 @@ def _by_population(former: Detector, facts: dict[str, Any]) -> list[str]:
 def _confidence_told(former: Detector, detector: Detector) -> list[str]:
     """A line where the model's rate was surer than the new one's, or where its confidence is inherited."""
     was, now = former.calibration.confidence, detector.calibration.confidence
+    if detector.calibration.removed:
+        return _confidence_of_an_archive(was, detector.calibration)
     if was is None or (now is not None and now > was):
         return []
     if now is None:
@@ -186,6 +188,18 @@ def _confidence_told(former: Detector, detector: Detector) -> list[str]:
     return [
         f"the rate holds with a confidence of {now:.0%}"
         + (", as the model's did" if now == was else "")
+    ]
+
+
+def _confidence_of_an_archive(was: float | None, calibration: Calibration) -> list[str]:
+    """A line where a confidence was asked for or had: what it is depends on the films left out."""
+    if was is None and calibration.confidence is None:
+        return []
+    before = f"the model's rate held with a confidence of {was:.0%}; " if was else ""
+    return [
+        f"note: {before}the new one holds with a confidence of {calibration.held_with_at_most():.0%} "
+        f"if the {calibration.removed} highest scores were all of abnormal films, and of "
+        f"{calibration.held_with():.0%} if none was. Normal films (--normals) make it sure"
     ]
 
 

@@ -214,6 +214,31 @@ def test_the_command_says_where_the_new_rate_is_less_sure(sure, registered, tmp_
     assert f"with a confidence of {1 - 0.95**30:.0%}. 45 normals" in told  # one may lie above
 
 
+def test_an_archive_is_promised_no_confidence_that_hangs_on_what_was_left_out(
+    sure, registered, tmp_path, capsys
+):
+    own = Calibration({"fused": np.arange(95)}, 0.05, confidence=0.9, removed=5)
+    assert round(own.held_with_at_most(), 2) == 0.95
+    draws = np.sort(np.random.default_rng(0).random((20_000, 100)), 1)[:, -7]  # all 100 are normals
+    assert own.held_with() == pytest.approx((1 - draws <= 0.05).mean(), abs=0.01)
+    assert round(own.held_with(), 2) == 0.23
+    save_model(sure, tmp_path / "model")
+    folder = write_films(tmp_path / "films", films_of("wide", 50, 87))
+    given = ["--model", str(tmp_path / "model"), "--unlabelled", str(folder)]
+    assert main([*given, "--out", str(tmp_path / "ours")]) == 0
+    told = capsys.readouterr().out
+    calibration = load_model(tmp_path / "ours").calibration
+    assert (calibration.num_normals, calibration.removed, calibration.confidence) == (45, 5, 0.9)
+    worst = 1 - stats.binom(50, 0.05).cdf(5)  # six and more of 50 normals lie above the rate
+    assert calibration.held_with() == pytest.approx(worst) and worst < 0.05
+    assert "the rate holds with" not in told
+    assert (
+        "the model's rate held with a confidence of 90%; the new one holds with a confidence of 90% "
+        f"if the 5 highest scores were all of abnormal films, and of {worst:.0%} if none was"
+        in told
+    )
+
+
 def test_normals_without_a_verdict_are_not_among_those_that_a_rate_is_told_of(two):
     images = [
         *films_of("wide", 20, 85).astype(np.float32) / 255,
