@@ -19,7 +19,7 @@ from simsid.detectors.usable_normals import usable_normals
 from simsid.errors import SimsidError
 from simsid.evaluation.recalibrated_card import recalibrated_card
 from simsid.recalibrate import main
-from simsid.scoring import score_films
+from simsid.scoring import basis, score_films
 from simsid.scoring.normals import former_verdicts
 from tests.simsid.two_populations import films_of, make_two, strangers, thoraces, write_films
 
@@ -52,6 +52,25 @@ def test_a_population_that_no_film_looks_like_keeps_its_normals_and_its_threshol
     assert now.map_quantiles == before.map_quantiles
     facts = own.facts["recalibrated"]
     assert (facts["renewed"], facts["kept"]) == ({"wide": 40}, {"narrow": 60})
+
+
+def test_card_and_words_of_a_partly_renewed_model_tell_the_populations_apart(two):
+    films = np.concatenate([films_of("wide", 40, 70), films_of("narrow", 10, 72)])
+    own = recalibrate(two, films, same_populations=True)
+    card = " ".join(recalibrated_card("# a model\n", own).split())
+    assert "**Recalibrated** on 40 films of the model's own populations (wide) (fingerprint" in card
+    assert (
+        "Verdicts and p-values of wide stand on these films, those of narrow on its former 60 "
+        "normals (10 more films look like it, too few to set a threshold); the measured" in card
+    )
+    assert "on 50 films" not in card
+    narrow, wide = score_films(own, [films_of("narrow", 1, 90)[0], films_of("wide", 1, 91)[0]])
+    assert (narrow.population, wide.population) == ("narrow", "wide")
+    assert "60 normal films that look most like narrow and that training never saw" in basis(narrow)
+    assert "40 normal films that look most like wide and that this model was recal" in basis(wide)
+    again = recalibrate(own, films_of("narrow", 20, 92), same_populations=True)  # wide's were given
+    assert again.facts["recalibrated"]["kept"] == {"wide": 40}
+    assert all(film.recalibrated for film in score_films(again, [*films_of("wide", 1, 91)]))
 
 
 def test_few_films_of_a_population_do_not_set_its_threshold(two):
