@@ -102,6 +102,21 @@ def test_a_kept_population_holds_its_confidence_and_sets_how_many_renew_one(sure
     assert average.facts["recalibrated"]["renewed"] == {"narrow": 44, "wide": 45}
 
 
+def test_too_few_films_for_an_inherited_confidence_are_told_the_way_out(sure):
+    films = np.concatenate([films_of("wide", 25, 74), films_of("narrow", 10, 75)])
+    with pytest.raises(
+        SimsidError,
+        match=r"at least 45 of one population are needed for a rate that holds with a confidence of "
+        r"90%; 20 are enough for one that holds on average \(--rate-confidence 0\)\. Add films",
+    ):
+        recalibrate(sure, films, same_populations=True)
+    own = recalibrate(sure, films, confidence=ON_AVERAGE, same_populations=True)
+    assert own.facts["recalibrated"]["renewed"] == {"wide": 25}
+    with pytest.raises(SimsidError, match=r"confidence of 90%\. Add films") as told:
+        recalibrate(sure, films[10:], same_populations=True)  # 15 and 10: not enough on average
+    assert "--rate-confidence" not in str(told.value)
+
+
 def test_confidence_is_inherited_where_normals_are_enough(sure, two):
     enough = recalibrate(sure, films_of("wide", 45, 76))
     assert enough.calibration.confidence == 0.9
@@ -215,7 +230,10 @@ def test_the_command_says_what_was_renewed_kept_and_left_out(sure, registered, t
     own = load_model(tmp_path / "ours")
     renewed = own.facts["recalibrated"]["renewed"]["wide"]
     assert f"renewed: wide, on {renewed} of these films" in told and 46 <= renewed <= 50
-    assert "kept: narrow, on its former 60 normals (3 of these films look like it" in told
+    assert (
+        "kept: narrow, on its former 60 normals (3 of these films look like it, too few to set its "
+        "threshold: 45 are enough)" in told
+    )
     assert "films, of another population than the model's own" in told
     assert "the rate holds with a confidence of 90%, as the model's did" in told
     assert "of normals (narrow), with" in told and "of normals (wide), with" in told
