@@ -172,3 +172,26 @@ def test_a_film_of_several_populations_is_told_what_its_own_threshold_found(film
         "whoever they are of, this threshold found 22.9 %" in said
     )  # 20 of them are children by record
     assert "this threshold found 22.9 %" in said and "36" not in said.rpartition("Of 118")[2]
+
+
+def test_a_film_judged_as_it_does_not_look_is_told_of_which_films_a_share_was_measured(
+    film,
+) -> None:
+    share = FoundShare(0.75, 20, "validation part", (1.0, 2.0))
+    like = replace(
+        at(film, film.threshold + 99),
+        population="nih",
+        judged_as="nih",
+        looks_like="nih",
+        found=share,
+    )
+    assert "this threshold found 75 %" in basis(like)
+    unlike = basis(replace(like, looks_like="zhanglab", found=None))
+    assert (
+        "was not measured on films that look like zhanglab (chest films of children, 1 to 5 years): a "
+        "share that the model's card tells is of films that look like nih (chest films, mostly adults)."
+        in unlike
+    )
+    assert "What share of abnormal films this threshold finds was not measured. A film" in basis(
+        replace(like, found=None)
+    )
