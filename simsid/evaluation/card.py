@@ -117,7 +117,7 @@ def _body(described: dict[str, Any], results: dict[str, Any]) -> list[str]:
     if results["boxes"] is not None:
         rows.append((f"pointing game, {results['boxes']['n']} films with boxes [95 % interval]",
                      valued(results["boxes"]["pointing"])))  # fmt: skip
-    rows += [(f"normals flagged, {attribute} {literal(group)} (n = {measured['normal']})",
+    rows += [(f"normals flagged, {attribute} {literal(group)} (n = {measured['flagged']['n']})",
               percent(measured["flagged"]["share"]))
              for attribute, members in results["groups"]["by"].items()
              for group, measured in members.items() if measured["flagged"]]  # fmt: skip
