@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from jsonargparse import ArgumentParser
@@ -15,7 +15,7 @@ from simsid.data.find import find_images, why_none
 from simsid.data.options import add_skip_unreadable, naming_unreadable
 from simsid.data.own_files import without_own
 from simsid.detectors import Detector, load_model
-from simsid.detectors.calibration import check_rates
+from simsid.detectors.calibration import Calibration, check_rates
 from simsid.detectors.model_files import ModelFolder
 from simsid.detectors.model_folder import model_folder_of, save_model
 from simsid.detectors.recalibration import LEAST, films_needed, recalibrate
@@ -47,8 +47,9 @@ def make_parser() -> ArgumentParser:
         help="of --unlabelled: at most how many films are abnormal, 0 to 0.5; so many of the "
         "highest scores are left out")  # fmt: skip
     add("--same-populations", action="store_true",
-        help="the films are of populations that the model knows: each that 20 of them look like gets "
-        "its threshold from them, the others keep theirs")  # fmt: skip
+        help="the films are of populations that the model knows: each that enough of them look like "
+        "gets its threshold from them, the others keep theirs. Enough are 45 for a rate of 5 % with "
+        "the confidence of bundled:chest (0.9), 20 with --rate-confidence 0")  # fmt: skip
     add("--out", type=path_text, required=True, help="new model folder to write")
     add("--false-alarm-rate", type=float | None, default=None,
         help="share of normals that may be called abnormal; default: the model's own")  # fmt: skip
@@ -121,7 +122,10 @@ def _summary(
     facts = detector.facts["recalibrated"]
     now = {each: calibration.threshold(name, i) for i, each in enumerate(calibration.names)}
     used = sum(facts["renewed"].values()) if "renewed" in facts else facts["calibration_normals"]
-    lines = [f"recalibrated on {used} films; model folder: {out}", *_by_population(former, facts)]
+    lines = [
+        f"recalibrated on {used} films; model folder: {out}",
+        *_by_population(former, detector),
+    ]
     lines += [
         f"threshold: {thresholds_in_words(before.thresholds)} before, "
         f"{thresholds_in_words(now)} now",
@@ -151,19 +155,21 @@ def _summary(
     return lines
 
 
-def _by_population(former: Detector, facts: dict[str, Any]) -> list[str]:
+def _by_population(former: Detector, detector: Detector) -> list[str]:
     """Which populations stand on these films now, and which on what they stood on before."""
-    names = former.calibration.names
+    names, facts = former.calibration.names, detector.facts["recalibrated"]
+    rate, sure = detector.calibration.false_alarm_rate, detector.calibration.confidence
     lines = [
         f"renewed: {name}, on {count} of these films (before: on "
         f"{former.calibration.num_normals_of(names.index(name))} normals)"
         for name, count in facts.get("renewed", {}).items()
     ]
     for name, count in facts.get("kept", {}).items():
-        few = facts["too_few"][name]
+        few, on_average = facts["too_few"][name], normals_needed(rate, None)
+        more = f"; with --rate-confidence 0 {on_average} are" if few >= on_average else ""
         lines.append(
             f"kept: {name}, on its former {count} normals ({few} of these films look like it, too few "
-            "to set its threshold)"
+            f"to set its threshold: {normals_needed(rate, sure)} are enough{more})"
         )
     return lines
 
@@ -171,6 +177,8 @@ def _by_population(former: Detector, facts: dict[str, Any]) -> list[str]:
 def _confidence_told(former: Detector, detector: Detector) -> list[str]:
     """A line where the model's rate was surer than the new one's, or where its confidence is inherited."""
     was, now = former.calibration.confidence, detector.calibration.confidence
+    if detector.calibration.removed:
+        return _confidence_of_an_archive(was, detector.calibration)
     if was is None or (now is not None and now > was):
         return []
     if now is None:
@@ -185,6 +193,18 @@ def _confidence_told(former: Detector, detector: Detector) -> list[str]:
     return [
         f"the rate holds with a confidence of {now:.0%}"
         + (", as the model's did" if now == was else "")
+    ]
+
+
+def _confidence_of_an_archive(was: float | None, calibration: Calibration) -> list[str]:
+    """A line where a confidence was asked for or had: what it is depends on the films left out."""
+    if was is None and calibration.confidence is None:
+        return []
+    before = f"the model's rate held with a confidence of {was:.0%}; " if was else ""
+    return [
+        f"note: {before}the new one holds with a confidence of {calibration.held_with_at_most():.0%} "
+        f"if the {calibration.removed} highest scores were all of abnormal films, and of "
+        f"{calibration.held_with():.0%} if none was. Normal films (--normals) make it sure"
     ]
 
 

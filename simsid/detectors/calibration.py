@@ -55,7 +55,8 @@ class Calibration:
             all are of one.
         names: of the populations.
         confidence: None sets the threshold so that the rate holds on average over calibrations.
-            0.9 sets it lower in rank, so that the rate holds with this probability.
+            0.9 sets it lower in rank, so that the rate holds with this probability, as long as
+            those ``removed`` were all abnormal.
         looks: (n,) distance of each normal to its population, see ``PopulationCheck``, in the order
             of ``scores``' populations; None where there is no such check.
         removed: highest scores that were left out of an archive that may hold abnormal films.
@@ -184,11 +185,23 @@ class Calibration:
     def held_with(self, population: int = 0) -> float:
         """Probability, over draws of the calibration normals, that the true rate keeps below the stated.
 
-        0 where too few normals support the rate. Source: as ``rate_interval``.
+        0 where too few normals support the rate. Where the highest scores of an archive were
+        removed, it is the least that it can be: that of 'none of them was abnormal', in which case
+        the threshold lies lower among normals than its rank says; ``held_with_at_most`` is the
+        other end. Source: as ``rate_interval``.
         """
+        return self._held(population, self.removed)
+
+    def held_with_at_most(self, population: int = 0) -> float:
+        """The same probability, had all the removed films been abnormal."""
+        return self._held(population, 0)
+
+    def _held(self, population: int, normals_above: int) -> float:
         count = self.num_normals_of(population)
         rank = self._rank(count)
-        return float(stats.beta(rank, count + 1 - rank).cdf(self.false_alarm_rate)) if rank else 0.0
+        if not rank:
+            return 0.0
+        return float(stats.beta(rank + normals_above, count + 1 - rank).cdf(self.false_alarm_rate))
 
     def _own(self, population: int) -> np.ndarray:
         return np.asarray(self.populations) == population

@@ -24,7 +24,14 @@ from simsid.detectors.renewal import LEAST, normals_needed, refuse_too_few, rene
 from simsid.detectors.usable_normals import left_out_in_words, usable_normals
 from simsid.errors import SimsidError
 
-__all__ = ["LEAST", "ON_AVERAGE", "films_needed", "normals_of_own", "recalibrate"]
+__all__ = [
+    "LEAST",
+    "ON_AVERAGE",
+    "films_needed",
+    "normals_of_own",
+    "normals_were_given",
+    "recalibrate",
+]
 
 ON_AVERAGE = 0.0  # as a confidence: the rate holds on average over calibrations
 OWN_LOOK = 100  # normals from which the look of the population is learned anew
@@ -89,6 +96,8 @@ def recalibrate(
     if same_populations and len(before.names) > 1:
         own.calibration, told = renewed(own, images, rate, confidence)
         facts |= told
+        given = [name for name in told["kept"] if normals_were_given(detector, name)]
+        facts["given"] = [*told["renewed"], *given]
     else:
         if not same_populations:
             _learn_look(own, images)
@@ -119,6 +128,18 @@ def normals_of_own(detector: Detector) -> int:
     if facts.get("same_populations", len(detector.calibration.names) > 1):
         return 0
     return detector.calibration.num_normals
+
+
+def normals_were_given(detector: Detector, population: str) -> bool:
+    """Whether somebody gave this population's normals, so that training may have seen them.
+
+    Not so for one that kept the normals which training itself held out.
+    """
+    facts = detector.facts.get("recalibrated")
+    if not isinstance(facts, dict):
+        return False
+    given = facts.get("given")  # names, where some populations were kept
+    return given is None or population in given
 
 
 def films_needed(abnormal_share: float) -> int:

@@ -114,8 +114,8 @@ def renewed(
             f"{count} of the films look like '{name}'" for name, count in counts.items()
         )
         raise SimsidError(
-            f"{told}: at least {needed} of one population are needed. Add films, or leave out "
-            "--same-populations"
+            f"{told}: at least {needed} of one population are needed{_way_out(counts, rate, sure)}. "
+            "Add films, or leave out --same-populations"
         )
     joined = _joined(former, fresh, rate, sure)
     refuse_too_few(joined, rate, sure, None if confidence else former)
@@ -125,6 +125,17 @@ def renewed(
         "kept": {name: former.num_normals_of(former.names.index(name)) for name in kept},
         "too_few": {name: counts[name] for name in kept},
     }
+
+
+def _way_out(counts: Mapping[str, int], rate: float, confidence: float | None) -> str:
+    """Why so many normals are needed, and what needs fewer; '' where nothing does."""
+    fewer = normals_needed(rate, None)
+    if not confidence or fewer >= normals_needed(rate, confidence):
+        return ""
+    why = f" for a rate that holds with a confidence of {confidence:.0%}"
+    if max(counts.values()) < fewer:
+        return why
+    return f"{why}; {fewer} are enough for one that holds on average (--rate-confidence 0)"
 
 
 def _joined(

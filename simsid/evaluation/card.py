@@ -117,7 +117,7 @@ def _body(described: dict[str, Any], results: dict[str, Any]) -> list[str]:
     if results["boxes"] is not None:
         rows.append((f"pointing game, {results['boxes']['n']} films with boxes [95 % interval]",
                      valued(results["boxes"]["pointing"])))  # fmt: skip
-    rows += [(f"normals flagged, {attribute} {literal(group)} (n = {measured['normal']})",
+    rows += [(f"normals flagged, {attribute} {literal(group)} (n = {measured['flagged']['n']})",
               percent(measured["flagged"]["share"]))
              for attribute, members in results["groups"]["by"].items()
              for group, measured in members.items() if measured["flagged"]]  # fmt: skip
@@ -150,24 +150,22 @@ def _examination(content: dict[str, Any] | None) -> list[str]:
 
 
 def _found(image: dict[str, Any]) -> list[tuple[str, str]]:
-    """What each population's threshold found of the abnormal films that get a verdict.
+    """What each population's threshold found of the abnormal films that get a verdict, and how many get none.
 
     Of one population it is told where some get none: else it is the share of all.
     """
     each = image.get("found") or {}
     without = (image.get("without_verdict") or {}).get("abnormal", 0)
+    left = [("abnormal images without a verdict", str(without))] if without else []
     if len(each) == 1 and without:
         (found,) = each.values()
-        return [
-            (population_row("with a verdict", found["n"]), number(found["share"])),
-            ("abnormal images without a verdict", str(without)),
-        ]
+        return [(population_row("with a verdict", found["n"]), number(found["share"])), *left]
     if len(each) < 2:
         return []
     return [
         (population_row(literal(name), found["n"]), number(found["share"]))
         for name, found in each.items()
-    ]
+    ] + left
 
 
 def _thresholds(image: dict[str, Any]) -> str:

@@ -35,8 +35,8 @@ def calibration_by_group(
     Returns:
         ``rate``, ``all`` and ``by``: attribute to group to ``normal`` and ``abnormal`` (counts),
         ``flagged`` {"share", "ci", "n"} with its Clopper-Pearson interval, ``expected`` [low,
-        high], and ``auroc``, ``auroc_ci``. Groups with fewer than ``MIN_IN_GROUP`` normals have
-        counts alone; AUROC takes as many abnormals too.
+        high], of the normals that get a verdict, and ``auroc``, ``auroc_ci``, of all films. A share
+        takes ``MIN_IN_GROUP`` normals with a verdict, AUROC as many normals and abnormals: else None.
     """
 
     def measure(chosen: np.ndarray) -> dict[str, object]:
@@ -94,13 +94,11 @@ def _measure(
     normals, abnormals = int((labels == 0).sum()), int((labels == 1).sum())
     measured: dict[str, object] = {"normal": normals, "abnormal": abnormals, "flagged": None,
                                    "expected": None, "auroc": None, "auroc_ci": None}  # fmt: skip
-    if normals < MIN_IN_GROUP:
-        return measured
     told = (labels == 0) & decided
-    if flagged is not None and told.any():
+    if flagged is not None and told.sum() >= MIN_IN_GROUP:
         measured["flagged"] = share_interval(int(flagged[told].sum()), int(told.sum()))
         measured["expected"] = expected_range(int(told.sum()), num_calibration, rate)
-    if abnormals >= MIN_IN_GROUP:
+    if min(normals, abnormals) >= MIN_IN_GROUP:
         ranking = ranking_metrics(labels, scores)
         measured["auroc"], measured["auroc_ci"] = ranking["auroc"], ranking["auroc_ci"]
     return measured

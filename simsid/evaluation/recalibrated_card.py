@@ -54,10 +54,19 @@ def _kept(detector: Detector) -> str:
 def _note(detector: Detector) -> str:
     facts = detector.facts["recalibrated"]
     share = f", of which up to {facts['abnormal_share']:.0%} may be abnormal"
+    films, whose, stand = facts["films"], _whose(detector), "stand on these films"
+    if facts.get("kept"):
+        films, whose = sum(facts["renewed"].values()), f"{whose} ({', '.join(facts['renewed'])})"
+        kept = ", ".join(
+            f"of {name} on its former {n} normals" for name, n in facts["kept"].items()
+        )
+        stand = f"of {', '.join(facts['renewed'])} {stand}, those {kept}"
+        few = sum(facts["too_few"].values())
+        stand += f" ({few} more films look like it, too few to set a threshold)" if few else ""
     return (
-        f"> **Recalibrated** on {facts['films']} films {_whose(detector)}"
+        f"> **Recalibrated** on {films} films {whose}"
         f"{share if facts['abnormal_share'] else ''} (fingerprint {facts['fingerprint']}). Verdicts "
-        "and p-values stand on these films; the measured numbers below are those of the model that "
+        f"and p-values {stand}; the measured numbers below are those of the model that "
         "it was made from, at its former threshold.\n"
     )
 

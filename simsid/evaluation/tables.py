@@ -138,7 +138,7 @@ def group_words(results: dict[str, Any]) -> list[str]:
     """What the table of groups shows, and what its groups do not."""
     groups = results["groups"]
     words = [
-        f"Of {results['part']} normals, the share called unusual at the stated rate of "
+        f"Of {results['part']} normals with a verdict, the share called unusual at the stated rate of "
         f"{groups['rate']:.0%} (p-value at most {groups['rate']:g}), with its exact 95 % interval. "
         "'Expected' is the range that 95 % of such shares fall in when a group's normals are like "
         f"the {results['calibration']['calibration_normals_flagged']['n']} calibration normals: few "
@@ -147,8 +147,11 @@ def group_words(results: dict[str, Any]) -> list[str]:
     ]
     if not groups["by"]:
         return [*words, "The data set tells neither view, age nor sex: there are no groups."]
-    return [*words, f"Groups with fewer than {MIN_IN_GROUP} normals are shown as counts only; an "
-            f"AUROC takes {MIN_IN_GROUP} abnormals too, and compares within the group."]  # fmt: skip
+    return [
+        *words,
+        f"A share takes {MIN_IN_GROUP} normals with a verdict, and says of how many it is; an AUROC takes "
+        f"{MIN_IN_GROUP} normals and {MIN_IN_GROUP} abnormals, and compares within the group.",
+    ]
 
 
 def group_table(results: dict[str, Any]) -> Table:
@@ -164,7 +167,9 @@ def group_table(results: dict[str, Any]) -> Table:
         share = "n/a"
         if flagged is not None:
             low, high = flagged["ci"]
-            share = f"{percent(flagged['share'])} [{100 * low:.1f}, {100 * high:.1f}]"
+            share = (
+                f"{percent(flagged['share'])} [{100 * low:.1f}, {100 * high:.1f}] of {flagged['n']}"
+            )
         chance = "n/a" if expected is None else f"{100 * expected[0]:.1f} to {percent(expected[1])}"
         auroc = with_interval(measured["auroc"], measured["auroc_ci"])
         counts = (str(measured["normal"]), str(measured["abnormal"]))

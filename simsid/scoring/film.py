@@ -16,7 +16,7 @@ from simsid.data.preprocess import Preprocessing
 from simsid.detectors.base import Detector
 from simsid.detectors.findings import REFUSE, Finding
 from simsid.detectors.found_share import FoundShare
-from simsid.detectors.recalibration import normals_of_own
+from simsid.detectors.recalibration import normals_of_own, normals_were_given
 from simsid.detectors.weakness import weakness_in
 from simsid.errors import ImageError
 from simsid.map_scale import map_scale
@@ -198,7 +198,7 @@ def _scored(
         found=_found_at(detector, name, population) if judged and like == population else None,
         weakness=weakness_told(detector) if name == detector.score_names[0] else "",
         own_normals=normals_of_own(detector),
-        recalibrated="recalibrated" in detector.facts,
+        recalibrated=normals_were_given(detector, calibration.names[population]),
         looks_like=calibration.names[like],
     )
 

@@ -38,7 +38,8 @@ class ScoredFilm:
         rate_interval: within which the realised false-alarm rate lies with a probability of 90 %.
         population: which of the model's populations the film was compared with; '' where there is
             only one.
-        recalibrated: whether somebody gave the normals, so that training may have seen them.
+        recalibrated: whether somebody gave its population's normals, so that training may have
+            seen them.
         looks_like: which of them it looks most like: the same, unless another was chosen.
         judged_as: ``population`` where it was chosen for this film, '' where it was found from it.
         normals: (num_normals,) scores of its calibration normals, ascending.

@@ -65,6 +65,12 @@ def rate_in_words(film: ScoredFilm) -> str:
 def found_in_words(film: ScoredFilm) -> str:
     """What share of abnormal films this threshold found, or that it was not measured."""
     found = film.found
+    if found is None and film.judged_as and film.judged_as != film.looks_like:
+        return (
+            "What share of abnormal films this threshold finds was not measured on films that look "
+            f"like {named(film.looks_like)}: a share that the model's card tells is of films that "
+            f"look like {named(film.judged_as)}."
+        )
     if found is None:
         return (
             "What share of abnormal films this threshold finds was not measured. A film can be "

@@ -19,7 +19,7 @@ from simsid.detectors.usable_normals import usable_normals
 from simsid.errors import SimsidError
 from simsid.evaluation.recalibrated_card import recalibrated_card
 from simsid.recalibrate import main
-from simsid.scoring import score_films
+from simsid.scoring import basis, score_films
 from simsid.scoring.normals import former_verdicts, may_set_a_threshold
 from tests.simsid.two_populations import films_of, make_two, strangers, thoraces, write_films
 
@@ -54,6 +54,25 @@ def test_a_population_that_no_film_looks_like_keeps_its_normals_and_its_threshol
     assert (facts["renewed"], facts["kept"]) == ({"wide": 40}, {"narrow": 60})
 
 
+def test_card_and_words_of_a_partly_renewed_model_tell_the_populations_apart(two):
+    films = np.concatenate([films_of("wide", 40, 70), films_of("narrow", 10, 72)])
+    own = recalibrate(two, films, same_populations=True)
+    card = " ".join(recalibrated_card("# a model\n", own).split())
+    assert "**Recalibrated** on 40 films of the model's own populations (wide) (fingerprint" in card
+    assert (
+        "Verdicts and p-values of wide stand on these films, those of narrow on its former 60 "
+        "normals (10 more films look like it, too few to set a threshold); the measured" in card
+    )
+    assert "on 50 films" not in card
+    narrow, wide = score_films(own, [films_of("narrow", 1, 90)[0], films_of("wide", 1, 91)[0]])
+    assert (narrow.population, wide.population) == ("narrow", "wide")
+    assert "60 normal films that look most like narrow and that training never saw" in basis(narrow)
+    assert "40 normal films that look most like wide and that this model was recal" in basis(wide)
+    again = recalibrate(own, films_of("narrow", 20, 92), same_populations=True)  # wide's were given
+    assert again.facts["recalibrated"]["kept"] == {"wide": 40}
+    assert all(film.recalibrated for film in score_films(again, [*films_of("wide", 1, 91)]))
+
+
 def test_few_films_of_a_population_do_not_set_its_threshold(two):
     films = np.concatenate([films_of("wide", 30, 71), films_of("narrow", 19, 72)])
     own = recalibrate(two, films, same_populations=True)
@@ -81,6 +100,21 @@ def test_a_kept_population_holds_its_confidence_and_sets_how_many_renew_one(sure
     average = recalibrate(sure, films, confidence=ON_AVERAGE, same_populations=True)
     assert average.calibration.confidence is None
     assert average.facts["recalibrated"]["renewed"] == {"narrow": 44, "wide": 45}
+
+
+def test_too_few_films_for_an_inherited_confidence_are_told_the_way_out(sure):
+    films = np.concatenate([films_of("wide", 25, 74), films_of("narrow", 10, 75)])
+    with pytest.raises(
+        SimsidError,
+        match=r"at least 45 of one population are needed for a rate that holds with a confidence of "
+        r"90%; 20 are enough for one that holds on average \(--rate-confidence 0\)\. Add films",
+    ):
+        recalibrate(sure, films, same_populations=True)
+    own = recalibrate(sure, films, confidence=ON_AVERAGE, same_populations=True)
+    assert own.facts["recalibrated"]["renewed"] == {"wide": 25}
+    with pytest.raises(SimsidError, match=r"confidence of 90%\. Add films") as told:
+        recalibrate(sure, films[10:], same_populations=True)  # 15 and 10: not enough on average
+    assert "--rate-confidence" not in str(told.value)
 
 
 def test_confidence_is_inherited_where_normals_are_enough(sure, two):
@@ -206,7 +240,10 @@ def test_the_command_says_what_was_renewed_kept_and_left_out(sure, registered, t
     own = load_model(tmp_path / "ours")
     renewed = own.facts["recalibrated"]["renewed"]["wide"]
     assert f"renewed: wide, on {renewed} of these films" in told and 46 <= renewed <= 50
-    assert "kept: narrow, on its former 60 normals (3 of these films look like it" in told
+    assert (
+        "kept: narrow, on its former 60 normals (3 of these films look like it, too few to set its "
+        "threshold: 45 are enough)" in told
+    )
     assert "films, of another population than the model's own" in told
     assert "the rate holds with a confidence of 90%, as the model's did" in told
     assert "of normals (narrow), with" in told and "of normals (wide), with" in told
@@ -224,6 +261,31 @@ def test_the_command_says_where_the_new_rate_is_less_sure(sure, registered, tmp_
     told = capsys.readouterr().out
     assert "the model's rate held with a confidence of 90%, the new one holds on average" in told
     assert f"with a confidence of {1 - 0.95**30:.0%}. 45 normals" in told  # one may lie above
+
+
+def test_an_archive_is_promised_no_confidence_that_hangs_on_what_was_left_out(
+    sure, registered, tmp_path, capsys
+):
+    own = Calibration({"fused": np.arange(95)}, 0.05, confidence=0.9, removed=5)
+    assert round(own.held_with_at_most(), 2) == 0.95
+    draws = np.sort(np.random.default_rng(0).random((20_000, 100)), 1)[:, -7]  # all 100 are normals
+    assert own.held_with() == pytest.approx((1 - draws <= 0.05).mean(), abs=0.01)
+    assert round(own.held_with(), 2) == 0.23
+    save_model(sure, tmp_path / "model")
+    folder = write_films(tmp_path / "films", films_of("wide", 50, 87))
+    given = ["--model", str(tmp_path / "model"), "--unlabelled", str(folder)]
+    assert main([*given, "--out", str(tmp_path / "ours")]) == 0
+    told = capsys.readouterr().out
+    calibration = load_model(tmp_path / "ours").calibration
+    assert (calibration.num_normals, calibration.removed, calibration.confidence) == (45, 5, 0.9)
+    worst = 1 - stats.binom(50, 0.05).cdf(5)  # six and more of 50 normals lie above the rate
+    assert calibration.held_with() == pytest.approx(worst) and worst < 0.05
+    assert "the rate holds with" not in told
+    assert (
+        "the model's rate held with a confidence of 90%; the new one holds with a confidence of 90% "
+        f"if the 5 highest scores were all of abnormal films, and of {worst:.0%} if none was"
+        in told
+    )
 
 
 def test_normals_without_a_verdict_are_not_among_those_that_a_rate_is_told_of(two):

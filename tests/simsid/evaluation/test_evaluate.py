@@ -223,6 +223,10 @@ def test_the_card_of_several_populations_tells_what_each_threshold_found(data, t
         },
     }
     card.write_text(card_text(described, measured | {"image": image}))
+    assert "without a verdict" not in card.read_text()
+    left = {"without_verdict": {"normal": 0, "abnormal": 7}}
+    card.write_text(card_text(described, measured | {"image": image | left}))
+    assert "| abnormal images without a verdict | 7 |" in card.read_text()
     at = (1.0, 2.5, 3.0)
     assert found_shares(card) == (
         FoundShare(0.75, 20, "test part", at), FoundShare(0.25, 4, "test part", at), None

@@ -5,6 +5,7 @@ import pytest
 
 from simsid.data.ages import age_group
 from simsid.evaluation.groups import calibration_by_group, expected_range, group_names
+from simsid.evaluation.tables import group_table, group_words
 
 
 @pytest.mark.parametrize(
@@ -54,6 +55,29 @@ def test_small_groups_have_counts_alone():
     assert members["AP"] == {"normal": 9, "abnormal": 0, "flagged": None, "expected": None,
                              "auroc": None, "auroc_ci": None}  # fmt: skip
     assert members["PA"]["flagged"]["n"] == 51
+
+
+def test_a_share_of_a_group_takes_ten_normals_with_a_verdict_and_tells_how_many_it_is_of():
+    labels, scores, flagged = case()
+    view = np.array(["AP", "PA"])[np.arange(100) % 2]
+    decided = np.ones(100, bool)
+    decided[np.flatnonzero((view == "PA") & (labels == 0))[9:]] = False  # of 30, 9 have a verdict
+    decided[np.flatnonzero((view == "AP") & (labels == 0))[12:]] = False
+    got = calibration_by_group(labels, scores, flagged, {"view": view}, 100, 0.05, decided)
+    members = got["by"]["view"]
+    assert (members["PA"]["normal"], members["PA"]["flagged"], members["PA"]["expected"]) == (
+        30, None, None
+    )  # fmt: skip
+    assert members["PA"]["auroc"] is not None  # of all 30
+    assert members["AP"]["flagged"]["n"] == 12
+    words = {
+        "groups": got,
+        "part": "test",
+        "calibration": {"calibration_normals_flagged": {"n": 9}},
+    }
+    rows = {row[0]: row for row in group_table(words).rows}
+    assert rows["view: AP"][1] == "30" and rows["view: AP"][3].endswith("] of 12")
+    assert rows["view: PA"][3] == "n/a" and "10 normals with a verdict" in group_words(words)[-1]
 
 
 def test_without_enough_abnormals_there_is_a_share_but_no_auroc():
