@@ -52,7 +52,7 @@ def learn(
     Raises:
         SimsidError: fewer than 20 of them can be scored.
     """
-    held, _ = may_set_a_threshold(detector, images)
+    held, reasons = may_set_a_threshold(detector, images)
     left_out += len(images) - len(held)
     if len(held) < LEAST:
         raise SimsidError(
@@ -60,7 +60,8 @@ def learn(
             f"model, and at least {LEAST} are needed: nothing was changed. Drop {LEAST} or more "
             "normal films at once; 60 make the rate certain"
         )
-    before, own = former_verdicts(detector, held), recalibrate(detector, np.stack(held))
+    before = former_verdicts(detector, held)
+    own = recalibrate(detector, np.stack(held), left_out=reasons)
     return OwnNormals(
         model, own.calibration, own.population, len(held), left_out, before, own.facts
     )

@@ -100,9 +100,8 @@ def main(arguments: list[str] | None = None) -> int:
         options.rate_confidence,
         options.abnormal_share if options.unlabelled else 0.0,
         options.same_populations,
+        normals.left_out,
     )
-    told = own.facts["recalibrated"] | {"left_out": normals.left_out}
-    own.facts = own.facts | {"recalibrated": told}
     save_model(own, out)
     _write_card(ModelFolder(model_folder_of(options.model)).card, ModelFolder(out).card, own)
     summary = _summary(detector, own, out, before, bool(options.unlabelled))

@@ -68,8 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(make_parser(), arguments)
     table = Path(options.table)
     rows, scanned = rows_to_review(table)
-    beside = table.with_name(f"{table.name if table.is_dir() else table.stem}.marks.csv")
-    path = Path(options.marks) if options.marks else beside
+    path = Path(options.marks) if options.marks else marks_beside(table)
     if real_path(path) == real_path(table):
         raise SimsidError(f"--marks {path} is the score table: choose another name")
     review = Review(rows, Marks(path), options.order, scanned)
@@ -80,6 +79,12 @@ def main(arguments: list[str] | None = None) -> int:
         ask(review, input)
     print("\n".join(review.summary()))
     return 0
+
+
+def marks_beside(table: Path) -> Path:
+    """Where the marks of a table, or of a folder of shards, lie unless another place is given."""
+    table = real_path(table) if table.name in ("", "..") else table  # '.' has no name of its own
+    return table.with_name(f"{table.name if table.is_dir() else table.stem}.marks.csv")
 
 
 def rows_to_review(table: Path) -> tuple[list[Row], list[Path]]:
@@ -200,9 +205,10 @@ class Review:
             if told[name]["n"]:
                 low, high = told[name]["ci"]
                 lines.append(
-                    f"above the threshold of the {told[name]['n']} {words} with a verdict: "
-                    f"{told[name]['share']:.0%} [{low:.0%}, {high:.0%}]; 'unusual', clear of what the "
-                    f"threshold may be off by: {told[f'{name}_unusual']['share']:.0%}"
+                    f"of the {told[name]['n']} {words} with a verdict, above the threshold: "
+                    f"{100 * told[name]['share']:.0f} % [{100 * low:.0f} %, {100 * high:.0f} %]; "
+                    "'unusual', clear of what the threshold may be off by: "
+                    f"{100 * told[f'{name}_unusual']['share']:.0f} %"
                 )
         if normals + abnormals and not told["sample"]:
             lines.append(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,13 +18,15 @@ from typing import TYPE_CHECKING, Literal
 from simsid.errors import SimsidError
 from simsid.files import naming, write_text
 from simsid.outputs import check_is_folder, check_no_input, json_object
-from simsid.scoring.table import COLUMNS, Row, TableWriter, read_table
+from simsid.scoring.table import COLUMNS, VERSIONS, Row, TableWriter, columns_of, read_table
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 SHARD_COLUMNS = ("id", *COLUMNS)
+_VERSIONS = tuple(("id", *columns) for columns in VERSIONS)
 ABOUT = "shards.json"
+_SHARD = re.compile(r"part-(\d{5,})\.(?:csv|parquet)", re.ASCII)
 _MADE_BY = "simsid.score"
 _TEXTS = frozenset(
     {
@@ -70,6 +73,7 @@ class ShardFolder:
     def __init__(self, folder: Path, plan: ShardPlan) -> None:
         self.folder, self.plan = folder, plan
         self._number, self._rows = 0, 0
+        self._columns: Sequence[str] = SHARD_COLUMNS  # of every shard
         self._short: list[Row] = []  # rows of a whole last shard that has room for more
         self._table: TableWriter | None = None
 
@@ -96,8 +100,12 @@ class ShardFolder:
     def resume(self) -> Iterator[Row]:
         """Rows of an earlier run, in order; after the last one new rows can be added.
 
+        They have the columns of the first shard, which an earlier version may have made; so have
+        those that are added.
+
         Raises:
-            SimsidError: it had another plan, or a shard is damaged or missing.
+            SimsidError: it had another plan, or a shard is damaged, missing or of another version
+                than the first.
         """
         about = json_object(self.folder / ABOUT)
         if about.pop("made_by", None) != _MADE_BY:
@@ -112,6 +120,7 @@ class ShardFolder:
                 )
         for draft in self.folder.glob(".part-*"):
             draft.unlink()
+        self._columns = _columns_of(self._csv(0), self._parquet(0))
         last = self.plan.rows
         while True:
             rows, end = self._read(self._number)
@@ -163,7 +172,7 @@ class ShardFolder:
         self._number += 1
 
     def _open(self, end: int, rows: int) -> None:
-        self._table = TableWriter(self._csv(self._number), end, SHARD_COLUMNS)
+        self._table = TableWriter(self._csv(self._number), end, self._columns)
         self._rows = rows
         if rows == self.plan.rows:
             self.finish()
@@ -184,16 +193,15 @@ class ShardFolder:
         table, whole = self._csv(number), self._parquet(number)
         if whole.exists():
             table.unlink(missing_ok=True)  # killed between the two
-            return _from_parquet(whole), None
+            return _from_parquet(whole, self._columns), None
         if not table.exists():
             return None, None
-        rows, end = read_table(table, SHARD_COLUMNS)
+        rows, end = read_table(table, self._columns)
         full_csv = self.plan.format == "csv" and len(rows) >= self.plan.rows
         return rows, None if full_csv else end
 
     def _own(self) -> Iterator[Path]:
-        yield from self.folder.glob("part-*.csv")
-        yield from self.folder.glob("part-*.parquet")
+        return iter(_numbered(self.folder))
 
     def _csv(self, number: int) -> Path:
         return self.folder / f"part-{number:05d}.csv"
@@ -251,9 +259,10 @@ def _to_parquet(table: Path, whole: Path) -> None:
     import pyarrow
     from pyarrow import parquet
 
-    rows, _ = read_table(table, SHARD_COLUMNS)
+    names = columns_of(table, _VERSIONS)
+    rows, _ = read_table(table, names)
     columns = {}
-    for name in SHARD_COLUMNS:
+    for name in names:
         values = [row[name] for row in rows]
         if name in _TEXTS:
             columns[name] = pyarrow.array(values, pyarrow.string())
@@ -270,14 +279,49 @@ def _to_parquet(table: Path, whole: Path) -> None:
     table.unlink()
 
 
-def _from_parquet(whole: Path) -> list[Row]:
+def _numbered(folder: Path) -> dict[Path, int]:
+    """Every shard and its number; copies that somebody made under other names are none."""
+    named = ((path, _SHARD.fullmatch(path.name)) for path in folder.glob("part-*"))
+    return {path: int(match[1]) for path, match in named if match}
+
+
+def _columns_of(table: Path, whole: Path) -> Sequence[str]:
+    """The columns of a shard, whichever of the two it is; this version's where it is none yet.
+
+    Raises:
+        SimsidError: it is damaged.
+    """
+    if not whole.exists():
+        return columns_of(table, _VERSIONS)
     import pyarrow
     from pyarrow import parquet
 
     try:
-        rows = parquet.read_table(whole).to_pylist()
+        names = tuple(parquet.read_schema(whole).names)
     except (pyarrow.ArrowException, OSError) as error:
         raise SimsidError(f"{whole} is damaged ({error}): choose another --out") from error
+    return names if names in _VERSIONS else SHARD_COLUMNS
+
+
+def _from_parquet(whole: Path, columns: Sequence[str]) -> list[Row]:
+    """The rows of a whole shard.
+
+    Raises:
+        SimsidError: it is damaged, or has other columns.
+    """
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        content = parquet.read_table(whole)
+    except (pyarrow.ArrowException, OSError) as error:
+        raise SimsidError(f"{whole} is damaged ({error}): choose another --out") from error
+    if tuple(content.column_names) != tuple(columns):
+        raise SimsidError(
+            f"{whole} has other columns than this version writes, or than the shards before it: "
+            "score the films again, into another --out"
+        )
+    rows = content.to_pylist()
     return [{name: "" if value is None else value for name, value in row.items()} for row in rows]
 
 
@@ -296,19 +340,18 @@ def options_of(folder: Path) -> str:
 def read_shards(folder: Path) -> Iterator[Row]:
     """The rows of all shards in order, also of one that is not full yet; values as a CSV has them.
 
+    Shards of an earlier version are read, too: their rows have its columns.
+
     Raises:
-        SimsidError: a shard is missing, damaged or of another version; it is named.
+        SimsidError: a shard is missing, damaged or of a version that is read no more; it is named.
     """
-    numbers = {int(path.stem.partition("-")[2]) for path in folder.glob("part-[0-9]*.*")}
-    for number in range(max(numbers, default=-1) + 1):
+    for number in range(max(_numbered(folder).values(), default=-1) + 1):
         whole, table = folder / f"part-{number:05d}.parquet", folder / f"part-{number:05d}.csv"
         if whole.exists():
             require_parquet()
-            rows = _from_parquet(whole)
+            rows = _from_parquet(whole, _columns_of(table, whole))
         elif table.exists():
-            rows, _ = read_table(table, SHARD_COLUMNS)
+            rows, _ = read_table(table, columns_of(table, _VERSIONS))
         else:
             raise SimsidError(f"{folder} lacks shard {number}: score the films again")
-        if rows and not set(SHARD_COLUMNS) <= rows[0].keys():
-            raise SimsidError(f"{whole} is of another version: score the films again")
-        yield from ({name: str(row[name]) for name in SHARD_COLUMNS} for row in rows)
+        yield from ({name: str(value) for name, value in row.items()} for row in rows)

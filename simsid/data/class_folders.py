@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from simsid.data.find import common_folder
+from simsid.data.find import folder_named
 from simsid.data.sets.folder import NORMAL_NAMES
 from simsid.errors import DataError
 
@@ -42,8 +42,7 @@ def refuse_class_folders(source: Path, files: Sequence[Path]) -> None:
     Raises:
         DataError: it holds films of other classes; where the normals are is told.
     """
-    root = source if source.is_dir() else common_folder(files)
-    above = [_plain(root.absolute().name)] if source.is_dir() else []
+    root = folder_named(source)
     folders: Counter[Path] = Counter()  # films below each
     for file in files:
         parents = file.absolute().parents
@@ -68,9 +67,10 @@ def refuse_class_folders(source: Path, files: Sequence[Path]) -> None:
         raise DataError(
             f"{source} holds folders of several classes, not normals alone: {told}; {remedy}"
         )
-    if any(name in _ABNORMAL for name in above):
+    if _plain(root.absolute().name) in _ABNORMAL:
+        called = "is called" if source == root else "lies in a folder that is called"
         raise DataError(
-            f"{source} is called '{root.absolute().name}': give a folder of normal films, or rename it "
+            f"{source} {called} '{root.absolute().name}': give a folder of normal films, or rename it "
             "if it is one"
         )
 

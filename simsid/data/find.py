@@ -85,15 +85,27 @@ def common_folder(paths: Sequence[Path]) -> Path:
         return Path(os.path.abspath(os.sep))
 
 
+def folder_named(source: Path) -> Path:
+    """The folder that a path names, that holds the file that it names, or that a glob looks into."""
+    if source.is_dir():
+        return source
+    if source.exists() or source.is_symlink() or not glob.has_magic(str(source)):
+        return source.parent
+    return Path(*source.parts[: _first_magic(source)])
+
+
+def _first_magic(pattern: Path) -> int:
+    return next(index for index, part in enumerate(pattern.parts) if glob.has_magic(part))
+
+
 def _expand(pattern: str) -> list[Path]:
     path = Path(pattern)
     if path.is_dir():
         return images_below(path)
     if path.exists() or path.is_symlink() or not glob.has_magic(pattern):
         return [] if is_system_name(path.name) else [path]
-    parts = path.parts
-    fixed = next(index for index, part in enumerate(parts) if glob.has_magic(part))
-    head, wanted = Path(*parts[:fixed]), parts[fixed:]
+    fixed = _first_magic(path)
+    head, wanted = Path(*path.parts[:fixed]), path.parts[fixed:]
     if "**" in wanted:
         return list(_deep(head, wanted))
     matches = sorted(Path(match) for match in glob.glob(pattern))

@@ -28,7 +28,7 @@ from simsid.detectors.found_share import FoundShare
 from simsid.detectors.half_precision import round_to_half
 from simsid.detectors.localise import deviation, localise
 from simsid.detectors.method import Batches, Method
-from simsid.detectors.normal_statistics import normal_statistics
+from simsid.detectors.normal_statistics import mean_film, normal_statistics
 from simsid.detectors.placement import PlacementCheck, fit_placement, shrink
 from simsid.detectors.population import PopulationCheck, enough_normals
 from simsid.models.expected import ExpectedFilm
@@ -295,10 +295,7 @@ class Detector(Method):
             batches: gives an iterator over (b, 1, height, width) normals, anew at each call.
         """
         self.eval()
-        totals = [(images.double().sum(0, keepdim=True), len(images)) for images in batches()]
-        count = sum(number for _, number in totals)
-        zero = torch.zeros_like(self.normal_mean, dtype=torch.float64)
-        self.normal_mean.copy_(sum((total for total, _ in totals), start=zero) / count)
+        self.normal_mean.copy_(mean_film(batches(), self.normal_mean))
         far = [
             deviation(images.to(self.device), self.normal_mean).mean((1, 2, 3))
             for images in batches()

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
 
 WARN, REFUSE, ANOTHER = "warn", "refuse", "another"
+ANOTHER_CODE = "another_population"  # the one code of that severity
+_REASON = re.compile(
+    r"(?:another population|out of place \((?P<code>\w+)\)): (?P<message>.*)", re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,20 @@ class Finding:
     code: str
     severity: str
     message: str
+
+
+def reason_of(finding: Finding) -> str:
+    """What tables and messages say of a film that has no verdict for this: with the code in it."""
+    if finding.severity == ANOTHER:
+        return f"another population: {finding.message}"
+    return f"out of place ({finding.code}): {finding.message}"
+
+
+def told_by(text: str) -> tuple[str, str] | None:
+    """Code and message, where ``text`` is or begins with what ``reason_of`` says."""
+    if match := _REASON.match(text):
+        return match["code"] or ANOTHER_CODE, match["message"]
+    return None
 
 
 class FilmCheck(nn.Module):

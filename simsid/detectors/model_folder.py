@@ -134,7 +134,10 @@ def fingerprint(detector: Detector) -> str:
 
 
 def former_fingerprint(detector: Detector) -> str:
-    """What versions wrote that counted this version's new settings, too."""
+    """The fingerprint as it was made before: every setting counts, also one that the folder lacks.
+
+    An earlier version that had the same settings wrote this one into its tables.
+    """
     return _digest(detector, {})
 
 

@@ -29,6 +29,17 @@ class NormalStatistics(NamedTuple):
     pixel_std: Float[Tensor, " components"]
 
 
+def mean_film(
+    batches: Iterable[Float[Tensor, "batch 1 height width"]],
+    like: Float[Tensor, "1 1 height width"],
+) -> Float[Tensor, "1 1 height width"]:
+    """The mean of all films in float64, on the device of ``like``."""
+    total, count = torch.zeros_like(like, dtype=torch.float64), 0
+    for images in batches:
+        total, count = total + images.double().sum(0, keepdim=True), count + len(images)
+    return total / count
+
+
 def largest_distance(
     regions: Float[Tensor, "batch patches"],
     mean: Float[Tensor, " patches"],

@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import itertools
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from simsid.detectors.base import Detector
 from simsid.detectors.calibration import Calibration
 from simsid.detectors.population.check import PopulationCheck
 from simsid.detectors.renewal import LEAST, normals_needed, refuse_too_few, renewed
-from simsid.detectors.usable_normals import UsableNormals, usable_normals
+from simsid.detectors.usable_normals import left_out_in_words, usable_normals
 from simsid.errors import SimsidError
 
 __all__ = [
@@ -44,6 +45,7 @@ def recalibrate(
     confidence: float | None = None,
     abnormal_share: float = 0.0,
     same_populations: bool = False,
+    left_out: Mapping[str, int] | None = None,
 ) -> Detector:
     """A copy of ``detector`` whose verdicts stand on these normals.
 
@@ -64,6 +66,8 @@ def recalibrate(
         same_populations: the normals are more films of populations that the model knows. Looks
             stay as they are, and each population has its own thresholds again. A population that
             too few of the films look like keeps the normals that it stands on.
+        left_out: where the normals are those that ``usable_normals`` kept, how many others there
+            were for each reason; None: they are all films, and are checked here.
 
     Raises:
         SimsidError: fewer than 20 normals are left, or too few for the rate (49 for 2 %) or for a
@@ -74,18 +78,20 @@ def recalibrate(
     needed = films_needed(abnormal_share)
     own = copy.deepcopy(detector)
     images = own.as_batch(normals)
-    usable = usable_normals(own, images, same_populations)
-    normals, images = np.asarray(normals)[usable.kept], images[torch.from_numpy(usable.kept)]
+    if left_out is None:
+        usable = usable_normals(own, images, same_populations)
+        normals, images = np.asarray(normals)[usable.kept], images[torch.from_numpy(usable.kept)]
+        left_out = usable.left_out
     kept = len(normals) - round(abnormal_share * len(normals))
     if len(normals) < needed:
         raise SimsidError(
             f"{len(normals)} films are too few to recalibrate on: at least {needed} are needed, "
-            f"and 60 make a rate of 5 % certain within some percent{_left_out(usable)}"
+            f"and 60 make a rate of 5 % certain within some percent{_left_out(left_out)}"
         )
     before = detector.calibration
     rate = false_alarm_rate or before.false_alarm_rate
     facts = _facts(normals, kept, abnormal_share) | {
-        "same_populations": same_populations, "left_out": usable.left_out,
+        "same_populations": same_populations, "left_out": dict(left_out),
     }  # fmt: skip
     if same_populations and len(before.names) > 1:
         own.calibration, told = renewed(own, images, rate, confidence)
@@ -106,9 +112,8 @@ def recalibrate(
     return own
 
 
-def _left_out(usable: UsableNormals) -> str:
-    told = "; ".join(f"{count} are {reason}" for reason, count in usable.left_out.items())
-    return f"; left out: {told}" if told else ""
+def _left_out(left_out: Mapping[str, int]) -> str:
+    return f"; left out: {left_out_in_words(left_out)}" if left_out else ""
 
 
 def normals_of_own(detector: Detector) -> int:

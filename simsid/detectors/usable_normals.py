@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from jaxtyping import Bool
 
 from simsid.detectors.base import Detector
-from simsid.detectors.findings import ANOTHER, Finding
+from simsid.detectors.findings import ANOTHER, Finding, reason_of
 
 _BATCH = 64
 _NOT_OF_THESE = (
@@ -33,7 +34,7 @@ class UsableNormals:
 def usable_normals(
     detector: Detector, images: torch.Tensor, same_populations: bool = False
 ) -> UsableNormals:
-    """Leave out what gets no verdict from the recalibrated model, whoever it is recalibrated for.
+    """Leave out films that a model recalibrated on these would give no verdict.
 
     A threshold holds for films that are drawn as its normals were. Films that the placement check
     refuses or doubts, and lateral views, never get a verdict, so they set none. Films of another
@@ -57,11 +58,18 @@ def usable_normals(
     )
 
 
+def left_out_in_words(left_out: Mapping[str, int]) -> str:
+    """'3 are out of place (noise): …; 1 is …', a part for each reason; '' where there is none."""
+    return "; ".join(
+        f"{count} {'is' if count == 1 else 'are'} {reason}" for reason, count in left_out.items()
+    )
+
+
 def _reason(findings: list[Finding], same_populations: bool) -> str:
     """Why a film is left out; '' where it is not."""
     for finding in findings:
         if finding.severity != ANOTHER:
-            return f"out of place ({finding.code}): {finding.message}"
+            return reason_of(finding)
         if same_populations:
             return _NOT_OF_THESE
     return ""

@@ -18,7 +18,7 @@ from simsid.score.rows import NO_ROOM, score_batches
 from simsid.scoring import TOO_FEW_NORMALS, BatchCheck, chosen_population, weakness_told
 from simsid.scoring.closing import ClosingReport
 from simsid.scoring.rows import SCORED
-from simsid.scoring.table import TableWriter, read_table, writes_to_stdout
+from simsid.scoring.table import COLUMNS, TableWriter, columns_of, read_table, writes_to_stdout
 from simsid.stop import terminated_as_interrupted
 
 
@@ -32,7 +32,8 @@ def run(
     if job.score is not None and job.score not in detector.score_names:
         raise SimsidError(f"--score must be one of: {', '.join(detector.score_names)}")
     chosen_population(detector, job.judge_as)
-    kept, size = read_table(out) if job.resume else ([], 0)
+    columns = columns_of(out) if job.resume else COLUMNS
+    kept, size = read_table(out, columns) if job.resume else ([], 0)
     made_with = made_with_what(detector, job).going_on(kept[0]["model"] if kept else "")
     check_kept(kept, files, made_with, out)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -52,7 +53,7 @@ def run(
     say = sys.stderr if writes_to_stdout(out) else sys.stdout
     began = time.monotonic()
     try:
-        with terminated_as_interrupted(), TableWriter(out, size) as table:
+        with terminated_as_interrupted(), TableWriter(out, size, columns) as table:
             for rows in batches:
                 if server is not None:
                     rows = [row | {"file": Path(row["file"]).name} for row in rows]

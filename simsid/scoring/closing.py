@@ -10,8 +10,9 @@ import numpy as np
 from jaxtyping import Float
 
 from simsid.detectors.calibration import Calibration
+from simsid.detectors.findings import told_by
 from simsid.scoring.table import Row
-from simsid.scoring.verdicts import BORDERLINE, NOTHING_UNUSUAL, TOO_FEW_NORMALS, UNUSUAL
+from simsid.scoring.verdicts import BORDERLINE, NOTHING_UNUSUAL, UNUSUAL
 from simsid.scoring.words import named
 from simsid.terminal import printable
 from simsid.threads import threads_in_use
@@ -23,7 +24,6 @@ _PARTS = 10
 _REASONS = 5  # that are told
 _VERDICTS = (UNUSUAL, BORDERLINE, NOTHING_UNUSUAL)
 _NO_VERDICT, _NOT_SCORED = "no verdict", "not scored"
-_OUT_OF_PLACE = "out of place ("  # how ``rows`` begins what is said of a film as a whole
 
 
 class ClosingReport:
@@ -40,7 +40,8 @@ class ClosingReport:
         self._statuses: Counter[str] = Counter()
         self._states: Counter[str] = Counter()
         self._judged: Counter[str] = Counter()
-        self._undecided: Counter[str] = Counter()
+        self._undecided: Counter[str] = Counter()  # by the code of a finding, or by state
+        self._words: dict[str, str] = {}  # what these mean, as the first film had it
         self._refused: dict[str, str] = {}  # what a status means, of films that are out of place
         self._chosen = self._unlike = 0
         self._reason = ""
@@ -64,11 +65,15 @@ class ClosingReport:
         message = str(row.get("message", ""))
         self._reason = "" if scored else message
         about_the_film = message.partition("; ")[0]  # behind it stands what the decoder noticed
+        reason = told_by(about_the_film)
         if scored and not judged:
-            few = TOO_FEW_NORMALS.partition(":")[0] if state == TOO_FEW_NORMALS else ""
-            self._undecided[few or about_the_film] += 1
-        elif not scored and about_the_film.startswith(_OUT_OF_PLACE):
-            self._refused[row["status"]] = about_the_film.partition("): ")[2]
+            why = state if reason is None else reason[0]
+            self._undecided[why] += 1
+            self._words.setdefault(
+                why, state.partition(":")[0] if reason is None else about_the_film
+            )
+        elif not scored and reason is not None:
+            self._refused.setdefault(row["status"], reason[1])
         if row.get("p_value", "") != "" and row.get("population", "") in self._tenths:
             self._tenths[row.get("population", "")].add(float(row["score"]))
 
@@ -94,8 +99,8 @@ class ClosingReport:
                 "more like another population of the model; for those the stated rate is not assured"
             )
         told += [
-            f"{_NO_VERDICT}: {count}, {printable(reason)}"
-            for reason, count in self._undecided.most_common(_REASONS)
+            f"{_NO_VERDICT}: {count}, {printable(self._words[why])}"
+            for why, count in self._undecided.most_common(_REASONS)
         ]
         if made and seconds > 0:
             rate = made / seconds

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ from simsid.data.unreadable import (
     unreadable_lines,
 )
 from simsid.detectors.base import Detector
-from simsid.detectors.usable_normals import usable_normals
+from simsid.detectors.usable_normals import left_out_in_words, usable_normals
 from simsid.scoring.film import prepare_file, score_batch
 from simsid.scoring.results import RefusedFilm, ScoredFilm
 from simsid.scoring.words import of_all
@@ -45,8 +44,8 @@ class Normals:
     left_out: dict[str, int] = field(default_factory=dict)
 
     @property
-    def out_of_place(self) -> int:
-        """How many films were read and are left out."""
+    def num_left_out(self) -> int:
+        """How many films were read and may set no threshold, for whatever reason."""
         return sum(self.left_out.values())
 
     def left_out_told(self) -> list[str]:
@@ -138,23 +137,22 @@ def may_set_a_threshold(
     same_populations: bool = False,
 ) -> tuple[list[Float[np.ndarray, "height width"]], dict[str, int]]:
     """The ``usable_normals`` of prepared films, and how many others there are for each reason."""
-    kept: list[np.ndarray] = []
-    left_out: Counter[str] = Counter()
-    for start in range(0, len(images), 64):
-        part = images[start : start + 64]
-        usable = usable_normals(detector, detector.as_batch(np.stack(part)), same_populations)
-        left_out.update(usable.left_out)
-        kept += [image for image, good in zip(part, usable.kept, strict=True) if good]
-    return kept, dict(left_out.most_common())
+    if not images:
+        return [], {}
+    usable = usable_normals(detector, detector.as_batch(np.stack(images)), same_populations)
+    kept = [image for image, good in zip(images, usable.kept, strict=True) if good]
+    return kept, usable.left_out
 
 
 def too_few_told(source: str, normals: Normals, needed: int) -> str:
     """Why these films are not enough, a line for an error."""
-    held, out = len(normals.images), normals.out_of_place
-    reason = next(iter(normals.left_out), "")
+    held, out = len(normals.images), normals.num_left_out
+    reasons = left_out_in_words(normals.left_out)
     if out and not held:
-        return f"{source}: {out} images, all left out: {reason}"
-    rest = f"; {out} were left out: {reason}" if out else ""
+        return f"{source}: {out} image{'' if out == 1 else 's'}, all left out: {reasons}"
+    films = "1 film" if held == 1 else f"{held} films"
+    rest = f"; left out: {reasons}" if out else ""
     return (
-        f"{source} holds {held} films that this model can score, at least {needed} are needed{rest}"
+        f"{source} holds {films} that may set a threshold of this model, at least {needed} are "
+        f"needed{rest}"
     )

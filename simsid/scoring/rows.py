@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from simsid.detectors.findings import ANOTHER, Finding
+from simsid.detectors.findings import REFUSE, Finding, reason_of
 from simsid.scoring.results import RefusedFilm, ScoredFilm
 from simsid.scoring.table import COLUMNS, Row, file_key
 
@@ -32,10 +32,11 @@ def row_of(
     if isinstance(result, RefusedFilm):
         message = result.message
         if result.out_of_place:
-            message = f"{_out_of_place(result)}, or score it all the same with {ACCEPT}"
+            reason = reason_of(Finding(result.code, REFUSE, result.message))
+            message = f"{reason}, or score it all the same with {ACCEPT}"
         said = "; ".join([message, *notes])
         return row | {"state": result.state, "status": result.code, "message": said}
-    said = "; ".join([*map(_out_of_place, result.findings), *notes])
+    said = "; ".join([*map(reason_of, result.findings), *notes])
     return row | numbers_of(result) | {"status": SCORED, "message": said}
 
 
@@ -77,9 +78,3 @@ def without_result(row: Row, reason: str) -> Row:
     """The row of a film that no DICOM result can be put beside, which costs it nothing else."""
     said = [part for part in (row["message"], f"no DICOM result: {reason}") if part]
     return row | {"message": "; ".join(said)}
-
-
-def _out_of_place(found: RefusedFilm | Finding) -> str:
-    if isinstance(found, Finding) and found.severity == ANOTHER:
-        return f"another population: {found.message}"
-    return f"out of place ({found.code}): {found.message}"

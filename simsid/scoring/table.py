@@ -32,7 +32,8 @@ _FORMER = (
     *("status", "message", "model"),
 )
 _WITHOUT_CHOICE = tuple(name for name in COLUMNS if name not in ("looks_like", "judged_as"))
-_EARLIER = (_WITHOUT_CHOICE, _FORMER, _FORMER[:-1])  # what former versions wrote
+VERSIONS = (COLUMNS, _WITHOUT_CHOICE)  # what is read and finished: by this version, by earlier ones
+_EARLIER = (*VERSIONS, _FORMER, _FORMER[:-1])  # what may be written over
 _STREAMS = ("/dev/fd/", "/dev/stdout", "/dev/stderr", "/proc/")
 
 Row = dict[str, Any]
@@ -84,24 +85,42 @@ def is_score_table(path: Path) -> bool:
 
     A header that a kill cut short counts, where nothing follows it.
     """
-    longest = max(len(csv_line(columns)) for columns in (COLUMNS, *_EARLIER))
+    headers = [csv_line(columns) for columns in _EARLIER]
     with open(path, "rb") as file:
-        head = file.read(longest + 1)
-    headers = [csv_line(columns) for columns in (COLUMNS, *_EARLIER)]
-    return any(head.startswith(header) for header in headers) or headers[0].startswith(head)
+        head = file.read(max(map(len, headers)) + 1)
+    cut_short = any(header.startswith(head) for header in headers[: len(VERSIONS)])
+    return cut_short or any(head.startswith(header) for header in headers)
 
 
-def read_table(path: Path, columns: Sequence[str] = COLUMNS) -> tuple[list[Row], int]:
+def columns_of(path: Path, versions: Sequence[Sequence[str]] = VERSIONS) -> Sequence[str]:
+    """The columns of a table that was begun, by this version or an earlier one.
+
+    Args:
+        versions: of columns, this version's first. That is what a table has that is not there, or
+            of which not even the header is whole; what has none of them is taken for it, too.
+    """
+    headers = [csv_line(columns) for columns in versions]
+    if not path.exists():
+        return versions[0]
+    with open(path, "rb") as file:
+        head = file.read(max(map(len, headers)))
+    found = (own for own, header in zip(versions, headers, strict=True) if head.startswith(header))
+    return next(found, versions[0])
+
+
+def read_table(path: Path, columns: Sequence[str] | None = None) -> tuple[list[Row], int]:
     """The whole rows of a table, and how many bytes they and the header take.
 
     A last line that a kill cut short is left out.
 
     Args:
-        columns: that it must have.
+        columns: that it must have; None: those of this version or of an earlier one, see
+            ``columns_of``.
 
     Raises:
         SimsidError: the columns are others, or a line is damaged.
     """
+    columns = columns_of(path) if columns is None else columns
     content = path.read_bytes() if path.exists() else b""
     content = content[: _end_of_rows(content)]
     if not content:
@@ -109,8 +128,8 @@ def read_table(path: Path, columns: Sequence[str] = COLUMNS) -> tuple[list[Row],
     header = csv_line(columns)
     if not content.startswith(header):
         raise SimsidError(
-            f"{path} has other columns than this version writes: it cannot be resumed. Choose "
-            "another --out"
+            f"{path} has other columns than this version writes, or than the shards before it: "
+            "score the films again, into another --out"
         )
     rows = []
     try:

@@ -72,7 +72,7 @@ def test_films_are_marked_by_key_and_button_and_a_mark_can_be_changed(browser, r
     for _ in range(4):
         visit.keyboard.press("n")
         time.sleep(0.5)
-    visit.get_by_text("AUROC: too few marks, 3 normal and 2 abnormal films").wait_for()
+    visit.get_by_text("AUROC: too few marks, 4 normal and 1 abnormal films").wait_for()
     if os.environ.get("SCREENSHOT"):
         visit.screenshot(path=os.environ["SCREENSHOT"] + ".2.png", full_page=True)
     visit.close()

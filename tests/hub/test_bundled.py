@@ -58,6 +58,7 @@ def test_the_chest_models_card_names_whose_films_they_were_and_who_they_were():
         assert words in card
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not FILMS.is_dir(), reason="needs the films of ../shared/data")
 def test_the_bundled_chest_model_tells_pneumonia_from_normal():
     detector = hub.load("bundled:zhanglab")

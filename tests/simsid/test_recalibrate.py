@@ -254,12 +254,20 @@ def test_films_that_the_model_refuses_are_told_with_the_reason(tmp_path, strange
     """Digits, and a model of chests."""
     films = write(tmp_path / "films", strangers[:5])
     with pytest.raises(
-        SimsidError, match=r"films: 5 images, all left out: out of place .*: it \w+"
+        SimsidError, match=r"films: 5 images, all left out: [1-5] (is|are) out of place .*: it \w+"
     ) as told:
         main(["--model", "bundled:chest", "--normals", str(films), "--out", str(tmp_path / "o")])
-    some = Normals([strangers[0]], (), {"it is a digit": 3, "it is turned": 1})
-    said = "F holds 1 films that this model can score, at least 20 are needed; 4 were left out: it is a digit"
-    assert too_few_told("F", some, 20) == said and "\n" not in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+def test_too_few_normals_are_told_with_every_reason_and_its_count(strangers):
+    reasons = {"out of place (noise): a digit": 3, "of another population": 1}
+    every = "3 are out of place (noise): a digit; 1 is of another population"
+    some = Normals([strangers[0]], (), reasons)
+    said = "F holds 1 film that may set a threshold of this model, at least 20 are needed"
+    assert too_few_told("F", some, 20) == f"{said}; left out: {every}"
+    assert too_few_told("F", Normals([], (), reasons), 20) == f"F: 4 images, all left out: {every}"
+    assert too_few_told("F", Normals([strangers[0]], ()), 20) == said
 
 
 def test_too_few_normals_for_a_confidence_are_refused_with_the_number_needed(detector, strangers):

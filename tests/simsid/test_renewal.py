@@ -20,7 +20,7 @@ from simsid.errors import SimsidError
 from simsid.evaluation.recalibrated_card import recalibrated_card
 from simsid.recalibrate import main
 from simsid.scoring import basis, score_films
-from simsid.scoring.normals import former_verdicts
+from simsid.scoring.normals import former_verdicts, may_set_a_threshold
 from tests.simsid.two_populations import films_of, make_two, strangers, thoraces, write_films
 
 
@@ -200,6 +200,16 @@ def test_a_doubted_film_sets_no_threshold_since_it_never_gets_a_verdict(two, mon
     usable = usable_normals(two, images)
     assert usable.kept.tolist() == [True] * 25 + [False] * 5
     assert usable.left_out == {"out of place (not_like_training): it looks odd": 5}
+    films, chosen = np.concatenate([films_of("wide", 25, 80), bright]), {"blurred": 3}
+    own = recalibrate(two, films)
+    assert own.calibration.num_normals == 25
+    assert own.facts["recalibrated"]["left_out"] == usable.left_out
+    own = recalibrate(two, films, left_out=chosen)  # somebody has looked at them already
+    assert own.calibration.num_normals == 30
+    assert own.facts["recalibrated"]["left_out"] == chosen
+    assert may_set_a_threshold(two, []) == ([], {})
+    held, reasons = may_set_a_threshold(two, list(films))
+    assert len(held) == 25 and reasons == usable.left_out
 
 
 def test_only_a_model_of_frontal_films_calls_a_film_lateral():
@@ -238,7 +248,9 @@ def test_the_command_says_what_was_renewed_kept_and_left_out(sure, registered, t
     assert "the rate holds with a confidence of 90%, as the model's did" in told
     assert "of normals (narrow), with" in told and "of normals (wide), with" in told
     assert own.calibration.threshold("fused", 0) == sure.calibration.threshold("fused", 0)
-    assert own.facts["recalibrated"]["left_out"]
+    told = own.facts["recalibrated"]["left_out"]
+    assert told and all("another population" in reason for reason in told)
+    assert sum(told.values()) == 57 - own.facts["recalibrated"]["films"]
     card = recalibrated_card("# a model\n", own)
     assert "60 of them are the former ones (narrow)" in card
 

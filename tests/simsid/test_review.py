@@ -138,8 +138,9 @@ def test_measures_are_those_of_the_marked_films_with_intervals(tmp_path: Path) -
     assert 0 < low < 3 / 5 < high < 1 and told["sample"]
     said = "\n".join(review.summary())
     assert f"AUROC over the marked films: {told['auroc']:.3f} [" in said
-    assert "above the threshold of the 5 normals with a verdict: 60% [" in said
-    assert "'unusual', clear of what the threshold may be off by: 20%" in said
+    assert "of the 5 normals with a verdict, above the threshold: 60 % [" in said
+    assert "of the 5 abnormals with a verdict, above the threshold: 80 % [" in said
+    assert "'unusual', clear of what the threshold may be off by: 20 %" in said
 
 
 def test_few_marks_have_no_auroc_and_a_perfect_ranking_of_few_is_no_certainty(table: Path) -> None:
@@ -188,12 +189,30 @@ def test_shards_of_an_archive_are_reviewed_as_a_table_is(tmp_path: Path, kind: s
     assert scored == [{name: each[name] for name in names} for each in plain]
     assert scanned == [Path(f"{score}.png") for score in SCORES] + [Path("broken.png")]
     main([str(folder.folder), "--face", "summary"])
+    part = next(folder.folder.glob("part-00001*"))
+    for copy in (f"part-00001 (copy){part.suffix}", f"part-00009-old{part.suffix}", "part-1.csv"):
+        (folder.folder / copy).write_bytes(part.read_bytes())
+    assert rows_to_review(folder.folder) == (scored, scanned)
     Review(scored, Marks(tmp_path / "m.csv")).put(scored[0], NORMAL)
     with pytest.raises(SimsidError, match="holds no shards of scores"):
         rows_to_review(tmp_path)
     next(folder.folder.glob("part-00000*")).unlink()
     with pytest.raises(SimsidError, match="lacks shard 0"):
         rows_to_review(folder.folder)
+
+
+def test_a_folder_of_shards_is_reviewed_from_inside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    with ShardFolder(tmp_path / "scores.v1", ShardPlan("m", 4, 32, "csv")) as shards:
+        shards.begin()
+        shards.append([row(f"{score}.png", score) | {"id": ""} for score in SCORES])
+    (tmp_path / "scores.v1" / "below").mkdir()
+    Marks(tmp_path / "scores.v1.marks.csv").put("5.0.png", Mark(NORMAL, "random"))
+    for inside, named in ((".", "."), ("below", ".."), ("..", "scores.v1")):
+        monkeypatch.chdir(tmp_path / "scores.v1" / inside)
+        assert main([named, "--face", "summary"]) == 0
+        assert "1 of 6 films marked: 1 normal" in capsys.readouterr().out
 
 
 def test_marks_that_chance_did_not_choose_are_said_to_be_no_sample(table: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from simsid.benchmark.ceiling.measure import measure_ceiling
@@ -39,7 +40,7 @@ def keep_ceiling(
         say(f"no ceiling: {error}")
         return
     file.parent.mkdir(exist_ok=True)
-    write_json(file, found)
+    write_json(file, replace(found, dataset=name))
 
 
 def read_ceilings(folder: Path, fingerprints: Mapping[str, str]) -> tuple[Ceiling, ...]:

@@ -12,7 +12,8 @@ class Ceiling(Record):
     """What a small network reaches on a data set when labels train it.
 
     Attributes:
-        dataset, fingerprint, part: what was measured. split: of films; None where there is none.
+        dataset: name of the column. fingerprint, part: what was measured.
+        split: of films; None where there is none.
         normals, abnormals: numbers of training images. abnormals_from: where they come from.
         measured_normals, measured_abnormals: of the part.
         auroc: over training seeds, with the interval over images.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,14 @@ class Column:
         if self.variant is None:
             return {}
         return {"track" if self.dataset == GENERATED else "split": self.variant}
+
+    def is_drawn(self, roots: Mapping[str, str]) -> bool:
+        """Whether the options of ``python -m simsid.benchmark run`` say how the kit draws it.
+
+        Args:
+            roots: folders of data sets, by name; what has one is read, not drawn.
+        """
+        return self.dataset == GENERATED and not self.variant and self.dataset not in roots
 
 
 def column_named(name: str) -> Column:

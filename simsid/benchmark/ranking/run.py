@@ -131,10 +131,10 @@ class RunPlan:
         return self.roots.get(column.dataset)
 
     def options(self, column: Column) -> dict[str, Any]:
-        """How a column's set is drawn or split, in options of a training: defaults where nothing is said."""
-        drawn = column.dataset == GENERATED and self.root(column) is None and not column.variant
-        said = {key: getattr(self.settings, key) for key in _DEFAULTS} if drawn else _DEFAULTS
-        return said | column.options
+        """How a column's set is drawn or split, in options of a training; none where nothing is said."""
+        if not column.is_drawn(self.roots):
+            return column.options
+        return {key: getattr(self.settings, key) for key in _DEFAULTS}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -233,15 +233,14 @@ def _train_arguments(plan: RunPlan, dataset: str, model: str, seed: int) -> Iter
     root = plan.root(column)
     if root is not None:
         yield from ("--data-root", root)
-    drawn = column.dataset == GENERATED and root is None and not column.variant
-    for key, value in (plan.options(column) if drawn else column.options).items():
+    for key, value in plan.options(column).items():
         if value is not None:
             yield from (f"--{key.replace('_', '-')}", str(value))
 
 
 def _choice(name: str, plan: RunPlan) -> DataChoice:
     column = column_named(name)
-    options = plan.options(column)
+    options = _DEFAULTS | plan.options(column)
     return adapter.choice_named(column.dataset, plan.root(column), plan.settings.preset, options)
 
 
@@ -348,6 +347,11 @@ def _roots(text: str, datasets: Sequence[str], generator: Mapping[str, Any]) -> 
             f"a track of {GENERATED} is drawn by the kit: leave --data-root {GENERATED}= out"
         )
     given = [key for key, value in generator.items() if value != _DEFAULTS[key]]
+    if given and GENERATED not in roots and not any(column.is_drawn(roots) for column in columns):
+        raise SimsidError(
+            f"--{given[0].replace('_', '-')} says how {GENERATED} is drawn, and no column is drawn by it: "
+            f"leave it out, or add {GENERATED} to --datasets"
+        )
     if given and GENERATED in roots:
         raise SimsidError(
             f"--{given[0].replace('_', '-')} is for generated data and means nothing with "

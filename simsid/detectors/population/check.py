@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
-from simsid.detectors.findings import ANOTHER, REFUSE, FilmCheck, Finding
+from simsid.detectors.findings import ANOTHER, ANOTHER_CODE, REFUSE, FilmCheck, Finding
 from simsid.detectors.placement.changes import hurt
 from simsid.detectors.placement.features import shrink
 from simsid.detectors.population.discriminant import learn_discriminant, told_within
@@ -167,7 +167,8 @@ class PopulationCheck(FilmCheck):
     ) -> list[list[Finding]]:
         """A finding for each film that is of none of the populations.
 
-        One that is no mirror image of itself is refused as lateral, where the populations are.
+        One that is no mirror image of itself is refused as a lateral view, if at least one of the
+        populations is of frontal views, which are; otherwise it is of another population.
 
         Args:
             images: prepared as the training normals were, float in [0, 1].
@@ -185,7 +186,7 @@ class PopulationCheck(FilmCheck):
             elif frontal and symmetric < _LATERAL:
                 found.append([Finding("not_frontal", REFUSE, _NOT_FRONTAL)])
             else:
-                found.append([Finding("another_population", ANOTHER, _another(own_normals))])
+                found.append([Finding(ANOTHER_CODE, ANOTHER, _another(own_normals))])
         return found
 
 

@@ -11,12 +11,15 @@ import pytest
 
 from simsid.archive import shards as archive_shards
 from simsid.archive.shards import SHARD_COLUMNS
+from simsid.errors import SimsidError
+from simsid.review import rows_to_review
 from simsid.scoring import film as film_scoring
-from simsid.scoring.table import read_table
+from simsid.scoring.table import TableWriter, read_table
 from tests.simsid.archive.test_films import write_tar
 from tests.simsid.scoring.conftest import FILMS, child, run
 from tests.waiting import GENEROUS
 
+BEFORE = [name for name in SHARD_COLUMNS if name not in ("looks_like", "judged_as")]
 FORMATS = ["csv", "parquet"]
 SEED, KILLS = 0, int(os.environ.get("SIMSID_KILLS", "12"))
 
@@ -143,6 +146,66 @@ def test_shards_of_a_version_that_called_the_model_otherwise_are_finished_as_the
     assert shards_of(tmp_path / "s") == shards_of(tmp_path / "whole")
 
 
+def as_it_was_before_two_columns(folder):
+    """The shards as versions wrote them that had no ``looks_like`` and no ``judged_as``."""
+    for shard in sorted(folder.glob("part-*")):
+        if shard.suffix == ".parquet":
+            parquet = pytest.importorskip("pyarrow.parquet")
+            parquet.write_table(
+                parquet.read_table(shard).drop_columns(["looks_like", "judged_as"]), shard
+            )
+        else:
+            rows, _ = read_table(shard, SHARD_COLUMNS)
+            shard.unlink()
+            with TableWriter(shard, columns=BEFORE) as table:
+                table.append(rows)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("count", [14, 17])  # films of the last run: whole shards, and a short one
+def test_shards_of_before_two_columns_are_finished_and_reviewed_without_them(
+    kind, count, model, films, tmp_path
+):
+    out, more = tmp_path / "s", ("--shard-format", kind)
+    for film in sorted(films.iterdir())[19:]:
+        film.unlink()
+    later = sorted(films.iterdir())[count:]
+    assert run(*command(films, model, tmp_path / "whole", *more)) == 0
+    for film in later:
+        film.rename(tmp_path / film.name)
+    assert run(*command(films, model, out, *more)) == 0
+    as_it_was_before_two_columns(out)
+    for film in later:
+        (tmp_path / film.name).rename(film)
+    assert run(*command(films, model, out, *more, "--resume")) == 0
+    expected = [{name: row[name] for name in BEFORE} for row in rows_of(tmp_path / "whole")]
+    assert rows_of(out) == expected and len(expected) == 19
+    reviewed, every = rows_to_review(out)
+    assert [row["file"] for row in reviewed] == [row["file"] for row in expected]
+    assert len(every) == 19
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_shards_of_two_versions_in_one_folder_are_refused_and_the_odd_one_is_named(
+    kind, model, films, tmp_path, capsys
+):
+    out, more = tmp_path / "s", ("--shard-format", kind)
+    assert run(*command(films, model, out, *more)) == 0
+    odd = out / f"part-00002.{kind}"
+    kept = {path: path.read_bytes() for path in out.glob("part-*") if path != odd}
+    as_it_was_before_two_columns(out)
+    for path, content in kept.items():
+        path.write_bytes(content)
+    before = shards_of(out)
+    assert run(*command(films, model, out, *more, "--resume")) == 2
+    assert f"{odd} has other columns than" in capsys.readouterr().err
+    assert shards_of(out) == before
+    assert len(rows_to_review(out)[1]) == FILMS  # to look at them is no harm
+    odd.write_bytes(b"no shard\n")
+    with pytest.raises(SimsidError, match=rf"part-00002\.{kind} "):
+        rows_to_review(out)
+
+
 @pytest.mark.parametrize(
     "named", ["mistyped", "mistyped/*.png", "mistyped.tar", "empty", "--files"]
 )
@@ -215,7 +278,9 @@ def test_a_folder_of_somebody_else_stays_and_an_earlier_run_is_asked_about(
     assert run(*command(films, model, tmp_path / "mine", "--overwrite")) == 2
     assert "no shards of scores: nothing was changed" in capsys.readouterr().err
     assert run(*command(films, model, tmp_path / "s")) == 0
+    (tmp_path / "s" / "part-00001 (copy).csv").write_bytes(b"somebody's own")
     whole = shards_of(tmp_path / "s")
+    assert run(*command(films, model, tmp_path / "s", "--resume")) == 0
     assert run(*command(films, model, tmp_path / "s")) == 2
     assert "add --resume to finish it" in capsys.readouterr().err
     assert run(*command(films, model, tmp_path / "s", "--overwrite")) == 0

@@ -69,6 +69,19 @@ def test_a_glob_over_classes_is_refused_too(tmp_path):
     assert said_of(root / "NORM*") == ""
 
 
+def test_a_glob_into_one_abnormal_folder_is_refused_as_the_folder_is(tmp_path, monkeypatch):
+    root = tree(tmp_path / "films", "NORMAL", "PNEUMONIA/2020")
+    given = ("*/*.png", "**/*.png", "2*")
+    for glob in given:
+        assert "lies in a folder that is called 'PNEUMONIA'" in said_of(root / "PNEUMONIA" / glob)
+    assert "PNEUMONIA (2 films)" in said_of(root / "PNEU*" / "2020" / "*.png")
+    assert "PNEUMONIA (2 films)" in said_of(root / "P*")
+    monkeypatch.chdir(root / "PNEUMONIA")
+    assert "called 'PNEUMONIA'" in said_of("*/*.png") and "called 'PNEUMONIA'" in said_of(".")
+    monkeypatch.chdir(root / "NORMAL")
+    assert said_of("*.png") == "" and said_of(".") == "" and said_of("0.png") == ""
+
+
 @pytest.mark.parametrize("command", [recalibrate, examine])
 def test_no_command_takes_the_abnormal_films_of_such_a_folder(tmp_path, command):
     root = tree(tmp_path / "films", "NORMAL", "PNEUMONIA")

@@ -2,6 +2,15 @@ import numpy as np
 import pytest
 
 from simsid.data.file_table import files_of_table
+from simsid.detectors.findings import (
+    ANOTHER,
+    ANOTHER_CODE,
+    REFUSE,
+    WARN,
+    Finding,
+    reason_of,
+    told_by,
+)
 from simsid.scoring.closing import ClosingReport
 from simsid.scoring.table import read_table
 from simsid.scoring.verdicts import (
@@ -146,6 +155,24 @@ def test_the_commonest_reasons_for_no_verdict_are_told_with_counts():
     assert "no verdict: 1, out of place (noise): it looks like noise" in lines
     assert "no verdict: 1, too few normals" in lines
     assert "not_frontal: 2 (28.6%): it is no frontal view" in lines
+
+
+def test_reasons_are_counted_by_their_code_and_told_in_the_words_of_the_first_film():
+    report = ClosingReport({"": np.arange(100.0)})
+    doubts = [Finding("noise", WARN, f"of a spread of 0.{i}") for i in (7, 8, 9)]
+    for doubt in (*doubts, Finding(ANOTHER_CODE, ANOTHER, "it differs: look")):
+        assert told_by(f"{reason_of(doubt)}") == (doubt.code, doubt.message)
+        report.add(row(NOT_A_FILM, 1.0, "", reason_of(doubt)))
+    for i in (1, 2):
+        said = reason_of(Finding("turned_left", REFUSE, f"it is turned (by {i}): turn it"))
+        report.add(row(NOT_A_FILM, 1.0, "", said) | {"score": "", "status": "turned_left"})
+    lines = report.lines(0, 0.0, "ok")
+    assert lines[1:] == [
+        "no verdict: 3, out of place (noise): of a spread of 0.7",
+        "no verdict: 1, another population: it differs: look",
+        "turned_left: 2 (33.3%): it is turned (by 1): turn it",
+    ]
+    assert told_by("the score stands, its map was not written: out of place (x): y") is None
 
 
 def test_one_film_that_is_not_scored_is_told_why():

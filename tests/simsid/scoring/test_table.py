@@ -9,6 +9,8 @@ import time
 
 import pytest
 
+from simsid.marks import scored_rows
+from simsid.review import rows_to_review
 from simsid.scoring import film as film_scoring
 from simsid.scoring.table import COLUMNS, TableWriter, read_table
 from tests.simsid.scoring.conftest import FILMS, child, run
@@ -164,6 +166,24 @@ def test_a_table_of_a_version_that_called_the_model_otherwise_is_finished_as_it_
         table.write_bytes(table.read_bytes().replace(now, b"0123456789ab"))
     assert run(*command, "--out", out, "--resume") == 2
     monkeypatch.setattr("simsid.score.job.former_fingerprint", lambda detector: "0123456789ab")
+    assert run(*command, "--out", out, "--resume") == 0
+    assert out.read_bytes() == whole.read_bytes()
+
+
+def test_a_table_that_was_begun_before_two_columns_came_is_finished_and_reviewed_without_them(
+    stopped,
+):
+    out, command, whole = stopped
+    before = [name for name in COLUMNS if name not in ("looks_like", "judged_as")]
+    expected = [{name: row[name] for name in before} for row in rows_of(whole)]
+    with TableWriter(out, columns=before) as table:
+        table.append(expected[:8])
+    assert out.read_bytes().splitlines()[0] == ",".join(before).encode()
+    assert run(*command, "--out", out, "--resume") == 0
+    assert rows_of(out) == expected and len(expected) == FILMS
+    assert [row["file"] for row in scored_rows(out)] == [row["file"] for row in expected]
+    assert len(rows_to_review(out)[1]) == FILMS
+    out.write_bytes(out.read_bytes()[:40])  # a header that a kill cut short
     assert run(*command, "--out", out, "--resume") == 0
     assert out.read_bytes() == whole.read_bytes()
 

@@ -170,8 +170,11 @@ def test_a_ceiling_is_kept_beside_the_rows_of_its_data_alone(
 
     monkeypatch.setattr(kept, "measure_ceiling", measured)
     for seeds in (2, 2, 1):  # of other seeds it is measured anew
-        kept.keep_ceiling(tmp_path, choice, data, "validation", labelled, seeds, pytest.fail)
+        kept.keep_ceiling(
+            tmp_path, "folder", choice, data, "validation", labelled, seeds, pytest.fail
+        )
         (told,) = kept.read_ceilings(tmp_path, {"folder": data.fingerprint})
+        assert told.dataset == "folder"
         assert len(told.auroc.by_seed) == seeds
     assert asked == [2, 1]
     section = ceiling_section([found])

@@ -220,6 +220,7 @@ def test_only_small_pictures_that_the_kit_drew_are_exported(ranked: Path, tmp_pa
         ),
         (("--datasets", "nothing"), "unknown data set 'nothing'"),
         (("--datasets", "zhanglab:"), "nothing behind the colon"),
+        (("--datasets", "digitanatomy:hard-1", "--difficulty", "0.5"), "no column is drawn by it"),
         (("--datasets", "digitanatomy:easy-9"), "unknown track 'easy-9'"),
         (
             ("--datasets", "digitanatomy:hard-1", "--data-root", "digitanatomy=x"),
