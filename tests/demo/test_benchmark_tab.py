@@ -89,24 +89,23 @@ def test_results_of_another_format_or_schema_are_one_sentence(tmp_path: Path) ->
         read_results(tmp_path)
 
 
-def overview() -> list[str]:
-    page = (RESULTS / "benchmark.md").read_text("utf-8")
+def overview(folder: Path = RESULTS) -> list[str]:
+    page = (folder / "benchmark.md").read_text("utf-8")
     found = page.partition("## Overview")[2].partition("\n## ")[0]
     return [line for line in found.splitlines() if line.startswith("|")]
 
 
-def marked_table(name: str) -> list[str]:
-    """The lines between the marks of the ranking, in a page of the repository."""
+def marked_table(name: str, mark: str = "ranking") -> list[str]:
+    """The lines between the marks of a ranking, in a page of the repository."""
     text = (RESULTS.parents[1] / name).read_text("utf-8")
-    return (
-        text.partition("<!-- ranking -->")[2]
-        .partition("<!-- end of ranking -->")[0]
-        .split("\n")[1:-1]
-    )
+    within = text.partition(f"<!-- {mark} -->")[2].partition(f"<!-- end of {mark} -->")[0]
+    return within.split("\n")[1:-1]
 
 
 def test_the_documentation_shows_the_overview_of_the_committed_results() -> None:
     assert len(overview()) > 20 and marked_table("docs/results.md") == overview()
+    harder = overview(RESULTS / "harder")
+    assert len(harder) > 20 and marked_table("docs/results.md", "harder") == harder
 
 
 def test_the_readme_shows_rows_of_the_overview_in_its_order() -> None:
