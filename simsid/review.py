@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from jsonargparse import ArgumentParser
 
-from simsid.archive.shards import is_shard_folder, read_shards
+from simsid.archive.shard_files import is_shard_folder, read_shards
 from simsid.cli import command_parser, parse, run_command
 from simsid.detectors.recalibration import LEAST
 from simsid.errors import SimsidError

@@ -10,7 +10,8 @@ from itertools import chain, islice
 from pathlib import Path
 
 from simsid.archive.films import ArchiveFilm
-from simsid.archive.shards import SHARD_COLUMNS, ShardFolder
+from simsid.archive.shard_files import SHARD_COLUMNS
+from simsid.archive.shards import ShardFolder
 from simsid.data.decode.pool import made_ahead
 from simsid.data.preprocess import Preprocessing
 from simsid.detectors import Detector, load_model

@@ -8,26 +8,31 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal
 
+from simsid.archive.shard_files import (
+    ABOUT,
+    MADE_BY,
+    SHARD_COLUMNS,
+    SHARD_VERSIONS,
+    columns_at,
+    csv_at,
+    from_parquet,
+    numbered,
+    parquet_at,
+)
 from simsid.errors import SimsidError
 from simsid.files import naming, write_text
 from simsid.outputs import check_is_folder, check_no_input, json_object
-from simsid.scoring.table import COLUMNS, VERSIONS, Row, TableWriter, columns_of, read_table
+from simsid.scoring.table import Row, TableWriter, columns_of, read_table
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-SHARD_COLUMNS = ("id", *COLUMNS)
-_VERSIONS = tuple(("id", *columns) for columns in VERSIONS)
-ABOUT = "shards.json"
-_SHARD = re.compile(r"part-(\d{5,})\.(?:csv|parquet)", re.ASCII)
-_MADE_BY = "simsid.score"
 _TEXTS = frozenset(
     {
         "id",
@@ -94,7 +99,7 @@ class ShardFolder:
         for path in self._own():
             path.unlink()
         self.folder.mkdir(parents=True, exist_ok=True)
-        about = {"made_by": _MADE_BY, **asdict(self.plan)}
+        about = {"made_by": MADE_BY, **asdict(self.plan)}
         write_text(self.folder / ABOUT, json.dumps(about, indent=2) + "\n")
 
     def resume(self) -> Iterator[Row]:
@@ -108,7 +113,7 @@ class ShardFolder:
                 than the first.
         """
         about = json_object(self.folder / ABOUT)
-        if about.pop("made_by", None) != _MADE_BY:
+        if about.pop("made_by", None) != MADE_BY:
             self.begin()
             return
         ours = asdict(self.plan)
@@ -120,7 +125,7 @@ class ShardFolder:
                 )
         for draft in self.folder.glob(".part-*"):
             draft.unlink()
-        self._columns = _columns_of(self._csv(0), self._parquet(0))
+        self._columns = columns_at(self.folder, 0)
         last = self.plan.rows
         while True:
             rows, end = self._read(self._number)
@@ -168,11 +173,11 @@ class ShardFolder:
         self._table.close()
         self._table = None
         if self.plan.format == "parquet":
-            _to_parquet(self._csv(self._number), self._parquet(self._number))
+            _to_parquet(csv_at(self.folder, self._number), parquet_at(self.folder, self._number))
         self._number += 1
 
     def _open(self, end: int, rows: int) -> None:
-        self._table = TableWriter(self._csv(self._number), end, self._columns)
+        self._table = TableWriter(csv_at(self.folder, self._number), end, self._columns)
         self._rows = rows
         if rows == self.plan.rows:
             self.finish()
@@ -186,14 +191,16 @@ class ShardFolder:
             assert self._table is not None
             self._table.append(rows)
             self._rows = len(rows)
-            self._parquet(self._number).unlink()  # if killed before, it stands and the table goes
+            parquet_at(
+                self.folder, self._number
+            ).unlink()  # if killed before, it stands and the table goes
 
     def _read(self, number: int) -> tuple[list[Row] | None, int | None]:
         """(rows, bytes) of a shard that may grow, (rows, None) of a whole one, or no rows."""
-        table, whole = self._csv(number), self._parquet(number)
+        table, whole = csv_at(self.folder, number), parquet_at(self.folder, number)
         if whole.exists():
             table.unlink(missing_ok=True)  # killed between the two
-            return _from_parquet(whole, self._columns), None
+            return from_parquet(whole, self._columns), None
         if not table.exists():
             return None, None
         rows, end = read_table(table, self._columns)
@@ -201,13 +208,7 @@ class ShardFolder:
         return rows, None if full_csv else end
 
     def _own(self) -> Iterator[Path]:
-        return iter(_numbered(self.folder))
-
-    def _csv(self, number: int) -> Path:
-        return self.folder / f"part-{number:05d}.csv"
-
-    def _parquet(self, number: int) -> Path:
-        return self.folder / f"part-{number:05d}.parquet"
+        return iter(numbered(self.folder))
 
 
 def check_shards(folder: Path, overwrite: bool, resume: bool, inputs: Sequence[Path] = ()) -> None:
@@ -224,7 +225,7 @@ def check_shards(folder: Path, overwrite: bool, resume: bool, inputs: Sequence[P
         check_no_input(shard, "--out", inputs)
     if not folder.exists() or not any(folder.iterdir()):
         return
-    if json_object(folder / ABOUT).get("made_by") != _MADE_BY:
+    if json_object(folder / ABOUT).get("made_by") != MADE_BY:
         raise SimsidError(
             f"--out {folder} holds files that are no shards of scores: nothing was changed. Choose "
             "another folder"
@@ -236,30 +237,11 @@ def check_shards(folder: Path, overwrite: bool, resume: bool, inputs: Sequence[P
         )
 
 
-def model_told(folder: Path) -> str:
-    """What the rows of an earlier run were made with; '' where there is none."""
-    return str(json_object(folder / ABOUT).get("model", ""))
-
-
-def require_parquet() -> None:
-    """Whether Parquet can be written at all.
-
-    Raises:
-        SimsidError: pyarrow is absent.
-    """
-    try:
-        import pyarrow.parquet  # noqa: F401
-    except ImportError:
-        raise SimsidError(
-            "shards in Parquet need pyarrow: pip install pyarrow, or take --shard-format csv"
-        ) from None
-
-
 def _to_parquet(table: Path, whole: Path) -> None:
     import pyarrow
     from pyarrow import parquet
 
-    names = columns_of(table, _VERSIONS)
+    names = columns_of(table, SHARD_VERSIONS)
     rows, _ = read_table(table, names)
     columns = {}
     for name in names:
@@ -277,81 +259,3 @@ def _to_parquet(table: Path, whole: Path) -> None:
         os.fsync(file.fileno())
     os.replace(draft, whole)
     table.unlink()
-
-
-def _numbered(folder: Path) -> dict[Path, int]:
-    """Every shard and its number; copies that somebody made under other names are none."""
-    named = ((path, _SHARD.fullmatch(path.name)) for path in folder.glob("part-*"))
-    return {path: int(match[1]) for path, match in named if match}
-
-
-def _columns_of(table: Path, whole: Path) -> Sequence[str]:
-    """The columns of a shard, whichever of the two it is; this version's where it is none yet.
-
-    Raises:
-        SimsidError: it is damaged.
-    """
-    if not whole.exists():
-        return columns_of(table, _VERSIONS)
-    import pyarrow
-    from pyarrow import parquet
-
-    try:
-        names = tuple(parquet.read_schema(whole).names)
-    except (pyarrow.ArrowException, OSError) as error:
-        raise SimsidError(f"{whole} is damaged ({error}): choose another --out") from error
-    return names if names in _VERSIONS else SHARD_COLUMNS
-
-
-def _from_parquet(whole: Path, columns: Sequence[str]) -> list[Row]:
-    """The rows of a whole shard.
-
-    Raises:
-        SimsidError: it is damaged, or has other columns.
-    """
-    import pyarrow
-    from pyarrow import parquet
-
-    try:
-        content = parquet.read_table(whole)
-    except (pyarrow.ArrowException, OSError) as error:
-        raise SimsidError(f"{whole} is damaged ({error}): choose another --out") from error
-    if tuple(content.column_names) != tuple(columns):
-        raise SimsidError(
-            f"{whole} has other columns than this version writes, or than the shards before it: "
-            "score the films again, into another --out"
-        )
-    rows = content.to_pylist()
-    return [{name: "" if value is None else value for name, value in row.items()} for row in rows]
-
-
-def is_shard_folder(folder: Path) -> bool:
-    """Whether ``simsid.score --shard-rows`` wrote this folder."""
-    return folder.is_dir() and json_object(folder / ABOUT).get("made_by") == _MADE_BY
-
-
-def options_of(folder: Path) -> str:
-    """The options of ``simsid.score`` that go on with this folder's shards."""
-    about = json_object(folder / ABOUT)
-    told = f"--shard-rows {about.get('rows')} --shard-format {about.get('format')}"
-    return f"{told} --batch-size {about.get('batch_size')}"
-
-
-def read_shards(folder: Path) -> Iterator[Row]:
-    """The rows of all shards in order, also of one that is not full yet; values as a CSV has them.
-
-    Shards of an earlier version are read, too: their rows have its columns.
-
-    Raises:
-        SimsidError: a shard is missing, damaged or of a version that is read no more; it is named.
-    """
-    for number in range(max(_numbered(folder).values(), default=-1) + 1):
-        whole, table = folder / f"part-{number:05d}.parquet", folder / f"part-{number:05d}.csv"
-        if whole.exists():
-            require_parquet()
-            rows = _from_parquet(whole, _columns_of(table, whole))
-        elif table.exists():
-            rows, _ = read_table(table, columns_of(table, _VERSIONS))
-        else:
-            raise SimsidError(f"{folder} lacks shard {number}: score the films again")
-        yield from ({name: str(value) for name, value in row.items()} for row in rows)

@@ -11,13 +11,8 @@ from pathlib import Path
 from simsid.archive.films import archive_films
 from simsid.archive.on_ray import score_on_ray
 from simsid.archive.run import ArchiveModel, Scorer, score_archive, score_here
-from simsid.archive.shards import (
-    ShardFolder,
-    ShardPlan,
-    check_shards,
-    model_told,
-    require_parquet,
-)
+from simsid.archive.shard_files import model_told, require_parquet
+from simsid.archive.shards import ShardFolder, ShardPlan, check_shards
 from simsid.cli import INTERRUPTED
 from simsid.data.find import why_none
 from simsid.device import pick_device

@@ -8,7 +8,7 @@ from typing import Literal
 from jsonargparse import ArgumentParser, Namespace
 
 from simsid.archive.films import is_archive
-from simsid.archive.shards import is_shard_folder, options_of
+from simsid.archive.shard_files import is_shard_folder, options_of
 from simsid.cli import command_parser, parse
 from simsid.dicomweb import DicomWeb
 from simsid.errors import SimsidError

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simsid.archive.shards import SHARD_COLUMNS
+from simsid.archive.shard_files import SHARD_COLUMNS
 from simsid.detectors import Detector, save_model
 from simsid.errors import SimsidError
 from simsid.score import main

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from simsid.archive import shards as archive_shards
-from simsid.archive.shards import SHARD_COLUMNS
+from simsid.archive.shard_files import SHARD_COLUMNS
 from simsid.errors import SimsidError
 from simsid.review import rows_to_review
 from simsid.scoring import film as film_scoring
