@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float
 
+from simsid.data.class_folders import refuse_class_folders
 from simsid.data.find import find_images, why_none
 from simsid.data.options import naming_unreadable
 from simsid.data.own_files import without_own
@@ -18,6 +19,7 @@ from simsid.errors import SimsidError
 from simsid.evaluation.metrics import auroc
 from simsid.export.compare import BATCHES, shortest_seconds
 from simsid.export.detector import ExportedDetector
+from simsid.files import real_path
 from simsid.scoring.normals import read_normals, too_few_told
 from synth.walk import folders_in
 
@@ -45,13 +47,14 @@ class Int8Report:
 
     Attributes:
         normals, abnormals: how many films were scored. layers: that compute in integers.
-        own: whether the normals are those that gave the ranges.
+        own: whether a film among the normals gave the ranges, too.
         auroc: of the default score, (float32, 8 bits); None without labels.
         largest, median: difference of the default score, of the normals' spread. of_normals: the
             largest among normals.
         flips: films above the threshold by one graph and not by the other.
         seconds: for 1 and for 32 films, (torch, float32, 8 bits).
         megabytes: of the graph, (float32, 8 bits).
+        left_out: lines on films that were not compared, and why.
     """
 
     normals: int
@@ -65,6 +68,7 @@ class Int8Report:
     flips: int
     seconds: dict[int, tuple[float, ...]]
     megabytes: tuple[float, float]
+    left_out: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         """As Markdown."""
@@ -72,7 +76,7 @@ class Int8Report:
             f" and {self.abnormals} abnormal films" if self.abnormals else ""
         )
         if self.own:
-            films += ", those that gave the ranges: other films may differ more"
+            films += ", of which some or all gave the ranges: other films may differ more"
         lines = [
             f"{self.layers} layers compute in 8-bit integers; statistics, score and p-value in "
             f"floating point. Against the same graph in float32, on {films}:",
@@ -89,6 +93,7 @@ class Int8Report:
             f"The score differs by at most {self.largest:.2f} of the normals' spread (among normals "
             f"{self.of_normals:.2f}), by {self.median:.3f} in the median; {self.flips} of "
             f"{self.normals + self.abnormals} verdicts differ.",
+            *(f"\n{line}" for line in self.left_out),
             "",
             "| | torch | float32 | 8 bits |",
             "|---|---|---|---|",
@@ -122,13 +127,14 @@ class ReadFilms:
 
     Attributes:
         normals: give the ranges. judged: films to compare on. abnormal: which of them are.
-        own: whether ``judged`` are ``normals``.
+        own: whether a film is among both. left_out: lines on films that are in neither, and why.
     """
 
     normals: Float[np.ndarray, "n height width"]
     judged: Float[np.ndarray, "m height width"]
     abnormal: Bool[np.ndarray, " m"]
     own: bool
+    left_out: tuple[str, ...]
 
 
 def read_films(detector: Detector, films: Int8Films) -> ReadFilms:
@@ -137,11 +143,18 @@ def read_films(detector: Detector, films: Int8Films) -> ReadFilms:
     Raises:
         SimsidError: there are none, too few, or too many that cannot be read.
     """
-    normals = _read(detector, films.normals, LEAST)
+    files = _files(films.normals)
+    refuse_class_folders(films.normals, files)
+    normals, left_out = _read(detector, films.normals, files, LEAST)
     if films.labelled is None:
-        return ReadFilms(normals, normals, np.zeros(len(normals), bool), own=True)
-    kinds = folders_in(films.labelled)
-    parts = {kind.name: _read(detector, kind, 1) for kind in kinds}
+        return ReadFilms(normals, normals, np.zeros(len(normals), bool), True, tuple(left_out))
+    parts: dict[str, np.ndarray] = {}
+    ranges, own = {real_path(file) for file in files}, False
+    for kind in folders_in(films.labelled):
+        files = _files(kind)
+        own |= any(real_path(file) in ranges for file in files)
+        parts[kind.name], told = _read(detector, kind, files, 1)
+        left_out += [f"{kind.name}: {line}" for line in told]
     is_normal = {name: name.lower() in NORMAL_NAMES for name in parts}
     if len(set(is_normal.values())) < 2:
         found = ", ".join(f"{name}/" for name in list(parts)[:_SHOWN]) or "no folders"
@@ -152,18 +165,27 @@ def read_films(detector: Detector, films: Int8Films) -> ReadFilms:
     abnormal = np.concatenate(
         [np.full(len(images), not is_normal[name]) for name, images in parts.items()]
     )
-    return ReadFilms(normals, np.concatenate(list(parts.values())), abnormal, own=False)
+    judged = np.concatenate(list(parts.values()))
+    return ReadFilms(normals, judged, abnormal, own, tuple(left_out))
 
 
-def _read(detector: Detector, folder: Path, least: int) -> Float[np.ndarray, "n height width"]:
+def _files(folder: Path) -> list[Path]:
     files = without_own(find_images([str(folder)]))
     if not any(file.exists() for file in files):
         raise SimsidError(why_none([str(folder)]))
+    return files
+
+
+def _read(
+    detector: Detector, folder: Path, files: list[Path], least: int
+) -> tuple[Float[np.ndarray, "n height width"], list[str]]:
+    """The films that get a verdict, and a line for each reason why others do not."""
     with naming_unreadable():
         read = read_normals(detector, files, least)
     if len(read.images) < least:
         raise SimsidError(too_few_told(str(folder), read, least))
-    return detector.as_batch(np.stack(read.images)).numpy()[:, 0]
+    images = detector.as_batch(np.stack(read.images)).numpy()[:, 0]
+    return images, [*read.told, *read.left_out_told()]
 
 
 def measure(
@@ -195,6 +217,7 @@ def measure(
             for count in BATCHES
         },
         megabytes=megabytes,
+        left_out=films.left_out,
     )
 
 

@@ -18,7 +18,7 @@ from hub.int8 import Int8Films, Int8Report, measure, read_films
 from simsid import score
 from simsid.cli import run_command
 from simsid.detectors import load_model, save_model
-from simsid.errors import SimsidError
+from simsid.errors import DataError, SimsidError
 from simsid.export.quantise import quantise
 from tests.simsid.export.models import films, fitted
 
@@ -98,7 +98,19 @@ def test_without_labels_the_normals_are_compared_and_it_says_so(made):
     told = measure(model, model, hub.load_exported(folder / "int8"), read, 2, (2.0, 1.0))
     assert told.auroc is None and 0 < told.largest < 1
     lines = "\n".join(told.lines())
-    assert "24 normals, those that gave the ranges" in lines and "AUROC" not in lines
+    assert "24 normals, of which some or all gave the ranges" in lines and "AUROC" not in lines
+
+
+def test_ranges_from_judged_films_are_told_and_abnormal_ones_refused(made, tmp_path):
+    folder, report = made
+    model = load_model(folder / "model")
+    for name, kept in (("normal", folder / "normals"), ("turned", folder / "labelled" / "turned")):
+        (tmp_path / name).symlink_to(kept)
+    assert read_films(model, Int8Films(folder / "normals", tmp_path)).own
+    with pytest.raises(DataError, match="normal"):
+        read_films(model, Int8Films(tmp_path))
+    told = replace(report.int8, left_out=("turned: left out: 3 films, out of place",)).lines()
+    assert "\nturned: left out: 3 films, out of place" in told
 
 
 def test_the_command_hands_over_the_films_and_prints_warnings(made, monkeypatch, capsys):
