@@ -26,6 +26,7 @@ from simsid.evaluation.recalibrated_card import recalibrated_card, thresholds_in
 from simsid.files import path_text, write_text
 from simsid.marks import Marks, is_marks
 from simsid.scoring.normals import FormerVerdicts, former_verdicts, read_normals, too_few_told
+from simsid.scoring.words import in_percent
 
 _SHARE = 0.1
 
@@ -138,13 +139,13 @@ def _summary(
             lines.append(
                 f"no threshold{f' ({population})' if population else ''}: its "
                 f"{calibration.num_normals_of(index)} normals are too few for a false-alarm rate of "
-                f"{100 * calibration.false_alarm_rate:.3g} %, so its films get no verdict"
+                f"{in_percent(calibration.false_alarm_rate)}, so its films get no verdict"
             )
             continue
         lines.append(
-            f"false-alarm rate now {calibration.false_alarm_rate:.0%} of normals"
-            f"{f' ({population})' if population else ''}, with 90 % confidence between {low:.1%} "
-            f"and {high:.1%}"
+            f"false-alarm rate now {in_percent(calibration.false_alarm_rate)} of normals"
+            f"{f' ({population})' if population else ''}, with 90 % confidence between {in_percent(low)} "
+            f"and {in_percent(high)}"
         )
     lines += _confidence_told(former, detector)
     if calibration.removed:

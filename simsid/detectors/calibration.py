@@ -154,6 +154,10 @@ class Calibration:
         rank = self._rank(len(reference))
         return float(reference[len(reference) - rank]) if rank else float("inf")
 
+    def rank_of(self, population: int = 0) -> int:
+        """Which of a population's normals, from the largest down, is its threshold; 0: none is."""
+        return self._rank(self.num_normals_of(population))
+
     def is_abnormal(
         self,
         name: str,
@@ -175,7 +179,7 @@ class Calibration:
         conditional validity; Angelopoulos and Bates 2023, section 3.2.
         """
         count = self.num_normals_of(population)
-        rank = self._rank(count)
+        rank = self.rank_of(population)
         if not rank:
             return 0.0, 1.0
         low, _ = stats.beta(rank, count + 1 - rank).interval(INTERVAL)
@@ -198,7 +202,7 @@ class Calibration:
 
     def _held(self, population: int, normals_above: int) -> float:
         count = self.num_normals_of(population)
-        rank = self._rank(count)
+        rank = self.rank_of(population)
         if not rank:
             return 0.0
         return float(stats.beta(rank + normals_above, count + 1 - rank).cdf(self.false_alarm_rate))

@@ -28,6 +28,7 @@ from simsid.evaluation.style import (
     shown_kinds,
 )
 from simsid.prediction import Prediction
+from simsid.scoring.words import in_percent
 
 _GRID = np.linspace(0, 1, 201)
 _MAX_BINS = 40
@@ -144,7 +145,7 @@ def draw_score_histograms(
     note = f"score ({results['score']}), higher = more abnormal"
     if thresholds:
         each = "threshold" if len(thresholds) == 1 else "thresholds of the populations"
-        note += f"; dashed: {each} at a false-alarm rate of {rate:.0%}"
+        note += f"; dashed: {each} at a false-alarm rate of {in_percent(rate)}"
     axes_of_row[-1].set_xlabel(note)
     return save(figure, path, source_line(results))
 

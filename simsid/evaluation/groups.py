@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.stats import betabinom
@@ -18,19 +20,22 @@ def calibration_by_group(
     scores: Float[np.ndarray, " n"],
     flagged: Bool[np.ndarray, " n"] | None,
     attributes: dict[str, np.ndarray],
-    num_calibration: int,
+    stands_on: Sequence[tuple[int, int]],
     rate: float,
     decided: Bool[np.ndarray, " n"] | None = None,
+    population: Int[np.ndarray, " n"] | None = None,
 ) -> dict[str, object]:
     """Share of normals called unusual, and AUROC: of all films, and of each group.
 
     Args:
         flagged: the verdict (p-value at most ``rate``); None when there are no verdicts.
         attributes: (n,) text each, '' where unknown; of these, ``GROUPED_BY`` are used.
-        num_calibration: normals that the threshold comes from.
+        stands_on: of each population, which of its calibration normals from the largest down is the
+            threshold, and how many it has; see ``Calibration.rank_of``.
         rate: the stated false-alarm rate.
         decided: whether each film gets a verdict: the others are not among those flagged; None:
             all do.
+        population: of each film, a number in ``stands_on``; None: all are of the first.
 
     Returns:
         ``rate``, ``all`` and ``by``: attribute to group to ``normal`` and ``abnormal`` (counts),
@@ -39,12 +44,18 @@ def calibration_by_group(
         takes ``MIN_IN_GROUP`` normals with a verdict, AUROC as many normals and abnormals: else None.
     """
 
+    told = labels == 0 if decided is None else (labels == 0) & decided
+    members = np.zeros(len(labels), int) if population is None else population
+
     def measure(chosen: np.ndarray) -> dict[str, object]:
-        verdicts = None if flagged is None else flagged[chosen]
-        given = np.ones(len(labels), bool) if decided is None else decided
-        return _measure(
-            labels[chosen], scores[chosen], verdicts, given[chosen], num_calibration, rate
-        )
+        measured = _measure(labels[chosen], scores[chosen])
+        normals = told & chosen
+        if flagged is not None and normals.sum() >= MIN_IN_GROUP:
+            counts = np.bincount(members[normals], minlength=len(stands_on))
+            drawn = [(int(n), *own) for n, own in zip(counts, stands_on, strict=True)]
+            measured["flagged"] = share_interval(int(flagged[normals].sum()), int(normals.sum()))
+            measured["expected"] = expected_range(drawn)
+        return measured
 
     by = {}
     for name in GROUPED_BY:
@@ -67,37 +78,36 @@ def group_names(attribute: str, values: np.ndarray | None) -> dict[str, Bool[np.
 
 
 def expected_range(
-    normals: int, num_calibration: int, rate: float, level: float = 0.95
+    drawn: Sequence[tuple[int, int, int]], level: float = 0.95
 ) -> list[float] | None:
     """Shares flagged that chance explains when these normals are like the calibration normals.
 
-    The threshold is itself an order statistic of few films, so the number flagged is
-    beta-binomial: wider than binomial. Source: Vovk, ACML 2012 (validity given calibration data).
-    None when there are too few calibration normals for the rate.
+    A threshold is itself an order statistic of few films, so the number flagged is beta-binomial:
+    wider than binomial. Numbers of several populations add up. Source: Vovk, ACML 2012 (validity
+    given calibration data).
+
+    Args:
+        drawn: of each population, normals measured, which of the calibration normals from the
+            largest down is its threshold, and how many those are.
+
+    Returns:
+        [low, high]; None when there are too few calibration normals for the rate.
     """
-    rank = int(np.floor(rate * (num_calibration + 1) + 1e-9))
-    if rank < 1:
+    present = [each for each in drawn if each[0]]
+    if not present or any(rank < 1 for _, rank, _ in present):
         return None
-    flagged = betabinom(normals, rank, num_calibration + 1 - rank)
-    tail = (1 - level) / 2
-    return [float(flagged.ppf(q)) / normals for q in (tail, 1 - tail)]
+    chances = np.ones(1)
+    for normals, rank, calibration in present:
+        numbers = betabinom(normals, rank, calibration + 1 - rank)
+        chances = np.convolve(chances, numbers.pmf(np.arange(normals + 1)))
+    below, tail = chances.cumsum(), (1 - level) / 2
+    return [float((below < q - 1e-12).sum()) / (len(chances) - 1) for q in (tail, 1 - tail)]
 
 
-def _measure(
-    labels: np.ndarray,
-    scores: np.ndarray,
-    flagged: np.ndarray | None,
-    decided: np.ndarray,
-    num_calibration: int,
-    rate: float,
-) -> dict[str, object]:
+def _measure(labels: np.ndarray, scores: np.ndarray) -> dict[str, object]:
     normals, abnormals = int((labels == 0).sum()), int((labels == 1).sum())
     measured: dict[str, object] = {"normal": normals, "abnormal": abnormals, "flagged": None,
                                    "expected": None, "auroc": None, "auroc_ci": None}  # fmt: skip
-    told = (labels == 0) & decided
-    if flagged is not None and told.sum() >= MIN_IN_GROUP:
-        measured["flagged"] = share_interval(int(flagged[told].sum()), int(told.sum()))
-        measured["expected"] = expected_range(int(told.sum()), num_calibration, rate)
     if min(normals, abnormals) >= MIN_IN_GROUP:
         ranking = ranking_metrics(labels, scores)
         measured["auroc"], measured["auroc_ci"] = ranking["auroc"], ranking["auroc_ci"]

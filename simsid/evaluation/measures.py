@@ -124,16 +124,18 @@ def group_measures(
     """The false-alarm rate and AUROC of all films, and by view, age and sex where known."""
     calibration, name = detector.calibration, detector.score_names[0]
     flagged = None
-    if np.isfinite(calibration.threshold(name)):
+    populations = range(len(calibration.names))
+    if any(np.isfinite(calibration.threshold(name, each)) for each in populations):
         flagged = calibration.is_abnormal(name, prediction.score, prediction.population)
     return calibration_by_group(
         labelled.labels,
         prediction.score,
         flagged,
         labelled.attributes,
-        calibration.num_normals,
+        [(calibration.rank_of(each), calibration.num_normals_of(each)) for each in populations],
         calibration.false_alarm_rate,
         decided,
+        prediction.population,
     )
 
 

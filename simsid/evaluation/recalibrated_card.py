@@ -8,6 +8,7 @@ import numpy as np
 
 from simsid.detectors.base import Detector
 from simsid.evaluation.blocks import number, percent
+from simsid.scoring.words import in_percent
 
 _NOTES = re.compile(r"^> \*\*(?:Recalibrated|Thresholds)\*\*.*\n(?:>.*\n)*\n?", re.MULTILINE)
 _SECTION = re.compile(r"^## Threshold[ \t]*\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
@@ -88,7 +89,7 @@ def _threshold(detector: Detector) -> str:
     )
     return (
         f"{told}, from {calibration.num_normals} normals {_whose(detector)}{_kept(detector)}, "
-        f"for a false-alarm rate of {calibration.false_alarm_rate:.0%}; with 90 % confidence the "
+        f"for a false-alarm rate of {in_percent(calibration.false_alarm_rate)}; with 90 % confidence the "
         f"true rate lies {', '.join(rates)}.{removed}"
     )
 

@@ -19,6 +19,7 @@ from simsid.scoring import TOO_FEW_NORMALS, BatchCheck, chosen_population, weakn
 from simsid.scoring.closing import ClosingReport
 from simsid.scoring.rows import SCORED
 from simsid.scoring.table import COLUMNS, TableWriter, columns_of, read_table, writes_to_stdout
+from simsid.scoring.words import in_percent
 from simsid.stop import terminated_as_interrupted
 
 
@@ -116,9 +117,11 @@ def summary(detector: Detector, out: Path, total: int, failed: int, score: str |
             f"{failed} could not be read, are out of place or have no map: see the columns status and message"
         )
     if not np.isfinite(detector.calibration.threshold(detector.score_names[0])):
-        lines.append(f"every film is '{TOO_FEW_NORMALS}' at a false-alarm rate of {rate:.0%}")
+        lines.append(
+            f"every film is '{TOO_FEW_NORMALS}' at a false-alarm rate of {in_percent(rate)}"
+        )
     else:
-        lines.append(f"'unusual' is stated at a false-alarm rate of {rate:.0%} of normals")
+        lines.append(f"'unusual' is stated at a false-alarm rate of {in_percent(rate)} of normals")
     if score in (None, detector.score_names[0]) and (weakness := weakness_told(detector)):
         lines.append(f"warning: {weakness}")
     return "\n".join(lines)

@@ -12,6 +12,7 @@ from simsid.detectors.base import Detector
 from simsid.detectors.calibration import Calibration
 from simsid.detectors.recalibration import normals_of_own
 from simsid.scoring.results import RefusedFilm, ScoredFilm
+from simsid.scoring.words import in_percent
 
 LEAST = 10  # films: fewer cannot speak
 SURE = 0.01  # p-value below which the batch is said not to be exchangeable
@@ -110,7 +111,7 @@ class BatchCheck:
             p_value,
             tested,
             f"these {tested} films are not exchangeable with the normals of this model ({told}): "
-            f"the stated false-alarm rate of {calibration.false_alarm_rate:.0%} does not hold for "
+            f"the stated false-alarm rate of {in_percent(calibration.false_alarm_rate)} does not hold for "
             f"them. {remedy}",
         )
 

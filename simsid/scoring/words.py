@@ -56,10 +56,15 @@ def choice_in_words(film: ScoredFilm) -> str:
     )
 
 
+def in_percent(share: float) -> str:
+    """A share as '5 %' or '0.5 %': three digits that count."""
+    return f"{100 * share:.3g} %"
+
+
 def rate_in_words(film: ScoredFilm) -> str:
     """The stated false-alarm rate and how sure it is, as '5 % (1 to 12 %)'."""
     low, high = (f"{100 * end:.0f}" for end in film.rate_interval)
-    return f"{100 * film.false_alarm_rate:.3g} % ({low} to {high} %)"
+    return f"{in_percent(film.false_alarm_rate)} ({low} to {high} %)"
 
 
 def found_in_words(film: ScoredFilm) -> str:
@@ -88,7 +93,7 @@ def found_in_words(film: ScoredFilm) -> str:
     )
     return (
         f"Of {found.abnormals} abnormal films ({found.data}){judged} this threshold found "
-        f"{100 * found.share:.3g} %: {missed}."
+        f"{in_percent(found.share)}: {missed}."
     )
 
 

@@ -40,7 +40,7 @@ def case(normals: int = 60, abnormals: int = 40):
 def test_each_group_has_its_own_share_and_auroc():
     labels, scores, flagged = case()
     view = np.array(["AP", "PA"])[np.arange(100) % 2]
-    got = calibration_by_group(labels, scores, flagged, {"view": view}, 100, 0.05)
+    got = calibration_by_group(labels, scores, flagged, {"view": view}, [(5, 100)], 0.05)
     members = got["by"]["view"]
     assert members["AP"]["normal"] + members["PA"]["normal"] == got["all"]["normal"] == 60
     pa = (view == "PA") & (labels == 0)
@@ -51,7 +51,9 @@ def test_each_group_has_its_own_share_and_auroc():
 def test_small_groups_have_counts_alone():
     labels, scores, flagged = case()
     view = np.where(np.arange(100) < 9, "AP", "PA")
-    members = calibration_by_group(labels, scores, flagged, {"view": view}, 100, 0.05)["by"]["view"]
+    members = calibration_by_group(labels, scores, flagged, {"view": view}, [(5, 100)], 0.05)["by"][
+        "view"
+    ]
     assert members["AP"] == {"normal": 9, "abnormal": 0, "flagged": None, "expected": None,
                              "auroc": None, "auroc_ci": None}  # fmt: skip
     assert members["PA"]["flagged"]["n"] == 51
@@ -63,7 +65,7 @@ def test_a_share_of_a_group_takes_ten_normals_with_a_verdict_and_tells_how_many_
     decided = np.ones(100, bool)
     decided[np.flatnonzero((view == "PA") & (labels == 0))[9:]] = False  # of 30, 9 have a verdict
     decided[np.flatnonzero((view == "AP") & (labels == 0))[12:]] = False
-    got = calibration_by_group(labels, scores, flagged, {"view": view}, 100, 0.05, decided)
+    got = calibration_by_group(labels, scores, flagged, {"view": view}, [(5, 100)], 0.05, decided)
     members = got["by"]["view"]
     assert (members["PA"]["normal"], members["PA"]["flagged"], members["PA"]["expected"]) == (
         30, None, None
@@ -82,7 +84,7 @@ def test_a_share_of_a_group_takes_ten_normals_with_a_verdict_and_tells_how_many_
 
 def test_without_enough_abnormals_there_is_a_share_but_no_auroc():
     labels, scores, flagged = case(60, 9)
-    got = calibration_by_group(labels, scores, flagged, {}, 100, 0.05)
+    got = calibration_by_group(labels, scores, flagged, {}, [(5, 100)], 0.05)
     assert got["all"]["flagged"] is not None
     assert got["all"]["auroc"] is None
     assert got["by"] == {}
@@ -90,7 +92,7 @@ def test_without_enough_abnormals_there_is_a_share_but_no_auroc():
 
 def test_without_verdicts_there_are_no_shares():
     labels, scores, _ = case()
-    got = calibration_by_group(labels, scores, None, {}, 5, 0.05)
+    got = calibration_by_group(labels, scores, None, {}, [(0, 5)], 0.05)
     assert got["all"]["flagged"] is None
     assert got["all"]["auroc"] is not None
 
@@ -100,7 +102,27 @@ def test_the_expected_range_is_what_exchangeable_normals_show():
     scores = rng.random((4000, 60 + 80))
     p = (1 + (scores[:, :60, None] >= scores[:, None, 60:]).sum(1)) / 61
     shares = (p <= 0.05).mean(1)
-    low, high = expected_range(80, 60, 0.05)
+    low, high = expected_range([(80, 3, 60)])
     assert low <= np.quantile(shares, 0.025) + 0.013  # one image of 80
     assert high == pytest.approx(np.quantile(shares, 0.975), abs=0.013)
-    assert expected_range(80, 10, 0.05) is None
+    assert expected_range([(80, 0, 10)]) is None
+
+
+def test_the_expected_range_of_two_populations_is_that_of_their_sum():
+    rng = np.random.default_rng(1)
+    flagged = np.zeros(20000)
+    for normals, rank, calibration in ((30, 1, 60), (50, 5, 100)):
+        flagged += rng.binomial(normals, rng.beta(rank, calibration + 1 - rank, 20000))
+    low, high = expected_range([(30, 1, 60), (50, 5, 100), (0, 0, 4)])
+    assert [low, high] == pytest.approx(np.quantile(flagged / 80, [0.025, 0.975]), abs=0.013)
+
+
+def test_a_group_of_one_population_is_expected_to_show_that_one_alone():
+    labels, scores, flagged = case()
+    view = np.array(["AP", "PA"])[np.arange(100) % 2]
+    both = [(1, 60), (5, 100)]
+    got = calibration_by_group(
+        labels, scores, flagged, {"view": view}, both, 0.05, None, (view == "PA").astype(int)
+    )
+    assert got["by"]["view"]["AP"]["expected"] == expected_range([(30, 1, 60)])
+    assert got["by"]["view"]["PA"]["expected"] == expected_range([(30, 5, 100)])
