@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+from functools import partial
 
 import gradio as gr
 
 import simsid
 from demo.components import guarded
 from demo.inference import Answer
+from demo.mechanism import scored_by
 from demo.pictures import image_tag
 from demo.privacy import ABANDONED_SECONDS, KEEP_FILM_SECONDS
 from demo.shelf import ModelShelf
@@ -27,14 +29,16 @@ _STEPS = (
     "1. A model learns from normal images alone, and remembers what their regions look like. This "
     "film is new to it.",
     "2. It rebuilds the film from what it remembers: the strange digit cannot be made of normals.",
-    "3. What cannot be rebuilt stands out. How rare such a score is among normals is the verdict.",
+    "3. What lies far from all that is remembered stands out. How rare such a score is among normals "
+    "is the verdict.",
 )
 _ABOUT = """
 ### What this is
-Detectors that have only ever seen **normal** images. A film that cannot be rebuilt from remembered
-normal patterns, or lies far from all of them, gets a high score. A p-value says how rare such a
-score is among normal films that training never saw; the verdict stands on a false-alarm rate that
-is stated with it.
+Detectors that learn from **normal** images alone. Digits score by how far their regions lie from
+remembered normal patterns. Films score by a network that learned to find lesions painted into normal
+films; what is rebuilt of a film illustrates, and has no share in the score. The model card below says
+what drives the score of the model that is chosen. A p-value says how rare such a score is among
+normal films that training never saw; the verdict stands on a false-alarm rate that is stated with it.
 
 ### Limits
 A p-value holds for films like the calibration normals: another scanner, hospital, age group or
@@ -84,10 +88,9 @@ def lay_out_about(shelf: ModelShelf, model: gr.Dropdown, example: Answer | None 
         ),
         elem_id="about",
     )
-    gr.Markdown("## Model card of the chosen model")
-    card = gr.Markdown(shelf.card(model.value), elem_id="card")
+    card = gr.Markdown(card_of(shelf, model.value), elem_id="card")
     model.change(
-        guarded(shelf.card),
+        guarded(partial(card_of, shelf)),
         model,
         card,
         api_visibility="private",
@@ -96,8 +99,21 @@ def lay_out_about(shelf: ModelShelf, model: gr.Dropdown, example: Answer | None 
     )
 
 
+def card_of(shelf: ModelShelf, model: str) -> str:
+    """A model's card, in Markdown: first of which model it is, and what drives that model's score.
+
+    Raises:
+        ModelFolderError: no such model, or damaged.
+    """
+    name = shelf.description(model).replace("*", "")
+    return (
+        f"## Model card of {name}\n\n*The model that is chosen above; a film that chooses another "
+        f"changes the card.* {scored_by(shelf.detector(model))}\n\n{shelf.card(model)}"
+    )
+
+
 def steps_html(example: Answer) -> str:
-    """How it works in three pictures of one film."""
+    """How the model of digits works, in three pictures of one."""
     film = example.film
     if not isinstance(film, ScoredFilm) or film.reconstruction is None:
         return ""
@@ -106,7 +122,10 @@ def steps_html(example: Answer) -> str:
         f"<figure>{image_tag(picture, words[3:])}<figcaption>{words}</figcaption></figure>"
         for picture, words in zip(pictures, _STEPS, strict=True)
     )
-    return f'<h3>How it works</h3><div class="steps">{figures}</div>'
+    return (
+        '<h3>How it works on digits</h3><p class="hint">Films are scored otherwise: see below.</p>'
+        f'<div class="steps">{figures}</div>'
+    )
 
 
 def _repository() -> str:

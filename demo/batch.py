@@ -17,6 +17,7 @@ from demo.words import css_class, headline, is_strange, looks_like
 from simsid.map_scale import overlay
 from simsid.scoring import ANOTHER_POPULATION, BatchCheck, RefusedFilm, ScoredFilm
 from simsid.scoring.batch import LEAST as LEAST_FILMS
+from simsid.scoring.batch import no_difference
 from simsid.scoring.rows import numbers_of
 from simsid.scoring.table import COLUMNS
 from simsid.scoring.words import named
@@ -125,10 +126,8 @@ def batch_line(answers: list[Answer], inference: Inference, own: OwnNormals | No
         )
     else:
         doubtful = sum(isinstance(each.film, ScoredFilm) and each.film.doubtful for each in answers)
-        text = (
-            f"Taken together, these {scored} films may come from where the normals come from that the "
-            "verdicts stand on. That says nothing of a single film"
-            + (f"; without a verdict: {doubtful}." if doubtful else ".")
+        text = f"{no_difference(scored)}. That says nothing of a single film" + (
+            f"; without a verdict: {doubtful}." if doubtful else "."
         )
     return f'<p class="hint batch-line" role="status">{text}</p>'
 

@@ -58,7 +58,7 @@ def learn(
         raise SimsidError(
             f"{len(held)} of {len(held) + left_out} films can be used as normals of this "
             f"model, and at least {LEAST} are needed: nothing was changed. Drop {LEAST} or more "
-            "normal films at once; 60 make the rate certain"
+            "normal films at once; 60 make the rate certain within some percent"
         )
     before = former_verdicts(detector, held)
     own = recalibrate(detector, np.stack(held), left_out=reasons)

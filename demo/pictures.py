@@ -112,8 +112,14 @@ def rebuilt_figure(
     image: Float[np.ndarray, "height width"],
     rebuilt: Float[np.ndarray, "height width"],
     shape: tuple[int, int] | None = None,
+    has_a_share: bool = True,
 ) -> str:
-    """The film beside what memory made of it, with a line between that keys and pointer move."""
+    """The film beside what memory made of it, with a line between that keys and pointer move.
+
+    Args:
+        has_a_share: whether what is rebuilt counts in the score.
+    """
+    told = "" if has_a_share else " (an illustration: no share in the score)"
     film = image_tag(image, "The film as the model sees it", "film")
     over = image_tag(rebuilt, "The film, rebuilt from remembered normals", "rebuilt")
     move = "this.closest('figure').style.setProperty('--line', this.value+'%')"
@@ -121,7 +127,7 @@ def rebuilt_figure(
         "if(event.buttons){const r=this.getBoundingClientRect(),s=this.closest('figure')"
         ".querySelector('input');s.value=100*(event.clientX-r.left)/r.width;s.oninput()}"
     )
-    return f"""<figure class="map-figure">{caption("Film | rebuilt from normals")}
+    return f"""<figure class="map-figure">{caption(f"Film | rebuilt from normals{told}")}
 <div class="stack"{_proportions(shape)} onpointerdown="{drag}" onpointermove="{drag}">
 {film}{over}<i class="line"></i></div>
 <label>Film <input type="range" min="0" max="100" value="50" oninput="{move}"
@@ -188,8 +194,12 @@ def hottest_region(
 def region_choices(
     regions: Float[np.ndarray, "rows cols"], hottest: tuple[int, int]
 ) -> list[tuple[str, str]]:
-    """What the list of regions offers, the highest score first: words, and 'row,column'."""
-    order = sorted(np.ndindex(regions.shape), key=lambda at: -regions[at])
+    """What the list of regions offers: where the map is hottest, then the highest score first.
+
+    Returns:
+        words, and 'row,column', of each region.
+    """
+    order = sorted(np.ndindex(regions.shape), key=lambda at: (at != hottest, -regions[at]))
     return [
         (
             f"row {row + 1}, column {col + 1}: {regions[row, col]:.1f}"
@@ -205,12 +215,14 @@ def why_figure(
     row: int,
     col: int,
     score: float,
+    reasons: str,
     film_score: float | None = None,
     hottest: bool = False,
 ) -> str:
     """The patch, what memory made of it, and the normal slots it was made from, with weights.
 
     Args:
+        reasons: what drives the model's score, see ``demo.mechanism``.
         hottest: whether the map is strongest in this region.
     """
     place = f"row {row + 1}, column {col + 1}"
@@ -238,9 +250,8 @@ def why_figure(
         )
     return (
         f'<section class="why" aria-live="polite"><p>Region {place}{where} scores <b>{score:.1f}</b> '
-        "on the scale of regions. The model has never seen anything but normals: it rebuilds the "
-        f"region from the normal patterns that it remembers there. <i>Expected here</i> is told from "
-        f"the rest of the film alone, from how normal films vary; it is coarse.</p>{kind}"
+        f"on the scale of regions. {escape(reasons)} <i>Expected here</i> is told from the rest of the "
+        f"film alone, from how normal films vary; it is coarse.</p>{kind}"
         f"<div>{figures}</div></section>"
     )
 

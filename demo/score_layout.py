@@ -144,7 +144,9 @@ class ScoreLayout:
                 )
             with gr.Column(min_width=260):
                 self.region = gr.Dropdown(
-                    [], label="Why? Region, the highest score first", elem_id="region"
+                    [],
+                    label="Why? Region: the map's hottest, then by score",
+                    elem_id="region",
                 )
                 self.why = gr.HTML(elem_id="why")
 

@@ -14,6 +14,7 @@ from demo.digits import examples
 from demo.full_size import full_figure
 from demo.inference import Answer, Inference
 from demo.kept import KeptFilm, majority
+from demo.mechanism import reasons, reconstruction_counts
 from demo.model_picker import ModelPicker
 from demo.own_normals import OwnNormals
 from demo.own_words import own_section, refused_normals
@@ -306,7 +307,8 @@ class ScoreTab:
         figure = map_figure(film.image, film.shown_map, film.scale, shape, is_strange(film))
         rebuilt = ""
         if film.reconstruction is not None:
-            rebuilt = rebuilt_figure(film.image, film.reconstruction, shape)
+            counts = reconstruction_counts(self.inference.detector(answer.model))
+            rebuilt = rebuilt_figure(film.image, film.reconstruction, shape, counts)
         return [
             verdict_section(film, answer.note, shown),
             gr.update(visible=True),
@@ -350,7 +352,8 @@ class ScoreTab:
             return picture, f"<p>{error}</p>"
         hottest = (row, col) == hottest_region(film.shown_map, film.regions)
         score = float(film.regions[row, col])
-        return picture, why_figure(why, row, col, score, film.score, hottest)
+        said = reasons(self.inference.detector(films[chosen].model))
+        return picture, why_figure(why, row, col, score, said, film.score, hottest)
 
 
 def _kept(films: dict[int, Answer], number: int) -> Answer:

@@ -35,7 +35,8 @@ def make_parser() -> ArgumentParser:
     parser = command_parser(
         "python -m simsid.recalibrate",
         "Set the thresholds of a model anew, from normal films of another source. Networks stay as "
-        f"they are, so it takes seconds. At least {LEAST} films; 60 and more make the rate certain.",
+        f"they are, so it takes seconds. At least {LEAST} films; 60 and more make the rate certain "
+        "within some percent.",
         example="--model bundled:chest --normals films/normal --out models/ours",
     )
     add = parser.add_argument

@@ -120,6 +120,15 @@ class BatchCheck:
         return self._detector.calibration
 
 
+def no_difference(films: int) -> str:
+    """What a batch is told that nothing was found against, which is no proof of anything.
+
+    Args:
+        films: how many were scored, ``LEAST`` or more.
+    """
+    return f"No difference from the calibration normals was shown ({films} films; a weak test with few)"
+
+
 @dataclass
 class _Counts:
     """Of the films of one population: how many there are, and lie below the middle normal."""

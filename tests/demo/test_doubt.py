@@ -158,7 +158,12 @@ def test_why_opens_where_the_map_is_hottest_even_where_another_region_scores_hig
     assert hottest_region(values, regions) == (1, 0)
     assert hottest_region(np.zeros((8, 6)), regions) == (0, 1)  # a flat map points nowhere
     choices = region_choices(regions, (1, 0))
-    assert [value for _, value in choices] == ["0,1", "1,0", "0,0", "1,1"]
+    assert [value for _, value in choices] == [
+        "1,0",
+        "0,1",
+        "0,0",
+        "1,1",
+    ]  # it opens with the first
     assert [words for words, _ in choices if "hottest" in words] == [
         "row 2, column 1: 2.0, hottest on the map"
     ]
