@@ -11,6 +11,7 @@ from demo.pictures import data_url
 from demo.ranking_plot import NARROW, ranking_svg
 from simsid.benchmark.ranking.records import Ranking, read_ranking
 from simsid.benchmark.records import Spread
+from simsid.detectors.references import MeanGrey
 
 _INSTALLED = Path(__file__).resolve().parent / "published"  # where the wheel puts them
 _CHECKOUT = Path(__file__).resolve().parents[1] / "docs" / "benchmark"
@@ -39,6 +40,7 @@ _OTHER_SHARES = (
     "names a share too, of another measurement: that of its own model, its own threshold, and the films that "
     "it names."
 )
+_CHOSEN_FOR, _CHOSEN_ON = "simsid", "zhanglab"  # docs/decisions/0007-films.md
 _HARDER = "harder"  # folder of the ranking on shifted normals and subtle anomalies
 _HARDER_WORDS = (
     "<b>Where it is harder.</b> A plain split flatters: its normals look like those of training. Here "
@@ -114,7 +116,10 @@ def lead_html(results: Ranking) -> str:
     own = {e.dataset: e for e in results.entries if e.model == results.reference}
     rate = 100 * results.settings.false_alarm_rate
     facts = [
-        (f"{e.area:.3f}", f"AUROC of {results.reference} on {name}")
+        (
+            f"{e.area:.3f}",
+            f"AUROC of {results.reference} on {name} ({results.data[name].part} part)",
+        )
         for name, e in own.items()
         if e.auroc
     ]
@@ -134,8 +139,37 @@ def lead_html(results: Ranking) -> str:
         f"<p>{methods} methods, trained on normal images only, on {len(results.data)} data sets. "
         "Each dot is one of them.</p>"
         f'{ranking_svg(results)}{ranking_svg(results, NARROW)}<div class="five">{cells}</div>'
-        f'<p class="hint">{_OTHER_SHARES}</p>'
+        f'<p class="caveats">{escape(caveats(results))}</p><p class="hint">{_OTHER_SHARES}</p>'
     )
+
+
+def caveats(results: Ranking) -> str:
+    """What flatters the reference, and where it is not clearly better than the mean grey level; or ''."""
+    told = []
+    if results.reference == _CHOSEN_FOR and _CHOSEN_ON in results.data:
+        told.append(
+            f"How {_CHOSEN_FOR}'s score of films is put together was chosen on labels of {_CHOSEN_ON}'s "
+            f"{results.data[_CHOSEN_ON].part} part, which flatters it there."
+        )
+    for grey in results.entries:
+        against = grey.against_reference
+        if (
+            grey.model != MeanGrey.name
+            or against is None
+            or against.ci is None
+            or against.ci[1] < 0
+        ):
+            continue
+        best = max(
+            (e for e in results.entries if e.dataset == grey.dataset and e.auroc),
+            key=lambda e: e.area,
+        )
+        none = best.model in (results.reference, grey.model)
+        who = "no method is" if none else f"{results.reference} is not"
+        told.append(
+            f"On {grey.dataset} {who} clearly better than the mean grey level ({grey.area:.3f})."
+        )
+    return " ".join(told)
 
 
 def harder_html(results: Ranking) -> str:

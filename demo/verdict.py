@@ -31,7 +31,11 @@ _NUMBERS = (
     ("regions and map", "how far a place lies from the same place of normals, in standard deviations. "
      "One place is compared with itself, the film as a whole: so a region of 4.8 may stand beside a "
      "film score of 3.0. Regions and map have a scale each: a region's number is one for all of it; the "
-     "map's are point by point, and colour begins at the first number of the bar below it"),
+     "map's are point by point"),
+    ("colour bar of the map", "both numbers are set by calibration normals of the model, and are the same "
+     "for every film. Colour begins at the value that 1 % of the points of their maps exceed, and is full "
+     "three times as far from their middle value (the median) again. The first number may well be 12: "
+     "single points of normals lie far out, too, and colour shall be rare on them"),
 )  # fmt: skip
 NUMBERS = (
     '<details class="fold numbers"><summary>What these numbers mean</summary><dl>'

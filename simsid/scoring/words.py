@@ -87,7 +87,8 @@ def found_in_words(film: ScoredFilm) -> str:
         else ("other kinds of abnormality were not measured")
     )
     judged = (
-        f" that look most like {named(film.population)}, whoever they are of,"
+        f" that look most like {named(film.population)}, sorted by looks so that some may be of "
+        "another population,"
         if film.population
         else ""
     )

@@ -11,6 +11,7 @@ import pytest
 from demo.benchmark_tab import (
     _COLUMNS,
     RESULTS,
+    caveats,
     harder_html,
     lead_html,
     plots_html,
@@ -140,6 +141,26 @@ def test_the_tab_leads_with_one_picture_and_five_numbers_of_the_results(
     for entry in measured:
         if entry.model == committed.reference:
             assert f"{entry.area:.3f}" in html
+
+
+def test_each_area_names_its_part_and_what_flatters_is_said(committed: Ranking) -> None:
+    html = lead_html(committed)
+    for name, data in committed.data.items():
+        assert f"AUROC of {committed.reference} on {name} ({data.part} part)" in html
+    said = caveats(committed)
+    assert said in html.replace("&#x27;", "'")
+    assert "chosen on labels of zhanglab's validation part, which flatters it there" in said
+    assert "On nih no method is clearly better than the mean grey level (0.737)." in said
+    assert "On zhanglab" not in said and "On digitanatomy" not in said
+
+
+def test_a_reference_behind_mean_grey_is_not_said_to_lead(committed: Ranking) -> None:
+    other = next(e for e in committed.entries if (e.dataset, e.model) == ("nih", "padim"))
+    better = replace(other, auroc=Spread(mean=0.99, std=0.0, by_seed=(0.99,), ci=(0.9, 1.0)))
+    said = caveats(replace(committed, entries=(*committed.entries, better)))
+    assert "On nih simsid is not clearly better than the mean grey level (0.737)." in said
+    without = {name: about for name, about in committed.data.items() if name != "zhanglab"}
+    assert "chosen on labels" not in caveats(replace(committed, data=without))
 
 
 def test_a_share_says_of_which_films_and_which_threshold_it_is(committed: Ranking) -> None:

@@ -169,7 +169,8 @@ def test_a_film_of_several_populations_is_told_what_its_own_threshold_found(film
     assert "that this model was recalibrated on" in given and "never saw" not in given
     assert (
         "Of 112 abnormal films (validation part) that look most like nih (chest films, mostly adults), "
-        "whoever they are of, this threshold found 21.4 %" in said
+        "sorted by looks so that some may be of another population, this threshold found 21.4 %"
+        in said
     )  # 14 of them are children by record
     assert "this threshold found 21.4 %" in said and "36" not in said.rpartition("Of 112")[2]
 
