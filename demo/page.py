@@ -20,6 +20,10 @@ from demo.words import NOTICE, TITLE
 _HERE = Path(__file__).parent
 _STYLE = _HERE / "page.css"
 _SCRIPTS = ("page.js", "films.js", "viewer.js")
+# Gradio scopes the style sheet to what lies above the footer, and hides the link before this dot.
+_FOOTER = (
+    "<style>@media (max-width: 640px) { footer .divider { display: none !important; } }</style>"
+)
 
 
 def build_page(inference: Inference, uploads: UploadFolder) -> tuple[gr.Blocks, str, str]:
@@ -48,5 +52,5 @@ def build_page(inference: Inference, uploads: UploadFolder) -> tuple[gr.Blocks, 
         for kind, image in score_tab.examples.items()
     )
     scripts = ((_HERE / name).read_text("utf-8") for name in _SCRIPTS)
-    head = "".join(f"<script>{text}</script>" for text in scripts)
+    head = "".join(f"<script>{text}</script>" for text in scripts) + _FOOTER
     return page, _STYLE.read_text("utf-8") + pictures, head

@@ -90,6 +90,7 @@ def test_the_page_fits_a_phone_and_follows_dark_mode(tab, page: Page) -> None:
     tab.click("#example-missing")
     tab.wait_for_selector("#why figure")
     assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+    assert tab.locator("footer .divider:visible").count() == 0  # a dot before the only link
     colour = tab.evaluate("getComputedStyle(document.querySelector('#verdict h2')).color")
     assert min(int(part) for part in re.findall(r"\d+", colour)[:3]) > 180  # light on dark
 
