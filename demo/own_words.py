@@ -19,6 +19,11 @@ def own_section(own: OwnNormals, label: str) -> str:
         if own.left_out
         else ""
     )
+    uncovered = own.facts["recalibrated"].get("uncovered", {})
+    left_out += "".join(
+        f"<p>Films that look like {escape(name)} get no verdict now: hardly any of your normals does.</p>"
+        for name in uncovered
+    )
     before = own.before.in_words()
     thresholds = escape(thresholds_in_words(own.before.thresholds))
     return (

@@ -26,7 +26,7 @@ from simsid.evaluation.recalibrated_card import recalibrated_card, thresholds_in
 from simsid.files import path_text, write_text
 from simsid.marks import Marks, is_marks
 from simsid.scoring.normals import FormerVerdicts, former_verdicts, read_normals, too_few_told
-from simsid.scoring.words import in_percent
+from simsid.scoring.words import in_percent, stated_rate
 
 _SHARE = 0.1
 
@@ -144,7 +144,7 @@ def _summary(
             )
             continue
         lines.append(
-            f"false-alarm rate now {in_percent(calibration.false_alarm_rate)} of normals"
+            f"false-alarm rate now {stated_rate(calibration)} of normals"
             f"{f' ({population})' if population else ''}, with 90 % confidence between {in_percent(low)} "
             f"and {in_percent(high)}"
         )
@@ -163,8 +163,14 @@ def _by_population(former: Detector, detector: Detector) -> list[str]:
     rate, sure = detector.calibration.false_alarm_rate, detector.calibration.confidence
     lines = [
         f"renewed: {name}, on {count} of these films (before: on "
-        f"{former.calibration.num_normals_of(names.index(name))} normals)"
+        f"{(held := former.calibration.num_normals_of(names.index(name)))} normals"
+        f"{', so its threshold was surer before' if held > count else ''})"
         for name, count in facts.get("renewed", {}).items()
+    ]
+    lines += [
+        f"no verdict from now on: films that look like {name}, for hardly any of these films does. "
+        "--same-populations keeps its own normals"
+        for name in facts.get("uncovered", {})
     ]
     for name, count in facts.get("kept", {}).items():
         few, on_average = facts["too_few"][name], normals_needed(rate, None)

@@ -31,11 +31,13 @@ __all__ = [
     "normals_of_own",
     "normals_were_given",
     "recalibrate",
+    "uncovered_of_own",
 ]
 
 ON_AVERAGE = 0.0  # as a confidence: the rate holds on average over calibrations
 OWN_LOOK = 100  # normals from which the look of the population is learned anew
 _MOST_REMOVED = 0.5
+_COVERED = 0.05  # share of these normals that a former population takes to be judged by them
 
 
 def recalibrate(
@@ -51,7 +53,8 @@ def recalibrate(
 
     With 100 normals and more, what their population looks like is learned anew, and films of the
     former populations are of another one. With fewer, the former populations are widened until
-    they hold 96 % of these normals. Films that would get no verdict set no threshold: see
+    they hold 96 % of these normals, and a film that looks like a population that less than 5 % of
+    them look like is of another one. Films that would get no verdict set no threshold: see
     ``usable_normals``; ``facts["recalibrated"]`` says how many were left out and why.
 
     Args:
@@ -99,6 +102,7 @@ def recalibrate(
         given = [name for name in told["kept"] if normals_were_given(detector, name)]
         facts["given"] = [*told["renewed"], *given]
     else:
+        facts["uncovered"] = _uncovered(detector, images)
         if not same_populations:
             _learn_look(own, images)
         sure = before.confidence if confidence is None else confidence or None
@@ -128,6 +132,30 @@ def normals_of_own(detector: Detector) -> int:
     if facts.get("same_populations", len(detector.calibration.names) > 1):
         return 0
     return detector.calibration.num_normals
+
+
+def uncovered_of_own(detector: Detector) -> tuple[int, ...]:
+    """Populations of the check that the normals of a recalibration do not look like."""
+    facts = detector.facts.get("recalibrated")
+    told = facts.get("uncovered") if isinstance(facts, dict) else None
+    return tuple(told.values()) if isinstance(told, dict) else ()
+
+
+def _uncovered(detector: Detector, images: torch.Tensor) -> dict[str, int]:
+    """Of several populations, those that hardly any of these normals look like: name to number.
+
+    None where the normals are enough for a look of their own.
+    """
+    count, names = detector.population.num_populations, detector.calibration.names
+    if count < 2 or len(images) >= OWN_LOOK:
+        return {}
+    names = names if len(names) == count else tuple(f"population {i + 1}" for i in range(count))
+    like = detector.population.nearest(images.to(detector.device))
+    return {
+        name: index
+        for index, name in enumerate(names)
+        if float((like == index).float().mean()) < _COVERED
+    }
 
 
 def normals_were_given(detector: Detector, population: str) -> bool:

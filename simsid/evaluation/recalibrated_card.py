@@ -8,7 +8,7 @@ import numpy as np
 
 from simsid.detectors.base import Detector
 from simsid.evaluation.blocks import number, percent
-from simsid.scoring.words import in_percent
+from simsid.scoring.words import stated_rate
 
 _NOTES = re.compile(r"^> \*\*(?:Recalibrated|Thresholds)\*\*.*\n(?:>.*\n)*\n?", re.MULTILINE)
 _SECTION = re.compile(r"^## Threshold[ \t]*\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
@@ -40,7 +40,7 @@ def recalibrated_card(text: str, detector: Detector) -> str:
 
 def _whose(detector: Detector) -> str:
     same = detector.facts["recalibrated"]["same_populations"]
-    return "of the model's own populations" if same else "of another source"
+    return "of the model's own populations" if same else "that it was given"
 
 
 def _kept(detector: Detector) -> str:
@@ -89,7 +89,7 @@ def _threshold(detector: Detector) -> str:
     )
     return (
         f"{told}, from {calibration.num_normals} normals {_whose(detector)}{_kept(detector)}, "
-        f"for a false-alarm rate of {in_percent(calibration.false_alarm_rate)}; with 90 % confidence the "
+        f"for a false-alarm rate of {stated_rate(calibration)}; with 90 % confidence the "
         f"true rate lies {', '.join(rates)}.{removed}"
     )
 

@@ -16,7 +16,11 @@ from simsid.data.preprocess import Preprocessing
 from simsid.detectors.base import Detector
 from simsid.detectors.findings import REFUSE, Finding
 from simsid.detectors.found_share import FoundShare
-from simsid.detectors.recalibration import normals_of_own, normals_were_given
+from simsid.detectors.recalibration import (
+    normals_of_own,
+    normals_were_given,
+    uncovered_of_own,
+)
 from simsid.detectors.weakness import weakness_in
 from simsid.errors import ImageError
 from simsid.map_scale import map_scale
@@ -285,6 +289,8 @@ def check_placement(
     if len(images) == 0:
         return []
     batch = detector.as_batch(np.stack(list(images))).to(detector.device)
-    another = detector.population.findings(batch, normals_of_own(detector))
+    another = detector.population.findings(
+        batch, normals_of_own(detector), uncovered_of_own(detector)
+    )
     checks = (detector.placement.findings(batch), another)
     return [placed or of_another for placed, of_another in zip(*checks, strict=True)]

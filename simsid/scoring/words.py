@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from simsid.data.terms import TERMS
+from simsid.detectors.calibration import Calibration
 from simsid.scoring.results import ScoredFilm
 from simsid.scoring.verdicts import ANOTHER_POPULATION, BORDERLINE, NOT_A_FILM, TOO_FEW_NORMALS
 
@@ -59,6 +60,13 @@ def choice_in_words(film: ScoredFilm) -> str:
 def in_percent(share: float) -> str:
     """A share as '5 %' or '0.5 %': three digits that count."""
     return f"{100 * share:.3g} %"
+
+
+def stated_rate(calibration: Calibration) -> str:
+    """'5 %', or 'at most 5 %' of a threshold that holds it with confidence: less on average."""
+    return (
+        f"{'at most ' if calibration.confidence else ''}{in_percent(calibration.false_alarm_rate)}"
+    )
 
 
 def rate_in_words(film: ScoredFilm) -> str:

@@ -153,7 +153,7 @@ def test_the_command_writes_a_model_that_says_what_it_was_made_from(tmp_path, st
     assert f"these normals above the threshold before: {called} of 30 (" in told
     card = (out / "README.md").read_text(encoding="utf-8")
     section = card.partition("## Threshold\n\n")[2].partition("\n\n")[0]
-    assert section.startswith(f"{now:.3f}, from 30 normals of another source, for a false-alarm")
+    assert section.startswith(f"{now:.3f}, from 30 normals that it was given, for a false-alarm")
     assert f"{was:.3f}" not in card and card.count("## Threshold") == 1
     assert own.found == () and "sensitivity at the former threshold" in card
     assert own.calibration.num_normals == 30
@@ -238,9 +238,9 @@ def test_a_card_that_was_recalibrated_twice_tells_of_the_last_time_alone(detecto
     values = re.findall(r"\d\.\d{3}", former)
     assert len(values) == 2 and not any(value in once for value in values)
     assert "284 normals" in chest and "284 normals" not in once
-    assert "Recalibrated** on 30 films of another source" in once
+    assert "Recalibrated** on 30 films that it was given" in once
     assert "on 30 films" not in twice and "Recalibrated** on 40 films" in twice
-    assert twice.count("> **") == 1 and "from 36 normals of another source" in twice
+    assert twice.count("> **") == 1 and "from 36 normals that it was given" in twice
     assert "The 4 highest scores were left out" in twice
     found = re.findall(r"^\| sensitivity at the threshold, .*$", chest, re.MULTILINE)
     assert len(found) == 2

@@ -299,3 +299,32 @@ def test_normals_without_a_verdict_are_not_among_those_that_a_rate_is_told_of(tw
     share = f"{told.called} of {28 - undecided} ("
     assert told.in_words().startswith(share)
     assert told.in_words().endswith(f"; {undecided} more had no verdict")
+
+
+def test_films_of_a_population_that_no_given_normal_looks_like_get_no_verdict(
+    two, registered, tmp_path, capsys
+):
+    own = recalibrate(two, films_of("wide", 40, 70))
+    assert own.facts["recalibrated"]["uncovered"] == {"narrow": 0}
+    narrow = score_films(own, list(films_of("narrow", 12, 71)))
+    assert {film.state for film in narrow} == {"another population: no verdict"}
+    assert all(film.p_value is None and "40 normals" in film.findings[0].message for film in narrow)
+    wide = score_films(own, list(films_of("wide", 12, 73)))
+    assert sum(film.p_value is not None for film in wide) >= 10
+    again = score_films(two, list(films_of("narrow", 12, 71)))  # the model itself judges them
+    assert sum(film.p_value is not None for film in again) >= 10
+    save_model(own, tmp_path / "own")
+    kept = score_films(load_model(tmp_path / "own"), list(films_of("narrow", 3, 71)))
+    assert {film.state for film in kept} == {"another population: no verdict"}
+    save_model(two, tmp_path / "two")
+    write_films(tmp_path / "films", films_of("wide", 40, 70))
+    places = {"--model": "two", "--normals": "films", "--out": "new"}
+    assert main([text for key, name in places.items() for text in (key, str(tmp_path / name))]) == 0
+    assert "no verdict from now on: films that look like narrow" in capsys.readouterr().out
+
+
+def test_both_populations_are_judged_by_normals_that_look_like_both(two):
+    both = np.concatenate([films_of("wide", 40, 70), films_of("narrow", 10, 72)])
+    assert recalibrate(two, both).facts["recalibrated"]["uncovered"] == {}
+    many = films_of("wide", 110, 75)  # enough for a look of their own
+    assert recalibrate(two, many).facts["recalibrated"]["uncovered"] == {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor
@@ -163,7 +165,10 @@ class PopulationCheck(FilmCheck):
 
     @torch.no_grad()
     def findings(
-        self, images: Float[Tensor, "batch 1 height width"], own_normals: int = 0
+        self,
+        images: Float[Tensor, "batch 1 height width"],
+        own_normals: int = 0,
+        uncovered: Sequence[int] = (),
     ) -> list[list[Finding]]:
         """A finding for each film that is of none of the populations.
 
@@ -173,16 +178,21 @@ class PopulationCheck(FilmCheck):
         Args:
             images: prepared as the training normals were, float in [0, 1].
             own_normals: on how many normals of another source the model was recalibrated, if so.
+            uncovered: populations that those normals do not look like; a film that does is of
+                another one, however near it lies.
         """
         if not self.num_populations:
             return [[] for _ in images]
         outside = self.distances(images).amin(1) > 1
+        left_out = torch.isin(self.nearest(images), torch.tensor(uncovered, device=images.device))
         symmetry = mirror_symmetry(images)
         frontal = bool((mirror_symmetry(self.centre.reshape(-1, 1, SIDE, SIDE)) >= _LATERAL).any())
         found: list[list[Finding]] = []
-        for strange, symmetric in zip(outside.tolist(), symmetry.tolist(), strict=True):
+        told = zip(outside.tolist(), left_out.tolist(), symmetry.tolist(), strict=True)
+        for strange, not_covered, symmetric in told:
             if not strange:
-                found.append([])
+                of_another = Finding(ANOTHER_CODE, ANOTHER, _not_covered(own_normals))
+                found.append([of_another] if not_covered else [])
             elif frontal and symmetric < _LATERAL:
                 found.append([Finding("not_frontal", REFUSE, _NOT_FRONTAL)])
             else:
@@ -205,6 +215,14 @@ def _another(own_normals: int) -> str:
     return (
         "it does not look like the populations that this model's verdicts were calibrated on: "
         "score and map stand, a verdict does not. Recalibrate on normals of its source"
+    )
+
+
+def _not_covered(own_normals: int) -> str:
+    """What a film is told that looks like a population of which no normals were given."""
+    return (
+        f"it does not look like the {own_normals} normals that this model was recalibrated on, but like "
+        "another population: score and map stand, a verdict does not. Recalibrate with --same-populations"
     )
 
 
