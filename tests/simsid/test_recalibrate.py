@@ -90,7 +90,9 @@ def test_a_batch_of_strangers_is_told_and_one_of_own_normals_is_not(detector, st
     found = said(strangers[:60])
     assert found is not None and found.films == 60 and "p < 0.001" in found.message
     assert said(strangers[:5]) is None  # too few to speak
-    assert "python -m simsid.recalibrate" in found.message
+    assert found.message.startswith("these 60 films with a score are not exchangeable")
+    assert "If most of them are abnormal" in found.message
+    assert "else recalibrate" in found.message and "python -m simsid.recalibrate" in found.message
     check = BatchCheck(recalibrate(detector, own))
     for film in score_films(detector, list(strangers[:60])):
         check.add(film)
@@ -101,6 +103,21 @@ def test_a_batch_of_strangers_is_told_and_one_of_own_normals_is_not(detector, st
     abnormal = [anatomy.images("test", kind, range(8)) for kind in KINDS[1:]]
     mixed = np.concatenate([anatomy.images("test", "normal", range(36)), *abnormal])
     assert said(mixed) is None
+
+
+def test_a_batch_says_which_films_were_tested_where_a_population_has_too_few():
+    detector = load_model(MODEL.parent / "chest")
+    many, few = detector.calibration.names[:2]
+    check = BatchCheck(detector)
+    for count, population in ((16, many), (4, few)):
+        for _ in range(count):
+            check.add_row(population, 99.0)
+    found = check.finding()
+    assert found is not None and found.films == 16
+    assert found.message.startswith(
+        f"16 of the 20 films with a score, those beside the normals of {many}"
+    )
+    assert few not in found.message and "fewer than 10 films" in found.message
 
 
 def test_who_was_recalibrated_says_so_and_asks_for_a_look_at_the_film(detector, strangers):
