@@ -128,8 +128,8 @@ def test_who_was_recalibrated_says_so_and_asks_for_a_look_at_the_film(detector, 
     assert isinstance(film, ScoredFilm) and film.own_normals == 30
     odd = replace(film, findings=(Finding("another_population", ANOTHER, "it differs"),))
     assert "differs from the 30 normals too" in basis(odd) and "Look at the film" in basis(odd)
-    assert "Recalibrate" not in basis(odd)
-    assert "Recalibrate the model on normal films" in basis(replace(odd, own_normals=0))
+    assert "ecalibrate the model" not in basis(odd)
+    assert "recalibrate the model on normal films" in basis(replace(odd, own_normals=0))
 
 
 def test_no_film_is_kept_while_former_verdicts_are_counted(detector, strangers, monkeypatch):
