@@ -282,9 +282,10 @@ def test_too_few_normals_are_told_with_every_reason_and_its_count(strangers):
     every = "3 are out of place (noise): a digit; 1 is of another population"
     some = Normals([strangers[0]], (), reasons)
     said = "F holds 1 film that may set a threshold of this model, at least 20 are needed"
-    assert too_few_told("F", some, 20) == f"{said}; left out: {every}"
+    more = ". Give more normal films"
+    assert too_few_told("F", some, 20) == f"{said}; left out: {every}{more}"
     assert too_few_told("F", Normals([], (), reasons), 20) == f"F: 4 images, all left out: {every}"
-    assert too_few_told("F", Normals([strangers[0]], ()), 20) == said
+    assert too_few_told("F", Normals([strangers[0]], ()), 20) == said + more
 
 
 def test_too_few_normals_for_a_confidence_are_refused_with_the_number_needed(detector, strangers):
