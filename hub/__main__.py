@@ -204,7 +204,7 @@ def _export(
         )
     films = Int8Films(Path(normals), Path(labelled) if labelled else None) if normals else None
     report = export(model, format, Path(out), films)
-    print("\n".join([*report.lines(), f"exported model: {out}; see its README.md"]))
+    print("\n".join([*report.screen_lines(), f"exported model: {out}; see its README.md"]))
     for told in report.warnings():
         print(f"warning: {told}")
     return 0

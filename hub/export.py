@@ -43,12 +43,23 @@ class Export:
             return self.float32.lines()
         lines = self.int8.lines()
         return [
+            "### In 8 bits: the graph that lies here",
+            "",
             *lines,
             "",
-            "### The graph in float32, from which it was made",
-            "",
-            *self.float32.lines(),
+            *self._float32_lines(),
         ]
+
+    def screen_lines(self) -> list[str]:
+        """The same for a terminal, where what stands last is read first."""
+        if self.int8 is None:
+            return self.float32.lines()
+        told = [*self._float32_lines(), "", "### In 8 bits: the graph that was written", ""]
+        return [*told, *self.int8.lines()]
+
+    def _float32_lines(self) -> list[str]:
+        heading = "### The graph in float32, from which it was made"
+        return [heading, "", *self.float32.lines()]
 
     def warnings(self) -> list[str]:
         """What 8 bits cost, a line each."""

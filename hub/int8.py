@@ -95,6 +95,8 @@ class Int8Report:
             f"{self.normals + self.abnormals} verdicts differ.",
             *(f"\n{line}" for line in self.left_out),
             "",
+            "Time:",
+            "",
             "| | torch | float32 | 8 bits |",
             "|---|---|---|---|",
             *(
@@ -103,7 +105,19 @@ class Int8Report:
                 + " |"
                 for count, told in self.seconds.items()
             ),
+            *([f"\n{slower}"] if (slower := self._slower()) else []),
         ]
+
+    def _slower(self) -> str:
+        """Which batches take longer in 8 bits, where any does."""
+        counts = [count for count, (_, plain, rounded) in self.seconds.items() if rounded > plain]
+        if not counts:
+            return ""
+        said = " and ".join("one film" if count == 1 else f"{count} films" for count in counts)
+        one = counts == [1]
+        return (
+            f"{said.capitalize()} take{'s' * one} longer in 8 bits than in float32 on this machine."
+        )
 
     def warnings(self) -> list[str]:
         """What somebody who would use the graph must know, a line each."""

@@ -72,7 +72,7 @@ def run(
             f"{error.filename}: {error.strerror}; make room: {_go_on(job, len(done), len(files))}"
         ) from error
     failed = sum(status != SCORED for status in done.values())
-    print(summary(detector, out, len(files), failed, job.score), file=say)
+    print(summary(detector, out, len(files), failed, report.judged, job.score), file=say)
     for line in report.lines(len(done) - len(kept), time.monotonic() - began, SCORED):
         print(line, file=say)
     finding = check.finding()
@@ -109,18 +109,21 @@ def _go_on(job: ScoreJob, done: int, total: int) -> str:
     return told + "the same command with --resume goes on"
 
 
-def summary(detector: Detector, out: Path, total: int, failed: int, score: str | None) -> str:
+def summary(
+    detector: Detector, out: Path, total: int, failed: int, judged: int, score: str | None
+) -> str:
+    """How many films were scored, and what a verdict stands on where there is one.
+
+    Args:
+        failed: films with another status than 'ok'. judged: films with a verdict.
+    """
     rate = detector.calibration.false_alarm_rate
     lines = [f"{total - failed} of {total} images scored; table: {out}"]
-    if failed:
-        lines.append(
-            f"{failed} could not be read, are out of place or have no map: see the columns status and message"
-        )
     if not np.isfinite(detector.calibration.threshold(detector.score_names[0])):
         lines.append(
             f"every film is '{TOO_FEW_NORMALS}' at a false-alarm rate of {in_percent(rate)}"
         )
-    else:
+    elif judged:
         lines.append(f"'unusual' is stated at a false-alarm rate of {in_percent(rate)} of normals")
     if score in (None, detector.score_names[0]) and (weakness := weakness_told(detector)):
         lines.append(f"warning: {weakness}")

@@ -25,7 +25,8 @@ class BatchFinding:
 
     Attributes:
         p_value: of the test, corrected for the number of tests made.
-        films: how many were tested.
+        films: how many were tested: those with a score, also without a verdict, of each population
+            that has enough of them.
         message: what follows, for people.
     """
 
@@ -44,7 +45,7 @@ class BatchCheck:
     called abnormal more often than stated. Too many do no harm: the stated rate is kept, and films of
     few patients often do so, since they are not independent. The same is tested on how the films look as a
     whole (``PopulationCheck``), within each population, with Bonferroni's correction. A batch of
-    more than half abnormal films can be called not exchangeable by mistake.
+    more than half abnormal films is called not exchangeable, too: the message says so.
 
     Args:
         detector: calibrated.
@@ -83,11 +84,11 @@ class BatchCheck:
         """What the batch says, or None: it is too small, or nothing speaks against it."""
         calibration = self._calibration
         p_values = []
-        tested = 0
+        tested: dict[str, int] = {}
         for population, counts in self._counts.items():
             if counts.films < LEAST:
                 continue
-            tested += counts.films
+            tested[calibration.names[population]] = counts.films
             normals = len(calibration.reference(self._score, population))
             p_values.append(_p_value(counts.below, counts.films, normals))
             known = calibration.looks_of(population)
@@ -100,19 +101,29 @@ class BatchCheck:
             return None
         own = normals_of_own(self._detector)
         remedy = (
-            f"They differ from the {own} normals too that the model was recalibrated on: look at "
+            f"they differ from the {own} normals too that the model was recalibrated on: look at "
             "the films"
             if own
-            else "Recalibrate the model on normal films of the same source: "
+            else "recalibrate the model on normal films of the same source: "
             "python -m simsid.recalibrate --help"
         )
         told = "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
         return BatchFinding(
             p_value,
-            tested,
-            f"these {tested} films are not exchangeable with the normals of this model ({told}): "
+            sum(tested.values()),
+            f"{self._which(tested)} are not exchangeable with the normals of this model ({told}): "
             f"the stated false-alarm rate of {in_percent(calibration.false_alarm_rate)} does not hold for "
-            f"them. {remedy}",
+            f"them. If most of them are abnormal, this says so and nothing else; else {remedy}",
+        )
+
+    def _which(self, tested: dict[str, int]) -> str:
+        """The films that were tested, of all that have a score; one without a verdict is among them."""
+        count, scored = sum(tested.values()), sum(each.films for each in self._counts.values())
+        if count == scored:
+            return f"these {count} films with a score"
+        return (
+            f"{count} of the {scored} films with a score, those beside the normals of "
+            f"{' or '.join(tested)} (others have fewer than {LEAST} films),"
         )
 
     @property

@@ -13,7 +13,7 @@ from simsid.detectors.calibration import Calibration
 from simsid.detectors.findings import told_by
 from simsid.scoring.table import Row
 from simsid.scoring.verdicts import BORDERLINE, NOTHING_UNUSUAL, UNUSUAL
-from simsid.scoring.words import named
+from simsid.scoring.words import in_percent, named
 from simsid.terminal import printable
 from simsid.threads import threads_in_use
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _PARTS = 10
 _REASONS = 5  # that are told
+_LEAST_LAID = 10  # films that are laid beside normals: of fewer, tenths say nothing
 _VERDICTS = (UNUSUAL, BORDERLINE, NOTHING_UNUSUAL)
 _NO_VERDICT, _NOT_SCORED = "no verdict", "not scored"
 
@@ -77,6 +78,11 @@ class ClosingReport:
         if row.get("p_value", "") != "" and row.get("population", "") in self._tenths:
             self._tenths[row.get("population", "")].add(float(row["score"]))
 
+    @property
+    def judged(self) -> int:
+        """How many films have a verdict."""
+        return sum(self._states[state] for state in _VERDICTS)
+
     def lines(self, made: int, seconds: float, scored: str) -> list[str]:
         """The report, line by line.
 
@@ -107,8 +113,8 @@ class ClosingReport:
             told.append(f"{rate:.1f} films a second, {rate / cores:.1f} a thread of {cores}")
         for status, count in self._statuses.most_common():
             if status != scored:
-                why = f": {printable(self._refused[status])}" if status in self._refused else ""
-                told.append(f"{status}: {count} ({count / total:.1%}){why}")
+                why = printable(self._refused.get(status, "see the column message"))
+                told.append(f"{status}: {count} ({in_percent(count / total)}): {why}")
         for population, tenths in self._tenths.items():
             told += tenths.lines(population)
         return told
@@ -133,7 +139,7 @@ class _Tenths:
 
     def lines(self, population: str) -> list[str]:
         count = int(self._films.sum())
-        if not count:
+        if count < _LEAST_LAID:
             return []
         whose = f" of {printable(named(population))}" if population else ""
         ends = [*(f"{edge:.4g}" for edge in self._edges), "above"]

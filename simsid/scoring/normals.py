@@ -154,5 +154,5 @@ def too_few_told(source: str, normals: Normals, needed: int) -> str:
     rest = f"; left out: {reasons}" if out else ""
     return (
         f"{source} holds {films} that may set a threshold of this model, at least {needed} are "
-        f"needed{rest}"
+        f"needed{rest}. Give more normal films"
     )

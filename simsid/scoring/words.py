@@ -20,7 +20,8 @@ def basis(film: ScoredFilm) -> str:
         return (
             f"The score of {film.score:.2f} and the map stand. But this film does not look like "
             "the normal films that this model's verdicts were calibrated on, so it has no rank "
-            "among them and no verdict. Recalibrate the model on normal films of the same source."
+            "among them and no verdict. It may be of another source, or changed as a whole by disease. "
+            "If your films are mostly like it, recalibrate the model on normal films of its source."
         )
     rank, rate, n = _rank(film), rate_in_words(film), film.num_normals
     if film.state == NOT_A_FILM:

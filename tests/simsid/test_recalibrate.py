@@ -90,7 +90,9 @@ def test_a_batch_of_strangers_is_told_and_one_of_own_normals_is_not(detector, st
     found = said(strangers[:60])
     assert found is not None and found.films == 60 and "p < 0.001" in found.message
     assert said(strangers[:5]) is None  # too few to speak
-    assert "python -m simsid.recalibrate" in found.message
+    assert found.message.startswith("these 60 films with a score are not exchangeable")
+    assert "If most of them are abnormal" in found.message
+    assert "else recalibrate" in found.message and "python -m simsid.recalibrate" in found.message
     check = BatchCheck(recalibrate(detector, own))
     for film in score_films(detector, list(strangers[:60])):
         check.add(film)
@@ -103,6 +105,21 @@ def test_a_batch_of_strangers_is_told_and_one_of_own_normals_is_not(detector, st
     assert said(mixed) is None
 
 
+def test_a_batch_says_which_films_were_tested_where_a_population_has_too_few():
+    detector = load_model(MODEL.parent / "chest")
+    many, few = detector.calibration.names[:2]
+    check = BatchCheck(detector)
+    for count, population in ((16, many), (4, few)):
+        for _ in range(count):
+            check.add_row(population, 99.0)
+    found = check.finding()
+    assert found is not None and found.films == 16
+    assert found.message.startswith(
+        f"16 of the 20 films with a score, those beside the normals of {many}"
+    )
+    assert few not in found.message and "fewer than 10 films" in found.message
+
+
 def test_who_was_recalibrated_says_so_and_asks_for_a_look_at_the_film(detector, strangers):
     own = recalibrate(detector, strangers[:30])
     assert (normals_of_own(detector), normals_of_own(own)) == (0, 30)
@@ -111,8 +128,8 @@ def test_who_was_recalibrated_says_so_and_asks_for_a_look_at_the_film(detector, 
     assert isinstance(film, ScoredFilm) and film.own_normals == 30
     odd = replace(film, findings=(Finding("another_population", ANOTHER, "it differs"),))
     assert "differs from the 30 normals too" in basis(odd) and "Look at the film" in basis(odd)
-    assert "Recalibrate" not in basis(odd)
-    assert "Recalibrate the model on normal films" in basis(replace(odd, own_normals=0))
+    assert "ecalibrate the model" not in basis(odd)
+    assert "recalibrate the model on normal films" in basis(replace(odd, own_normals=0))
 
 
 def test_no_film_is_kept_while_former_verdicts_are_counted(detector, strangers, monkeypatch):
@@ -265,9 +282,10 @@ def test_too_few_normals_are_told_with_every_reason_and_its_count(strangers):
     every = "3 are out of place (noise): a digit; 1 is of another population"
     some = Normals([strangers[0]], (), reasons)
     said = "F holds 1 film that may set a threshold of this model, at least 20 are needed"
-    assert too_few_told("F", some, 20) == f"{said}; left out: {every}"
+    more = ". Give more normal films"
+    assert too_few_told("F", some, 20) == f"{said}; left out: {every}{more}"
     assert too_few_told("F", Normals([], (), reasons), 20) == f"F: 4 images, all left out: {every}"
-    assert too_few_told("F", Normals([strangers[0]], ()), 20) == said
+    assert too_few_told("F", Normals([strangers[0]], ()), 20) == said + more
 
 
 def test_too_few_normals_for_a_confidence_are_refused_with_the_number_needed(detector, strangers):

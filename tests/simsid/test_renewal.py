@@ -222,6 +222,7 @@ def test_only_a_model_of_frontal_films_calls_a_film_lateral():
     lying = leaning[:5].transpose(2, 3) ** 3
     lying = lying * leaning[:5]
     assert {found[0].code for found in check.findings(lying)} == {"another_population"}
+    assert not any("lateral" in found[0].message for found in check.findings(lying))
     frontal = PopulationCheck()
     frontal.fit(thoraces(80, 0.35, 0), torch.zeros(80, dtype=torch.long))
     assert {found[0].code for found in frontal.findings(leaning[:5])} == {"not_frontal"}

@@ -15,7 +15,7 @@ NEARLY_BLACK, NEARLY_WHITE, NEARLY_FLAT = "nearly_black", "nearly_white", "nearl
 FLAT_WHEN_PREPARED = "flat_when_prepared"
 
 _WORDS = {
-    BURNED_IN_ANNOTATION: "the DICOM does not say that no text is burned into the picture",
+    BURNED_IN_ANNOTATION: "text may be burned into the picture: look for names before you share it",
     DEPTH_GUESSED: "the file claims 16 bits but uses {bits}: it was read as {bits}",
     DEPTH_UNSURE: "the file uses 15 of its 16 bits: it was read as 16 and may be too dark",
     DEPTH_RECONCILED: "the header states more bits than the picture has: it was read as {bits}",

@@ -196,7 +196,7 @@ class PopulationCheck(FilmCheck):
             elif frontal and symmetric < _LATERAL:
                 found.append([Finding("not_frontal", REFUSE, _NOT_FRONTAL)])
             else:
-                found.append([Finding(ANOTHER_CODE, ANOTHER, _another(own_normals))])
+                found.append([Finding(ANOTHER_CODE, ANOTHER, _another(own_normals, frontal))])
         return found
 
 
@@ -205,16 +205,22 @@ def enough_normals(populations: Int[Tensor, " n"]) -> bool:
     return int(populations.bincount().min()) >= MIN_NORMALS
 
 
-def _another(own_normals: int) -> str:
-    """What a film of another population is told; where a recalibration was, not to do it again."""
+def _another(own_normals: int, frontal: bool) -> str:
+    """What a film of another population is told; where a recalibration was, not to do it again.
+
+    Args:
+        frontal: whether the model knows frontal views, so that a lateral one may look like this.
+    """
     if own_normals:
         return (
             f"it differs from the {own_normals} normals too that this model was recalibrated on: "
             "score and map stand, a verdict does not. Look at the film"
         )
+    view = "a lateral view, " if frontal else ""
     return (
-        "it does not look like the populations that this model's verdicts were calibrated on: "
-        "score and map stand, a verdict does not. Recalibrate on normals of its source"
+        f"it is unlike this model's normals (of another source, {view}or changed as a whole by disease): "
+        "score and map stand, a verdict does not. If your films are mostly like it, recalibrate on "
+        "normals of its source"
     )
 
 

@@ -127,7 +127,21 @@ def test_the_command_hands_over_the_films_and_prints_warnings(made, monkeypatch,
     assert run_command(lambda: hub_main([*map(str, arguments)])) == 0
     films = Int8Films(folder / "normals", folder / "labelled")
     assert given == [("bundled:chest", "onnx", folder / "out", films)]
-    assert "warning: 8 bits change 2 of 24 verdicts" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "warning: 8 bits change 2 of 24 verdicts" in said
+    order = (
+        "### The graph in float32",
+        "On 32 normals made",
+        "### In 8 bits",
+        "| AUROC",
+        "| 1 film",
+    )
+    places = [said.rindex(each) for each in order]
+    assert places == sorted(places)  # on a screen the last is read first
+    card = "\n".join(report.lines())
+    assert (
+        card.index("### In 8 bits") < card.index("| AUROC") < card.index("### The graph in float32")
+    )
 
 
 @pytest.mark.slow
@@ -157,6 +171,14 @@ def test_a_moved_auroc_and_changed_verdicts_are_warned_of():
     assert "3 of 20 verdicts" in told
 
 
+def test_what_is_slower_in_8_bits_is_told():
+    assert "longer in 8 bits" not in "\n".join(REPORT.lines())
+    one = replace(REPORT, seconds={1: (1.0, 0.2, 0.3), 32: (9.0, 5.0, 4.0)})
+    assert one.lines()[-1] == "\nOne film takes longer in 8 bits than in float32 on this machine."
+    both = replace(one, seconds={1: (1.0, 0.2, 0.3), 32: (9.0, 5.0, 6.0)})
+    assert "One film and 32 films take longer in 8 bits" in both.lines()[-1]
+
+
 def test_options_that_do_not_belong_together_are_told(made, tmp_path, capsys):
     folder, _ = made
     for more in (
@@ -172,7 +194,7 @@ def test_options_that_do_not_belong_together_are_told(made, tmp_path, capsys):
         (tmp_path / "one" / "turned").symlink_to(folder / "labelled" / "turned")
         export(folder / "model", "onnx", tmp_path / "out",
                Int8Films(folder / "normals", tmp_path / "one"))  # fmt: skip
-    with pytest.raises(SimsidError, match="at least 20 are needed"):
+    with pytest.raises(SimsidError, match=r"at least 20 are needed.*\. Give more normal films$"):
         export(
             folder / "model", "onnx", tmp_path / "out", Int8Films(folder / "labelled" / "turned")
         )

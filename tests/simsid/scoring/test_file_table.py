@@ -41,7 +41,7 @@ def test_films_of_a_table_score_as_in_their_folder_and_a_missing_one_has_its_row
     names = sorted(file.name for file in films.iterdir())
     write(films / name, [*names, "gone.png", names[0]])
     assert run("--files", films / name, "--model", model, "--out", tmp_path / "t.csv") == 1
-    assert "missing: 1 (4.0%)" in capsys.readouterr().out
+    assert "missing: 1 (4 %): see the column message" in capsys.readouterr().out
     (films / name).unlink()
     assert run(films, "--model", model, "--out", tmp_path / "f.csv") == 0
     rows, _ = read_table(tmp_path / "t.csv")
@@ -85,13 +85,15 @@ def test_no_films_named_is_told(model, tmp_path, capsys):
 
 def test_the_closing_report_counts_tenths_of_normals_and_what_lies_above_all():
     report = ClosingReport({"": np.arange(100.0)})
-    for score in (0.0, 98.9, 99.0, 1000.0):
+    for score in (0.0, 98.9, 99.0, 1000.0) * 3:
         report.add(row(NOTHING_UNUSUAL, score, ""))
-    report.add({"status": "truncated", "score": ""})
+    for _ in range(3):
+        report.add({"status": "truncated", "score": ""})
     lines = report.lines(5, 1.0, "ok")
+    assert report.judged == 12
     assert "5.0 films a second" in lines[1]
-    assert lines[2] == "truncated: 1 (20.0%)"
-    assert "how high 4 films score beside the calibration normals, in tenths" in lines[3]
+    assert lines[2] == "truncated: 3 (20 %): see the column message"
+    assert "how high 12 films score beside the calibration normals, in tenths" in lines[3]
     assert lines[4].split() == ["score", "up", "to", "films", "normals"]
     shares = [line.split()[1:] for line in lines[5:]]
     assert shares[0] == ["25.0%", "10.0%"]
@@ -126,14 +128,18 @@ def row(state: str, score: float, population: str, message: str = "") -> dict[st
 
 def test_films_are_laid_beside_the_normals_that_judge_them():
     report = ClosingReport({"nih": np.arange(100.0), "zhanglab": np.arange(100.0) / 100})
-    for _ in range(3):
+    for _ in range(30):
         report.add(row(NOTHING_UNUSUAL, 0.5, "zhanglab"))
+    for _ in range(9):
+        report.add(row(UNUSUAL, 200.0, "nih"))
+    lines = report.lines(0, 0.0, "ok")  # nine films of nih are too few to be laid out
+    assert [line.split()[2] for line in lines if line.startswith("how high")] == ["30"]
     report.add(row(UNUSUAL, 200.0, "nih"))
     report.add(row(ANOTHER_POPULATION, 0.5, "nih", "another population: it differs"))
     lines = report.lines(0, 0.0, "ok")
     heads = [index for index, line in enumerate(lines) if line.startswith("how high")]
-    assert "how high 1 films score beside the calibration normals of nih" in lines[heads[0]]
-    assert "how high 3 films score beside the calibration normals of zhang" in lines[heads[1]]
+    assert "how high 10 films score beside the calibration normals of nih" in lines[heads[0]]
+    assert "how high 30 films score beside the calibration normals of zhang" in lines[heads[1]]
     assert lines[heads[0] + 12].split() == ["above", "100.0%", "0.0%"]  # the stranger is not there
     fifth = lines[heads[1] + 2 + 5].split()
     assert fifth == ["0.594", "100.0%", "10.0%"]
@@ -154,7 +160,7 @@ def test_the_commonest_reasons_for_no_verdict_are_told_with_counts():
     assert lines[1] == f"no verdict: 3, {another}"
     assert "no verdict: 1, out of place (noise): it looks like noise" in lines
     assert "no verdict: 1, too few normals" in lines
-    assert "not_frontal: 2 (28.6%): it is no frontal view" in lines
+    assert "not_frontal: 2 (28.6 %): it is no frontal view" in lines
 
 
 def test_reasons_are_counted_by_their_code_and_told_in_the_words_of_the_first_film():
@@ -170,7 +176,7 @@ def test_reasons_are_counted_by_their_code_and_told_in_the_words_of_the_first_fi
     assert lines[1:] == [
         "no verdict: 3, out of place (noise): of a spread of 0.7",
         "no verdict: 1, another population: it differs: look",
-        "turned_left: 2 (33.3%): it is turned (by 1): turn it",
+        "turned_left: 2 (33.3 %): it is turned (by 1): turn it",
     ]
     assert told_by("the score stands, its map was not written: out of place (x): y") is None
 
