@@ -16,6 +16,7 @@ from simsid.data.sets.folder import NORMAL_NAMES
 from simsid.detectors import Detector
 from simsid.detectors.recalibration import LEAST
 from simsid.errors import SimsidError
+from simsid.evaluation.evaluate import predict_in_batches
 from simsid.evaluation.metrics import auroc
 from simsid.export.compare import BATCHES, shortest_seconds
 from simsid.export.detector import ExportedDetector
@@ -212,7 +213,7 @@ def measure(
 ) -> Int8Report:
     """Score the films by the graph in float32 (``exported``) and by that in 8 bits (``rounded``)."""
     name, calibration = detector.score_names[0], detector.calibration
-    told = [model.predict(films.judged) for model in (exported, rounded)]
+    told = [predict_in_batches(model, films.judged) for model in (exported, rounded)]
     apart = np.abs(told[1].score - told[0].score) / float(np.std(calibration.scores[name]))
     above = [calibration.is_abnormal(name, each.score, each.population) for each in told]
     before, after = (auroc(films.abnormal.astype(int), each.score) for each in told)

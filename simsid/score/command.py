@@ -82,8 +82,8 @@ def make_parser() -> ArgumentParser:
         help="score images that do not look like the training images, with a warning",
     )
     add("--judge-as", type=str | None, default=None,
-        help="population of the model whose normals judge all films; by default it is found from "
-        "each film. For films that you know: all of children, say")  # fmt: skip
+        help="population of the model whose normals judge all films; by default each one's own is "
+        "found. For images that you know: all of children, say")  # fmt: skip
     add("--batch-size", type=int, default=32, help="images in one pass")
     add("--engine", type=Literal["torch", "onnx", "openvino", "ray"], default="torch",
         help="onnx, openvino: --model is a folder that hub export wrote so; on the CPU. ray: shards "

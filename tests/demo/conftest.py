@@ -99,6 +99,12 @@ def alive(process: subprocess.Popen | psutil.Process) -> bool:
     return process.is_running() if isinstance(process, psutil.Process) else process.poll() is None
 
 
+def uploads_in(folder: Path) -> set[Path]:
+    """Files of visitors below a page's folder of temporary files; its own lock is none."""
+    files = {path for path in folder.rglob("uploads-*/**/*") if path.is_file()}
+    return {path for path in files if path.name != "lock"}
+
+
 def stop_page(page: Page) -> None:
     end(page.process)
 

@@ -18,7 +18,7 @@ from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian,
 import hub
 from demo.privacy import MAX_FILES
 from simsid.scoring import score_film
-from tests.demo.conftest import GENTLE, ROOT, Page, png
+from tests.demo.conftest import GENTLE, ROOT, Page, png, uploads_in
 
 gradio_client = pytest.importorskip("gradio_client")
 NAME = "ZZDOEJANEZZ"
@@ -77,11 +77,11 @@ def test_a_batch_answers_in_order_and_refuses_one_by_one(client, digits, tmp_pat
 
 
 def test_too_many_films_are_refused_and_freed_at_once(client, page: Page, digits, tmp_path) -> None:
+    before = uploads_in(page.temp)  # of other tests of this page
     films = [as_file(tmp_path, f"{n}.png", png(digits["normal"])) for n in range(MAX_FILES + 1)]
     with pytest.raises(Exception, match="at most 64"):
         client.predict(films, api_name="/score_batch")
-    left = [path for path in page.temp.rglob("uploads-*/**/*") if path.is_file()]
-    assert {path.name for path in left} <= {"lock"}
+    assert uploads_in(page.temp) <= before
 
 
 def test_generate_gives_the_pixels_of_synth(client, digits: dict) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.demo.conftest import PATIENCE, Page, png
+from tests.demo.conftest import PATIENCE, Page, png, uploads_in
 
 
 def drop(tab, *files: tuple[str, bytes]) -> None:
@@ -48,6 +48,7 @@ def test_an_upload_scores_and_a_bad_file_is_refused(tab, digits: dict) -> None:
 
 
 def test_many_films_make_a_table_and_files_to_take_away(tab, digits: dict, page: Page) -> None:
+    before = uploads_in(page.temp)  # of other tests of this page
     drop(tab, *((f"DOEJANE-{k}.png", png(v)) for k, v in digits.items()), ("x.png", b"bad"))
     tab.wait_for_selector("#links a")
     with tab.expect_download() as caught:
@@ -61,8 +62,7 @@ def test_many_films_make_a_table_and_files_to_take_away(tab, digits: dict, page:
     tab.locator("#table tbody tr").first.click()
     tab.wait_for_selector("#verdict .nothing-unusual-found")
     assert "DOEJANE" not in "".join(lines) and "DOEJANE" not in page.log.read_text()
-    left = [path for path in page.temp.rglob("uploads-*/**/*") if path.is_file()]
-    assert {path.name for path in left} <= {"lock"}
+    assert uploads_in(page.temp) <= before
 
 
 def test_an_anatomy_built_by_hand_is_scored_at_once_and_taken_away(tab) -> None:

@@ -19,7 +19,7 @@ from PIL import Image
 
 import hub
 from simsid.scoring import score_film
-from tests.demo.conftest import PASSWORD, READY, Page, png
+from tests.demo.conftest import PASSWORD, READY, Page, png, uploads_in
 from tests.demo.probes import JSON, ask, tells_nothing
 from tests.demo.test_api import NAME, dicom
 from tests.waiting import GENEROUS, wait_until
@@ -65,8 +65,7 @@ def in_base64(content: bytes) -> str:
 
 
 def left_behind(page: Page) -> list[Path]:
-    files = page.temp.rglob("uploads-*/**/*")
-    return [path for path in files if path.is_file() and path.name != "lock"]
+    return sorted(uploads_in(page.temp))
 
 
 def test_the_tools_are_the_endpoints_with_their_descriptions(page: Page) -> None:

@@ -272,12 +272,11 @@ def test_a_tool_reads_uploads_only(page: Page, canary: Canary, kind: str) -> Non
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_pages_own_events_read_uploads_only(page: Page, canary: Canary, kind: str) -> None:
     config = json.loads(ask(page, "GET", "/config").body)
-    number = next(
-        d["id"] for d in config["dependencies"] if [t[1] for t in d["targets"]] == ["upload"]
-    )
+    upload = next(d for d in config["dependencies"] if [t[1] for t in d["targets"]] == ["upload"])
+    number, rest = upload["id"], [None] * (len(upload["inputs"]) - 3)
     file, model = _files(canary)[kind], "bundled:digitanatomy"
-    text = event(page, number, [[file], model, True, None])
-    text += event(page, number, [file, model, True, None])
+    text = event(page, number, [[file], model, True, *rest])
+    text += event(page, number, [file, model, True, *rest])
     text += event(page, number, [[], file], event_data={"index": file}, trigger_id=99999)
     assert "percentile" not in text and "higher than that of" not in text
     if kind == "address_as_path":  # Gradio would fetch it before our function is called

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.demo.conftest import png
+from tests.demo.conftest import png, uploads_in
 from tests.demo.test_browser import drop, wait_for_text
 from tests.demo.test_one_score import chest
 
@@ -17,13 +17,13 @@ SLOPE = "+document.querySelector('#viewer feFuncR').getAttribute('slope')"
 
 
 def test_a_film_opens_at_its_full_size_and_leaves_nothing_behind(tab, page) -> None:
+    before = uploads_in(page.temp)  # of other tests of this page
     drop(tab, ("film.png", png(chest(0))))
     wait_for_text(tab, "#verdict", "bundled:chest")
     tab.click(".full-open")
     tab.wait_for_function(OPEN)
     wait_for_text(tab, "#viewer-size", "720 x 640 px")
-    left = [path for path in page.temp.rglob("uploads-*/**/*") if path.is_file()]
-    assert {path.name for path in left} <= {"lock"}
+    assert uploads_in(page.temp) <= before
     ratio = "(() => { const r = document.querySelector('#viewer-map').getBoundingClientRect();" \
         " return r.width / r.height; })()"  # fmt: skip
     assert abs(tab.evaluate(ratio) - 720 / 640) < 0.02

