@@ -14,7 +14,7 @@ from PIL import Image
 
 from demo.bench.films import chest_files
 from demo.bench.visitor import Visitor
-from tests.demo.conftest import png, start_page, stop_page
+from tests.demo.conftest import png, start_page, stop_page, uploads_in
 from tests.demo.test_api import dicom
 from tests.demo.test_doors import ask
 from tests.demo.warm_start import WarmStarter
@@ -29,12 +29,6 @@ def jpeg(image: np.ndarray, text: str) -> bytes:
     exif[0x010E] = exif[0x9286] = text
     Image.fromarray(image).save(file, "JPEG", exif=exif)
     return file.getvalue()
-
-
-def films(folder: Path) -> list[Path]:
-    return [
-        path for path in folder.rglob("uploads-*/**/*") if path.is_file() and path.name != "lock"
-    ]
 
 
 def ask_for(page, paths: list[str]) -> None:
@@ -54,11 +48,11 @@ def survived(starter: WarmStarter, tmp_path_factory: pytest.TempPathFactory, dig
     paths = [visitor.upload(contents[n % 3], f"{NAME}-{n}.dcm") for n in range(60)]
     visitor.close()
     ask_for(killed, paths)
-    wait_until(lambda: len(films(killed.temp)) < 60)  # scoring begins
+    wait_until(lambda: len(uploads_in(killed.temp)) < 60)  # scoring begins
     children = psutil.Process(killed.process.pid).children(recursive=True)
     killed.process.kill()
     killed.process.wait()
-    left = films(killed.temp)
+    left = uploads_in(killed.temp)
     page = start_page(folder, starter=starter)
     yield page, left, children
     stop_page(page)
@@ -68,7 +62,7 @@ def survived(starter: WarmStarter, tmp_path_factory: pytest.TempPathFactory, dig
 def test_a_start_removes_the_films_of_a_killed_page(survived) -> None:
     page, left, children = survived
     assert left, "nothing was left to remove"
-    assert not any(path.exists() for path in left) and not films(page.temp)
+    assert not any(path.exists() for path in left) and not uploads_in(page.temp)
     assert not [child for child in children if child.is_running()]
     for path in page.temp.rglob("*"):
         assert NAME not in path.name
@@ -94,11 +88,11 @@ def test_a_killed_decoder_costs_one_film_at_most(survived, digits) -> None:
     good = visitor.score(visitor.upload(png(digits["novel"], NAME), "a.png"), MODEL)
     assert "map-layer" in str(good) and NAME not in str(good) + str(answers)
     visitor.close()
-    assert not films(page.temp)
+    assert not uploads_in(page.temp)
 
 
 def test_an_upload_that_breaks_off_leaves_nothing(page) -> None:
-    wait_until(lambda: not films(page.temp))
+    wait_until(lambda: not uploads_in(page.temp))
     visitor = Visitor(page.url)
     body = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n' + bytes(
         10**6
@@ -108,6 +102,6 @@ def test_an_upload_that_breaks_off_leaves_nothing(page) -> None:
         "Content-Type: multipart/form-data; boundary=x\r\n\r\n"
     )
     visitor._connection.sock.sendall(head.encode() + body)
-    wait_until(lambda: films(page.temp))
+    wait_until(lambda: uploads_in(page.temp))
     visitor._connection.sock.close()
-    wait_until(lambda: not films(page.temp))
+    wait_until(lambda: not uploads_in(page.temp))
