@@ -37,7 +37,7 @@ def batch(page: Page, film: bytes) -> list[dict]:
 
 def join(page: Page, files: list[dict]) -> tuple[int, str]:
     """Ask for a batch without waiting for its answer."""
-    body = json.dumps({"data": [files, MODEL]}).encode()
+    body = json.dumps({"data": [files, MODEL, ""]}).encode()
     headers = {"Content-Type": "application/json"}
     status, text, _ = ask(f"{page.url}gradio_api/call/score_batch", headers, body)
     return status, text

@@ -32,7 +32,7 @@ def jpeg(image: np.ndarray, text: str) -> bytes:
 
 
 def ask_for(page, paths: list[str]) -> None:
-    body = json.dumps({"data": [[{"path": path} for path in paths], MODEL]}).encode()
+    body = json.dumps({"data": [[{"path": path} for path in paths], MODEL, ""]}).encode()
     headers = {"Content-Type": "application/json"}
     assert ask(f"{page.url}gradio_api/call/score_batch", headers, body)[0] == 200
 
