@@ -132,6 +132,7 @@ def test_who_was_recalibrated_says_so_and_asks_for_a_look_at_the_film(detector, 
     assert "recalibrate the model on normal films" in basis(replace(odd, own_normals=0))
 
 
+@pytest.mark.slow
 def test_no_film_is_kept_while_former_verdicts_are_counted(detector, strangers, monkeypatch):
     alive: list[int] = []
     judge = scoring_normals.score_batch

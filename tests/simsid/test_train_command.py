@@ -172,6 +172,7 @@ def test_print_config_shows_yaml(capsys):
     assert yaml.safe_load(capsys.readouterr().out)["seed"] == 3
 
 
+@pytest.mark.slow
 def test_ctrl_c_saves_and_the_run_goes_on(digits, tmp_path):
     import signal
 

@@ -97,6 +97,7 @@ def test_a_method_that_learns_no_weights_says_so(tmp_path):
         begun(detector, tmp_path / "model")
 
 
+@pytest.mark.slow
 def test_the_command_line_begins_from_a_run_and_its_model_says_so(tmp_path, capsys):
     synth(["generate", "--out", str(tmp_path / "set"), "--train", "24", "--val", "48",
            "--test-normal", "4", "--test-per-kind", "2"])  # fmt: skip
