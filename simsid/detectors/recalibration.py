@@ -20,6 +20,7 @@ import torch
 from simsid.detectors.base import Detector
 from simsid.detectors.calibration import Calibration
 from simsid.detectors.population.check import PopulationCheck
+from simsid.detectors.recalibrated import normals_were_given
 from simsid.detectors.renewal import LEAST, normals_needed, refuse_too_few, renewed
 from simsid.detectors.usable_normals import left_out_in_words, usable_normals
 from simsid.errors import SimsidError
@@ -28,10 +29,7 @@ __all__ = [
     "LEAST",
     "ON_AVERAGE",
     "films_needed",
-    "normals_of_own",
-    "normals_were_given",
     "recalibrate",
-    "uncovered_of_own",
 ]
 
 ON_AVERAGE = 0.0  # as a confidence: the rate holds on average over calibrations
@@ -120,27 +118,6 @@ def _left_out(left_out: Mapping[str, int]) -> str:
     return f"; left out: {left_out_in_words(left_out)}" if left_out else ""
 
 
-def normals_of_own(detector: Detector) -> int:
-    """How many normals of another source the verdicts stand on; 0: of no other than the model's own.
-
-    A film that differs from these, too, is not helped by another recalibration.
-    """
-    facts = detector.facts.get("recalibrated")
-    if not isinstance(facts, dict):
-        return 0
-    # Models from before it was kept: names stay with the model's own populations alone.
-    if facts.get("same_populations", len(detector.calibration.names) > 1):
-        return 0
-    return detector.calibration.num_normals
-
-
-def uncovered_of_own(detector: Detector) -> tuple[int, ...]:
-    """Populations of the check that the normals of a recalibration do not look like."""
-    facts = detector.facts.get("recalibrated")
-    told = facts.get("uncovered") if isinstance(facts, dict) else None
-    return tuple(told.values()) if isinstance(told, dict) else ()
-
-
 def _uncovered(detector: Detector, images: torch.Tensor) -> dict[str, int]:
     """Of several populations, those that hardly any of these normals look like: name to number.
 
@@ -156,18 +133,6 @@ def _uncovered(detector: Detector, images: torch.Tensor) -> dict[str, int]:
         for index, name in enumerate(names)
         if float((like == index).float().mean()) < _COVERED
     }
-
-
-def normals_were_given(detector: Detector, population: str) -> bool:
-    """Whether somebody gave this population's normals, so that training may have seen them.
-
-    Not so for one that kept the normals which training itself held out.
-    """
-    facts = detector.facts.get("recalibrated")
-    if not isinstance(facts, dict):
-        return False
-    given = facts.get("given")  # names, where some populations were kept
-    return given is None or population in given
 
 
 def films_needed(abnormal_share: float) -> int:

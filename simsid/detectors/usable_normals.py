@@ -12,6 +12,7 @@ from jaxtyping import Bool
 
 from simsid.detectors.base import Detector
 from simsid.detectors.findings import ANOTHER, Finding, reason_of
+from simsid.detectors.recalibrated import of_another_population
 
 _BATCH = 64
 _NOT_OF_THESE = (
@@ -48,7 +49,7 @@ def usable_normals(
     for part in images.split(_BATCH):
         batch = part.to(detector.device)
         placed = detector.placement.findings(batch)
-        like = detector.population.findings(batch)
+        like = of_another_population(detector, batch)
         reasons += [
             _reason([*one, *two], same_populations) for one, two in zip(placed, like, strict=True)
         ]

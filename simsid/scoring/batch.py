@@ -10,7 +10,7 @@ from scipy import stats
 
 from simsid.detectors.base import Detector
 from simsid.detectors.calibration import Calibration
-from simsid.detectors.recalibration import normals_of_own
+from simsid.detectors.recalibrated import normals_of_own
 from simsid.scoring.results import RefusedFilm, ScoredFilm
 from simsid.scoring.words import in_percent
 

@@ -16,10 +16,10 @@ from simsid.data.preprocess import Preprocessing
 from simsid.detectors.base import Detector
 from simsid.detectors.findings import REFUSE, Finding
 from simsid.detectors.found_share import FoundShare
-from simsid.detectors.recalibration import (
+from simsid.detectors.recalibrated import (
     normals_of_own,
     normals_were_given,
-    uncovered_of_own,
+    of_another_population,
 )
 from simsid.detectors.weakness import weakness_in
 from simsid.errors import ImageError
@@ -289,8 +289,5 @@ def check_placement(
     if len(images) == 0:
         return []
     batch = detector.as_batch(np.stack(list(images))).to(detector.device)
-    another = detector.population.findings(
-        batch, normals_of_own(detector), uncovered_of_own(detector)
-    )
-    checks = (detector.placement.findings(batch), another)
+    checks = (detector.placement.findings(batch), of_another_population(detector, batch))
     return [placed or of_another for placed, of_another in zip(*checks, strict=True)]

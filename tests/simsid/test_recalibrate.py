@@ -14,7 +14,8 @@ from PIL import Image
 import hub
 from simsid.detectors import load_model
 from simsid.detectors.findings import ANOTHER, Finding
-from simsid.detectors.recalibration import normals_of_own, recalibrate
+from simsid.detectors.recalibrated import normals_of_own
+from simsid.detectors.recalibration import recalibrate
 from simsid.errors import ModelFolderError, SimsidError
 from simsid.evaluation.measures import image_measures
 from simsid.evaluation.recalibrated_card import recalibrated_card

@@ -15,7 +15,7 @@ from simsid.detectors.findings import WARN, Finding
 from simsid.detectors.population import PopulationCheck
 from simsid.detectors.recalibration import ON_AVERAGE, recalibrate
 from simsid.detectors.renewal import normals_needed
-from simsid.detectors.usable_normals import usable_normals
+from simsid.detectors.usable_normals import get_a_verdict, usable_normals
 from simsid.errors import SimsidError
 from simsid.evaluation.recalibrated_card import recalibrated_card
 from simsid.recalibrate import main
@@ -309,7 +309,11 @@ def test_films_of_a_population_that_no_given_normal_looks_like_get_no_verdict(
     assert own.facts["recalibrated"]["uncovered"] == {"narrow": 0}
     narrow = score_films(own, list(films_of("narrow", 12, 71)))
     assert {film.state for film in narrow} == {"another population: no verdict"}
-    assert all(film.p_value is None and "40 normals" in film.findings[0].message for film in narrow)
+    assert all(
+        film.p_value is None and "no normals of" in film.findings[0].message for film in narrow
+    )
+    decided = get_a_verdict(own, own.as_batch(films_of("narrow", 12, 71)))
+    assert not decided.any()  # reports count as scoring judges
     wide = score_films(own, list(films_of("wide", 12, 73)))
     assert sum(film.p_value is not None for film in wide) >= 10
     again = score_films(two, list(films_of("narrow", 12, 71)))  # the model itself judges them

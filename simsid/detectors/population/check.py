@@ -191,7 +191,7 @@ class PopulationCheck(FilmCheck):
         told = zip(outside.tolist(), left_out.tolist(), symmetry.tolist(), strict=True)
         for strange, not_covered, symmetric in told:
             if not strange:
-                of_another = Finding(ANOTHER_CODE, ANOTHER, _not_covered(own_normals))
+                of_another = Finding(ANOTHER_CODE, ANOTHER, _NOT_COVERED)
                 found.append([of_another] if not_covered else [])
             elif frontal and symmetric < _LATERAL:
                 found.append([Finding("not_frontal", REFUSE, _NOT_FRONTAL)])
@@ -224,14 +224,10 @@ def _another(own_normals: int, frontal: bool) -> str:
     )
 
 
-def _not_covered(own_normals: int) -> str:
-    """What a film is told that looks like a population of which no normals were given."""
-    return (
-        f"it does not look like the {own_normals} normals that this model was recalibrated on, but like "
-        "another population: score and map stand, a verdict does not. Recalibrate with --same-populations"
-    )
-
-
+_NOT_COVERED = (
+    "it looks like a population that this model was given no normals of when it was recalibrated: score "
+    "and map stand, a verdict does not. Recalibrate the original model with --same-populations"
+)
 _NOT_FRONTAL = (
     "it is no frontal view of the kind that this model was trained on, perhaps a lateral one: "
     "score frontal views"
