@@ -79,7 +79,7 @@ def run_archive(job: ScoreJob, shard_rows: int) -> int:
             raise SimsidError(
                 f"{error.filename}: {error.strerror}; make room: {_go_on(job, done)}"
             ) from error
-    print(summary(detector, out, told.films, told.failed, report.judged, job.score))
+    print(summary(detector, job, told.films, told.failed, report.judged))
     for line in report.lines(told.made, time.monotonic() - began, SCORED):
         print(line)
     if (finding := check.finding()) is not None:

@@ -7,10 +7,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from simsid.cli import INTERRUPTED
 from simsid.detectors import Detector
+from simsid.detectors.renewal import has_threshold
 from simsid.dicomweb import DicomWeb, keep_unsent
 from simsid.errors import SimsidError
 from simsid.score.job import ScoreJob, check_kept, made_with_what, open_detector, prepare
@@ -72,7 +71,7 @@ def run(
             f"{error.filename}: {error.strerror}; make room: {_go_on(job, len(done), len(files))}"
         ) from error
     failed = sum(status != SCORED for status in done.values())
-    print(summary(detector, out, len(files), failed, report.judged, job.score), file=say)
+    print(summary(detector, job, len(files), failed, report.judged), file=say)
     for line in report.lines(len(done) - len(kept), time.monotonic() - began, SCORED):
         print(line, file=say)
     finding = check.finding()
@@ -109,22 +108,31 @@ def _go_on(job: ScoreJob, done: int, total: int) -> str:
     return told + "the same command with --resume goes on"
 
 
-def summary(
-    detector: Detector, out: Path, total: int, failed: int, judged: int, score: str | None
-) -> str:
+def summary(detector: Detector, job: ScoreJob, total: int, failed: int, judged: int) -> str:
     """How many films were scored, and what a verdict stands on where there is one.
 
     Args:
         failed: films with another status than 'ok'. judged: films with a verdict.
     """
-    rate = detector.calibration.false_alarm_rate
-    lines = [f"{total - failed} of {total} images scored; table: {out}"]
-    if not np.isfinite(detector.calibration.threshold(detector.score_names[0])):
-        lines.append(
-            f"every film is '{TOO_FEW_NORMALS}' at a false-alarm rate of {in_percent(rate)}"
-        )
-    elif judged:
-        lines.append(f"'unusual' is stated at a false-alarm rate of {in_percent(rate)} of normals")
+    calibration, score = detector.calibration, job.score
+    rate = in_percent(calibration.false_alarm_rate)
+    lines = [f"{total - failed} of {total} images scored; table: {job.out}"]
+    judging = {
+        name: has_threshold(calibration, index)
+        for index, name in enumerate(calibration.names)
+        if job.judge_as in (None, name)
+    }
+    if not any(judging.values()):
+        lines.append(f"every film is '{TOO_FEW_NORMALS}' at a false-alarm rate of {rate}")
+    else:
+        lines += [
+            f"films judged by the normals of {name} are '{TOO_FEW_NORMALS}' at a false-alarm rate "
+            f"of {rate}"
+            for name, enough in judging.items()
+            if not enough
+        ]
+        if judged:
+            lines.append(f"'unusual' is stated at a false-alarm rate of {rate} of normals")
     if score in (None, detector.score_names[0]) and (weakness := weakness_told(detector)):
         lines.append(f"warning: {weakness}")
     return "\n".join(lines)
