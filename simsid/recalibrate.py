@@ -22,7 +22,11 @@ from simsid.detectors.recalibration import LEAST, films_needed, recalibrate
 from simsid.detectors.renewal import has_threshold, normals_needed
 from simsid.device import pick_device
 from simsid.errors import SimsidError
-from simsid.evaluation.recalibrated_card import recalibrated_card, thresholds_in_words
+from simsid.evaluation.recalibrated_card import (
+    archive_assumption,
+    recalibrated_card,
+    thresholds_in_words,
+)
 from simsid.files import path_text, write_text
 from simsid.marks import Marks, is_marks
 from simsid.scoring.normals import FormerVerdicts, former_verdicts, read_normals, too_few_told
@@ -47,7 +51,8 @@ def make_parser() -> ArgumentParser:
         help="instead: folder of films without labels, most of them normal")  # fmt: skip
     add("--abnormal-share", type=float, default=_SHARE,
         help="of --unlabelled: at most how many films are abnormal, 0 to 0.5; so many of the "
-        "highest scores are left out")  # fmt: skip
+        "highest scores are left out. Ranks, p-values and the stated rate of the new model assume "
+        "that these were all abnormal")  # fmt: skip
     add("--same-populations", action="store_true",
         help="the films are of populations that the model knows: each that enough of them look like "
         "gets its threshold from them, the others keep theirs. Enough are 45 for a rate of 5 % with "
@@ -152,7 +157,8 @@ def _summary(
     if calibration.removed:
         lines.append(
             f"the {calibration.removed} highest scores were left out as possibly abnormal: the "
-            "upper end holds if none of them was, the lower if all were"
+            "upper end holds if none of them was, the lower if all were. "
+            f"{archive_assumption(calibration)}"
         )
     return lines
 

@@ -7,6 +7,7 @@ import re
 import numpy as np
 
 from simsid.detectors.base import Detector
+from simsid.detectors.calibration import Calibration
 from simsid.evaluation.blocks import number, percent
 from simsid.scoring.words import stated_rate
 
@@ -83,14 +84,28 @@ def _threshold(detector: Detector) -> str:
         for low, high in (calibration.rate_interval(i),)
     ]
     removed = (
-        f" The {calibration.removed} highest scores were left out as possibly abnormal."
+        f" The {calibration.removed} highest scores were left out as possibly abnormal. "
+        f"{archive_assumption(calibration)}."
         if calibration.removed
         else ""
     )
+    films = (
+        f"{calibration.num_normals} {'films without labels' if calibration.removed else 'normals'}"
+    )
     return (
-        f"{told}, from {calibration.num_normals} normals {_whose(detector)}{_kept(detector)}, "
+        f"{told}, from {films} {_whose(detector)}{_kept(detector)}, "
         f"for a false-alarm rate of {stated_rate(calibration)}; with 90 % confidence the "
         f"true rate lies {', '.join(rates)}.{removed}"
+    )
+
+
+def archive_assumption(calibration: Calibration) -> str:
+    """What ranks of a film stand on where the highest scores of an archive were left out."""
+    kept, removed = calibration.num_normals, calibration.removed
+    return (
+        "The stated rate, ranks and p-values assume that all of these were abnormal: a film above all "
+        f"others has p = {1 / (kept + 1):.3f} then, and {(1 + removed) / (kept + removed + 1):.3f} if none "
+        "was. Abnormal films among those that were kept raise the threshold, so that fewer are found"
     )
 
 

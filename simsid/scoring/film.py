@@ -204,6 +204,7 @@ def _scored(
         own_normals=normals_of_own(detector),
         recalibrated=normals_were_given(detector, calibration.names[population]),
         looks_like=calibration.names[like],
+        removed=calibration.removed,
     )
 
 
