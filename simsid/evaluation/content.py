@@ -16,6 +16,7 @@ from simsid.evaluation.blocks import (
     valued,
     with_interval,
 )
+from simsid.evaluation.seen import seen_told
 from simsid.examination.default_score import findings_of
 from simsid.examination.examine import Examination
 from simsid.examination.table import HEADER, TITLE, rows_of, words_of
@@ -86,6 +87,8 @@ def summary_of(results: dict[str, Any], report: Path) -> str:
             "no verdicts: there are too few calibration normals for a false-alarm rate of "
             f"{percent(image['false_alarm_rate'])}; at {percent(0.05)} it takes 19"
         )
+    if seen := seen_told(results.get("seen_in_training")):
+        lines.append(f"warning: {seen}")
     return "\n".join([*lines, f"report: {report}"])
 
 
@@ -187,6 +190,8 @@ def limits_of(results: dict[str, Any]) -> list[str]:
             "The data set's calibration normals are not those that the model was calibrated on: "
             "the model is used outside its own data, and its threshold may not fit."
         )
+    if seen := seen_told(results.get("seen_in_training")):
+        limits.append(f"{seen}.")
     pixel = results["pixel"]
     if pixel is None and results["boxes"] is None:
         limits.append("There are neither pixel masks nor boxes, so the maps could not be measured.")

@@ -21,7 +21,7 @@ from simsid.data.unreadable import (
     unreadable_lines,
 )
 from simsid.detectors.base import Detector
-from simsid.detectors.usable_normals import left_out_in_words, usable_normals
+from simsid.detectors.usable_normals import SEEN, left_out_in_words, usable_normals
 from simsid.scoring.film import prepare_file, score_batch
 from simsid.scoring.results import RefusedFilm, ScoredFilm
 from simsid.scoring.words import of_all
@@ -51,7 +51,8 @@ class Normals:
     def left_out_told(self) -> list[str]:
         """A line for each reason."""
         return [
-            f"left out: {count} film{'' if count == 1 else 's'}, {reason}"
+            f"{'warning: ' if reason == SEEN else ''}left out: {count} "
+            f"film{'' if count == 1 else 's'}, {reason}"
             for reason, count in self.left_out.items()
         ]
 
