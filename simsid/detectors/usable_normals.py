@@ -37,7 +37,7 @@ class UsableNormals:
 
 
 def usable_normals(
-    detector: Detector, images: torch.Tensor, same_populations: bool = False
+    detector: Detector, images: torch.Tensor, same_populations: bool = False, seen: bool = False
 ) -> UsableNormals:
     """Leave out films that a model recalibrated on these would give no verdict, and those of its training.
 
@@ -51,10 +51,12 @@ def usable_normals(
 
     Args:
         images: (n, 1, height, width) at the detector's size, float in [0, 1].
+        seen: whether films of its training may be among them, for whoever sets no threshold.
     """
     reasons = _reasons(detector, images, same_populations)
-    for index in np.flatnonzero(seen_in_training(detector, images[:, 0].cpu().numpy())):
-        reasons[index] = reasons[index] or SEEN
+    if not seen:
+        for index in np.flatnonzero(seen_in_training(detector, images[:, 0].cpu().numpy())):
+            reasons[index] = reasons[index] or SEEN
     counted = Counter(reason for reason in reasons if reason)
     return UsableNormals(
         np.array([not each for each in reasons], bool), dict(counted.most_common())

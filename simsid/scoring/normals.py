@@ -101,6 +101,7 @@ def read_normals(
     least: int,
     skip_unreadable: bool = True,
     same_populations: bool = False,
+    seen: bool = False,
 ) -> Normals:
     """Read all; a few films that cannot be read are gone on without, as in training.
 
@@ -108,6 +109,7 @@ def read_normals(
         least: images that are needed.
         skip_unreadable: whether up to 2 % of the films may be left out.
         same_populations: whether films of another population are left out, see ``usable_normals``.
+        seen: whether films that training saw may be among them.
 
     Raises:
         UnreadableFilmsError: more cannot be read, or so many that fewer than ``least`` are left.
@@ -123,7 +125,7 @@ def read_normals(
                 images.append(film.image)
                 noticed.append((file.name, film.warnings))
     refuse_many(failed, len(files), skip_unreadable)
-    kept, left_out = may_set_a_threshold(detector, images, same_populations)
+    kept, left_out = may_set_a_threshold(detector, images, same_populations, seen)
     if len(kept) < least <= len(kept) + len(failed):
         raise UnreadableFilmsError(
             failed, len(files), f"{len(kept)} are left, at least {least} are needed"
@@ -136,11 +138,12 @@ def may_set_a_threshold(
     detector: Detector,
     images: Sequence[Float[np.ndarray, "height width"]],
     same_populations: bool = False,
+    seen: bool = False,
 ) -> tuple[list[Float[np.ndarray, "height width"]], dict[str, int]]:
     """The ``usable_normals`` of prepared films, and how many others there are for each reason."""
     if not images:
         return [], {}
-    usable = usable_normals(detector, detector.as_batch(np.stack(images)), same_populations)
+    usable = usable_normals(detector, detector.as_batch(np.stack(images)), same_populations, seen)
     kept = [image for image, good in zip(images, usable.kept, strict=True) if good]
     return kept, usable.left_out
 

@@ -114,6 +114,7 @@ def test_no_threshold_is_set_by_films_that_training_saw(two):
     assert usable.kept.tolist() == [False] * 20 + [True] * 40
     assert list(usable.left_out.values()) == [20]
     assert next(iter(usable.left_out)).startswith("in this model's training")
+    assert usable_normals(two, batch, seen=True).kept.all()  # for who sets no threshold
     assert get_a_verdict(two, batch).all()  # they are judged as all others
     own = recalibrate(two, normals)
     assert own.calibration.num_normals == 40
