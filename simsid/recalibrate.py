@@ -200,12 +200,12 @@ def _confidence_told(former: Detector, detector: Detector) -> list[str]:
         count = range(len(detector.calibration.names))
         least = min(map(detector.calibration.held_with, count))
         return [
-            f"note: the model's rate held with a confidence of {was:.0%}, the new one holds on average, "
-            f"and with a confidence of {least:.0%}. {normals_needed(rate, was)} normals of a population "
-            f"are the least for {was:.0%}"
+            f"note: the model's rate held with a confidence of {_whole(was)}, the new one holds on average, "
+            f"and with a confidence of {_whole(least)}. {normals_needed(rate, was)} normals of a population "
+            f"are the least for {_whole(was)}"
         ]
     return [
-        f"the rate holds with a confidence of {now:.0%}"
+        f"the rate holds with a confidence of {_whole(now)}"
         + (", as the model's did" if now == was else "")
     ]
 
@@ -214,12 +214,16 @@ def _confidence_of_an_archive(was: float | None, calibration: Calibration) -> li
     """A line where a confidence was asked for or had: what it is depends on the films left out."""
     if was is None and calibration.confidence is None:
         return []
-    before = f"the model's rate held with a confidence of {was:.0%}; " if was else ""
+    before = f"the model's rate held with a confidence of {_whole(was)}; " if was else ""
     return [
-        f"note: {before}the new one holds with a confidence of {calibration.held_with_at_most():.0%} "
+        f"note: {before}the new one holds with a confidence of {_whole(calibration.held_with_at_most())} "
         f"if the {calibration.removed} highest scores were all of abnormal films, and of "
-        f"{calibration.held_with():.0%} if none was. Normal films (--normals) make it sure"
+        f"{_whole(calibration.held_with())} if none was. Normal films (--normals) make it sure"
     ]
+
+
+def _whole(share: float) -> str:
+    return f"{100 * share:.0f} %"
 
 
 def _write_card(old: Path, new: Path, detector: Detector) -> None:

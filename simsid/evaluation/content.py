@@ -20,6 +20,7 @@ from simsid.evaluation.seen import seen_told
 from simsid.examination.default_score import findings_of
 from simsid.examination.examine import Examination
 from simsid.examination.table import HEADER, TITLE, rows_of, words_of
+from simsid.scoring.words import in_percent
 from simsid.terminal import literal
 
 _KINDS_IN_SUMMARY = 6
@@ -173,7 +174,7 @@ def limits_of(results: dict[str, Any]) -> list[str]:
         kept = calibration["calibration_normals_flagged"]["n"]
         limits.append(
             f"There are too few calibration normals ({kept}) "
-            f"for a false-alarm rate of {calibration['false_alarm_rate']:.0%}: there are no "
+            f"for a false-alarm rate of {in_percent(calibration['false_alarm_rate'])}: there are no "
             "verdicts."
         )
     everybody = results["groups"]["all"]
@@ -182,7 +183,7 @@ def limits_of(results: dict[str, Any]) -> list[str]:
         if not low <= share <= high:
             limits.append(
                 f"The false-alarm rate on {results['part']} normals ({percent(share)}) lies outside "
-                f"what chance explains at the stated {calibration['false_alarm_rate']:.0%} "
+                f"what chance explains at the stated {in_percent(calibration['false_alarm_rate'])} "
                 f"({percent(low)} to {percent(high)}): they differ from calibration normals."
             )
     if not calibration["is_own"]:
@@ -227,7 +228,7 @@ def _headline(results: dict[str, Any]) -> str:
     interval = flagged["ci"] or [None, None]
     return text + (
         f" At the threshold that calibration normals give for a false-alarm rate of "
-        f"{image['false_alarm_rate']:.0%}, {percent(image['sensitivity'])} of the abnormal images "
+        f"{in_percent(image['false_alarm_rate'])}, {percent(image['sensitivity'])} of the abnormal images "
         f"are found, and {percent(flagged['share'])} of its normals are called unusual (95 "
         f"% interval {percent(interval[0])} to {percent(interval[1])}).{_undecided(image)}"
     )

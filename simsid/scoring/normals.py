@@ -153,7 +153,10 @@ def too_few_told(source: str, normals: Normals, needed: int) -> str:
     held, out = len(normals.images), normals.num_left_out
     reasons = left_out_in_words(normals.left_out)
     if out and not held:
-        return f"{source}: {out} image{'' if out == 1 else 's'}, all left out: {reasons}"
+        return (
+            f"{source}: {out} image{'' if out == 1 else 's'}, all left out: {reasons}. Give at least "
+            f"{needed} other normal films, or take the model that these belong to"
+        )
     films = "1 film" if held == 1 else f"{held} films"
     rest = f"; left out: {reasons}" if out else ""
     return (

@@ -329,12 +329,16 @@ def test_too_few_normals_are_told_with_every_reason_and_its_count(strangers):
     said = "F holds 1 film that may set a threshold of this model, at least 20 are needed"
     more = ". Give more normal films"
     assert too_few_told("F", some, 20) == f"{said}; left out: {every}{more}"
-    assert too_few_told("F", Normals([], (), reasons), 20) == f"F: 4 images, all left out: {every}"
+    none = too_few_told("F", Normals([], (), reasons), 20)
+    assert none == (
+        f"F: 4 images, all left out: {every}. Give at least 20 other normal films, or take the model "
+        "that these belong to"
+    )
     assert too_few_told("F", Normals([strangers[0]], ()), 20) == said + more
 
 
 def test_too_few_normals_for_a_confidence_are_refused_with_the_number_needed(detector, strangers):
-    with pytest.raises(SimsidError, match=r"40 normals cannot hold a rate of 5% .*90%, 45 can"):
+    with pytest.raises(SimsidError, match=r"40 normals cannot hold a rate of 5 % .*90 %, 45 can"):
         recalibrate(detector, strangers[:40], 0.05, confidence=0.9)
     more = np.concatenate([strangers, strangers])[:45]
     held = recalibrate(detector, more, 0.05, confidence=0.9).calibration
