@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from simsid.models.layers import BatchNorm2d, conv_block, standardise
+from simsid.models.layers import BatchNorm2d, NormalisedConv, conv_block, standardise
 from simsid.models.members import Members
 from simsid.models.variation import VariationRange, blur, draw_variation
 
@@ -111,12 +111,12 @@ class _Residual(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.first = conv_block(channels, channels)
-        self.second = nn.Sequential(
+        self.second = NormalisedConv(
             nn.Conv2d(channels, channels, 3, padding=1, bias=False), BatchNorm2d(channels)
         )
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-        return (x + self.second(self.first(x))).relu()
+        return self.second(self.first(x)).add_(x).relu_()
 
 
 class LesionNetwork(nn.Module):
