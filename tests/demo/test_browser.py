@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.demo.conftest import PATIENCE, Page, png, uploads_in
+from tests.demo.conftest import Page, png, uploads_in
 
 
 def drop(tab, *files: tuple[str, bytes]) -> None:
@@ -133,21 +133,18 @@ def test_another_model_says_why_there_are_no_examples_and_signs_its_verdicts(tab
 
 
 @pytest.mark.slow
-def test_a_model_of_the_hub_shows_its_progress_and_takes_over(browser, hub_page) -> None:
+def test_a_model_of_the_hub_shows_its_progress_and_takes_over(visits, hub_page) -> None:
     page, server, commit = hub_page
     label = f"me/digits@{commit[:7]}"
-    visits = [browser.new_page() for _ in range(2)]
-    for visit in visits:
-        visit.set_default_timeout(PATIENCE)
-        visit.goto(page.url)
-        visit.wait_for_selector("#model-status p")
+    both = [visits.open(page.url, "#model-status p") for _ in range(2)]
+    for visit in both:
         assert visit.input_value("#model input").startswith("bundled:digitanatomy (digits")
-    follows, stays = visits
+    follows, stays = both
     said = "document.querySelector('#model-status [aria-live]').innerText.includes('{}')"
     follows.wait_for_function(said.format(" % of 2.8 MB"))
     choose_model(stays, "bundled:zhanglab")
     server.pace = 0.0
-    for visit in visits:
+    for visit in both:
         visit.wait_for_function(said.format(f"{label}: ready"))
         visit.wait_for_function(said.format("me/none: there is no repository"))
     assert follows.input_value("#model input").startswith(label)
@@ -162,5 +159,3 @@ def test_a_model_of_the_hub_shows_its_progress_and_takes_over(browser, hub_page)
     stays.goto(page.url)
     chosen = f"document.querySelector('#model input')?.value.startsWith('{label}')"
     stays.wait_for_function(chosen)
-    for visit in visits:
-        visit.close()

@@ -75,13 +75,9 @@ def test_a_blind_page_shows_the_film_alone_until_it_is_marked(tmp_path: Path) ->
 
 
 @pytest.mark.slow
-def test_films_are_marked_by_key_and_button_and_a_mark_can_be_changed(browser, review) -> None:
+def test_films_are_marked_by_key_and_button_and_a_mark_can_be_changed(visits, review) -> None:
     url, path = review
-    errors: list[str] = []
-    visit = browser.new_page(viewport={"width": 1280, "height": 900})
-    visit.set_default_timeout(60_000)
-    visit.on("pageerror", lambda error: errors.append(str(error)))
-    visit.goto(url)
+    visit = visits.open(url, height=900)
     title = visit.locator("#review-told h1")
     title.get_by_text("Film 1 of 5").wait_for()
     visit.get_by_role("img").nth(1).wait_for()  # the film and its map
@@ -107,17 +103,13 @@ def test_films_are_marked_by_key_and_button_and_a_mark_can_be_changed(browser, r
     visit.get_by_text("AUROC: too few marks, 4 normal and 1 abnormal films").wait_for()
     if os.environ.get("SCREENSHOT"):
         visit.screenshot(path=os.environ["SCREENSHOT"] + ".2.png", full_page=True)
-    visit.close()
-    assert errors == []
+    assert visits.errors == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 1280), ("dark", 390)])
-def test_axe_finds_nothing_serious_and_nothing_is_cut_off(browser, review, theme, width) -> None:
-    visit = browser.new_page(viewport={"width": width, "height": 900})
-    visit.set_default_timeout(60_000)
-    visit.goto(f"{review[0]}?__theme={theme}")
+def test_axe_finds_nothing_serious_and_nothing_is_cut_off(visits, review, theme, width) -> None:
+    visit = visits.open(f"{review[0]}?__theme={theme}", width=width, height=900)
     visit.locator("#review-told h1").wait_for()
     visit.get_by_role("img").nth(1).wait_for()
     assert findings(visit) == [] and too_wide(visit) <= 0
-    visit.close()
