@@ -24,8 +24,9 @@ _NO_MEMORY = re.compile("can't allocate memory|out of memory")  # how torch says
 def run_command(main: Callable[[], int | None]) -> int:
     """Run a command and return its exit code.
 
-    2 for bad input or a bad state of the world (one line on standard error), 130 for Ctrl-C,
-    141 when the reader of our output has gone, else what ``main`` returns.
+    2 for bad input or a bad state of the world (one line on standard error), 130 for Ctrl-C (with the
+    words of the KeyboardInterrupt, if it has some), 141 when the reader of our output has gone, else
+    what ``main`` returns.
     """
     show_anything()
     try:
@@ -34,8 +35,8 @@ def run_command(main: Callable[[], int | None]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing to flush at exit
         return BROKEN_PIPE
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(str(stop) or "interrupted", file=sys.stderr)
         return INTERRUPTED
     except OSError as error:
         named = f"{error.filename}: " if error.filename else ""

@@ -28,6 +28,7 @@ PAGE = Path(__file__).parent / "demo"
 # Pages that several files share, which a second process would start again; then those of one file each.
 GROUPS = dict.fromkeys(("page", "locked_page", "hub_page"), "page")
 GROUPS["starter"] = "pages of their own"
+GROUPS["browser"] = "page"  # one browser for all, where no other group has the file
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

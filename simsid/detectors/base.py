@@ -32,6 +32,7 @@ from simsid.detectors.method import Batches, Method
 from simsid.detectors.normal_statistics import mean_film, normal_statistics
 from simsid.detectors.placement import PlacementCheck, fit_placement, shrink
 from simsid.detectors.population import PopulationCheck, enough_normals
+from simsid.detectors.training_films import TrainingFilms
 from simsid.models.expected import ExpectedFilm
 from simsid.prediction import Prediction
 
@@ -52,6 +53,7 @@ class Detector(Method):
         preprocessing: what every door does to a film first.
         facts: of data and training, saved with the weights.
         found: what its card says of abnormal films that it found; None without a card.
+        training_films: hashes of the films that training saw; None where that is not known.
         saved: settings as its model folder has them, by name; empty for one that was not loaded.
     """
 
@@ -78,6 +80,7 @@ class Detector(Method):
         self.facts: dict[str, Any] = {}
         self.found: tuple[FoundShare | None, ...] = ()
         self.saved: dict[str, Any] = {}
+        self.training_films: TrainingFilms | None = None
         self._calibration: Calibration | None = None
 
     # --- calibration ------------------------------------------------------------------------

@@ -109,6 +109,18 @@ def open_detector(job: ScoreJob) -> Detector:
     return load_model(job.model, pick_device(job.device))
 
 
+def score_of(job: ScoreJob, detector: Detector) -> str:
+    """The name of the score that a job asks for.
+
+    Raises:
+        SimsidError: the detector has no such score.
+    """
+    name = job.score or detector.score_names[0]
+    if name not in detector.score_names:
+        raise SimsidError(f"--score must be one of: {', '.join(detector.score_names)}")
+    return name
+
+
 @dataclass(frozen=True)
 class MadeWith:
     """The model and what else changes rows, so that one table never mixes them.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
 from functools import partial
@@ -14,12 +13,11 @@ from simsid.data.decode.pool import made_ahead
 from simsid.detectors import Detector
 from simsid.dicom_out import DicomFiles, NoStudyError
 from simsid.map_files import MapFiles
+from simsid.score.ending import no_room
 from simsid.scoring import BatchCheck, ScoredFilm
 from simsid.scoring.film import prepare_file, score_batch
 from simsid.scoring.rows import row_of, without_map, without_result
 from simsid.scoring.table import Row, file_key
-
-NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # not one film's failure: every map would fail
 
 
 def score_batches(
@@ -68,7 +66,7 @@ def score_batches(
                     try:
                         maps.write(file, result)
                     except OSError as error:
-                        if error.errno in NO_ROOM:
+                        if no_room(error):
                             raise
                         row = without_map(row, error)
                 if results is not None and isinstance(result, ScoredFilm):
@@ -92,7 +90,7 @@ def _with_result(
     except NoStudyError as error:
         return without_result(row, str(error))
     except OSError as error:
-        if error.errno in NO_ROOM:
+        if no_room(error):
             raise
         return without_map(row, error)
     return row

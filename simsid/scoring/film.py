@@ -197,6 +197,7 @@ def _scored(
         own_normals=normals_of_own(detector),
         recalibrated=normals_were_given(detector, calibration.names[population]),
         looks_like=calibration.names[like],
+        removed=calibration.removed,
     )
 
 
@@ -205,7 +206,8 @@ def _found_at(detector: Detector, name: str, population: int) -> FoundShare | No
     if name != detector.score_names[0] or population >= len(detector.found):
         return None
     found = detector.found[population]
-    return found if found is not None and found.holds_for(detector.calibration, name) else None
+    holds = found is not None and found.holds_for(detector.calibration, name, population)
+    return found if holds else None
 
 
 def _shows_digits(detector: Detector) -> bool:

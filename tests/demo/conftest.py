@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,13 +26,15 @@ from PIL import Image, PngImagePlugin
 import hub
 from hub.sums import SUMS, sha256_of, sums_text
 from synth import DigitAnatomy
+from tests.demo.visits import UPLOAD, Visits
 from tests.demo.warm_start import WarmStarter, warm_starter
 from tests.hub.server import StandInHub, stand_in_hub
 
 ROOT = Path(__file__).resolve().parents[2]
 READY = "The page is at http://127.0.0.1:"  # what app.py prints once it listens
 START_SECONDS = 180
-PATIENCE = 60_000  # of the browser, in milliseconds
+LOG_TOLD = 1500  # characters, of a failure's report
+VISITS = pytest.StashKey[Visits]()
 PASSWORD = "ZZ horse battery"
 GENTLE = {
     "verbose": False,
@@ -203,14 +205,31 @@ def browser() -> Iterator:
 
 
 @pytest.fixture
-def tab(browser, page: Page) -> Iterator:
+def visits(request: pytest.FixtureRequest, browser) -> Iterator[Visits]:
+    """Opens visits, which are closed behind the test; a failure tells what they showed."""
+    opened = Visits(browser)
+    request.node.stash[VISITS] = opened
+    yield opened
+    opened.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failure of a test in the browser says what stood there, and what the page's server logged."""
+    report = yield
+    if report.failed and VISITS in item.stash:
+        report.sections.append(("what the browser showed", item.stash[VISITS].told()))
+        for page in getattr(item, "funcargs", {}).values():
+            if isinstance(page, Page):
+                log = page.log.read_text(errors="replace")[-LOG_TOLD:]
+                report.sections.append(("what the page's server logged last", log))
+    return report
+
+
+@pytest.fixture
+def tab(visits: Visits, page: Page) -> Iterator:
     """A fresh visit, which must end without an error of the page's scripts."""
-    errors: list[str] = []
-    visit = browser.new_page(viewport={"width": 1280, "height": 1000})
-    visit.set_default_timeout(PATIENCE)
-    visit.on("pageerror", lambda error: errors.append(str(error)))
-    visit.goto(page.url)
-    visit.wait_for_selector("#upload input[type=file]", state="attached")
-    yield visit
-    visit.close()
-    assert errors == []
+    yield visits.open(page.url, ready=UPLOAD)
+    assert visits.errors == []

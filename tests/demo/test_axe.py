@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.demo.axe import findings, too_wide
-from tests.demo.conftest import PATIENCE, png
+from tests.demo.conftest import png
 from tests.demo.test_browser import drop
+from tests.demo.visits import UPLOAD
 
 pytest.importorskip("axe_playwright_python")
 pytestmark = pytest.mark.slow
@@ -19,14 +20,9 @@ LOOKS = {
 
 
 @pytest.fixture(params=LOOKS)
-def visit(request: pytest.FixtureRequest, browser, page):
+def visit(request: pytest.FixtureRequest, visits, page):
     theme, width = LOOKS[request.param]
-    visit = browser.new_page(viewport={"width": width, "height": 1000})
-    visit.set_default_timeout(PATIENCE)
-    visit.goto(f"{page.url}?__theme={theme}")
-    visit.wait_for_selector("#upload input[type=file]", state="attached")
-    yield visit
-    visit.close()
+    return visits.open(f"{page.url}?__theme={theme}", UPLOAD, width)
 
 
 def test_results_have_no_serious_finding(visit, digits: dict) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import re
 from pathlib import Path
 
 import pytest
 
-from tests.demo.conftest import PATIENCE, Page, png, uploads_in
+from tests.demo.conftest import Page, png, uploads_in
 
 
 def drop(tab, *files: tuple[str, bytes]) -> None:
@@ -49,19 +50,23 @@ def test_an_upload_scores_and_a_bad_file_is_refused(tab, digits: dict) -> None:
 
 def test_many_films_make_a_table_and_files_to_take_away(tab, digits: dict, page: Page) -> None:
     before = uploads_in(page.temp)  # of other tests of this page
-    drop(tab, *((f"DOEJANE-{k}.png", png(v)) for k, v in digits.items()), ("x.png", b"bad"))
+    drop(tab, *((f"DOEJANE-{k}.png", png(v)) for k, v in digits.items()), ('x "ä", 1.png', b"bad"))
     tab.wait_for_selector("#links a")
+    sent = tab.locator("#links a").first.get_attribute("href").partition("base64,")[2]
+    assert b"DOEJANE" not in base64.b64decode(sent)
     with tab.expect_download() as caught:
         tab.locator("#links a").first.click()
-    lines = Path(caught.value.path()).read_text().splitlines()
+    lines = Path(caught.value.path()).read_text("utf-8").splitlines()
     assert len(lines) == 7
+    names = [row["name"] for row in csv.DictReader(lines)]
+    assert names == [*(f"DOEJANE-{kind}.png" for kind in digits), 'x "ä", 1.png']
     *_, last = csv.DictReader(lines)
     told = {name: value for name, value in last.items() if value}
-    assert set(told) == {"film", "status", "message", "model"}, told
+    assert set(told) == {"film", "name", "status", "message", "model"}, told
     assert told["film"] == "6" and told["status"] == "not_an_image"
     tab.locator("#table tbody tr").first.click()
     tab.wait_for_selector("#verdict .nothing-unusual-found")
-    assert "DOEJANE" not in "".join(lines) and "DOEJANE" not in page.log.read_text()
+    assert "DOEJANE" not in page.log.read_text()
     assert uploads_in(page.temp) <= before
 
 
@@ -128,21 +133,18 @@ def test_another_model_says_why_there_are_no_examples_and_signs_its_verdicts(tab
 
 
 @pytest.mark.slow
-def test_a_model_of_the_hub_shows_its_progress_and_takes_over(browser, hub_page) -> None:
+def test_a_model_of_the_hub_shows_its_progress_and_takes_over(visits, hub_page) -> None:
     page, server, commit = hub_page
     label = f"me/digits@{commit[:7]}"
-    visits = [browser.new_page() for _ in range(2)]
-    for visit in visits:
-        visit.set_default_timeout(PATIENCE)
-        visit.goto(page.url)
-        visit.wait_for_selector("#model-status p")
+    both = [visits.open(page.url, "#model-status p") for _ in range(2)]
+    for visit in both:
         assert visit.input_value("#model input").startswith("bundled:digitanatomy (digits")
-    follows, stays = visits
+    follows, stays = both
     said = "document.querySelector('#model-status [aria-live]').innerText.includes('{}')"
     follows.wait_for_function(said.format(" % of 2.8 MB"))
     choose_model(stays, "bundled:zhanglab")
     server.pace = 0.0
-    for visit in visits:
+    for visit in both:
         visit.wait_for_function(said.format(f"{label}: ready"))
         visit.wait_for_function(said.format("me/none: there is no repository"))
     assert follows.input_value("#model input").startswith(label)
@@ -157,5 +159,3 @@ def test_a_model_of_the_hub_shows_its_progress_and_takes_over(browser, hub_page)
     stays.goto(page.url)
     chosen = f"document.querySelector('#model input')?.value.startsWith('{label}')"
     stays.wait_for_function(chosen)
-    for visit in visits:
-        visit.close()

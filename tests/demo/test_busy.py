@@ -65,10 +65,8 @@ def test_a_full_queue_says_busy_to_programs_and_serves_the_others(narrow, digits
 
 
 @pytest.mark.slow
-def test_a_full_queue_says_busy_in_the_browser(narrow, browser, digits) -> None:
-    visit = browser.new_page()
-    visit.goto(narrow.url)
-    visit.wait_for_selector("#example-novel")
+def test_a_full_queue_says_busy_in_the_browser(narrow, visits, digits) -> None:
+    visit = visits.open(narrow.url, "#example-novel")
     busy = visit.get_by_text("busy").first
     for _ in range(10):  # a fast page may have scored everything before the click
         fill(narrow, png(digits["normal"]))
@@ -78,4 +76,3 @@ def test_a_full_queue_says_busy_in_the_browser(narrow, browser, digits) -> None:
             break
     assert busy.is_visible()
     assert "Traceback" not in visit.content()
-    visit.close()

@@ -75,16 +75,13 @@ def test_a_chest_phantom_goes_to_the_chest_model_and_is_called_one(tab) -> None:
     tab.wait_for_selector("#judge-as", state="hidden")
 
 
-def test_on_a_phone_the_verdict_is_led_to(browser, page) -> None:
-    visit = browser.new_page(viewport={"width": 390, "height": 844})
-    visit.set_default_timeout(60_000)
-    visit.goto(page.url)
+def test_on_a_phone_the_verdict_is_led_to(visits, page) -> None:
+    visit = visits.open(page.url, width=390, height=844)
     visit.click("#example-plain")
     visit.wait_for_selector("#verdict section")
     visit.wait_for_function(
         "Math.abs(document.querySelector('#verdict').getBoundingClientRect().top) < 60"
     )
-    visit.close()
 
 
 def test_names_are_shown_and_never_leave_the_browser(tab, page, digits) -> None:

@@ -193,10 +193,6 @@ def test_no_door_tells_where_a_model_lies(own_page: Page, mine) -> None:
 
 
 @pytest.mark.slow
-def test_the_page_opens_on_the_first_own_model(browser, own_page: Page) -> None:
-    visit = browser.new_page()
-    visit.set_default_timeout(60_000)
-    visit.goto(own_page.url)
-    visit.wait_for_selector("#model input")
+def test_the_page_opens_on_the_first_own_model(visits, own_page: Page) -> None:
+    visit = visits.open(own_page.url, "#model input")
     assert visit.input_value("#model input") == "mine-0"
-    visit.close()

@@ -15,6 +15,7 @@ from demo.password import USER, WRONG_SECONDS
 from tests.demo.axe import findings, too_wide
 from tests.demo.conftest import GENTLE, PASSWORD, Page, png, uploads_in
 from tests.demo.test_doors import ask
+from tests.demo.visits import UPLOAD
 
 gradio_client = pytest.importorskip("gradio_client")
 ROUTES = ("config", "gradio_api/info", "gradio_api/queue/data?session_hash=x", "gradio_api/user",
@@ -72,9 +73,8 @@ def test_programs_log_in_and_score(locked_page: Page, digits: dict, tmp_path: Pa
 
 
 @pytest.mark.slow
-def test_a_browser_logs_in_and_scores(locked_page: Page, browser, digits: dict) -> None:
-    visit = browser.new_page()
-    visit.goto(locked_page.url)
+def test_a_browser_logs_in_and_scores(locked_page: Page, visits, digits: dict) -> None:
+    visit = visits.open(locked_page.url)
     visit.get_by_label(re.compile("username", re.I)).fill(USER)
     visit.get_by_label(re.compile("password", re.I)).fill("wrong")
     visit.get_by_role("button", name=re.compile("log ?in", re.I)).click()
@@ -82,12 +82,11 @@ def test_a_browser_logs_in_and_scores(locked_page: Page, browser, digits: dict) 
     visit.get_by_label(re.compile("username", re.I)).fill(USER)  # the form empties itself
     visit.get_by_label(re.compile("password", re.I)).fill(PASSWORD)
     visit.get_by_role("button", name=re.compile("log ?in", re.I)).click()
-    visit.wait_for_selector("#upload input[type=file]", state="attached", timeout=60_000)
+    visit.wait_for_selector(UPLOAD, state="attached")
     film = {"name": "film.png", "mimeType": "image/png", "buffer": png(digits["novel"])}
-    visit.set_input_files("#upload input[type=file]", [film])
-    visit.wait_for_selector("#verdict .unusual", timeout=60_000)
+    visit.set_input_files(UPLOAD, [film])
+    visit.wait_for_selector("#verdict .unusual")
     assert PASSWORD not in visit.content()
-    visit.close()
 
 
 def test_the_password_is_shown_nowhere(locked_page: Page) -> None:
@@ -100,12 +99,10 @@ def test_the_password_is_shown_nowhere(locked_page: Page) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 1280), ("light", 390)])
 def test_axe_finds_nothing_serious_in_the_form(
-    browser, locked_page: Page, theme: str, width: int
+    visits, locked_page: Page, theme: str, width: int
 ) -> None:
-    visit = browser.new_page(viewport={"width": width, "height": 900})
-    visit.goto(f"{locked_page.url}?__theme={theme}")
+    visit = visits.open(f"{locked_page.url}?__theme={theme}", width=width)
     visit.get_by_role("note").wait_for()
     assert "not a medical device" in visit.get_by_role("note").inner_text()
     visit.wait_for_timeout(500)
     assert findings(visit) == [] and too_wide(visit) <= 0
-    visit.close()
