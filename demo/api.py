@@ -12,6 +12,7 @@ from demo.batch import batch_warning
 from demo.components import guarded
 from demo.digits import ORDER, build
 from demo.inference import Answer, Inference, refusal
+from demo.mechanism import reasons, reconstruction_counts, shares
 from demo.pictures import png_bytes
 from demo.privacy import MAX_FILE_BYTES, MAX_FILES, UploadFolder
 from simsid.errors import ImageError
@@ -120,7 +121,10 @@ def add_endpoints(inference: Inference, uploads: UploadFolder) -> None:
             model: one of the page's models.
 
         Returns:
-            status, message, model, commit (of a Hub's model), region_score, patch_png,
+            status, message, model, commit (of a Hub's model), score_parts (the parts that the
+            model's default score is made of, with the share of each), score_from (the same in
+            sentences), rebuilt_has_a_share (whether inpainted_png and the slots count in the score;
+            false: they illustrate), region_score (by the default score), patch_png,
             inpainted_png, expected_png (as a normal film would have it, told from the film's
             other regions alone), slots (indices), weights and slot_pngs of the remembered normal
             patterns it was rebuilt from, strongest first.
@@ -133,12 +137,16 @@ def add_endpoints(inference: Inference, uploads: UploadFolder) -> None:
         if not (0 <= row < rows and 0 <= col < cols):
             raise gr.Error(f"the grid has {rows} rows and {cols} columns", print_exception=False)
         why = inference.explain(film.image, answer.model, int(row), int(col))
+        detector = inference.detector(answer.model)
         pictures = () if why.slot_images is None else tuple(why.slot_images)
         return {
             "status": answer.status,
             "message": answer.message,
             "model": answer.model,
             "commit": answer.commit,
+            "score_parts": shares(detector),
+            "score_from": reasons(detector),
+            "rebuilt_has_a_share": reconstruction_counts(detector),
             "region_score": float(film.regions[row, col]),
             "patch_png": _base64(why.patch),
             "inpainted_png": None if why.inpainted is None else _base64(why.inpainted),

@@ -24,7 +24,14 @@ from simsid.scoring.words import named
 
 _COLUMNS = ("film", "verdict", "name", "score", "percentile", "p", "note")
 _NUMBERS = ("score", "percentile", "p")
-_CSV = ("film", *(name for name in COLUMNS[1:] if name != "verdict"), "commit", "own_normals")
+# The browser writes the names in: the server never has them.
+_CSV = (
+    "film",
+    "name",
+    *(name for name in COLUMNS[1:] if name != "verdict"),
+    "commit",
+    "own_normals",
+)
 
 
 def table_html(answers: list[Answer]) -> str:
@@ -138,7 +145,8 @@ def downloads(answers: list[Answer]) -> str:
     maps = download_link(maps_of(answers), "application/zip", "maps.zip", "Maps as ZIP")
     return (
         f'<p class="links">{table} {maps}</p><p class="hint">Films are numbered in the order of '
-        "the upload. Their names stay in your browser: they are not sent, and not in these files.</p>"
+        "the upload. Their names stay in your browser, which writes them into the CSV as you save it; "
+        "they are not sent.</p>"
     )
 
 
@@ -157,7 +165,10 @@ def _check(
 
 
 def csv_of(answers: list[Answer]) -> bytes:
-    """The columns of ``simsid.score``, with a number for the file; commit and own normals beside."""
+    """The columns of ``simsid.score``, with a number for the file; commit and own normals beside.
+
+    The column ``name`` is empty: ``films.js`` fills it where the names are, in the visitor's browser.
+    """
     out = io.StringIO()
     writer = csv.DictWriter(out, _CSV, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()

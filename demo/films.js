@@ -54,6 +54,29 @@
   };
   new MutationObserver(label).observe(document.documentElement, { childList: true, subtree: true });
 
+  // The server's CSV has a number for each film and no name: names are written in as it is saved.
+  const named = (csv) => {
+    let quoted = false;  // a message may hold a line break
+    return csv.split("\n").map((line) => {
+      const begins = !quoted;
+      if ((line.match(/"/g) || []).length % 2) quoted = !quoted;
+      return !begins ? line : line.replace(/^(\d+),,/, (whole, number) => {
+        const name = files[number - 1]?.name;
+        return name ? `${number},"${name.replaceAll('"', '""')}",` : whole;
+      });
+    }).join("\n");
+  };
+  const nameCsv = (event) => {
+    const link = event.target.closest?.("a[download='scores.csv']");
+    if (!link || link.dataset.named || !files.length) return;
+    const bytes = Uint8Array.from(atob(link.href.split("base64,")[1]), (sign) => sign.charCodeAt(0));
+    const csv = named(new TextDecoder().decode(bytes));
+    link.href = `data:text/csv;charset=utf-8,${encodeURIComponent(csv)}`;
+    link.dataset.named = "1";
+  };
+  document.addEventListener("click", nameCsv, true);
+  document.addEventListener("contextmenu", nameCsv, true);
+
   // The table of films: a heading sorts, the list above it filters.
   const value = (row, column) => {
     const cell = row.cells[column], kept = cell.dataset.value;

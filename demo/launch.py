@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # Gradio reads its settings on import, and torch is slow to c
 
 _VENDOR = Path(__file__).with_name("vendor")
 _STYLE = Path(__file__).with_name("page.css")
+_STREAM = Path(__file__).with_name("stream.js")  # no click of any page may be lost
 _QUEUE = 64
 _AT_ONCE = 2  # requests that are scored at the same time
 _SESSIONS = 200
@@ -232,7 +233,7 @@ def listen(
                 "openapi_url": None,
             },
             css=style,
-            head=head,
+            head=f"<script>{_STREAM.read_text('utf-8')}</script>{head}",
             theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
             max_file_size=MAX_FILE_BYTES,
             state_session_capacity=_SESSIONS,

@@ -19,6 +19,7 @@ from simsid.detectors import Detector
 from simsid.detectors.calibration import Calibration
 from simsid.detectors.population import PopulationCheck
 from simsid.detectors.recalibration import LEAST, recalibrate
+from simsid.detectors.usable_normals import left_out_in_words
 from simsid.errors import SimsidError
 from simsid.scoring.normals import FormerVerdicts, former_verdicts, may_set_a_threshold
 
@@ -31,7 +32,7 @@ class OwnNormals:
         model: name of the model.
         calibration, population, facts: in place of the model's own.
         films: how many normals the verdicts stand on now.
-        left_out: films that could not be used.
+        left_out: films that could not be used. reasons: why, of those that could be read.
         before: what the model said of these films.
     """
 
@@ -42,6 +43,7 @@ class OwnNormals:
     left_out: int
     before: FormerVerdicts
     facts: dict[str, Any]
+    reasons: dict[str, int]
 
 
 def learn(
@@ -50,20 +52,21 @@ def learn(
     """Recalibrate on prepared normal films; the detector stays as it is.
 
     Raises:
-        SimsidError: fewer than 20 of them can be scored.
+        SimsidError: fewer than 20 of them may set a threshold.
     """
     held, reasons = may_set_a_threshold(detector, images)
     left_out += len(images) - len(held)
     if len(held) < LEAST:
         raise SimsidError(
             f"{len(held)} of {len(held) + left_out} films can be used as normals of this "
-            f"model, and at least {LEAST} are needed: nothing was changed. Drop {LEAST} or more "
+            f"model{f' ({left_out_in_words(reasons)})' if reasons else ''}, and at least {LEAST} are "
+            f"needed: nothing was changed. Drop {LEAST} or more "
             "normal films at once; 60 make the rate certain within some percent"
         )
     before = former_verdicts(detector, held)
     own = recalibrate(detector, np.stack(held), left_out=reasons)
     return OwnNormals(
-        model, own.calibration, own.population, len(held), left_out, before, own.facts
+        model, own.calibration, own.population, len(held), left_out, before, own.facts, reasons
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from demo.own_normals import OwnNormals
+from simsid.detectors.usable_normals import left_out_in_words
 from simsid.evaluation.recalibrated_card import thresholds_in_words
 
 
@@ -13,9 +14,10 @@ def own_section(own: OwnNormals, label: str) -> str:
     low, high = (100 * end for end in own.calibration.rate_interval())
     rate = 100 * own.calibration.false_alarm_rate
     now = own.calibration.threshold(next(iter(own.calibration.scores)))
+    unreadable = own.left_out - sum(own.reasons.values())
+    reasons = own.reasons | ({"unreadable": unreadable} if unreadable else {})
     left_out = (
-        f"<p>{own.left_out} more films could not be used: unreadable, or out of place for this "
-        "model.</p>"
+        f"<p>{own.left_out} more films could not be used: {escape(left_out_in_words(reasons))}.</p>"
         if own.left_out
         else ""
     )

@@ -45,10 +45,7 @@ def build_page(review: Review, maps: Path | None) -> gr.Blocks:
 
     @guarded
     def show(at: int) -> tuple:
-        film, note = _film(files[at])
-        found = drawn.picture_of(files[at]) if drawn else None
-        picture = _picture(found) if found is not None else None
-        return at, film, picture, _told(review, at, note), _summary(review)
+        return at, *screen(review, at, drawn)
 
     @guarded
     def mark(at: int, said: str) -> tuple:
@@ -81,6 +78,23 @@ def build_page(review: Review, maps: Path | None) -> gr.Blocks:
         for happens, step in steps.items():
             happens(step, place, shown, api_visibility="private", show_progress="hidden")
     return page
+
+
+def screen(
+    review: Review, at: int, drawn: MapFiles | None
+) -> tuple[np.ndarray | None, np.ndarray | None, str, str]:
+    """The film, its map, what is told of it and what the marks say; blind, the film alone.
+
+    Args:
+        at: which film of ``review.rows``. drawn: where maps lie, or None.
+    """
+    row = review.rows[at]
+    path, hidden = Path(row["file"]), review.hides(row)
+    film, note = _film(path)
+    if hidden and note:
+        note = "The film cannot be shown."  # why names the file
+    picture = _picture(drawn.picture_of(path)) if drawn and not hidden else None
+    return film, picture, _told(review, at, note), _summary(review)
 
 
 def _film(path: Path) -> tuple[np.ndarray | None, str]:
@@ -118,6 +132,14 @@ def _sized(picture: Image.Image) -> np.ndarray:
 
 def _told(review: Review, at: int, note: str) -> str:
     row, mark = review.rows[at], review.mark_of(review.rows[at])
+    if review.hides(row):
+        said = f"<p>{escape(note)}</p>" if note else ""
+        return (
+            '<section class="verdict" aria-live="polite">'
+            f"<h1>Film {at + 1} of {len(review.rows)}</h1>"
+            f'<p class="hint">Blind: name, score, verdict and map are shown once the film is marked.</p>'
+            f"{said}</section>"
+        )
     p_value = f", p = {float(row['p_value']):.3f}" if row["p_value"] else ""
     threshold = f", threshold {float(row['threshold']):.2f}" if row["threshold"] else ""
     lines = [f"Score {float(row['score']):.2f}{threshold}{p_value}.", row["diffuse"], note]

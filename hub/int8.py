@@ -25,6 +25,7 @@ from simsid.scoring.normals import read_normals, too_few_told
 from synth.walk import folders_in
 
 MOST_MOVED = 0.002  # of the AUROC, by 8 bits
+FAR = 1.0  # of the normals' spread: a film whose score moves further is told
 _SHOWN = 8
 
 
@@ -52,6 +53,8 @@ class Int8Report:
         auroc: of the default score, (float32, 8 bits); None without labels.
         largest, median: difference of the default score, of the normals' spread. of_normals: the
             largest among normals.
+        moved: the score that differs most, (float32, 8 bits).
+        far: films whose score differs by more than ``FAR``.
         flips: films above the threshold by one graph and not by the other.
         seconds: for 1 and for 32 films, (torch, float32, 8 bits).
         megabytes: of the graph, (float32, 8 bits).
@@ -65,6 +68,8 @@ class Int8Report:
     auroc: tuple[float, float] | None
     largest: float
     of_normals: float
+    moved: tuple[float, float]
+    far: int
     median: float
     flips: int
     seconds: dict[int, tuple[float, ...]]
@@ -91,8 +96,10 @@ class Int8Report:
         return [
             *lines,
             "",
-            f"The score differs by at most {self.largest:.2f} of the normals' spread (among normals "
-            f"{self.of_normals:.2f}), by {self.median:.3f} in the median; {self.flips} of "
+            f"The score differs by at most {self.largest:.2f} of the normals' spread (from "
+            f"{self.moved[0]:.3g} to {self.moved[1]:.3g}; among normals by at most {self.of_normals:.2f}), "
+            f"by {self.median:.3f} in the median, and by more than {FAR:g} in {self.far} of "
+            f"{self.normals + self.abnormals} films; {self.flips} of "
             f"{self.normals + self.abnormals} verdicts differ.",
             *(f"\n{line}" for line in self.left_out),
             "",
@@ -127,6 +134,13 @@ class Int8Report:
             told.append(
                 f"8 bits move the AUROC by {self.auroc[1] - self.auroc[0]:+.4f}, more than "
                 f"{MOST_MOVED:g}: give more normals, or export without --int8"
+            )
+        if self.far:
+            told.append(
+                f"8 bits move the score of {self.far} of {self.normals + self.abnormals} films by more "
+                f"than {FAR:g} of the normals' spread, at most by {self.largest:.1f} (from "
+                f"{self.moved[0]:.3g} to {self.moved[1]:.3g}): take verdicts from this graph, and compare "
+                "scores, ranks and maps of films with nothing but its own"
             )
         if self.flips:
             told.append(
@@ -196,7 +210,7 @@ def _read(
 ) -> tuple[Float[np.ndarray, "n height width"], list[str]]:
     """The films that get a verdict, and a line for each reason why others do not."""
     with naming_unreadable():
-        read = read_normals(detector, files, least)
+        read = read_normals(detector, files, least, seen=True)
     if len(read.images) < least:
         raise SimsidError(too_few_told(str(folder), read, least))
     images = detector.as_batch(np.stack(read.images)).numpy()[:, 0]
@@ -215,6 +229,7 @@ def measure(
     name, calibration = detector.score_names[0], detector.calibration
     told = [predict_in_batches(model, films.judged) for model in (exported, rounded)]
     apart = np.abs(told[1].score - told[0].score) / float(np.std(calibration.scores[name]))
+    most = int(apart.argmax())
     above = [calibration.is_abnormal(name, each.score, each.population) for each in told]
     before, after = (auroc(films.abnormal.astype(int), each.score) for each in told)
     return Int8Report(
@@ -225,6 +240,8 @@ def measure(
         auroc=None if before is None or after is None else (before, after),
         largest=float(apart.max()),
         of_normals=float(apart[~films.abnormal].max()),
+        moved=(float(told[0].score[most]), float(told[1].score[most])),
+        far=int((apart > FAR).sum()),
         median=float(np.median(apart)),
         flips=int((above[0] != above[1]).sum()),
         seconds={

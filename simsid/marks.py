@@ -16,17 +16,41 @@ from simsid.outputs import check_file
 from simsid.scoring.table import Row, csv_line, is_score_table, read_table
 
 NORMAL, ABNORMAL = "normal", "abnormal"
-DOUBTFUL_FIRST, RANDOM = "doubtful", "random"
+DOUBTFUL_FIRST, RANDOM, BLIND = "doubtful", "random", "blind"
 COLUMNS = ("file", "mark", "order")
 _HEADER = ",".join(COLUMNS)
 
 
 @dataclass(frozen=True)
 class Mark:
-    """What a film was called, and in which order films were shown when it was."""
+    """What a film was called, and in which order films were shown when it was.
+
+    Attributes:
+        mark: 'normal' or 'abnormal'.
+        order: 'doubtful', 'random', or 'blind': by chance, and before the reader saw score, verdict
+            and map. Behind the latter two stands the seed, unless it is 0: see ``order_text``.
+    """
 
     mark: str
     order: str
+
+    @property
+    def blind(self) -> bool:
+        """Whether the film was marked before its verdict was shown."""
+        return self.order.partition(" ")[0] == BLIND
+
+    @property
+    def seed(self) -> int | None:
+        """Of the chance that chose the film; None where chance did not."""
+        kind, _, seed = self.order.partition(" ")
+        if kind not in (RANDOM, BLIND) or not (seed or "0").isdecimal():
+            return None
+        return int(seed or 0)
+
+
+def order_text(kind: str, seed: int = 0) -> str:
+    """How a table of marks calls an order by chance: 'blind', 'random 7'."""
+    return f"{kind} {seed}" if seed else kind
 
 
 class Marks:
@@ -74,7 +98,12 @@ class Marks:
 
     def by_chance(self) -> bool:
         """Whether chance alone chose the films that are marked."""
-        return all(mark.order == RANDOM for mark in self.read().values())
+        return all(mark.seed is not None for mark in self.read().values())
+
+    def seed(self) -> int | None:
+        """The one seed by which chance chose all marked films; None where there is none."""
+        seeds = {mark.seed for mark in self.read().values()}
+        return seeds.pop() if len(seeds) == 1 else None
 
     def put(self, file: str, mark: Mark | None) -> None:
         """Mark a film, or take its mark back.
@@ -86,10 +115,16 @@ class Marks:
             marks = self.read()
             before = marks.pop(file, None)
             if mark is not None:
-                chosen = before is not None and before.order != RANDOM  # and stays so
-                marks[file] = Mark(mark.mark, before.order) if before and chosen else mark
+                marks[file] = mark if before is None else _marked_again(before, mark)
             lines = [COLUMNS, *((name, each.mark, each.order) for name, each in marks.items())]
             write_text(self.path, b"".join(map(csv_line, lines)).decode())
+
+
+def _marked_again(before: Mark, now: Mark) -> Mark:
+    """A film that doubt chose stays so, and one whose verdict was seen is blind no longer."""
+    if before.seed is None or (before.blind and now.mark == before.mark):
+        return Mark(now.mark, before.order)
+    return Mark(now.mark, before.order) if now.blind and not before.blind else now
 
 
 def is_marks(path: Path) -> bool:
@@ -123,9 +158,10 @@ def in_order(rows: Sequence[Row], order: str, seed: int = 0) -> list[Row]:
 
     Args:
         order: 'doubtful' takes in turn the film nearest to its threshold and the most unusual one
-            that is left; 'random' makes what is marked a sample of all films.
+            that is left; 'random' makes what is marked a sample of all films, 'blind' likewise.
+        seed: of the latter two.
     """
-    if order == RANDOM:
+    if order in (RANDOM, BLIND):
         return random.Random(seed).sample(rows, len(rows))
     doubtful = sorted(rows, key=lambda row: abs(excess_of(row)))
     unusual = sorted(rows, key=excess_of, reverse=True)

@@ -22,7 +22,11 @@ from simsid.detectors.recalibration import LEAST, films_needed, recalibrate
 from simsid.detectors.renewal import has_threshold, normals_needed
 from simsid.device import pick_device
 from simsid.errors import SimsidError
-from simsid.evaluation.recalibrated_card import recalibrated_card, thresholds_in_words
+from simsid.evaluation.recalibrated_card import (
+    archive_assumption,
+    recalibrated_card,
+    thresholds_in_words,
+)
 from simsid.files import path_text, write_text
 from simsid.marks import Marks, is_marks
 from simsid.scoring.normals import FormerVerdicts, former_verdicts, read_normals, too_few_told
@@ -47,7 +51,8 @@ def make_parser() -> ArgumentParser:
         help="instead: folder of films without labels, most of them normal")  # fmt: skip
     add("--abnormal-share", type=float, default=_SHARE,
         help="of --unlabelled: at most how many films are abnormal, 0 to 0.5; so many of the "
-        "highest scores are left out")  # fmt: skip
+        "highest scores are left out. Ranks, p-values and the stated rate of the new model assume "
+        "that these were all abnormal")  # fmt: skip
     add("--same-populations", action="store_true",
         help="the films are of populations that the model knows: each that enough of them look like "
         "gets its threshold from them, the others keep theirs. Enough are 45 for a rate of 5 % with "
@@ -152,7 +157,8 @@ def _summary(
     if calibration.removed:
         lines.append(
             f"the {calibration.removed} highest scores were left out as possibly abnormal: the "
-            "upper end holds if none of them was, the lower if all were"
+            "upper end holds if none of them was, the lower if all were. "
+            f"{archive_assumption(calibration)}"
         )
     return lines
 
@@ -194,12 +200,12 @@ def _confidence_told(former: Detector, detector: Detector) -> list[str]:
         count = range(len(detector.calibration.names))
         least = min(map(detector.calibration.held_with, count))
         return [
-            f"note: the model's rate held with a confidence of {was:.0%}, the new one holds on average, "
-            f"and with a confidence of {least:.0%}. {normals_needed(rate, was)} normals of a population "
-            f"are the least for {was:.0%}"
+            f"note: the model's rate held with a confidence of {_whole(was)}, the new one holds on average, "
+            f"and with a confidence of {_whole(least)}. {normals_needed(rate, was)} normals of a population "
+            f"are the least for {_whole(was)}"
         ]
     return [
-        f"the rate holds with a confidence of {now:.0%}"
+        f"the rate holds with a confidence of {_whole(now)}"
         + (", as the model's did" if now == was else "")
     ]
 
@@ -208,12 +214,16 @@ def _confidence_of_an_archive(was: float | None, calibration: Calibration) -> li
     """A line where a confidence was asked for or had: what it is depends on the films left out."""
     if was is None and calibration.confidence is None:
         return []
-    before = f"the model's rate held with a confidence of {was:.0%}; " if was else ""
+    before = f"the model's rate held with a confidence of {_whole(was)}; " if was else ""
     return [
-        f"note: {before}the new one holds with a confidence of {calibration.held_with_at_most():.0%} "
+        f"note: {before}the new one holds with a confidence of {_whole(calibration.held_with_at_most())} "
         f"if the {calibration.removed} highest scores were all of abnormal films, and of "
-        f"{calibration.held_with():.0%} if none was. Normal films (--normals) make it sure"
+        f"{_whole(calibration.held_with())} if none was. Normal films (--normals) make it sure"
     ]
+
+
+def _whole(share: float) -> str:
+    return f"{100 * share:.0f} %"
 
 
 def _write_card(old: Path, new: Path, detector: Detector) -> None:

@@ -19,6 +19,7 @@ from simsid.evaluation.metrics import auroc, auroc_score_interval, share_interva
 from simsid.files import path_text, real_path
 from simsid.marks import (
     ABNORMAL,
+    BLIND,
     DOUBTFUL_FIRST,
     NORMAL,
     RANDOM,
@@ -26,6 +27,7 @@ from simsid.marks import (
     Marks,
     excess_of,
     in_order,
+    order_text,
     scored_rows,
 )
 from simsid.scoring.table import Row, read_table
@@ -50,8 +52,13 @@ def make_parser() -> ArgumentParser:
     add("--marks", type=path_text, default=None,
         help="CSV of marks to begin or to go on with; beside the table by default")  # fmt: skip
     add("--maps", type=path_text, default=None, help="folder of simsid.score --maps, to show them")
-    add("--order", type=Literal["doubtful", "random"], default=DOUBTFUL_FIRST,
-        help="random: what is marked is then a sample of all films")  # fmt: skip
+    add("--order", type=Literal["doubtful", "random"] | None, default=None,
+        help="random: what is marked is then a sample of all films; default: doubtful")  # fmt: skip
+    add("--blind", action="store_true",
+        help="for reader studies: random order; name, score, verdict and map of a film are hidden "
+        "until it is marked, and what the marks say until all are; the marks are kept as blind")  # fmt: skip
+    add("--seed", type=int | None, default=None,
+        help="of the random order, 0 or more; default: that of the marks, else 0")  # fmt: skip
     add("--face", type=Literal["page", "terminal", "summary"], default="page",
         help="page: look and mark in a browser on this machine; terminal: mark by letters; "
         "summary: only tell what the marks say")  # fmt: skip
@@ -71,7 +78,12 @@ def main(arguments: list[str] | None = None) -> int:
     path = Path(options.marks) if options.marks else marks_beside(table)
     if real_path(path) == real_path(table):
         raise SimsidError(f"--marks {path} is the score table: choose another name")
-    review = Review(rows, Marks(path), options.order, scanned)
+    if options.blind and options.order == DOUBTFUL_FIRST:
+        raise SimsidError("--blind shows films in a random order: leave out --order doubtful")
+    if (options.seed or 0) < 0:
+        raise SimsidError(f"--seed must be 0 or more, not {options.seed}")
+    order = BLIND if options.blind and options.face != "summary" else options.order
+    review = Review(rows, Marks(path), order or DOUBTFUL_FIRST, scanned, options.seed)
     if options.face == "page":  # it stands above this package: opened by name
         maps = Path(options.maps) if options.maps else None
         import_module("demo.launch").open_review(review, maps, options.port)
@@ -118,6 +130,7 @@ class Review:
         rows: with scores.
         order: see ``in_order``.
         scanned: all films of the table, those without a score too: maps lie below their folder.
+        seed: of an order by chance; None: that of the marks, or 0.
 
     Attributes:
         rows: all films, those without a mark first.
@@ -129,16 +142,27 @@ class Review:
         marks: Marks,
         order: str = DOUBTFUL_FIRST,
         scanned: Sequence[Path] | None = None,
+        seed: int | None = None,
     ) -> None:
         self.marks, self.order = marks, order
         self.scanned = [Path(row["file"]) for row in rows] if scanned is None else list(scanned)
-        self._drawn = [row["file"] for row in in_order(rows, RANDOM)]
-        known = marks.read()
-        self.rows = sorted(in_order(rows, order), key=lambda row: row["file"] in known)
+        self._by_table, known = list(rows), marks.read()
+        self.seed = (marks.seed() or 0) if seed is None else seed
+        shown = in_order(rows, order, self.seed)
+        self.rows = sorted(shown, key=lambda row: row["file"] in known)
 
     def put(self, row: Row, mark: str | None) -> None:
-        """Mark a film, or take its mark back."""
-        self.marks.put(row["file"], None if mark is None else Mark(mark, self.order))
+        """Mark a film, or take its mark back; in a blind review a changed mark is no longer blind."""
+        order = self.order
+        if order == BLIND and not self.hides(row):
+            order = RANDOM  # the reader has seen the verdict
+        if order != DOUBTFUL_FIRST:
+            order = order_text(order, self.seed)
+        self.marks.put(row["file"], None if mark is None else Mark(mark, order))
+
+    def hides(self, row: Row) -> bool:
+        """Whether what the model says of a film, and its name, is not to be seen yet."""
+        return self.order == BLIND and not self.mark_of(row)
 
     def mark_of(self, row: Row) -> str:
         """'normal', 'abnormal', or '' before it is marked."""
@@ -170,6 +194,7 @@ class Review:
             "films": len(self.rows),
             "normal": counts[0],
             "abnormal": counts[1],
+            "blind": sum(mark.blind for mark in known.values()),
             "sample": self._by_chance(set(known)),
             "auroc": area,
             "auroc_ci": None if area is None else list(auroc_score_interval(area, *counts)),
@@ -178,19 +203,30 @@ class Review:
 
     def _by_chance(self, marked: set[str]) -> bool:
         """Whether the marked films are all films, or the first ones that chance drew: none left out."""
-        own = [file for file in self._drawn if file in marked]
-        if len(own) == len(self._drawn):
+        if len(marked & {row["file"] for row in self.rows}) == len(self.rows):
             return True
-        return self.marks.by_chance() and own == self._drawn[: len(own)]
+        seed = self.marks.seed()
+        if seed is None:
+            return False
+        drawn = [row["file"] for row in in_order(self._by_table, RANDOM, seed)]
+        own = [file for file in drawn if file in marked]
+        return own == drawn[: len(own)]
 
     def summary(self) -> list[str]:
-        """The measures in sentences."""
+        """The measures in sentences; in a blind review only how many are marked, until all are."""
         told = self.measures()
         normals, abnormals = told["normal"], told["abnormal"]
         lines = [
             f"{normals + abnormals} of {told['films']} films marked: {normals} normal, "
             f"{abnormals} abnormal; marks: {self.marks.path}"
         ]
+        if self.order == BLIND and normals + abnormals < told["films"]:
+            return [
+                *lines,
+                "blind: how the model did is told once all films are marked, or by --face summary",
+            ]
+        if told["blind"]:
+            lines.append(f"{told['blind']} of them were marked blind, before the verdict was shown")
         if told["auroc"] is not None:
             low, high = told["auroc_ci"]
             lines.append(
@@ -229,8 +265,9 @@ def ask(review: Review, answer: Callable[[str], str]) -> None:
         if review.mark_of(row):
             continue
         p_value = f", p {float(row['p_value']):.3f}" if row["p_value"] else ""
-        print(f"{number} of {len(review.rows)}: {row['file']}")
-        print(f"  {row['state']}: score {float(row['score']):.2f}{p_value}")
+        print(f"{number} of {len(review.rows)}: {row['file']}")  # to look at it
+        if not review.hides(row):
+            print(f"  {row['state']}: score {float(row['score']):.2f}{p_value}")
         try:
             said = answer("  n normal, a abnormal, Enter later, q stop: ").strip().lower()[:1]
         except EOFError:

@@ -112,7 +112,7 @@ def add_skip_unreadable(parser: ArgumentParser) -> None:
         OPTION,
         action=ActionYesNo(no_prefix="no-"),
         default=True,
-        help=f"go on without films that cannot be read, if they are at most {MOST_UNREADABLE:.0%}; "
+        help=f"go on without films that cannot be read, if they are at most {100 * MOST_UNREADABLE:.0f} %; "
         "each is named",
     )
 

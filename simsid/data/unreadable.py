@@ -80,9 +80,11 @@ def refuse_many(failed: Sequence[UnreadableFilm], total: int, skip: bool) -> Non
     """
     if failed and not skip:
         raise UnreadableFilmsError(
-            failed, total, f"without {OPTION} none is left out (it allows {MOST_UNREADABLE:.0%})"
+            failed,
+            total,
+            f"without {OPTION} none is left out (it allows {100 * MOST_UNREADABLE:.0f} %)",
         )
     if len(failed) > MOST_UNREADABLE * total:
         raise UnreadableFilmsError(
-            failed, total, f"at most {MOST_UNREADABLE:.0%} of them may be left out"
+            failed, total, f"at most {100 * MOST_UNREADABLE:.0f} % of them may be left out"
         )

@@ -7,7 +7,8 @@ see ``simsid.training.fit``; to save and load, ``simsid.detectors.model_folder``
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import numpy as np
@@ -31,6 +32,7 @@ from simsid.detectors.method import Batches, Method
 from simsid.detectors.normal_statistics import mean_film, normal_statistics
 from simsid.detectors.placement import PlacementCheck, fit_placement, shrink
 from simsid.detectors.population import PopulationCheck, enough_normals
+from simsid.detectors.training_films import TrainingFilms
 from simsid.models.expected import ExpectedFilm
 from simsid.prediction import Prediction
 
@@ -51,6 +53,7 @@ class Detector(Method):
         preprocessing: what every door does to a film first.
         facts: of data and training, saved with the weights.
         found: what its card says of abnormal films that it found; None without a card.
+        training_films: hashes of the films that training saw; None where that is not known.
         saved: settings as its model folder has them, by name; empty for one that was not loaded.
     """
 
@@ -77,6 +80,7 @@ class Detector(Method):
         self.facts: dict[str, Any] = {}
         self.found: tuple[FoundShare | None, ...] = ()
         self.saved: dict[str, Any] = {}
+        self.training_films: TrainingFilms | None = None
         self._calibration: Calibration | None = None
 
     # --- calibration ------------------------------------------------------------------------
@@ -220,17 +224,24 @@ class Detector(Method):
                 f"unknown score '{score}'; '{self.name}' has {', '.join(self.score_names)}"
             )
         calibration, images = self.calibration, self.as_batch(images)
-        was_training = self.training
-        self.eval()
-        try:
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=precision == "bf16"):
-                parts = [
-                    self._predict_batch(part, score, calibration)
-                    for part in images.split(batch_size)
-                ]
-        finally:
-            self.train(was_training)
+        lower = torch.autocast(self.device.type, torch.bfloat16, enabled=precision == "bf16")
+        with self._evaluating(), lower:
+            parts = [
+                self._predict_batch(part, score, calibration) for part in images.split(batch_size)
+            ]
         return Prediction.concatenate(parts)
+
+    @contextmanager
+    def _evaluating(self) -> Iterator[None]:
+        """In evaluation mode, and then in the mode of before; a change visits all modules."""
+        was_training = self.training
+        if was_training:
+            self.eval()
+        try:
+            yield
+        finally:
+            if was_training:
+                self.train()
 
     def as_batch(self, images: np.ndarray | Tensor) -> Float[Tensor, "batch 1 height width"]:
         """Check images at the border and bring them to (batch, 1, height, width) float32.

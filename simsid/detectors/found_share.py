@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +12,9 @@ from simsid.detectors.calibration import Calibration
 SENSITIVITY_ROW = "sensitivity at the threshold"  # as the card calls it
 _LONGEST = 1_000_000  # characters of a card that are read
 _ROUNDED = 6e-4  # thresholds stand in the card with three decimals
-_SHARE = re.compile(rf"^\| {SENSITIVITY_ROW} \| ([01]\.\d+) \|$", re.MULTILINE)
-_EACH = re.compile(
-    rf"^\| {SENSITIVITY_ROW}, .{{1,200}} \(n = (\d{{1,7}})\) \| (\S{{1,9}}) \|$", re.MULTILINE
-)
+_AT = r"sensitivity at the (former )?threshold"  # the former one: of a model recalibrated since
+_SHARE = re.compile(rf"^\| {_AT} \| ([01]\.\d+) \|$", re.MULTILINE)
+_EACH = re.compile(rf"^\| {_AT}, .{{1,200}} \(n = (\d{{1,7}})\) \| (\S{{1,9}}) \|$", re.MULTILINE)
 _FILMS = re.compile(
     r"^On \d+ normal and (\d{1,7}) abnormal images of ([^\n()]{1,80}?) \(data .*?"
     r"Measured on the (test|validation) part",
@@ -40,12 +40,26 @@ class FoundShare:
     data: str
     thresholds: tuple[float, ...]
 
-    def holds_for(self, calibration: Calibration, name: str) -> bool:
-        """Whether the model's thresholds are still those that this was measured at."""
+    def holds_for(self, calibration: Calibration, name: str, population: int = 0) -> bool:
+        """Whether the threshold of this population is still the one that this was measured at.
+
+        Those of others may have moved: which films a population judges is told by their looks.
+        """
         now = [calibration.threshold(name, index) for index in range(len(calibration.names))]
-        return len(now) == len(self.thresholds) and all(
-            abs(a - b) < _ROUNDED for a, b in zip(now, self.thresholds, strict=True)
-        )
+        return same_thresholds(self.thresholds, now)[population : population + 1] == [True]
+
+
+def same_thresholds(stated: Sequence[float], now: Sequence[float]) -> list[bool]:
+    """Which thresholds of a card, with three decimals, are still these; none of another number of them."""
+    if len(stated) != len(now):
+        return [False] * len(now)
+    return [abs(a - b) < _ROUNDED for a, b in zip(now, stated, strict=True)]
+
+
+def stated_thresholds(card: str) -> tuple[float, ...]:
+    """The thresholds that a card of the kit tells, of each population; () where it tells none."""
+    found = _THRESHOLDS.search(card)
+    return tuple(map(float, _NUMBER.findall(found[1]))) if found else ()
 
 
 def population_row(population: str, abnormals: int) -> str:
@@ -56,7 +70,8 @@ def population_row(population: str, abnormals: int) -> str:
 def found_shares(card: Path) -> tuple[FoundShare | None, ...]:
     """Read them from a model card of the kit: of each population, in the model's order.
 
-    None stands for a population that no abnormal film was judged by. Empty where there is no card
+    None stands for a population that no abnormal film was judged by, or whose threshold was set
+    anew since. Empty where there is no card
     or it does not say: a share over the thresholds of several populations is that of none of them.
 
     Source: ``simsid.evaluation.card``, which writes these lines.
@@ -66,19 +81,22 @@ def found_shares(card: Path) -> tuple[FoundShare | None, ...]:
             text = file.read(_LONGEST)
     except OSError:
         return ()
-    share, films, thresholds = (rule.search(text) for rule in (_SHARE, _FILMS, _THRESHOLDS))
-    if not share or not films or not thresholds:
+    share, films, values = _SHARE.search(text), _FILMS.search(text), stated_thresholds(text)
+    if not share or not films or not values:
         return ()
-    values = tuple(map(float, _NUMBER.findall(thresholds[1])))
     part = f"{films[3]} part"
     each = _EACH.findall(text)
     if len(values) == 1 and len(each) == 1:  # some abnormal films get no verdict
-        return (_found(each[0][1], each[0][0], f"{films[2]}, {part}", values),)
+        former, abnormals, found = each[0]
+        return () if former else (_found(found, abnormals, f"{films[2]}, {part}", values),)
     if len(values) == 1:
-        return (_found(share[1], films[1], f"{films[2]}, {part}", values),)
-    if len(each) != len(values):
+        return () if share[1] else (_found(share[2], films[1], f"{films[2]}, {part}", values),)
+    if len(each) != len(values) or all(former for former, *_ in each):
         return ()
-    return tuple(_found(found, abnormals, part, values) for abnormals, found in each)
+    return tuple(
+        None if former else _found(found, abnormals, part, values)
+        for former, abnormals, found in each
+    )
 
 
 def _found(

@@ -11,7 +11,10 @@ WEIGHTS, CONFIG, CALIBRATION, CARD = (
     "calibration.json",
     "README.md",
 )
-FILES = (WEIGHTS, CONFIG, CALIBRATION, CARD)
+FILMS = (
+    "training_films.safetensors"  # hashes of films; models of before have none, shared ones neither
+)
+FILES = (WEIGHTS, CONFIG, CALIBRATION, CARD, FILMS)
 SUMS = "SHA256SUMS"  # of a model that was shared; untrue of a new one
 EXPORTED = "exported"  # what the folder of a graph names in a detector's place
 CHECKPOINT = "checkpoint.pt"  # of a training, beside INNER
@@ -35,6 +38,10 @@ class ModelFolder:
     @property
     def calibration(self) -> Path:
         return self.path / CALIBRATION
+
+    @property
+    def films(self) -> Path:
+        return self.path / FILMS
 
     @property
     def card(self) -> Path:

@@ -3,6 +3,7 @@
 ``model.safetensors``  weights and buffers; in half precision where that loses nothing
 ``config.json``        detector, its configuration, image size and range, versions, data facts
 ``calibration.json``   scores of calibration normals, thresholds, false-alarm rate
+``training_films.safetensors``  hashes of the films that training saw, where that is known
 ``README.md``          model card (written by ``simsid.evaluation.card``)
 """
 
@@ -35,6 +36,7 @@ from simsid.detectors.model_files import CALIBRATION, EXPORTED, INNER, WEIGHTS, 
 from simsid.detectors.no_model import require_model
 from simsid.detectors.population import PopulationCheck
 from simsid.detectors.registry import detector_class, is_known
+from simsid.detectors.training_films import TrainingFilms
 from simsid.detectors.untrusted import Entry, read_header, read_object
 from simsid.errors import ModelFolderError
 from simsid.files import naming
@@ -72,10 +74,13 @@ def save_model(detector: Detector, folder: str | Path) -> None:
         save_file(weights, new.weights, metadata={"format": "pt"})
         _write_json(new.config, describe(detector))
         _write_json(new.calibration, calibration.to_json())
+        if detector.training_films is not None:
+            detector.training_films.write(new.films)
         if old.card.exists():
             shutil.copy(old.card, new.card)
         os.chmod(draft, 0o755)
-        os.chmod(new.weights, 0o644)  # safetensors writes for its owner only
+        for path in draft.glob("*.safetensors"):
+            os.chmod(path, 0o644)  # safetensors writes for its owner only
         _swap_in(draft, folder)
     except SafetensorError as error:  # how safetensors reports a full disk
         raise ModelFolderError(f"cannot write {folder}: {error}; what was there is kept") from error
@@ -261,6 +266,7 @@ def load_model(
     facts = described.get("facts")
     detector.facts = facts if isinstance(facts, dict) else {}
     detector.found = found_shares(files.card)
+    detector.training_films = TrainingFilms.read(files.films)
     return detector.to(device).eval()
 
 

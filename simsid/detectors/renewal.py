@@ -59,12 +59,12 @@ def refuse_too_few(
     remedies = ["add normals", "ask for a higher --false-alarm-rate"]
     sure = ""
     if confidence:
-        sure = f" with a confidence of {confidence:.0%}"
+        sure = f" with a confidence of {100 * confidence:.0f} %"
         on_average = normals_needed(rate, None) <= least
         remedies[1:] = ["leave it at --rate-confidence 0"] if on_average else remedies[1:]
     raise SimsidError(
         f"{least} normals{f' of {name!r}' if name else ''} cannot hold a rate of "
-        f"{100 * rate:.3g}%{sure}, {normals_needed(rate, confidence)} can: {', or '.join(remedies)}"
+        f"{100 * rate:.3g} %{sure}, {normals_needed(rate, confidence)} can: {', or '.join(remedies)}"
     )
 
 
@@ -132,7 +132,7 @@ def _way_out(counts: Mapping[str, int], rate: float, confidence: float | None) -
     fewer = normals_needed(rate, None)
     if not confidence or fewer >= normals_needed(rate, confidence):
         return ""
-    why = f" for a rate that holds with a confidence of {confidence:.0%}"
+    why = f" for a rate that holds with a confidence of {100 * confidence:.0f} %"
     if max(counts.values()) < fewer:
         return why
     return f"{why}; {fewer} are enough for one that holds on average (--rate-confidence 0)"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simsid.detectors.model_files import CALIBRATION, CARD, CONFIG, WEIGHTS
+from simsid.detectors.model_files import CALIBRATION, CARD, CONFIG, FILMS, WEIGHTS
 from simsid.errors import ModelFolderError
 from simsid.files import real_path
 
@@ -24,6 +24,7 @@ MOST_BYTES = {
     CONFIG: MIB,
     CALIBRATION: 4 * MIB,  # some 25,000 normals
     CARD: MIB,
+    FILMS: 32 * MIB,  # some four million films
 }
 _MOST_HEADER = 2 * MIB
 _MOST_TENSORS = 4096

@@ -15,6 +15,10 @@ from simsid.detectors.findings import ANOTHER, Finding, reason_of
 from simsid.detectors.recalibrated import of_another_population
 
 _BATCH = 64
+SEEN = (
+    "in this model's training: such films score lower than new ones, so a threshold from them would "
+    "be too low and call more normals unusual than stated"
+)
 _NOT_OF_THESE = (
     "of another population than the model's own: without --same-populations they may become one"
 )
@@ -33,18 +37,40 @@ class UsableNormals:
 
 
 def usable_normals(
-    detector: Detector, images: torch.Tensor, same_populations: bool = False
+    detector: Detector, images: torch.Tensor, same_populations: bool = False, seen: bool = False
 ) -> UsableNormals:
-    """Leave out films that a model recalibrated on these would give no verdict.
+    """Leave out films that a model recalibrated on these would give no verdict, and those of its training.
 
     A threshold holds for films that are drawn as its normals were. Films that the placement check
     refuses or doubts, and lateral views, never get a verdict, so they set none. Films of another
     population are what a recalibration for a new one is made from; where the model keeps its own
     populations (``same_populations``), they will get no verdict and are left out, too.
 
+    Films that training saw score lower than new ones, and are left out by a model that knows them;
+    models of before do not.
+
     Args:
         images: (n, 1, height, width) at the detector's size, float in [0, 1].
+        seen: whether films of its training may be among them, for whoever sets no threshold.
     """
+    reasons = _reasons(detector, images, same_populations)
+    if not seen:
+        for index in np.flatnonzero(seen_in_training(detector, images[:, 0].cpu().numpy())):
+            reasons[index] = reasons[index] or SEEN
+    counted = Counter(reason for reason in reasons if reason)
+    return UsableNormals(
+        np.array([not each for each in reasons], bool), dict(counted.most_common())
+    )
+
+
+def seen_in_training(detector: Detector, images: np.ndarray) -> Bool[np.ndarray, " n"]:
+    """Which of these (n, height, width) prepared films training saw; none where that is not known."""
+    films = detector.training_films
+    return np.zeros(len(images), bool) if films is None else films.seen(images)
+
+
+def _reasons(detector: Detector, images: torch.Tensor, same_populations: bool) -> list[str]:
+    """Why each film gets no verdict; '' where it gets one."""
     reasons: list[str] = []
     for part in images.split(_BATCH):
         batch = part.to(detector.device)
@@ -53,10 +79,7 @@ def usable_normals(
         reasons += [
             _reason([*one, *two], same_populations) for one, two in zip(placed, like, strict=True)
         ]
-    counted = Counter(reason for reason in reasons if reason)
-    return UsableNormals(
-        np.array([not each for each in reasons], bool), dict(counted.most_common())
-    )
+    return reasons
 
 
 def left_out_in_words(left_out: Mapping[str, int]) -> str:
@@ -82,4 +105,4 @@ def get_a_verdict(detector: Detector, images: torch.Tensor) -> Bool[np.ndarray, 
     Args:
         images: as of ``usable_normals``.
     """
-    return usable_normals(detector, images, same_populations=True).kept
+    return np.array([not each for each in _reasons(detector, images, True)], bool)

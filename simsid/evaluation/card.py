@@ -13,12 +13,13 @@ import yaml
 from simsid.detectors.found_share import SENSITIVITY_ROW, population_row
 from simsid.detectors.model_files import ModelFolder
 from simsid.evaluation.blocks import number, percent, valued, with_interval
-from simsid.evaluation.card_sections import complete_card
+from simsid.evaluation.card_sections import complete_card, learned_from
 from simsid.evaluation.content import DISCLAIMER, READ
 from simsid.examination.examine import Examination
 from simsid.examination.table import TITLE, to_text
 from simsid.files import write_text
 from simsid.outputs import check_file, text_holds
+from simsid.scoring.words import in_percent
 from simsid.terminal import literal
 
 _LICENSE = "apache-2.0"
@@ -125,7 +126,7 @@ def _body(described: dict[str, Any], results: dict[str, Any]) -> list[str]:
     return [
         f"# {described['detector']} on {results['data']['name']}",
         f"**{DISCLAIMER}**",
-        f"An anomaly detector trained on normal images only. It takes grey images of "
+        f"An anomaly detector trained on {learned_from(described)}. It takes grey images of "
         f"{size['height']} x {size['width']} px with values in [0, 1] and gives a score (higher = "
         "more abnormal), a conformal p-value and an anomaly map.",
         "## Measured",
@@ -135,7 +136,7 @@ def _body(described: dict[str, Any], results: dict[str, Any]) -> list[str]:
         table,
         "## Threshold",
         f"{_thresholds(image)}, from {calibration['calibration_normals_flagged']['n']} "
-        f"normals kept out of training, for a false-alarm rate of {image['false_alarm_rate']:.0%}; "
+        f"normals kept out of training, for a false-alarm rate of {in_percent(image['false_alarm_rate'])}; "
         f"of the {results['part']} normals {percent(flagged['share'])} were flagged.",
         *_examination(results.get("examination")),
         "## Use",

@@ -12,6 +12,7 @@ from simsid.data.image_kind import kind_of
 from simsid.data.terms import terms_of
 from simsid.detectors.config import present_names
 from simsid.detectors.registry import detector_class
+from simsid.detectors.simsid_config import LESION
 
 _INTENDED = (
     "Research on unsupervised anomaly detection: to compare methods, to look at what a detector "
@@ -63,6 +64,18 @@ def trained_on(described: dict[str, Any]) -> str | None:
     """Name of the data set that the model learned from; None where it is not told."""
     name = _facts(described, "data").get("name")
     return name if isinstance(name, str) else None
+
+
+def learned_from(described: dict[str, Any]) -> str:
+    """What training saw, as the folder tells it: labels, not health, and what was painted or mixed in.
+
+    Args:
+        described: the content of the model folder's ``config.json``.
+    """
+    mixed = _facts(described, "data").get("contaminated")
+    among = f", {mixed} abnormal ones mixed in," if mixed else ""
+    painted = " and on lesions painted into them" if LESION in described["scores"] else ""
+    return f"images that its data set calls normal{among}{painted}".removesuffix(",")
 
 
 def _training_data(described: dict[str, Any]) -> str:

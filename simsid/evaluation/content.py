@@ -16,9 +16,11 @@ from simsid.evaluation.blocks import (
     valued,
     with_interval,
 )
+from simsid.evaluation.seen import seen_told
 from simsid.examination.default_score import findings_of
 from simsid.examination.examine import Examination
 from simsid.examination.table import HEADER, TITLE, rows_of, words_of
+from simsid.scoring.words import in_percent
 from simsid.terminal import literal
 
 _KINDS_IN_SUMMARY = 6
@@ -86,6 +88,8 @@ def summary_of(results: dict[str, Any], report: Path) -> str:
             "no verdicts: there are too few calibration normals for a false-alarm rate of "
             f"{percent(image['false_alarm_rate'])}; at {percent(0.05)} it takes 19"
         )
+    if seen := seen_told(results.get("seen_in_training")):
+        lines.append(f"warning: {seen}")
     return "\n".join([*lines, f"report: {report}"])
 
 
@@ -170,7 +174,7 @@ def limits_of(results: dict[str, Any]) -> list[str]:
         kept = calibration["calibration_normals_flagged"]["n"]
         limits.append(
             f"There are too few calibration normals ({kept}) "
-            f"for a false-alarm rate of {calibration['false_alarm_rate']:.0%}: there are no "
+            f"for a false-alarm rate of {in_percent(calibration['false_alarm_rate'])}: there are no "
             "verdicts."
         )
     everybody = results["groups"]["all"]
@@ -179,7 +183,7 @@ def limits_of(results: dict[str, Any]) -> list[str]:
         if not low <= share <= high:
             limits.append(
                 f"The false-alarm rate on {results['part']} normals ({percent(share)}) lies outside "
-                f"what chance explains at the stated {calibration['false_alarm_rate']:.0%} "
+                f"what chance explains at the stated {in_percent(calibration['false_alarm_rate'])} "
                 f"({percent(low)} to {percent(high)}): they differ from calibration normals."
             )
     if not calibration["is_own"]:
@@ -187,6 +191,8 @@ def limits_of(results: dict[str, Any]) -> list[str]:
             "The data set's calibration normals are not those that the model was calibrated on: "
             "the model is used outside its own data, and its threshold may not fit."
         )
+    if seen := seen_told(results.get("seen_in_training")):
+        limits.append(f"{seen}.")
     pixel = results["pixel"]
     if pixel is None and results["boxes"] is None:
         limits.append("There are neither pixel masks nor boxes, so the maps could not be measured.")
@@ -222,7 +228,7 @@ def _headline(results: dict[str, Any]) -> str:
     interval = flagged["ci"] or [None, None]
     return text + (
         f" At the threshold that calibration normals give for a false-alarm rate of "
-        f"{image['false_alarm_rate']:.0%}, {percent(image['sensitivity'])} of the abnormal images "
+        f"{in_percent(image['false_alarm_rate'])}, {percent(image['sensitivity'])} of the abnormal images "
         f"are found, and {percent(flagged['share'])} of its normals are called unusual (95 "
         f"% interval {percent(interval[0])} to {percent(interval[1])}).{_undecided(image)}"
     )

@@ -15,6 +15,7 @@ from simsid.detectors.usable_normals import get_a_verdict
 from simsid.errors import DataError, SimsidError
 from simsid.evaluation import measures, metrics
 from simsid.evaluation.provenance import kit_commit, versions
+from simsid.evaluation.seen import seen_of
 from simsid.prediction import Prediction
 
 FORMAT_VERSION = 2
@@ -119,6 +120,7 @@ def evaluate(
             "notes": list(data.notes),
             "unreadable": list(data.unreadable),
         },
+        "seen_in_training": seen_of(detector, labelled),
         "data_fingerprint": data.fingerprint,
         "model": _model(detector),
         "commit": kit_commit(),

@@ -136,7 +136,7 @@ def draw_score_histograms(
         for threshold in thresholds:
             axes.axvline(threshold, color=INK, lw=1.4, ls="--")
         if len(thresholds) == 1:
-            note += f", {(values > thresholds[0]).mean():.0%} above the threshold"
+            note += f", {100 * (values > thresholds[0]).mean():.0f} % above the threshold"
         axes.set_title(note + ")", fontsize=9, fontweight="normal", color=INK, pad=2)
         axes.set_yticks([])
         axes.grid(False)

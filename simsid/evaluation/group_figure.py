@@ -10,6 +10,7 @@ from matplotlib.ticker import PercentFormatter
 
 from simsid.evaluation.figures import source_line
 from simsid.evaluation.style import FAINT, INK, KIND_COLOURS, NORMAL_COLOUR, new_figure, save
+from simsid.scoring.words import in_percent
 from simsid.terminal import printable
 
 _ROW = 0.3
@@ -42,7 +43,7 @@ def draw_groups(results: dict[str, Any], path: Path) -> Path | None:
     flagged.set_ylim(heights[-1] + 0.6, -0.6)
     flagged.set_xlim(left=-0.01)
     flagged.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    flagged.set(title="normals flagged", xlabel=f"stated: {groups['rate']:.0%}")
+    flagged.set(title="normals flagged", xlabel=f"stated: {in_percent(groups['rate'])}")
     if groups["all"]["auroc"] is not None:
         auroc.axvline(groups["all"]["auroc"], color=INK, lw=1.2, ls="--")
     auroc.axvline(0.5, color=FAINT, lw=1, ls=":")

@@ -7,12 +7,17 @@ import re
 import numpy as np
 
 from simsid.detectors.base import Detector
+from simsid.detectors.calibration import Calibration
+from simsid.detectors.found_share import same_thresholds, stated_thresholds
 from simsid.evaluation.blocks import number, percent
-from simsid.scoring.words import stated_rate
+from simsid.scoring.words import in_percent, stated_rate
 
 _NOTES = re.compile(r"^> \*\*(?:Recalibrated|Thresholds)\*\*.*\n(?:>.*\n)*\n?", re.MULTILINE)
 _SECTION = re.compile(r"^## Threshold[ \t]*\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
-_DECIDED = re.compile(r"^\| (sensitivity|specificity|F1) at the threshold", re.MULTILINE)
+_DECIDED = re.compile(
+    r"^\| (sensitivity|specificity|F1) at the (?:former )?threshold(, .{1,200} \(n = \d+\))?",
+    re.MULTILINE,
+)
 _FLAGGED = re.compile(r"^\| normals flagged, ", re.MULTILINE)
 
 
@@ -23,8 +28,7 @@ def recalibrated_card(text: str, detector: Detector) -> str:
         text: card of the model that was recalibrated, or somebody else's words.
         detector: as ``recalibrate`` gives it.
     """
-    text = _NOTES.sub("", text)
-    text = _DECIDED.sub(r"| \1 at the former threshold", text)
+    text = _told_of_former_thresholds(_NOTES.sub("", text), detector)
     text = _FLAGGED.sub("| normals flagged at the former threshold, ", text)
     text = text.replace("at the calibrated threshold\n", "at the former threshold\n")
     section = f"## Threshold\n\n{_threshold(detector)}\n\n"
@@ -36,6 +40,24 @@ def recalibrated_card(text: str, detector: Detector) -> str:
     titles = [index for index, line in enumerate(lines) if line.startswith("# ")]
     at = titles[0] + 1 if titles else len(lines)
     return "".join([*lines[:at], "\n", _note(detector), *lines[at:]])
+
+
+def _told_of_former_thresholds(text: str, detector: Detector) -> str:
+    """What was decided at a threshold, named so; a kept population's share, at its own, stays as it is."""
+    calibration, name = detector.calibration, detector.score_names[0]
+    now = [calibration.threshold(name, index) for index in range(len(calibration.names))]
+    kept = detector.facts["recalibrated"].get("kept", {})
+    same = same_thresholds(stated_thresholds(text), now)
+    still = iter(
+        [each in kept and told for each, told in zip(calibration.names, same, strict=True)]
+    )
+
+    def renamed(row: re.Match[str]) -> str:
+        if row[2] and next(still, False):  # rows of populations come in the model's order
+            return row[0]
+        return f"| {row[1]} at the former threshold{row[2] or ''}"
+
+    return _DECIDED.sub(renamed, text)
 
 
 def _whose(detector: Detector) -> str:
@@ -54,7 +76,7 @@ def _kept(detector: Detector) -> str:
 
 def _note(detector: Detector) -> str:
     facts = detector.facts["recalibrated"]
-    share = f", of which up to {facts['abnormal_share']:.0%} may be abnormal"
+    share = f", of which up to {in_percent(facts['abnormal_share'])} may be abnormal"
     films, whose, stand = facts["films"], _whose(detector), "stand on these films"
     if facts.get("kept"):
         films, whose = sum(facts["renewed"].values()), f"{whose} ({', '.join(facts['renewed'])})"
@@ -83,14 +105,28 @@ def _threshold(detector: Detector) -> str:
         for low, high in (calibration.rate_interval(i),)
     ]
     removed = (
-        f" The {calibration.removed} highest scores were left out as possibly abnormal."
+        f" The {calibration.removed} highest scores were left out as possibly abnormal. "
+        f"{archive_assumption(calibration)}."
         if calibration.removed
         else ""
     )
+    films = (
+        f"{calibration.num_normals} {'films without labels' if calibration.removed else 'normals'}"
+    )
     return (
-        f"{told}, from {calibration.num_normals} normals {_whose(detector)}{_kept(detector)}, "
+        f"{told}, from {films} {_whose(detector)}{_kept(detector)}, "
         f"for a false-alarm rate of {stated_rate(calibration)}; with 90 % confidence the "
         f"true rate lies {', '.join(rates)}.{removed}"
+    )
+
+
+def archive_assumption(calibration: Calibration) -> str:
+    """What ranks of a film stand on where the highest scores of an archive were left out."""
+    kept, removed = calibration.num_normals, calibration.removed
+    return (
+        "The stated rate, ranks and p-values assume that all of these were abnormal: a film above all "
+        f"others has p = {1 / (kept + 1):.3f} then, and {(1 + removed) / (kept + removed + 1):.3f} if none "
+        "was. Abnormal films among those that were kept raise the threshold, so that fewer are found"
     )
 
 

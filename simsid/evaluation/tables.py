@@ -6,6 +6,7 @@ from typing import Any
 
 from simsid.evaluation.blocks import Table, number, percent, valued, with_interval
 from simsid.evaluation.groups import MIN_IN_GROUP
+from simsid.scoring.words import in_percent
 from simsid.terminal import code, literal
 
 PAPERS_SCORES = ("discriminator", "reconstruction")
@@ -58,7 +59,7 @@ def pixel_words(results: dict[str, Any]) -> str:
     return (
         f"Over all pixels of the {pixel['n']} images whose truth is known{_with_masks(pixel)}. "
         "Dice and IoU are taken at the map value "
-        f"that {pixel['normal_pixels_flagged']:.0%} of the pixels of calibration normals exceed "
+        f"that {in_percent(pixel['normal_pixels_flagged'])} of the pixels of calibration normals exceed "
         f"({number(pixel['threshold'])}). AUPRO: overlap by connected region, up to a "
         "false-positive rate of 0.3." + _logical_words(results)
     )
@@ -139,7 +140,7 @@ def group_words(results: dict[str, Any]) -> list[str]:
     groups = results["groups"]
     words = [
         f"Of {results['part']} normals with a verdict, the share called unusual at the stated rate of "
-        f"{groups['rate']:.0%} (p-value at most {groups['rate']:g}), with its exact 95 % interval. "
+        f"{in_percent(groups['rate'])} (p-value at most {groups['rate']:g}), with its exact 95 % interval. "
         "'Expected' is the range that 95 % of such shares fall in when a group's normals are like "
         f"the {results['calibration']['calibration_normals_flagged']['n']} calibration normals: few "
         "calibration normals make a threshold that is itself uncertain. Among many groups, one in "
@@ -187,7 +188,7 @@ def box_words(results: dict[str, Any]) -> str:
     return (
         f"On {boxes['n']} abnormal films with {boxes['boxes']} boxes of findings{without}. Pointing "
         "game: the share of films whose map has its maximum in a box. IoU: pixels above the map "
-        f"value that {boxes['normal_pixels_flagged']:.0%} of the pixels of calibration normals "
+        f"value that {in_percent(boxes['normal_pixels_flagged'])} of the pixels of calibration normals "
         f"exceed ({number(boxes['threshold'])}), against the union of a film's boxes, or against the "
         "box that fits best. Boxes are rough: read each number beside its reference."
     )

@@ -68,7 +68,7 @@ def rows_of(examination: Examination) -> list[tuple[str, ...]]:
 def _where(examination: Examination, family: str) -> str:
     if family not in examination.hottest:
         return "n/a"  # examined by an earlier version
-    return f"{examination.hottest[family]:.0%} ({examination.covered[family]:.0%})"
+    return f"{100 * examination.hottest[family]:.0f} % ({100 * examination.covered[family]:.0f} %)"
 
 
 def to_text(examination: Examination, whose: str = HELD_OUT) -> str:

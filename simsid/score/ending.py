@@ -11,9 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TextIO
 
-import numpy as np
-
 from simsid.detectors import Detector
+from simsid.detectors.renewal import has_threshold
 from simsid.errors import SimsidError
 from simsid.score.job import ScoreJob
 from simsid.scoring import TOO_FEW_NORMALS, BatchCheck, weakness_told
@@ -113,10 +112,22 @@ def _summary(job: ScoreJob, detector: Detector, ending: Ending, judged: int) -> 
     calibration, default = detector.calibration, detector.score_names[0]
     rate = in_percent(calibration.false_alarm_rate)
     lines = [f"{ending.films - ending.failed} of {ending.films} images scored; table: {job.out}"]
-    if not np.isfinite(calibration.threshold(default)):
+    judging = {
+        name: has_threshold(calibration, index)
+        for index, name in enumerate(calibration.names)
+        if job.judge_as in (None, name)
+    }
+    if not any(judging.values()):
         lines.append(f"every film is '{TOO_FEW_NORMALS}' at a false-alarm rate of {rate}")
-    elif judged:
-        lines.append(f"'unusual' is stated at a false-alarm rate of {rate} of normals")
+    else:
+        lines += [
+            f"films judged by the normals of {name} are '{TOO_FEW_NORMALS}' at a false-alarm rate "
+            f"of {rate}"
+            for name, enough in judging.items()
+            if not enough
+        ]
+        if judged:
+            lines.append(f"'unusual' is stated at a false-alarm rate of {rate} of normals")
     if job.score in (None, default) and (weakness := weakness_told(detector)):
         lines.append(f"warning: {weakness}")
     return lines

@@ -147,7 +147,7 @@ class _Tenths:
             f"how high {count} films score beside the calibration normals{whose}, in tenths of these:",
             f"{'score up to':>48}{'films':>8}{'normals':>10}",
             *(
-                f"{end:>48}{film:>8.1%}{normal:>10.1%}"
+                f"{end:>48}{in_percent(film):>8}{in_percent(normal):>10}"
                 for end, film, normal in zip(ends, self._films / count, self._normals, strict=True)
             ),
         ]

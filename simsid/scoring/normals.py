@@ -21,7 +21,7 @@ from simsid.data.unreadable import (
     unreadable_lines,
 )
 from simsid.detectors.base import Detector
-from simsid.detectors.usable_normals import left_out_in_words, usable_normals
+from simsid.detectors.usable_normals import SEEN, left_out_in_words, usable_normals
 from simsid.scoring.film import prepare_file, score_batch
 from simsid.scoring.results import RefusedFilm, ScoredFilm
 from simsid.scoring.words import of_all
@@ -51,7 +51,8 @@ class Normals:
     def left_out_told(self) -> list[str]:
         """A line for each reason."""
         return [
-            f"left out: {count} film{'' if count == 1 else 's'}, {reason}"
+            f"{'warning: ' if reason == SEEN else ''}left out: {count} "
+            f"film{'' if count == 1 else 's'}, {reason}"
             for reason, count in self.left_out.items()
         ]
 
@@ -100,6 +101,7 @@ def read_normals(
     least: int,
     skip_unreadable: bool = True,
     same_populations: bool = False,
+    seen: bool = False,
 ) -> Normals:
     """Read all; a few films that cannot be read are gone on without, as in training.
 
@@ -107,6 +109,7 @@ def read_normals(
         least: images that are needed.
         skip_unreadable: whether up to 2 % of the films may be left out.
         same_populations: whether films of another population are left out, see ``usable_normals``.
+        seen: whether films that training saw may be among them.
 
     Raises:
         UnreadableFilmsError: more cannot be read, or so many that fewer than ``least`` are left.
@@ -122,7 +125,7 @@ def read_normals(
                 images.append(film.image)
                 noticed.append((file.name, film.warnings))
     refuse_many(failed, len(files), skip_unreadable)
-    kept, left_out = may_set_a_threshold(detector, images, same_populations)
+    kept, left_out = may_set_a_threshold(detector, images, same_populations, seen)
     if len(kept) < least <= len(kept) + len(failed):
         raise UnreadableFilmsError(
             failed, len(files), f"{len(kept)} are left, at least {least} are needed"
@@ -135,11 +138,12 @@ def may_set_a_threshold(
     detector: Detector,
     images: Sequence[Float[np.ndarray, "height width"]],
     same_populations: bool = False,
+    seen: bool = False,
 ) -> tuple[list[Float[np.ndarray, "height width"]], dict[str, int]]:
     """The ``usable_normals`` of prepared films, and how many others there are for each reason."""
     if not images:
         return [], {}
-    usable = usable_normals(detector, detector.as_batch(np.stack(images)), same_populations)
+    usable = usable_normals(detector, detector.as_batch(np.stack(images)), same_populations, seen)
     kept = [image for image, good in zip(images, usable.kept, strict=True) if good]
     return kept, usable.left_out
 
@@ -149,7 +153,10 @@ def too_few_told(source: str, normals: Normals, needed: int) -> str:
     held, out = len(normals.images), normals.num_left_out
     reasons = left_out_in_words(normals.left_out)
     if out and not held:
-        return f"{source}: {out} image{'' if out == 1 else 's'}, all left out: {reasons}"
+        return (
+            f"{source}: {out} image{'' if out == 1 else 's'}, all left out: {reasons}. Give at least "
+            f"{needed} other normal films, or take the model that these belong to"
+        )
     films = "1 film" if held == 1 else f"{held} films"
     rest = f"; left out: {reasons}" if out else ""
     return (

@@ -56,6 +56,8 @@ class ScoredFilm:
             such check.
         scale: the model's colour scale of maps.
         of_a_body: whether the map belongs on a body, with air around it: not so on digits.
+        removed: highest scores of an archive without labels that were left out of ``normals`` as
+            possibly abnormal: see ``p_value_at_most``.
         own_normals: how many normals of another source the model was recalibrated on; 0: none.
         found: what share of the abnormal films that this threshold judges it found, where the
             model's card says so; else None, and for a film without a verdict.
@@ -85,6 +87,7 @@ class ScoredFilm:
     recalibrated: bool = False
     looks_like: str = ""
     judged_as: str = ""
+    removed: int = 0
 
     @property
     def state(self) -> str:
@@ -119,6 +122,17 @@ class ScoredFilm:
         low, high = self.rate_interval
         ends = np.quantile(self.normals, [1 - high, 1 - low])
         return min(float(ends[0]), self.threshold), max(float(ends[1]), self.threshold)
+
+    @property
+    def p_value_at_most(self) -> float | None:
+        """``p_value``, had no film that was ``removed`` been abnormal: then each counts as higher.
+
+        ``p_value`` itself holds if all of them were abnormal. Equal where none was removed.
+        """
+        if self.p_value is None:
+            return None
+        at_least = self.num_normals - int(np.searchsorted(self.normals, self.score, side="left"))
+        return (1 + at_least + self.removed) / (self.num_normals + self.removed + 1)
 
     @cached_property
     def body(self) -> Float[np.ndarray, "height width"]:

@@ -41,8 +41,19 @@ def basis(film: ScoredFilm) -> str:
     return (
         f"{rank}{doubt}{choice_in_words(film)} The threshold of {film.threshold:.2f} is set so that "
         f"{rate} of such normal films are called unusual by mistake; in brackets, where the true rate "
-        f"lies with 90 % confidence. {found_in_words(film)}"
+        f"lies with 90 % confidence{_of_an_archive(film)}. {found_in_words(film)}"
     )
+
+
+def _of_an_archive(film: ScoredFilm) -> str:
+    """What that interval reaches from and to, where films without labels were left out."""
+    return ", from 'all that were left out were abnormal' to 'none was'" if film.removed else ""
+
+
+def left_out_of_archive(removed: int) -> str:
+    """'whose 8 highest scores were left out as possibly abnormal'."""
+    scores = "highest score was" if removed == 1 else f"{removed} highest scores were"
+    return f"whose {scores} left out as possibly abnormal"
 
 
 def choice_in_words(film: ScoredFilm) -> str:
@@ -129,6 +140,13 @@ def _rank(film: ScoredFilm) -> str:
     held_out = (
         "that this model was recalibrated on" if film.recalibrated else "that training never saw"
     )
+    if film.removed:
+        return (
+            f"The score of {film.score:.2f} is higher than that of {film.percentile:.1f} % of {n} films{of} "
+            f"of an archive without labels, {left_out_of_archive(film.removed)} (p = {film.p_value:.3f} "
+            f"if those were all abnormal, {film.p_value_at_most:.3f} if none was; smallest possible "
+            f"{1 / (n + 1):.3f} and {(1 + film.removed) / (n + film.removed + 1):.3f})."
+        )
     return (
         f"The score of {film.score:.2f} is higher than that of {film.percentile:.1f} % of "
         f"{n} normal films{of} {held_out} (p = {film.p_value:.3f}, smallest possible "

@@ -21,6 +21,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from simsid.detectors.base import Detector
+from simsid.detectors.training_films import TrainingFilms
 from simsid.errors import TrainingError
 from simsid.training.checkpoint import load_checkpoint, save_checkpoint
 from simsid.training.options import TrainOptions, make_accelerator
@@ -141,6 +142,8 @@ class Training:
         self.detector.set_reference(self.batches)
         self.detector.set_placement(self.batches)
         self.detector.set_populations(self.batches, self.populations)
+        seen = TrainingFilms.of(self.images[:, 0].cpu().numpy())
+        self.detector.training_films = seen.joined(self.detector.training_films)
         return self.detector
 
     def _run_stage(self, bar: tqdm) -> None:

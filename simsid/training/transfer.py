@@ -38,7 +38,7 @@ def begin_from(detector: Detector, other: Detector, folder: str | Path) -> dict[
     Networks that only training needs are not in a model folder: they begin as they were drawn, or
     as copies of those that scoring reads. What scoring compares with (statistics, memory banks,
     calibration) comes from the new data; so does the look of its population, unless there are too
-    few normals to learn it from.
+    few normals to learn it from. Films that the other training saw count as seen by this one.
 
     Returns:
         Where the weights come from: data name and fingerprint of that run.
@@ -54,6 +54,7 @@ def begin_from(detector: Detector, other: Detector, folder: str | Path) -> dict[
             "change its networks"
         ) from error
     detector.population = copy.deepcopy(other.population)
+    detector.training_films = other.training_films
     data = other.facts.get("data")
     return {
         "data": data.get("name") if isinstance(data, dict) else None,

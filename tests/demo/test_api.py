@@ -16,6 +16,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian, generate_uid
 
 import hub
+from demo.phantoms import phantoms
 from demo.privacy import MAX_FILES
 from simsid.scoring import score_film
 from tests.demo.conftest import GENTLE, ROOT, Page, png, uploads_in
@@ -96,6 +97,21 @@ def test_explain_shows_slots_and_weights(client, digits: dict, tmp_path: Path) -
     answer = client.predict(file, 0, 1, api_name="/explain")
     assert len(answer["slots"]) == len(answer["weights"]) == len(answer["slot_pngs"]) > 0
     assert sum(answer["weights"]) <= 1.0001
+    assert answer["score_parts"] == {"feature_distance": 1.0} and answer["rebuilt_has_a_share"]
+    assert "rebuilds the region from the normal patterns" in answer["score_from"]
+
+
+def test_explain_says_where_a_network_drives_the_score_and_slots_only_illustrate(
+    client, tmp_path: Path
+) -> None:
+    film = next(iter(phantoms().values()))
+    answer = client.predict(
+        as_file(tmp_path, "c.png", png(film)), 0, 1, "bundled:chest", api_name="/explain"
+    )
+    assert answer["status"] == "ok" and len(answer["slots"]) > 0
+    assert answer["score_parts"] == {"lesion": 1.0} and answer["rebuilt_has_a_share"] is False
+    assert "a network that learned to find lesions" in answer["score_from"]
+    assert "no share in the score" in answer["score_from"]
 
 
 def test_bad_requests_get_a_sentence_and_no_path(client, page: Page, digits, tmp_path) -> None:

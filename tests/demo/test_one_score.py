@@ -88,7 +88,10 @@ def by_page(tab, files: list[Path], model: str) -> Said:
     tab.wait_for_selector("#links a")
     with tab.expect_download() as caught:
         tab.locator("#links a").first.click()
-    return said(csv.DictReader(Path(caught.value.path()).open()))
+    with open(caught.value.path(), encoding="utf-8", newline="") as file:
+        told = list(csv.DictReader(file))
+    assert [row["name"] for row in told] == [file.name for file in files]
+    return said(told)
 
 
 def assert_agrees(told: Said, expected: Said) -> None:

@@ -8,11 +8,15 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 import hub
+from demo.review_page import screen
+from simsid.map_files import MapFiles
 from simsid.marks import Marks
+from simsid.review import Review
 from simsid.score import main as score
 from tests.demo.axe import findings, too_wide
 from tests.demo.conftest import end, free_port, wait_for_page
@@ -40,6 +44,34 @@ def review(
     yield url, folder / "scores.marks.csv"
     end(process)
     assert "5 films marked" in log.read_text()
+
+
+def test_a_blind_page_shows_the_film_alone_until_it_is_marked(tmp_path: Path) -> None:
+    known = {"score": "7.25", "threshold": "2.0", "p_value": "0.0123", "diffuse": "It is spread."}
+    rows = [known | {"file": str(tmp_path / f"{name}.png"), "state": "unusual"} for name in "xyz"]
+    maps = MapFiles(tmp_path / "maps", tmp_path, False)
+    maps.folder.mkdir()
+    review = Review(rows, Marks(tmp_path / "m.csv"), "blind")
+    review.rows.sort(key=lambda row: row["file"])
+    for row in rows[:2]:
+        Image.fromarray(np.eye(64, dtype=np.uint8) * 200).save(row["file"])
+        drawn = Image.fromarray(np.zeros((8, 8, 3), np.uint8))
+        drawn.save(maps.picture_of(Path(row["file"])))
+    for at, row in enumerate(review.rows):
+        film, picture, told, summary = screen(review, at, maps)
+        assert (film is None) == row["file"].endswith("z.png") and picture is None
+        assert f"Film {at + 1} of 3" in told and "0 of 3 films marked" in summary
+        for leak in ("unusual", "7.25", "2.0", "0.012", "spread", Path(row["file"]).name):
+            assert leak not in told + summary
+    review.put(review.rows[0], "normal")
+    film, picture, told, summary = screen(review, 0, maps)
+    assert (
+        picture is not None
+        and "unusual (marked normal)" in told
+        and "Score 7.25" in told
+        and 'class="verdict un' in told
+    )
+    assert "above the threshold" not in summary and "1 of 3 films marked" in summary
 
 
 @pytest.mark.slow

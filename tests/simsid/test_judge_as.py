@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 from pathlib import Path
 
@@ -103,6 +104,34 @@ def test_the_command_judges_all_films_so_and_says_so(folder, tmp_path, capsys):
     with pytest.raises(SimsidError, match="it has narrow, wide"):
         main([*given[:-1], str(tmp_path / "new.csv"), "--judge-as", "adults"])
     assert not (tmp_path / "new.csv").exists()
+
+
+@pytest.mark.parametrize("few", NAMES)
+@pytest.mark.parametrize("shards", [[], ["--shard-rows", "8"]])
+def test_too_few_normals_are_told_of_the_population_that_has_them(
+    few, shards, two, tmp_path, registered, capsys
+):
+    own = copy.deepcopy(two)
+    counts = {name: 5 if name == few else 60 for name in NAMES}
+    normals = np.concatenate([films_of(name, counts[name], 60) for name in NAMES])
+    own.calibrate(normals, names=NAMES)
+    assert [own.calibration.num_normals_of(i) for i in (0, 1)] == list(counts.values())
+    save_model(own, tmp_path / "model")
+    films = write_films(tmp_path / "films", np.concatenate([films_of(n, 2, 61) for n in NAMES]))
+    given = [str(films), "--model", str(tmp_path / "model"), *shards]
+    states = {name: f"films judged by the normals of {name} are 'too few" for name in NAMES}
+    other = next(name for name in NAMES if name != few)
+
+    assert main([*given, "--out", str(tmp_path / "both")]) == 0
+    said = capsys.readouterr().out
+    assert states[few] in said and states[other] not in said and "every film" not in said
+    assert "'unusual' is stated at a false-alarm rate of 5 %" in said
+    assert "no verdict: 2, too few normals" in said
+    for name in NAMES:
+        assert main([*given, "--out", str(tmp_path / name), "--judge-as", name]) == 0
+        said = capsys.readouterr().out
+        assert ("every film is 'too few normals" in said) == (name == few)
+        assert ("'unusual' is stated" in said) == (name != few) and states[few] not in said
 
 
 def test_shards_carry_the_choice(folder, tmp_path):

@@ -49,7 +49,7 @@ def test_one_bad_film_of_sixty_is_named_and_gone_on_without(
 @pytest.mark.parametrize(
     ("bad", "more", "why"),
     [
-        (3, (), "at most 2% of them may be left out"),
+        (3, (), "at most 2 % of them may be left out"),
         (1, ("--no-skip-unreadable",), "without --skip-unreadable none is left out"),
     ],
 )

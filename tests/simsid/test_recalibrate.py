@@ -13,6 +13,7 @@ from PIL import Image
 
 import hub
 from simsid.detectors import load_model
+from simsid.detectors.calibration import Calibration
 from simsid.detectors.findings import ANOTHER, Finding
 from simsid.detectors.recalibrated import normals_of_own
 from simsid.detectors.recalibration import recalibrate
@@ -71,6 +72,48 @@ def test_an_archive_that_may_hold_abnormal_films_loses_its_highest_scores(detect
     assert own.calibration.num_normals == 72 and own.calibration.removed == 8
     whole = recalibrate(detector, strangers[:80])
     assert own.calibration.threshold("fused") < whole.calibration.threshold("fused")
+
+
+def test_words_and_card_tell_p_as_if_all_left_out_were_abnormal_and_as_if_none_was(
+    detector, strangers
+):
+    own = recalibrate(detector, strangers[:80], abnormal_share=0.1)
+    film = replace(
+        score_films(own, list(strangers[80:81]))[0], score=own.calibration.scores["fused"][-1]
+    )
+    assert film.removed == 8 and film.num_normals == 72
+    assert film.p_value_at_most == (1 + 1 + 8) / 81  # one of the kept scores as high
+    told = basis(replace(film, p_value=2 / 73, percentile=100 * 71 / 72))
+    assert (
+        "98.6 % of 72 films of an archive without labels, whose 8 highest scores were left" in told
+    )
+    assert (
+        "(p = 0.027 if those were all abnormal, 0.123 if none was; smallest possible 0.014" in told
+    )
+    assert "and 0.111)" in told and "from 'all that were left out were abnormal' to" in told
+    card = recalibrated_card("# A model", own)
+    assert "from 72 films without labels that it was given" in card
+    assert "a film above all others has p = 0.014 then, and 0.111 if none was" in card
+    plain = score_films(recalibrate(detector, strangers[:80]), list(strangers[80:82]))
+    assert all(each.p_value_at_most == pytest.approx(each.p_value) for each in plain)
+    assert "archive" not in basis(plain[0]) and "80 normal films" in basis(plain[0])
+
+
+def test_normals_left_out_as_abnormal_make_p_values_too_small_and_at_most_holds(
+    detector, strangers
+):
+    """All of the archive is normal: at 5 %, (3 + 8) / 81 of the next normals fall below p = 0.05."""
+    rng = np.random.default_rng(3)
+    told, at_most = [], []
+    any_film = score_films(detector, list(strangers[:1]))[0]
+    for _ in range(400):
+        archive, scores = np.sort(rng.normal(size=80)), rng.normal(size=20)
+        kept = Calibration({"fused": archive[:72]}, removed=8)
+        told += (kept.p_value("fused", scores) <= 0.05).tolist()
+        film = replace(any_film, normals=archive[:72], num_normals=72, removed=8)
+        at_most += [replace(film, score=score).p_value_at_most <= 0.2 for score in scores]
+    assert np.mean(told) == pytest.approx(11 / 81, abs=0.015)
+    assert 0.15 < np.mean(at_most) <= 0.2 + 0.015
 
 
 @pytest.mark.parametrize(("count", "share"), [(19, 0.0), (21, 0.1), (60, 0.6)])
@@ -259,7 +302,7 @@ def test_a_card_that_was_recalibrated_twice_tells_of_the_last_time_alone(detecto
     assert "284 normals" in chest and "284 normals" not in once
     assert "Recalibrated** on 30 films that it was given" in once
     assert "on 30 films" not in twice and "Recalibrated** on 40 films" in twice
-    assert twice.count("> **") == 1 and "from 36 normals that it was given" in twice
+    assert twice.count("> **") == 1 and "from 36 films without labels that it was given" in twice
     assert "The 4 highest scores were left out" in twice
     found = re.findall(r"^\| sensitivity at the threshold, .*$", chest, re.MULTILINE)
     assert len(found) == 2
@@ -286,12 +329,16 @@ def test_too_few_normals_are_told_with_every_reason_and_its_count(strangers):
     said = "F holds 1 film that may set a threshold of this model, at least 20 are needed"
     more = ". Give more normal films"
     assert too_few_told("F", some, 20) == f"{said}; left out: {every}{more}"
-    assert too_few_told("F", Normals([], (), reasons), 20) == f"F: 4 images, all left out: {every}"
+    none = too_few_told("F", Normals([], (), reasons), 20)
+    assert none == (
+        f"F: 4 images, all left out: {every}. Give at least 20 other normal films, or take the model "
+        "that these belong to"
+    )
     assert too_few_told("F", Normals([strangers[0]], ()), 20) == said + more
 
 
 def test_too_few_normals_for_a_confidence_are_refused_with_the_number_needed(detector, strangers):
-    with pytest.raises(SimsidError, match=r"40 normals cannot hold a rate of 5% .*90%, 45 can"):
+    with pytest.raises(SimsidError, match=r"40 normals cannot hold a rate of 5 % .*90 %, 45 can"):
         recalibrate(detector, strangers[:40], 0.05, confidence=0.9)
     more = np.concatenate([strangers, strangers])[:45]
     held = recalibrate(detector, more, 0.05, confidence=0.9).calibration

@@ -73,6 +73,45 @@ def test_card_and_words_of_a_partly_renewed_model_tell_the_populations_apart(two
     assert all(film.recalibrated for film in score_films(again, [*films_of("wide", 1, 91)]))
 
 
+def test_what_the_threshold_of_a_kept_population_found_is_still_told(two, tmp_path, registered):
+    at = two.calibration.threshold
+    card = (
+        "# a model\n\nOn 40 normal and 30 abnormal images of thoraces (data 0123, commit none). "
+        "Measured on the test part, read once.\n\n"
+        "| sensitivity at the threshold | 0.600 |\n"
+        "| sensitivity at the threshold, narrow (n = 20) | 0.750 |\n"
+        "| sensitivity at the threshold, wide (n = 10) | 0.300 |\n"
+        "| specificity at the threshold | 0.950 |\n\n"
+        f"## Threshold\n\n{at('fused', 0):.3f} (narrow), {at('fused', 1):.3f} (wide), from 120 "
+        "normals kept out of training.\n"
+    )
+    save_model(two, tmp_path / "model")
+    (tmp_path / "model" / "README.md").write_text(card, encoding="utf-8")
+    model = load_model(tmp_path / "model")
+    films = write_films(tmp_path / "films", films_of("wide", 40, 70))
+    assert main(["--model", str(tmp_path / "model"), "--normals", str(films), "--same-populations",
+                 "--out", str(tmp_path / "own")]) == 0  # fmt: skip
+    shown = [films_of("narrow", 1, 90)[0], films_of("wide", 1, 91)[0]]
+    told = (tmp_path / "own" / "README.md").read_text(encoding="utf-8")
+    assert "| sensitivity at the threshold, narrow (n = 20) | 0.750 |" in told
+    assert "| sensitivity at the former threshold, wide (n = 10) | 0.300 |" in told
+    assert "| sensitivity at the former threshold | 0.600 |" in told
+    in_memory = recalibrate(model, films_of("wide", 40, 70), same_populations=True)
+    for own in (load_model(tmp_path / "own"), in_memory):
+        narrow, wide = score_films(own, shown)
+        assert (narrow.population, narrow.found.share, narrow.found.abnormals) == (
+            "narrow",
+            0.75,
+            20,
+        )
+        assert wide.population == "wide" and wide.found is None
+    last = recalibrate(
+        load_model(tmp_path / "own"), films_of("narrow", 40, 92), same_populations=True
+    )
+    assert [film.found for film in score_films(last, shown)] == [None, None]
+    assert "at the threshold" not in recalibrated_card(told, last).replace("for a false", "")
+
+
 def test_few_films_of_a_population_do_not_set_its_threshold(two):
     films = np.concatenate([films_of("wide", 30, 71), films_of("narrow", 19, 72)])
     own = recalibrate(two, films, same_populations=True)
@@ -107,12 +146,12 @@ def test_too_few_films_for_an_inherited_confidence_are_told_the_way_out(sure):
     with pytest.raises(
         SimsidError,
         match=r"at least 45 of one population are needed for a rate that holds with a confidence of "
-        r"90%; 20 are enough for one that holds on average \(--rate-confidence 0\)\. Add films",
+        r"90 %; 20 are enough for one that holds on average \(--rate-confidence 0\)\. Add films",
     ):
         recalibrate(sure, films, same_populations=True)
     own = recalibrate(sure, films, confidence=ON_AVERAGE, same_populations=True)
     assert own.facts["recalibrated"]["renewed"] == {"wide": 25}
-    with pytest.raises(SimsidError, match=r"confidence of 90%\. Add films") as told:
+    with pytest.raises(SimsidError, match=r"confidence of 90 %\. Add films") as told:
         recalibrate(sure, films[10:], same_populations=True)  # 15 and 10: not enough on average
     assert "--rate-confidence" not in str(told.value)
 
@@ -153,14 +192,14 @@ def test_a_rate_that_films_cannot_support_replaces_no_threshold(two):
     assert own.facts["recalibrated"]["renewed"] == {"narrow": 49}
     assert reference(own, 1) == reference(two, 1)
     assert own.calibration.threshold("fused", 1) == max(reference(two, 1))  # rank 1 of 60
-    with pytest.raises(SimsidError, match=r"40 normals cannot hold a rate of 2%, 49 can: add"):
+    with pytest.raises(SimsidError, match=r"40 normals cannot hold a rate of 2 %, 49 can: add"):
         recalibrate(two, wide, 0.02)
 
 
 def test_a_kept_population_loses_no_threshold_by_a_rate_that_it_cannot_hold(two):
     films = np.concatenate([films_of("wide", 99, 70), films_of("narrow", 5, 72)])
     with pytest.raises(
-        SimsidError, match=r"60 normals of 'narrow' cannot hold a rate of 1%, 99 can: .*or ask for"
+        SimsidError, match=r"60 normals of 'narrow' cannot hold a rate of 1 %, 99 can: .*or ask for"
     ):
         recalibrate(two, films, 0.01, same_populations=True)
 
@@ -246,7 +285,7 @@ def test_the_command_says_what_was_renewed_kept_and_left_out(sure, registered, t
         "threshold: 45 are enough)" in told
     )
     assert "films, of another population than the model's own" in told
-    assert "the rate holds with a confidence of 90%, as the model's did" in told
+    assert "the rate holds with a confidence of 90 %, as the model's did" in told
     assert "of normals (narrow), with" in told and "of normals (wide), with" in told
     assert own.calibration.threshold("fused", 0) == sure.calibration.threshold("fused", 0)
     told = own.facts["recalibrated"]["left_out"]
@@ -260,8 +299,10 @@ def test_the_command_says_where_the_new_rate_is_less_sure(sure, registered, tmp_
     save_model(sure, tmp_path / "model")
     assert main(command(tmp_path / "model", tmp_path, films_of("wide", 30, 84))) == 0
     told = capsys.readouterr().out
-    assert "the model's rate held with a confidence of 90%, the new one holds on average" in told
-    assert f"with a confidence of {1 - 0.95**30:.0%}. 45 normals" in told  # one may lie above
+    assert "the model's rate held with a confidence of 90 %, the new one holds on average" in told
+    assert (
+        f"with a confidence of {100 * (1 - 0.95**30):.0f} %. 45 normals" in told
+    )  # one may lie above
 
 
 def test_an_archive_is_promised_no_confidence_that_hangs_on_what_was_left_out(
@@ -283,8 +324,8 @@ def test_an_archive_is_promised_no_confidence_that_hangs_on_what_was_left_out(
     assert calibration.held_with() == pytest.approx(worst) and worst < 0.05
     assert "the rate holds with" not in told
     assert (
-        "the model's rate held with a confidence of 90%; the new one holds with a confidence of 90% "
-        f"if the 5 highest scores were all of abnormal films, and of {worst:.0%} if none was"
+        "the model's rate held with a confidence of 90 %; the new one holds with a confidence of 90 % "
+        f"if the 5 highest scores were all of abnormal films, and of {100 * worst:.0f} % if none was"
         in told
     )
 

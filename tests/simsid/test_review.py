@@ -115,6 +115,68 @@ def test_a_film_that_doubt_chose_stays_so_when_it_is_marked_again(tmp_path: Path
     assert marks.read() == {"a.png": Mark(ABNORMAL, "doubtful")} and not marks.by_chance()
 
 
+def test_a_blind_review_hides_the_verdict_until_the_film_is_marked(
+    table: Path, capsys: pytest.CaptureFixture
+) -> None:
+    rows, path = scored_rows(table), table.with_name("m.csv")
+    review = Review(rows, Marks(path), "blind", seed=3)
+    assert (
+        names(review.rows) == names(in_order(rows, "random", 3)) != names(in_order(rows, "random"))
+    )
+    assert all(map(review.hides, review.rows))
+    ask(review, answers("nq"))
+    said = capsys.readouterr().out
+    assert "score" not in said and "unusual" not in said and review.rows[1]["file"] in said
+    assert [review.hides(each) for each in review.rows] == [False] + [True] * 5
+    with open(path) as file:
+        assert list(csv.reader(file))[1:] == [[review.rows[0]["file"], "normal", "blind 3"]]
+    held = "\n".join(review.summary())
+    assert "1 of 6 films marked" in held and "above the threshold" not in held
+    assert "once all films are marked" in held
+    again = Review(rows, Marks(path), "blind")  # goes on in the order that the marks began
+    assert again.rows == [*review.rows[1:], review.rows[0]]
+    again.put(again.rows[0], ABNORMAL)
+    assert again.measures()["sample"] and again.measures()["blind"] == 2
+
+
+def test_a_mark_that_is_changed_after_the_verdict_was_seen_is_blind_no_longer(table: Path) -> None:
+    review = Review(scored_rows(table), Marks(table.with_name("m.csv")), "blind", seed=2)
+    first, second = review.rows[:2]
+    review.put(first, NORMAL)
+    review.put(second, NORMAL)
+    review.put(second, NORMAL)  # the same once more changes nothing
+    review.put(first, ABNORMAL)
+    kept = review.marks.read()
+    assert kept[first["file"]] == Mark(ABNORMAL, "random 2") and not kept[first["file"]].blind
+    assert kept[second["file"]] == Mark(NORMAL, "blind 2") and kept[second["file"]].blind
+    assert review.measures()["blind"] == 1 and review.marks.by_chance()
+    seen = Review(scored_rows(table), Marks(table.with_name("seen.csv")), "random")
+    seen.put(first, NORMAL)
+    Review(scored_rows(table), seen.marks, "blind").put(first, ABNORMAL)
+    assert seen.marks.read()[first["file"]] == Mark(ABNORMAL, "random")
+
+
+def test_a_blind_review_tells_how_many_marks_were_blind_once_all_are(table: Path) -> None:
+    review = Review(scored_rows(table), Marks(table.with_name("m.csv")), "blind")
+    for each in review.rows:
+        review.put(each, ABNORMAL if float(each["score"]) > 2 else NORMAL)
+    said = "\n".join(review.summary())
+    assert "6 of them were marked blind, before the verdict was shown" in said
+    assert "of the 3 abnormals with a verdict, above the threshold: 100 %" in said
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ("--blind --order doubtful", "leave out --order doubtful"),
+        ("--seed -1", "must be 0 or more"),
+    ],
+)
+def test_what_no_blind_review_can_be_is_refused(table: Path, more: str, says: str) -> None:
+    with pytest.raises(SimsidError, match=says):
+        main([str(table), "--face", "summary", *more.split()])
+
+
 def test_measures_are_those_of_the_marked_films_with_intervals(tmp_path: Path) -> None:
     """Ten films: normals at 0 to 4, abnormals at 2.5 to 6.5; above 2 lies half of all."""
     scores = [0.0, 1.0, 2.2, 3.0, 4.0, 2.5, 3.5, 4.5, 5.5, 1.5]

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from PIL import Image
 
+from simsid.data.image_kind import FILMS
+from simsid.detectors import Detector, detector_class
 from tests.simsid.helpers import MeanImageConfig, MeanImageDetector
 
 NAMES = ("narrow", "wide")
@@ -61,4 +63,18 @@ def make_two(calibration: int = 60, confidence: float | None = None) -> MeanImag
     detector.set_populations(lambda: iter([both]), torch.arange(2).repeat_interleave(80))
     normals = np.concatenate([films_of(name, calibration, 10 + i) for i, name in enumerate(NAMES)])
     detector.calibrate(normals, names=NAMES, confidence=confidence)
+    return detector
+
+
+def make_grey_two() -> Detector:
+    """One that other processes know and that can be exported: by the mean grey level."""
+    cls = detector_class("mean-grey")
+    detector = cls(cls.config_class.preset("quick", (SIZE, SIZE), FILMS)).eval()
+    narrow, wide = thoraces(80, WIDTHS[0], 0), thoraces(80, WIDTHS[1], 1)
+    detector.consolidate(lambda: iter(narrow.split(40)))
+    detector.set_reference(lambda: iter(narrow.split(40)))
+    both = torch.cat([narrow, wide])
+    detector.set_populations(lambda: iter([both]), torch.arange(2).repeat_interleave(80))
+    normals = np.concatenate([films_of(name, 60, 10 + i) for i, name in enumerate(NAMES)])
+    detector.calibrate(normals, names=NAMES)
     return detector

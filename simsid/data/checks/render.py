@@ -66,7 +66,9 @@ def _shortcuts(shortcuts: Sequence[dict[str, Any]]) -> list[str]:
             "{:.2f} to {:.2f}".format(*row["interval"]),
             "" if row["chance"] is None else f"{row['chance']:.2f}",
             "yes" if row["tells"] else "",
-            ", ".join(f"{literal(name)} {rate:.0%}" for name, rate in (row["rates"] or {}).items()),
+            ", ".join(
+                f"{literal(name)} {100 * rate:.0f} %" for name, rate in (row["rates"] or {}).items()
+            ),
         ]
         for row in shortcuts
     ]

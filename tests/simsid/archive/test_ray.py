@@ -11,11 +11,13 @@ import pytest
 from PIL import Image
 
 from simsid.archive.on_ray import start_cluster
+from simsid.archive.shard_files import read_shards
 from simsid.detectors import save_model
 from tests.simsid.archive.test_shards import shards_of
 from tests.simsid.export.models import films as made_films
 from tests.simsid.export.models import fitted
 from tests.simsid.scoring.conftest import run
+from tests.simsid.two_populations import NAMES, films_of, make_grey_two, write_films
 
 ray = pytest.importorskip("ray")
 pytest.importorskip("ray.data")
@@ -101,3 +103,19 @@ def test_what_one_process_began_ray_finishes(archive, tmp_path):
     cut.write_bytes(cut.read_bytes()[:-300])
     assert run(*arguments, "--engine", "ray", "--out", tmp_path / "s", "--resume") == 1
     assert shards_of(tmp_path / "s") == shards_of(folder / "whole")
+
+
+@pytest.mark.slow
+def test_a_chosen_population_judges_on_ray_as_it_does_here(tmp_path, capsys):
+    save_model(make_grey_two(), tmp_path / "model")
+    films = write_films(tmp_path / "films", np.concatenate([films_of(n, 6, 53) for n in NAMES]))
+    given = [films, "--model", tmp_path / "model", "--batch-size", 3, "--shard-rows", 5, "--device",
+             "cpu", "--judge-as", "narrow"]  # fmt: skip
+    assert run(*given, "--out", tmp_path / "here") == 0
+    capsys.readouterr()
+    assert run(*given, "--engine", "ray", "--out", tmp_path / "there") == 0
+    assert "(--judge-as): 6 of 12 films look more like another" in capsys.readouterr().out
+    assert shards_of(tmp_path / "there") == shards_of(tmp_path / "here")
+    rows = list(read_shards(tmp_path / "there"))
+    assert {row["judged_as"] for row in rows} == {row["population"] for row in rows} == {"narrow"}
+    assert [row["looks_like"] for row in rows] == ["narrow"] * 6 + ["wide"] * 6

@@ -62,7 +62,7 @@ def test_more_are_refused_and_all_are_listed(bad, tmp_path, capsys):
     assert [line.partition(":")[0] for line in listed] == [
         str(root / name) for name in sorted(names)
     ]
-    assert last.startswith(f"error: {bad} of 112 films cannot be read, and at most 2%")
+    assert last.startswith(f"error: {bad} of 112 films cannot be read, and at most 2 %")
 
 
 def test_none_is_left_out_without_the_option(tmp_path):

@@ -37,7 +37,7 @@ def edit(path, change):
 
 def test_the_folder_holds_what_the_contract_says_and_no_pickle(saved):
     assert sorted(p.name for p in saved.iterdir()) == [
-        "calibration.json", "config.json", "model.safetensors",
+        "calibration.json", "config.json", "model.safetensors", "training_films.safetensors",
     ]  # fmt: skip
 
 

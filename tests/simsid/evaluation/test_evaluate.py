@@ -12,9 +12,11 @@ from simsid.detectors import save_model
 from simsid.detectors.calibration import Calibration
 from simsid.detectors.findings import WARN, Finding
 from simsid.detectors.found_share import FoundShare, found_shares
+from simsid.detectors.model_folder import describe
 from simsid.errors import DataError, SimsidError
 from simsid.evaluation import report as report_module
 from simsid.evaluation.card import card_text
+from simsid.evaluation.card_sections import learned_from
 from simsid.evaluation.evaluate import evaluate, strict_json
 from simsid.evaluation.measures import found_by_population
 from simsid.evaluation.report import report_on
@@ -213,6 +215,20 @@ def test_report_stands_alone_and_the_card_holds_measured_numbers(data, tmp_path)
     front = yaml.safe_load(card.split("---")[1])
     measured = front["model-index"][0]["results"][0]["metrics"][0]
     assert measured["value"] == round(results["image"]["auroc"], 4)
+
+
+def test_the_card_says_what_training_saw_and_no_more(data):
+    described = describe(make_detector(data))
+    assert learned_from(described) == "images that its data set calls normal"
+    painted = described | {"scores": ["fused", "lesion"]}
+    assert learned_from(painted).endswith("calls normal and on lesions painted into them")
+    mixed = described | {"facts": {"data": {"contaminated": 7}}}
+    assert learned_from(mixed).endswith("calls normal, 7 abnormal ones mixed in")
+    both = painted | {"facts": {"data": {"contaminated": 7}}}
+    assert learned_from(both).endswith("7 abnormal ones mixed in, and on lesions painted into them")
+    card = card_text(mixed, results_of(make_detector(data), data))
+    assert "detector trained on images that its data set calls normal, 7 abnormal ones" in card
+    assert "normal images only" not in card and "false-alarm rate of 5 %;" in card
 
 
 def test_the_card_of_several_populations_tells_what_each_threshold_found(data, tmp_path):

@@ -127,7 +127,7 @@ def test_the_table_tells_how_often_the_map_is_hottest_where_the_film_was_changed
     assert all(0 < found.covered[family] < 0.6 for family in FAMILIES)
     assert found.hottest["erased"] > 2 * found.covered["erased"]
     told = Examination.from_json(found.to_json())
-    assert rows_of(told)[0][-1].endswith(f"({found.covered['opacity']:.0%})")
+    assert rows_of(told)[0][-1].endswith(f"({100 * found.covered['opacity']:.0f} %)")
 
 
 def test_a_map_without_a_top_hits_by_chance():

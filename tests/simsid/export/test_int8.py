@@ -73,6 +73,35 @@ def test_the_score_moves_a_little_and_the_report_says_by_how_much(made):
     assert abs(report.int8.auroc[0] - report.int8.auroc[1]) < 0.05
 
 
+def test_a_score_that_moves_far_is_told_and_warned_of_without_a_changed_verdict(made):
+    folder, report = made
+    one = load_model(folder / "model")
+    spread = float(one.calibration.scores["fused"].std())
+    read = read_films(one, Int8Films(folder / "normals"))
+
+    class Moved:  # the model itself, but for two films; none passes the threshold by it
+        def predict(self, images, *rest):
+            told = one.predict(images, *rest)
+            score = told.score.copy()
+            if len(score) == len(read.judged):
+                score[[3, 5]] -= np.float32([4 * spread, 1.5 * spread])
+            return replace(told, score=score)
+
+        def __getattr__(self, name):
+            return getattr(one, name)
+
+    told = measure(one, one, Moved(), read, 2, (2.0, 1.0))
+    before = one.predict(read.judged).score[3]
+    assert told.far == 2 and told.largest == told.of_normals == pytest.approx(4, abs=1e-3)
+    assert told.moved == pytest.approx((before, before - 4 * spread), abs=1e-4)
+    told = replace(told, flips=0)
+    (warning,) = told.warnings()
+    assert "move the score of 2 of 24 films by more than 1 of the normals' spread" in warning
+    assert f"at most by 4.0 (from {told.moved[0]:.3g} to {told.moved[1]:.3g})" in warning
+    assert "and by more than 1 in 2 of 24 films" in "\n".join(told.lines())
+    assert report.int8.far == 0 and "spread" not in "".join(report.int8.warnings())
+
+
 def test_report_and_card_tell_both_graphs(made):
     folder, report = made
     card = (folder / "int8" / "README.md").read_text("utf-8")
@@ -159,8 +188,9 @@ def test_openvino_computes_it_too(made, tmp_path):
 
 
 REPORT = Int8Report(
-    10, 10, 3, False, (0.9, 0.9015), 0.1, 0.1, 0.01, 0, {1: (1.0, 1.0, 1.0)}, (2.0, 1.0)
-)
+    10, 10, 3, False, (0.9, 0.9015), 0.1, 0.1, (1.0, 1.1), 0, 0.01, 0, {1: (1.0, 1.0, 1.0)},
+    (2.0, 1.0),
+)  # fmt: skip
 
 
 def test_a_moved_auroc_and_changed_verdicts_are_warned_of():

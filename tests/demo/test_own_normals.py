@@ -1,0 +1,27 @@
+"""A visit's own normals: what was left out is told with its reason."""
+
+from __future__ import annotations
+
+from html import unescape
+
+import pytest
+
+from demo.own_normals import learn
+from demo.own_words import own_section
+from simsid.detectors.training_films import TrainingFilms
+from simsid.errors import SimsidError
+from tests.simsid.two_populations import films_of, make_grey_two
+
+
+def test_films_that_could_not_be_used_are_told_with_the_reason() -> None:
+    detector = make_grey_two()
+    films = films_of("narrow", 60, 70)
+    detector.training_films = TrainingFilms.of(films[:20])
+    own = learn(detector, "m", list(films), left_out=2)
+    assert (own.films, own.left_out) == (40, 22)
+    told = unescape(own_section(own, "m"))
+    assert "22 more films could not be used: 20 are in this model's training: such films" in told
+    assert "2 are unreadable" in told
+    with pytest.raises(SimsidError, match=r"15 of 35 films .*\(20 are in this model's training"):
+        learn(detector, "m", list(films[:35]))
+    assert "could not be used" not in own_section(learn(detector, "m", list(films[20:])), "m")
