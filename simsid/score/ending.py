@@ -18,7 +18,7 @@ from simsid.score.job import ScoreJob
 from simsid.scoring import TOO_FEW_NORMALS, BatchCheck, weakness_told
 from simsid.scoring.closing import ClosingReport
 from simsid.scoring.rows import SCORED
-from simsid.scoring.words import in_percent
+from simsid.scoring.words import stated_rate
 from simsid.stop import terminated_as_interrupted
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -110,7 +110,7 @@ def tell_the_end(
 def _summary(job: ScoreJob, detector: Detector, ending: Ending, judged: int) -> list[str]:
     """How many films were scored, and what a verdict stands on where there is one."""
     calibration, default = detector.calibration, detector.score_names[0]
-    rate = in_percent(calibration.false_alarm_rate)
+    rate = stated_rate(calibration)
     lines = [f"{ending.films - ending.failed} of {ending.films} images scored; table: {job.out}"]
     judging = {
         name: has_threshold(calibration, index)

@@ -82,9 +82,14 @@ def stated_rate(calibration: Calibration) -> str:
 
 
 def rate_in_words(film: ScoredFilm) -> str:
-    """The stated false-alarm rate and how sure it is, as '5 % (1 to 12 %)'."""
+    """The stated false-alarm rate and how sure it is, as '5 % (1 to 12 %)' or 'at most 5 % (0 to 4 %)'."""
     low, high = (f"{100 * end:.0f}" for end in film.rate_interval)
-    return f"{in_percent(film.false_alarm_rate)} ({low} to {high} %)"
+    return f"{stated_share(film)} ({low} to {high} %)"
+
+
+def stated_share(film: ScoredFilm) -> str:
+    """The same without the interval, as ``stated_rate`` has it."""
+    return f"{'at most ' if film.rate_confidence else ''}{in_percent(film.false_alarm_rate)}"
 
 
 def found_in_words(film: ScoredFilm) -> str:

@@ -28,6 +28,7 @@ from simsid.scoring import (
 from simsid.scoring.body import body_mask
 from simsid.scoring.rows import numbers_of, row_of
 from simsid.scoring.table import COLUMNS, is_score_table
+from simsid.scoring.words import rate_in_words, stated_share
 from synth import DigitAnatomy
 
 
@@ -131,6 +132,18 @@ def test_a_verdict_says_what_share_of_abnormals_was_found_at_this_threshold(film
         at(film, film.threshold - 9)
     )
     assert "was not measured" in basis(replace(at(film, film.threshold - 9), found=None))
+
+
+def test_a_rate_that_holds_with_confidence_is_told_as_at_most_wherever_it_is(film) -> None:
+    over = at(film, film.threshold + 9)
+    assert "is set so that 5 % (3 to 8 %) of such normal films" in basis(over)
+    sure = replace(over, rate_confidence=0.9, rate_interval=(0.004, 0.043))
+    assert "is set so that at most 5 % (0 to 4 %) of such normal films are called" in basis(sure)
+    assert (rate_in_words(over), stated_share(over)) == ("5 % (3 to 8 %)", "5 %")
+    assert stated_share(sure) == "at most 5 %"
+    chest = hub.load("bundled:chest")
+    image = np.random.default_rng(0).random(chest.image_size, np.float32)
+    assert score_film(chest, image, accept_out_of_place=True).rate_confidence == 0.9
 
 
 def test_a_share_found_at_other_thresholds_is_not_told() -> None:
