@@ -20,7 +20,7 @@ PARTS = (
     ("demo.privacy", "UploadFolder.take", "read and delete upload"),
     ("simsid.data.decode.worker", "DecodingWorker.decode", "decode in worker"),
     ("simsid.scoring.film", "prepare_image", "prepare"),
-    ("simsid.scoring.film", "check_placement", "placement check"),
+    ("simsid.scoring.film", "check_films", "placement check"),
     ("simsid.detectors.base", "Detector.predict", "predict"),
     ("demo.pictures", "overlay", "colour the map"),
     ("demo.pictures", "png_bytes", "encode pictures"),

@@ -7,7 +7,8 @@ see ``simsid.training.fit``; to save and load, ``simsid.detectors.model_folder``
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import numpy as np
@@ -223,17 +224,24 @@ class Detector(Method):
                 f"unknown score '{score}'; '{self.name}' has {', '.join(self.score_names)}"
             )
         calibration, images = self.calibration, self.as_batch(images)
-        was_training = self.training
-        self.eval()
-        try:
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=precision == "bf16"):
-                parts = [
-                    self._predict_batch(part, score, calibration)
-                    for part in images.split(batch_size)
-                ]
-        finally:
-            self.train(was_training)
+        lower = torch.autocast(self.device.type, torch.bfloat16, enabled=precision == "bf16")
+        with self._evaluating(), lower:
+            parts = [
+                self._predict_batch(part, score, calibration) for part in images.split(batch_size)
+            ]
         return Prediction.concatenate(parts)
+
+    @contextmanager
+    def _evaluating(self) -> Iterator[None]:
+        """In evaluation mode, and then in the mode of before; a change visits all modules."""
+        was_training = self.training
+        if was_training:
+            self.eval()
+        try:
+            yield
+        finally:
+            if was_training:
+                self.train()
 
     def as_batch(self, images: np.ndarray | Tensor) -> Float[Tensor, "batch 1 height width"]:
         """Check images at the border and bring them to (batch, 1, height, width) float32.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -46,7 +47,7 @@ def build_detector(
             if key not in changed:
                 raise ValueError(f"unknown setting '{key}'; there are: {', '.join(changed)}")
             inner = isinstance(changed[key], dict) and isinstance(value, dict)
-            changed[key] = changed[key] | value if inner else value
+            changed[key] = changed[key] | _typed(value) if inner else value
         set_seed(seed)
         return cls(config_from_dict(cls.config_class, changed))
     except Exception as error:  # odd numbers can break a network in any way
@@ -54,3 +55,17 @@ def build_detector(
             f"these settings do not make a '{cls.name}' for images of "
             f"{data.image_size[0]}x{data.image_size[1]} px: {error or type(error).__name__}"
         ) from error
+
+
+def _typed(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings within a setting, which a command line hands on as text: numbers become numbers."""
+    return {
+        key: _number(value) if isinstance(value, str) else value for key, value in settings.items()
+    }
+
+
+def _number(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy import stats
+from scipy import special
 
 from simsid.data.rates import USUAL_RATE
 from simsid.errors import SimsidError
@@ -182,8 +182,9 @@ class Calibration:
         rank = self.rank_of(population)
         if not rank:
             return 0.0, 1.0
-        low, _ = stats.beta(rank, count + 1 - rank).interval(INTERVAL)
-        _, high = stats.beta(rank + self.removed, count + 1 - rank).interval(INTERVAL)
+        beyond = (1 - INTERVAL) / 2
+        low = special.betaincinv(rank, count + 1 - rank, beyond)
+        high = special.betaincinv(rank + self.removed, count + 1 - rank, 1 - beyond)
         return float(low), float(high)
 
     def held_with(self, population: int = 0) -> float:
@@ -205,7 +206,7 @@ class Calibration:
         rank = self.rank_of(population)
         if not rank:
             return 0.0
-        return float(stats.beta(rank + normals_above, count + 1 - rank).cdf(self.false_alarm_rate))
+        return float(special.betainc(rank + normals_above, count + 1 - rank, self.false_alarm_rate))
 
     def _own(self, population: int) -> np.ndarray:
         return np.asarray(self.populations) == population
@@ -214,7 +215,7 @@ class Calibration:
         """Which of ``count`` normals, from the largest down, is the threshold; 0: none is."""
         rank = int(np.floor(self.false_alarm_rate * (count + 1) + 1e-9))
         while self.confidence is not None and rank:
-            if stats.beta(rank, count + 1 - rank).ppf(self.confidence) <= self.false_alarm_rate:
+            if special.betaincinv(rank, count + 1 - rank, self.confidence) <= self.false_alarm_rate:
                 break
             rank -= 1
         return rank

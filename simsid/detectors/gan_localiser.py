@@ -25,6 +25,7 @@ from simsid.models.gan import (
     gan_turns,
     residuals,
 )
+from simsid.models.layers import square_mean
 from simsid.models.localiser import Localiser, localiser_losses, make_unhealthy
 from simsid.models.patches import image_to_patches
 from simsid.models.variation import VariationRange, draw_variation
@@ -195,5 +196,5 @@ class GanLocaliser(Detector):
         features = F.interpolate(features[:, None], size=self.image_size, mode="nearest")
         gan = gan + self.config.kappa * image_to_patches(features, self.grid_size).mean((2, 3, 4))
         regions = {LESION: unhealthy.clamp_min(1e-6).log(), GAN: gan}
-        smooth = F.avg_pool2d(pixels, 5, 1, 2, count_include_pad=False)
+        smooth = square_mean(pixels)
         return Evidence(regions, {LESION: logits, GAN: smooth}, restored)

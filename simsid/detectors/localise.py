@@ -6,12 +6,14 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from simsid.models.layers import square_mean
+
 
 def deviation(
     images: Float[Tensor, "batch 1 height width"], normal: Float[Tensor, "1 1 height width"]
 ) -> Float[Tensor, "batch 1 height width"]:
     """Distance from the mean normal film, blurred a little."""
-    return F.avg_pool2d((images - normal).abs(), 5, 1, 2, count_include_pad=False)
+    return square_mean((images - normal).abs())
 
 
 def localise(

@@ -7,18 +7,20 @@ from torch import Tensor
 
 from simsid.detectors.base import Detector
 from simsid.detectors.findings import Finding
+from simsid.detectors.population import Look
 
 
 def of_another_population(
-    detector: Detector, images: Float[Tensor, "batch 1 height width"]
+    detector: Detector, images: Float[Tensor, "batch 1 height width"], look: Look | None = None
 ) -> list[list[Finding]]:
     """A finding for each film that this model's verdicts do not hold for: see ``PopulationCheck``.
 
     Args:
         images: prepared, on the detector's device, float in [0, 1].
+        look: at these films, where there has been one.
     """
     return detector.population.findings(
-        images, normals_of_own(detector), uncovered_of_own(detector)
+        images, normals_of_own(detector), uncovered_of_own(detector), look
     )
 
 

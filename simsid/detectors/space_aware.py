@@ -20,6 +20,7 @@ from simsid.detectors.method import Batches
 from simsid.models.coders import Discriminator
 from simsid.models.generator import Generator, GeneratorOutput
 from simsid.models.jitter import jitter_patches
+from simsid.models.layers import square_mean
 from simsid.models.losses import (
     coverage_loss,
     discriminator_loss,
@@ -239,7 +240,7 @@ class SpaceAwareDetector(Detector):
 
 def smooth_square(residual: Tensor) -> Tensor:
     """Squared residual after a small blur: single pixels of misplaced edge do not count."""
-    return F.avg_pool2d(residual, 5, 1, 2, count_include_pad=False).square()
+    return square_mean(residual).square()
 
 
 @contextmanager

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from simsid.models.layers import BatchNorm2d, standardise
+from simsid.models.layers import BatchNorm2d, NormalisedConv, standardise
 from simsid.models.ssim import reversed_ssim
 
 _LIMIT = 0.3  # of each number, either way: no map can turn over or lose the film
@@ -43,7 +43,7 @@ class AffineNet(nn.Module):
         widths = (1, width, 2 * width, 4 * width)
         self.body = nn.Sequential(
             *(
-                nn.Sequential(
+                NormalisedConv(
                     nn.Conv2d(before, after, 3, padding=1, bias=False),
                     BatchNorm2d(after),
                     nn.ReLU(inplace=True),

@@ -138,8 +138,8 @@ def _judge(
     """Check and score prepared films, in one pass."""
     results: dict[int, ScoredFilm | RefusedFilm] = {}
     images = dict(images)
-    doubts = dict(zip(images, check_placement(detector, list(images.values())), strict=True))
-    for index, findings in doubts.items():
+    checked = dict(zip(images, check_films(detector, list(images.values())), strict=True))
+    for index, (findings, _) in checked.items():
         refusal = next((each for each in findings if each.severity == REFUSE), None)
         if refusal is not None and not accept:
             results[index] = RefusedFilm(refusal.code, refusal.message, out_of_place=True)
@@ -149,21 +149,11 @@ def _judge(
         told = detector.predict(np.stack(list(images.values())), score, len(images))
         prediction = judged_by(detector, name, told, chosen)
         like = np.zeros(len(images), np.int64) if told.population is None else told.population
-        looks = _looks(detector, np.stack(list(images.values())))
         for row, (index, image) in enumerate(images.items()):
-            film = _scored(
-                detector, name, prediction, row, image, doubts[index], looks[row], int(like[row])
-            )
+            findings, look = checked[index]
+            film = _scored(detector, name, prediction, row, image, findings, look, int(like[row]))
             results[index] = film if chosen is None else replace(film, judged_as=film.population)
     return results
-
-
-def _looks(detector: Detector, images: np.ndarray) -> list[float | None]:
-    """How far each film lies from the populations that the model knows."""
-    if not detector.population.num_populations:
-        return [None] * len(images)
-    batch = detector.as_batch(images).to(detector.device)
-    return list(detector.population.distances(batch).amin(1).tolist())
 
 
 def _scored(
@@ -289,8 +279,21 @@ def check_placement(
     Args:
         images: (height, width) each, as ``prepare_image`` gives them.
     """
+    return [findings for findings, _ in check_films(detector, images)]
+
+
+def check_films(
+    detector: Detector, images: Sequence[np.ndarray] | np.ndarray
+) -> list[tuple[list[Finding], float | None]]:
+    """Findings, and how far each film lies from the populations that the model knows, if any."""
     if len(images) == 0:
         return []
     batch = detector.as_batch(np.stack(list(images))).to(detector.device)
-    checks = (detector.placement.findings(batch), of_another_population(detector, batch))
-    return [placed or of_another for placed, of_another in zip(*checks, strict=True)]
+    look, looks = None, [None] * len(images)
+    if detector.population.num_populations:
+        look = detector.population.look(batch)
+        looks = look.distances.amin(1).tolist()
+    placed = detector.placement.findings(batch)
+    of_another = of_another_population(detector, batch, look)
+    findings = [here or other for here, other in zip(placed, of_another, strict=True)]
+    return list(zip(findings, looks, strict=True))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -14,6 +16,7 @@ from simsid.detectors.placement.features import (
     shrink,
     smoothness,
 )
+from simsid.models.layers import centre_and_spread
 
 _HIDDEN, _BASIS = 48, 24
 _MIN_RESIDUAL = 1e-3
@@ -25,6 +28,11 @@ _REMEDIES = {
     "turned_right": "it looks turned to the right: turn it counter-clockwise by 90 degrees",
     "upside_down": "it looks upside down: turn it by 180 degrees",
 }
+
+_NOT_LIKE_TRAINING = (
+    "it does not look like the images that the model was trained on: "
+    "use a model for this kind of image"
+)
 
 
 class PlacementCheck(FilmCheck):
@@ -85,39 +93,48 @@ class PlacementCheck(FilmCheck):
         if not self.fitted:
             return [[] for _ in images]
         small = shrink(images)
-        contrast = small.std((1, 2, 3))
+        contrast = centre_and_spread(small)[1].flatten()
+        flat = (contrast < self.least_contrast).tolist()
         strange = self.strangeness(small)
         warn, refuse = self.limits.tolist()
         found: list[list[Finding]] = []
-        for index in range(len(images)):
-            value = float(strange[index])
-            if contrast[index] < self.least_contrast:
-                found.append([Finding("blank", REFUSE, "there is hardly anything on it")])
+        odd: dict[int, float] = {}
+        for index, value in enumerate(strange.tolist()):
+            found.append([])
+            if flat[index]:
+                found[index].append(Finding("blank", REFUSE, "there is hardly anything on it"))
             elif value > warn:
-                severity = REFUSE if value > refuse else WARN
-                found.append([self._explain(small[index : index + 1], value, severity)])
-            else:
-                found.append([])
+                odd[index] = value
+        explained = self._explain(small[list(odd)], list(odd.values())) if odd else []
+        for index, (code, message) in zip(odd, explained, strict=True):
+            severity = REFUSE if odd[index] > refuse else WARN
+            found[index].append(Finding(code, severity, message))
         return found
 
-    def _explain(self, image: Float[Tensor, "1 1 64 64"], value: float, severity: str) -> Finding:
-        """The simplest change that would put the image in its place, if there is one."""
-        if smoothness(image) < _NOISE:
-            return Finding("noise", severity, "it looks like noise: check the file")
+    def _explain(
+        self, images: Float[Tensor, "n 1 64 64"], values: Sequence[float]
+    ) -> list[tuple[str, str]]:
+        """Code and message of the simplest change that would put each image in its place, if any.
+
+        Args:
+            values: how strange each of them is.
+        """
         undone = {
-            "inverted": 1 - image,
-            "turned_left": torch.rot90(image, -1, (2, 3)),
-            "turned_right": torch.rot90(image, 1, (2, 3)),
-            "upside_down": torch.rot90(image, 2, (2, 3)),
+            "inverted": 1 - images,
+            "turned_left": torch.rot90(images, -1, (2, 3)),
+            "turned_right": torch.rot90(images, 1, (2, 3)),
+            "upside_down": torch.rot90(images, 2, (2, 3)),
         }
-        after = self.strangeness(torch.cat(list(undone.values())))
-        best = int(after.argmin())
-        if after[best] < min(float(self.limits[0]), value - _BETTER):
-            code = list(undone)[best]
-            return Finding(code, severity, _REMEDIES[code])
-        return Finding(
-            "not_like_training",
-            severity,
-            "it does not look like the images that the model was trained on: "
-            "use a model for this kind of image",
-        )
+        after = self.strangeness(torch.cat(list(undone.values()))).reshape(len(undone), -1)
+        least, best = (each.tolist() for each in after.min(0))
+        enough, codes = float(self.limits[0]), list(undone)
+        told = []
+        for index, smooth in enumerate(smoothness(images).tolist()):
+            if smooth < _NOISE:
+                told.append(("noise", "it looks like noise: check the file"))
+            elif least[index] < min(enough, values[index] - _BETTER):
+                code = codes[best[index]]
+                told.append((code, _REMEDIES[code]))
+            else:
+                told.append(("not_like_training", _NOT_LIKE_TRAINING))
+        return told

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 
 from simsid.detectors.findings import ANOTHER, ANOTHER_CODE, REFUSE, FilmCheck, Finding
@@ -21,6 +22,19 @@ _KEPT = 0.96  # of own normals
 _KEPT_WRONG = 0.9  # of own normals with opacities and misplaced pieces, larger than most disease
 _MIN_SPREAD = 1e-3
 _LATERAL = 0.35  # mirror symmetry of a film that is no frontal view
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """How films look as a whole.
+
+    Attributes:
+        features: (batch, 144) see :func:`film_features`. distances: (batch, populations), see
+            :meth:`PopulationCheck.distances`.
+    """
+
+    features: Float[Tensor, "batch 144"]
+    distances: Float[Tensor, "batch populations"]
 
 
 class PopulationCheck(FilmCheck):
@@ -136,7 +150,13 @@ class PopulationCheck(FilmCheck):
         self, images: Float[Tensor, "batch 1 height width"]
     ) -> Float[Tensor, "batch populations"]:
         """Distance to each population, in units of its limit; above 1 = outside."""
-        return self._distances(film_features(images))
+        return self.look(images).distances
+
+    @torch.no_grad()
+    def look(self, images: Float[Tensor, "batch 1 height width"]) -> Look:
+        """What all of this check is told by, for whoever asks several things of the same films."""
+        features = film_features(images)
+        return Look(features, self._distances(features))
 
     def _distances(
         self, features: Float[Tensor, "batch 144"]
@@ -157,11 +177,12 @@ class PopulationCheck(FilmCheck):
         """
         if self.num_populations < 2:
             return torch.zeros(len(images), dtype=torch.long, device=images.device)
-        features = film_features(images)
-        distances = self._distances(features)
+        return self._nearest(self.look(images))
+
+    def _nearest(self, look: Look) -> Int[Tensor, " batch"]:
         if not len(self.direction):
-            return distances.argmin(1)
-        return told_within(features @ self.direction.T + self.offset, distances)
+            return look.distances.argmin(1)
+        return told_within(look.features @ self.direction.T + self.offset, look.distances)
 
     @torch.no_grad()
     def findings(
@@ -169,6 +190,7 @@ class PopulationCheck(FilmCheck):
         images: Float[Tensor, "batch 1 height width"],
         own_normals: int = 0,
         uncovered: Sequence[int] = (),
+        look: Look | None = None,
     ) -> list[list[Finding]]:
         """A finding for each film that is of none of the populations.
 
@@ -180,11 +202,15 @@ class PopulationCheck(FilmCheck):
             own_normals: on how many normals of another source the model was recalibrated, if so.
             uncovered: populations that those normals do not look like; a film that does is of
                 another one, however near it lies.
+            look: at these films, where there has been one.
         """
         if not self.num_populations:
             return [[] for _ in images]
-        outside = self.distances(images).amin(1) > 1
-        left_out = torch.isin(self.nearest(images), torch.tensor(uncovered, device=images.device))
+        look = look or self.look(images)
+        outside = look.distances.amin(1) > 1
+        left_out = self._left_out(look, uncovered)
+        if not (outside | left_out).any():
+            return [[] for _ in images]
         symmetry = mirror_symmetry(images)
         frontal = bool((mirror_symmetry(self.centre.reshape(-1, 1, SIDE, SIDE)) >= _LATERAL).any())
         found: list[list[Finding]] = []
@@ -198,6 +224,14 @@ class PopulationCheck(FilmCheck):
             else:
                 found.append([Finding(ANOTHER_CODE, ANOTHER, _another(own_normals, frontal))])
         return found
+
+    def _left_out(self, look: Look, uncovered: Sequence[int]) -> Bool[Tensor, " batch"]:
+        """Which films are compared with one of these populations."""
+        if not uncovered:
+            return torch.zeros_like(look.distances[:, 0], dtype=torch.bool)
+        return torch.isin(
+            self._nearest(look), torch.tensor(uncovered, device=look.distances.device)
+        )
 
 
 def enough_normals(populations: Int[Tensor, " n"]) -> bool:

@@ -77,6 +77,15 @@ def test_an_image_that_is_out_of_place_is_named_for_what_it_is(check, grids, cha
     assert most_common_code(check, images) == code
 
 
+def test_images_that_are_out_of_place_are_told_the_same_together_and_alone(check, grids):
+    turned, noise = torch.rot90(grids, 1, (2, 3)), torch.rand_like(grids)
+    images = torch.cat([grids[:3], 1 - grids[:3], turned[:3], noise[:3], 0 * grids[:1]])
+    together = check.findings(images)
+    assert together == [check.findings(image[None])[0] for image in images]
+    codes = {found[0].code for found in together if found}
+    assert {"inverted", "turned_left", "noise", "blank"} <= codes
+
+
 def test_photos_are_not_like_training(check):
     data = pytest.importorskip("skimage.data")
     small = [Image.fromarray(photo()).resize((96, 96)) for photo in (data.camera, data.coins)]

@@ -1,7 +1,130 @@
+import copy
+
+import pytest
 import torch
+import torch.nn.functional as F
+from torch import nn
 
 from simsid.models.jitter import jitter_patches
-from simsid.models.layers import BatchNorm2d, standardise
+from simsid.models.layers import (
+    BatchNorm2d,
+    NormalisedConv,
+    centre_and_spread,
+    conv_block,
+    square_mean,
+    standardise,
+)
+
+
+@pytest.fixture
+def block():
+    """A convolution whose normalisation has seen something, in evaluation."""
+    torch.manual_seed(0)
+    block = conv_block(3, 8)
+    nn.init.normal_(block[1].weight)
+    nn.init.normal_(block[1].bias)
+    for _ in range(3):
+        block(2 * torch.randn(4, 3, 9, 9) + 1)
+    return block.eval()
+
+
+def in_sequence(block: NormalisedConv, x: torch.Tensor) -> torch.Tensor:
+    for layer in block:
+        x = layer(x)
+    return x
+
+
+def write_to_weights(block):
+    with torch.no_grad():
+        block[0].weight.mul_(2)
+
+
+def write_to_statistics(block):
+    with torch.inference_mode():
+        block[1].running_var += 1
+
+
+def replace_weights(block):
+    block[1].weight = nn.Parameter(torch.full((8,), 0.3))
+
+
+def load_others(block):
+    block.load_state_dict(conv_block(3, 8).state_dict())
+
+
+def see_more_films(block):
+    block.train()(5 * torch.randn(4, 3, 9, 9))
+    block.eval()
+
+
+CHANGES = [write_to_weights, write_to_statistics, replace_weights, load_others, see_more_films]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_folded_normalisation_scores_as_its_parts_whatever_is_done_to_them(block, change):
+    x = torch.randn(2, 3, 9, 9)
+    with torch.no_grad():
+        before = block(x)
+        assert torch.allclose(before, in_sequence(block, x), atol=1e-5)
+        assert block(x).equal(before)
+    change(block)
+    with torch.no_grad():
+        assert torch.allclose(block(x), in_sequence(block, x), atol=1e-5)
+        assert not torch.allclose(block(x), before, atol=1e-2)
+
+
+def test_a_folded_normalisation_moves_with_its_network(block):
+    x = torch.randn(2, 3, 9, 9)
+    with torch.inference_mode():
+        single = block(x)
+        assert torch.allclose(block.double()(x.double()).float(), single, atol=1e-5)
+
+
+def test_what_is_folded_is_in_no_state_and_in_no_copy(block):
+    names = list(block.state_dict())
+    with torch.inference_mode():
+        block(torch.randn(2, 3, 9, 9))
+    assert list(block.state_dict()) == names
+    twin = copy.deepcopy(block)
+    write_to_weights(twin)
+    x = torch.randn(2, 3, 9, 9)
+    with torch.inference_mode():
+        assert torch.allclose(twin(x), in_sequence(twin, x), atol=1e-5)
+        assert torch.allclose(block(x), in_sequence(block, x), atol=1e-5)
+
+
+def test_gradients_reach_the_parts_of_a_block_in_evaluation(block):
+    block(torch.randn(2, 3, 9, 9)).sum().backward()
+    assert all(parameter.grad is not None for parameter in block.parameters())
+
+
+def test_a_block_that_was_made_for_inference_alone_scores(block):
+    with torch.inference_mode():
+        x, twin = torch.randn(2, 3, 9, 9), conv_block(3, 8).eval()
+        twin.load_state_dict(block.state_dict())
+        assert twin(x).equal(block(x))
+        twin[0].weight.mul_(2)
+        assert torch.allclose(twin(x), in_sequence(twin, x), atol=1e-5)
+
+
+@pytest.mark.parametrize("side", [3, 5])
+def test_the_mean_of_a_square_is_that_of_average_pooling(side):
+    images = torch.rand(2, 1, 9, 7)
+    pooled = F.avg_pool2d(images, side, 1, side // 2, count_include_pad=False)
+    assert torch.allclose(square_mean(images, side), pooled, atol=1e-6)
+
+
+def test_the_spread_of_images_is_their_standard_deviation():
+    images = torch.rand(3, 1, 9, 7)
+    centred, spread = centre_and_spread(images)
+    assert torch.allclose(spread, images.std((1, 2, 3), keepdim=True), atol=1e-6)
+    assert torch.allclose(centred, images - images.mean((1, 2, 3), keepdim=True))
+
+
+def test_an_image_without_contrast_has_a_gradient():
+    flat = torch.full((1, 1, 4, 4), 0.5, requires_grad=True)
+    standardise(flat).square().sum().backward()
+    assert flat.grad is not None and torch.isfinite(flat.grad).all()
 
 
 def test_batch_norm_with_one_rank_is_torchs():
