@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from simsid.detectors import Detector
-from simsid.detectors.renewal import has_threshold
+from simsid.detectors.renewal import has_threshold, normals_needed
 from simsid.errors import SimsidError
 from simsid.score.job import ScoreJob
 from simsid.scoring import TOO_FEW_NORMALS, BatchCheck, weakness_told
@@ -112,17 +112,19 @@ def _summary(job: ScoreJob, detector: Detector, ending: Ending, judged: int) -> 
     calibration, default = detector.calibration, detector.score_names[0]
     rate = stated_rate(calibration)
     lines = [f"{ending.films - ending.failed} of {ending.films} images scored; table: {job.out}"]
+    needed = normals_needed(calibration.false_alarm_rate, calibration.confidence)
+    remedy = f"; python -m simsid.recalibrate on at least {needed} normal films of their kind gives verdicts"
     judging = {
         name: has_threshold(calibration, index)
         for index, name in enumerate(calibration.names)
         if job.judge_as in (None, name)
     }
     if not any(judging.values()):
-        lines.append(f"every film is '{TOO_FEW_NORMALS}' at a false-alarm rate of {rate}")
+        lines.append(f"every film is '{TOO_FEW_NORMALS}' at a false-alarm rate of {rate}{remedy}")
     else:
         lines += [
             f"films judged by the normals of {name} are '{TOO_FEW_NORMALS}' at a false-alarm rate "
-            f"of {rate}"
+            f"of {rate}{remedy}"
             for name, enough in judging.items()
             if not enough
         ]

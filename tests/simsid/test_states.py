@@ -70,7 +70,13 @@ def test_a_film_without_a_verdict_is_never_borderline(film) -> None:
     for severity, told in ((ANOTHER, STATES[3]), (WARN, NOT_A_FILM)):
         doubted = replace(on_the_edge, findings=(Finding("odd", severity, "odd"),))
         assert doubted.state == told
-    assert replace(on_the_edge, threshold=float("inf")).state == TOO_FEW_NORMALS
+    few = replace(on_the_edge, threshold=float("inf"), num_normals=12, rate_interval=(0.0, 1.0))
+    assert few.state == TOO_FEW_NORMALS
+    told = "12 normals are too few for a verdict at a false-alarm rate of 5 %. Recalibrate the model on"
+    assert f"{told} at least 20 normal films." in basis(few)
+    assert "at most 5 %. Recalibrate the model on at least 45" in basis(
+        replace(few, rate_confidence=0.9)
+    )
     assert RefusedFilm("inverted", "a negative", out_of_place=True).state == NOT_A_FILM
     assert RefusedFilm("empty", "0 bytes").state == ""
 
