@@ -198,6 +198,7 @@ def _scored(
         recalibrated=normals_were_given(detector, calibration.names[population]),
         looks_like=calibration.names[like],
         removed=calibration.removed,
+        rate_confidence=calibration.confidence,
     )
 
 
