@@ -7,6 +7,7 @@ from html import escape
 from demo.own_normals import OwnNormals
 from simsid.detectors.usable_normals import left_out_in_words
 from simsid.evaluation.recalibrated_card import thresholds_in_words
+from simsid.scoring.words import named
 
 
 def own_section(own: OwnNormals, label: str) -> str:
@@ -23,7 +24,8 @@ def own_section(own: OwnNormals, label: str) -> str:
     )
     uncovered = own.facts["recalibrated"].get("uncovered", {})
     left_out += "".join(
-        f"<p>Films that look like {escape(name)} get no verdict now: hardly any of your normals does.</p>"
+        f"<p>Films that look like {escape(named(name))} get no verdict now: hardly any of your "
+        "normals do.</p>"
         for name in uncovered
     )
     before = own.before.in_words()

@@ -30,7 +30,7 @@ from simsid.evaluation.recalibrated_card import (
 from simsid.files import path_text, write_text
 from simsid.marks import Marks, is_marks
 from simsid.scoring.normals import FormerVerdicts, former_verdicts, read_normals, too_few_told
-from simsid.scoring.words import in_percent, stated_rate
+from simsid.scoring.words import in_percent, named, stated_rate
 
 _SHARE = 0.1
 
@@ -150,17 +150,16 @@ def _summary(
             continue
         lines.append(
             f"false-alarm rate now {stated_rate(calibration)} of normals"
-            f"{f' ({population})' if population else ''}, with 90 % confidence between {in_percent(low)} "
-            f"and {in_percent(high)}"
+            f"{f' ({population})' if population else ''}, with 90 % confidence between {_tenths(low)} "
+            f"and {_tenths(high)}"
         )
-    lines += _confidence_told(former, detector)
     if calibration.removed:
         lines.append(
             f"the {calibration.removed} highest scores were left out as possibly abnormal: the "
             "upper end holds if none of them was, the lower if all were. "
             f"{archive_assumption(calibration)}"
         )
-    return lines
+    return [*lines, *_confidence_told(former, detector)]
 
 
 def _by_population(former: Detector, detector: Detector) -> list[str]:
@@ -168,13 +167,13 @@ def _by_population(former: Detector, detector: Detector) -> list[str]:
     names, facts = former.calibration.names, detector.facts["recalibrated"]
     rate, sure = detector.calibration.false_alarm_rate, detector.calibration.confidence
     lines = [
-        f"renewed: {name}, on {count} of these films (before: on "
+        f"renewed: {named(name)}, on {count} of these films (before: on "
         f"{(held := former.calibration.num_normals_of(names.index(name)))} normals"
         f"{', so its threshold was surer before' if held > count else ''})"
         for name, count in facts.get("renewed", {}).items()
     ]
     lines += [
-        f"no verdict from now on: films that look like {name}, for hardly any of these films does. "
+        f"no verdict from now on: films that look like {named(name)}, for hardly any of these films do. "
         "--same-populations keeps its own normals"
         for name in facts.get("uncovered", {})
     ]
@@ -182,7 +181,7 @@ def _by_population(former: Detector, detector: Detector) -> list[str]:
         few, on_average = facts["too_few"][name], normals_needed(rate, None)
         more = f"; with --rate-confidence 0 {on_average} are" if few >= on_average else ""
         lines.append(
-            f"kept: {name}, on its former {count} normals ({few} of these films look like it, too few "
+            f"kept: {named(name)}, on its former {count} normals ({few} of these films look like it, too few "
             f"to set its threshold: {normals_needed(rate, sure)} are enough{more})"
         )
     return lines
@@ -220,6 +219,10 @@ def _confidence_of_an_archive(was: float | None, calibration: Calibration) -> li
         f"if the {calibration.removed} highest scores were all of abnormal films, and of "
         f"{_whole(calibration.held_with())} if none was. Normal films (--normals) make it sure"
     ]
+
+
+def _tenths(share: float) -> str:
+    return f"{100 * share:.1f} %"
 
 
 def _whole(share: float) -> str:

@@ -29,7 +29,7 @@ from simsid.errors import ImageError
 from simsid.files import write_bytes
 from simsid.outputs import check_is_folder, check_names, check_overwritten
 from simsid.scoring.results import ScoredFilm
-from simsid.scoring.words import in_percent
+from simsid.scoring.words import stated_share
 
 
 @dataclass
@@ -112,6 +112,8 @@ class DicomFiles:
 def told_of(result: ScoredFilm) -> str:
     """The verdict in a line, for a picture; nothing of the film's header."""
     p_value = "" if result.p_value is None else f", p {result.p_value:.3g}"
-    rate = f"stated false alarms {in_percent(result.false_alarm_rate)} of normals"
+    if result.removed and result.p_value_at_most is not None:  # of an archive without labels
+        p_value += f" to {result.p_value_at_most:.3g}"
+    rate = f"stated false alarms {stated_share(result)} of normals"
     chosen = f", judged as {result.judged_as} by choice" if result.judged_as else ""
     return f"{result.state}: score {result.score:.2f}{p_value}, {rate}{chosen}"

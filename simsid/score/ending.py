@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from simsid.detectors import Detector
-from simsid.detectors.renewal import has_threshold
+from simsid.detectors.renewal import has_threshold, normals_needed
 from simsid.errors import SimsidError
 from simsid.score.job import ScoreJob
 from simsid.scoring import TOO_FEW_NORMALS, BatchCheck, weakness_told
 from simsid.scoring.closing import ClosingReport
 from simsid.scoring.rows import SCORED
-from simsid.scoring.words import in_percent
+from simsid.scoring.words import stated_rate
 from simsid.stop import terminated_as_interrupted
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -110,19 +110,21 @@ def tell_the_end(
 def _summary(job: ScoreJob, detector: Detector, ending: Ending, judged: int) -> list[str]:
     """How many films were scored, and what a verdict stands on where there is one."""
     calibration, default = detector.calibration, detector.score_names[0]
-    rate = in_percent(calibration.false_alarm_rate)
+    rate = stated_rate(calibration)
     lines = [f"{ending.films - ending.failed} of {ending.films} images scored; table: {job.out}"]
+    needed = normals_needed(calibration.false_alarm_rate, calibration.confidence)
+    remedy = f"; python -m simsid.recalibrate on at least {needed} normal films of their kind gives verdicts"
     judging = {
         name: has_threshold(calibration, index)
         for index, name in enumerate(calibration.names)
         if job.judge_as in (None, name)
     }
     if not any(judging.values()):
-        lines.append(f"every film is '{TOO_FEW_NORMALS}' at a false-alarm rate of {rate}")
+        lines.append(f"every film is '{TOO_FEW_NORMALS}' at a false-alarm rate of {rate}{remedy}")
     else:
         lines += [
             f"films judged by the normals of {name} are '{TOO_FEW_NORMALS}' at a false-alarm rate "
-            f"of {rate}"
+            f"of {rate}{remedy}"
             for name, enough in judging.items()
             if not enough
         ]

@@ -147,7 +147,7 @@ class _Tenths:
             f"how high {count} films score beside the calibration normals{whose}, in tenths of these:",
             f"{'score up to':>48}{'films':>8}{'normals':>10}",
             *(
-                f"{end:>48}{in_percent(film):>8}{in_percent(normal):>10}"
+                f"{end:>48}{f'{100 * film:.0f} %':>8}{f'{100 * normal:.0f} %':>10}"
                 for end, film, normal in zip(ends, self._films / count, self._normals, strict=True)
             ),
         ]

@@ -58,6 +58,8 @@ class ScoredFilm:
         of_a_body: whether the map belongs on a body, with air around it: not so on digits.
         removed: highest scores of an archive without labels that were left out of ``normals`` as
             possibly abnormal: see ``p_value_at_most``.
+        rate_confidence: with which probability the true rate keeps below the stated one; None where
+            it holds on average.
         own_normals: how many normals of another source the model was recalibrated on; 0: none.
         found: what share of the abnormal films that this threshold judges it found, where the
             model's card says so; else None, and for a film without a verdict.
@@ -88,6 +90,7 @@ class ScoredFilm:
     looks_like: str = ""
     judged_as: str = ""
     removed: int = 0
+    rate_confidence: float | None = None
 
     @property
     def state(self) -> str:

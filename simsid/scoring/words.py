@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from simsid.data.terms import TERMS
 from simsid.detectors.calibration import Calibration
+from simsid.detectors.renewal import normals_needed
 from simsid.scoring.results import ScoredFilm
 from simsid.scoring.verdicts import ANOTHER_POPULATION, BORDERLINE, NOT_A_FILM, TOO_FEW_NORMALS
 
@@ -30,7 +31,11 @@ def basis(film: ScoredFilm) -> str:
             "no rank among its normals and no verdict. Is it the right model?"
         )
     if film.state == TOO_FEW_NORMALS:
-        return f"{rank} {n} normals are too few for a verdict at a false-alarm rate of {rate}."
+        needed = normals_needed(film.false_alarm_rate, film.rate_confidence)
+        return (
+            f"{rank} {n} normals are too few for a verdict at a false-alarm rate of "
+            f"{stated_share(film)}. Recalibrate the model on at least {needed} normal films."
+        )
     doubt = ""
     if film.state == BORDERLINE:
         low, high = film.threshold_interval
@@ -82,9 +87,14 @@ def stated_rate(calibration: Calibration) -> str:
 
 
 def rate_in_words(film: ScoredFilm) -> str:
-    """The stated false-alarm rate and how sure it is, as '5 % (1 to 12 %)'."""
+    """The stated false-alarm rate and how sure it is, as '5 % (1 to 12 %)' or 'at most 5 % (0 to 4 %)'."""
     low, high = (f"{100 * end:.0f}" for end in film.rate_interval)
-    return f"{in_percent(film.false_alarm_rate)} ({low} to {high} %)"
+    return f"{stated_share(film)} ({low} to {high} %)"
+
+
+def stated_share(film: ScoredFilm) -> str:
+    """The same without the interval, as ``stated_rate`` has it."""
+    return f"{'at most ' if film.rate_confidence else ''}{in_percent(film.false_alarm_rate)}"
 
 
 def found_in_words(film: ScoredFilm) -> str:

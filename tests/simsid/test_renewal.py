@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -279,6 +280,7 @@ def test_the_command_says_what_was_renewed_kept_and_left_out(sure, registered, t
     told = capsys.readouterr().out
     own = load_model(tmp_path / "ours")
     renewed = own.facts["recalibrated"]["renewed"]["wide"]
+    assert re.search(r"normals \(narrow\), with 90 % confidence between 0\.\d % and \d\.\d %", told)
     assert f"renewed: wide, on {renewed} of these films" in told and 46 <= renewed <= 50
     assert (
         "kept: narrow, on its former 60 normals (3 of these films look like it, too few to set its "

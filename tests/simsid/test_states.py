@@ -28,6 +28,7 @@ from simsid.scoring import (
 from simsid.scoring.body import body_mask
 from simsid.scoring.rows import numbers_of, row_of
 from simsid.scoring.table import COLUMNS, is_score_table
+from simsid.scoring.words import rate_in_words, stated_share
 from synth import DigitAnatomy
 
 
@@ -69,7 +70,13 @@ def test_a_film_without_a_verdict_is_never_borderline(film) -> None:
     for severity, told in ((ANOTHER, STATES[3]), (WARN, NOT_A_FILM)):
         doubted = replace(on_the_edge, findings=(Finding("odd", severity, "odd"),))
         assert doubted.state == told
-    assert replace(on_the_edge, threshold=float("inf")).state == TOO_FEW_NORMALS
+    few = replace(on_the_edge, threshold=float("inf"), num_normals=12, rate_interval=(0.0, 1.0))
+    assert few.state == TOO_FEW_NORMALS
+    told = "12 normals are too few for a verdict at a false-alarm rate of 5 %. Recalibrate the model on"
+    assert f"{told} at least 20 normal films." in basis(few)
+    assert "at most 5 %. Recalibrate the model on at least 45" in basis(
+        replace(few, rate_confidence=0.9)
+    )
     assert RefusedFilm("inverted", "a negative", out_of_place=True).state == NOT_A_FILM
     assert RefusedFilm("empty", "0 bytes").state == ""
 
@@ -131,6 +138,18 @@ def test_a_verdict_says_what_share_of_abnormals_was_found_at_this_threshold(film
         at(film, film.threshold - 9)
     )
     assert "was not measured" in basis(replace(at(film, film.threshold - 9), found=None))
+
+
+def test_a_rate_that_holds_with_confidence_is_told_as_at_most_wherever_it_is(film) -> None:
+    over = at(film, film.threshold + 9)
+    assert "is set so that 5 % (3 to 8 %) of such normal films" in basis(over)
+    sure = replace(over, rate_confidence=0.9, rate_interval=(0.004, 0.043))
+    assert "is set so that at most 5 % (0 to 4 %) of such normal films are called" in basis(sure)
+    assert (rate_in_words(over), stated_share(over)) == ("5 % (3 to 8 %)", "5 %")
+    assert stated_share(sure) == "at most 5 %"
+    chest = hub.load("bundled:chest")
+    image = np.random.default_rng(0).random(chest.image_size, np.float32)
+    assert score_film(chest, image, accept_out_of_place=True).rate_confidence == 0.9
 
 
 def test_a_share_found_at_other_thresholds_is_not_told() -> None:
