@@ -193,6 +193,18 @@ def test_an_export_replaces_an_export_and_nothing_else(cheap, tmp_path):
     assert not (tmp_path / "exported" / "model.xml").exists()
 
 
+def test_what_stops_the_exporter_is_told_in_one_sentence(tmp_path, monkeypatch):
+    def fail(*_, **named):
+        raise RuntimeError("step 2 of 4\nfailed") from ValueError("\n  no operator for svd\nmore")
+
+    monkeypatch.setattr(torch.onnx, "export", fail)
+    with pytest.raises(SimsidError) as error:
+        write_onnx(fitted("mean-grey"), tmp_path / "model.onnx")
+    said = "'mean-grey' does what ONNX cannot say and cannot be exported: no operator for svd"
+    assert str(error.value) == said and not (tmp_path / "model.onnx").exists()
+
+
+@pytest.mark.slow
 def test_a_detector_that_cannot_be_exported_is_named_in_one_sentence(tmp_path):
     detector = fitted("mean-grey")
     detector.number = lambda images: torch.linalg.svd(images[:, 0]).S.amax(1)
