@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import re
 import sys
@@ -18,6 +20,9 @@ from simsid.terminal import show_anything
 from simsid.threads import set_threads
 
 BAD_USAGE, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
+atexit.register(
+    gc.freeze
+)  # or Python looks through all of torch as it ends: a second of each command
 _NO_MEMORY = re.compile("can't allocate memory|out of memory")  # how torch says it
 
 

@@ -118,7 +118,6 @@ class SimSID(SpaceAwareDetector):
                     config.lesion_members,
                     config.lesion_grafts,
                     config.lesion_decay,
-                    config.lesion_pieces,
                 )
             self.lesions.to(memory_format=torch.channels_last)  # films are scored 1.3 times faster
             dim = self.lesions.feature_dim
@@ -135,10 +134,7 @@ class SimSID(SpaceAwareDetector):
         )
 
     def practised_families(self) -> tuple[str, ...]:
-        if self.lesions is None:
-            return ()
-        pieces = ("foreign",) if self.config.lesion_pieces else ()
-        return ("opacity", "graft", *pieces, "painted")
+        return ("opacity", "graft", "painted") if self.lesions is not None else ()
 
     def learning_slots(self) -> Tensor:
         return self.signature_slots.expand(self.grid_size[0] * self.grid_size[1], -1, -1)

@@ -40,8 +40,6 @@ class SimSIDConfig(DetectorConfig):
         lesion_channels: width of the lesion networks; 0 for none.
         lesion_members: how many of them; their logits are averaged.
         lesion_grafts: share of lesions that are grafts from another film, not opacities.
-        lesion_pieces: share of films in training that get pieces from any place of another film and
-            neither of these; for grids, where each cell is an organ of its own.
         lesion_decay: of the running mean of their weights, a step; 0 reads the last weights.
         lesion_variation: largest change of position and exposure that they are trained under.
         lesion_centring: share of a film's own median logit that its cells are told without, 0 to 1;
@@ -85,7 +83,6 @@ class SimSIDConfig(DetectorConfig):
     lesion_channels: int = 0
     lesion_members: int = 1
     lesion_grafts: float = 0.5
-    lesion_pieces: float = 0.0
     lesion_decay: float = 0.995
     lesion_learning_rate: float = 2e-3
     lesion_variation: VariationRange = field(default_factory=VariationRange)

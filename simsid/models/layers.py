@@ -72,8 +72,7 @@ class NormalisedConv(nn.Sequential):
         folded = self._folded
         if folded is None or not folded.holds_for(conv, norm):
             folded = self._folded = _Folded.of(conv, norm)
-        geometry = conv.stride, conv.padding, conv.dilation, conv.groups
-        x = F.conv2d(x, folded.weight, folded.bias, *geometry)
+        x = conv._conv_forward(x, folded.weight, folded.bias)
         for layer in after:
             x = layer(x)
         return x

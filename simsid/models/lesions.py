@@ -19,7 +19,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from simsid.models.layers import BatchNorm2d, NormalisedConv, conv_block, standardise
-from simsid.models.medmix import transplant
 from simsid.models.members import Members
 from simsid.models.variation import VariationRange, blur, draw_variation
 
@@ -29,20 +28,18 @@ _SAMPLE = 7  # a quantile needs no more than every seventh pixel
 
 
 def paint_lesions(
-    films: Float[Tensor, "batch 1 height width"], graft_share: float = 0.5, piece_share: float = 0.0
+    films: Float[Tensor, "batch 1 height width"], graft_share: float = 0.5
 ) -> tuple[Float[Tensor, "batch 1 height width"], Float[Tensor, "batch 1 height width"]]:
     """Give each film lesions that it does not have: opacities, or grafts from another film.
 
     An opacity (one to four, soft, mottled) lifts dark tissue towards the film's own bright tissue
     and washes out its detail, as a consolidation or a haze does; it never darkens. A graft blends
     in the same place of another normal film, moved a little: structure that is normal, but not
-    here. Where lungs may be: left and right of the middle. Pieces come from any place of another
-    film and go to any place, see :func:`transplant`: on a grid each cell is an organ of its own.
+    here. Where lungs may be: left and right of the middle.
 
     Args:
         films: normal films in [0, 1].
-        graft_share: how many films get grafts and not opacities, 0 to 1.
-        piece_share: how many films get pieces and neither of them, 0 to 1.
+        graft_share: how many films get grafts, 0 to 1.
 
     Returns:
         The films with lesions, and how far each pixel changed.
@@ -59,9 +56,6 @@ def paint_lesions(
     share = torch.where(grafted, grafts, share)
     target = torch.where(grafted, other.roll(shift, (2, 3)), target)
     painted = (films + share * (target - films)).clamp(0, 1)
-    if piece_share:
-        pieces = _uniform(films, 0.0, 1.0) < piece_share
-        painted = torch.where(pieces, transplant(films), painted)
     return painted, (painted - films).abs()
 
 
@@ -161,7 +155,7 @@ class LesionBranch(nn.Module):
 
     Args:
         members: networks; their logits are averaged.
-        graft_share, piece_share: see :func:`paint_lesions`.
+        graft_share: see :func:`paint_lesions`.
         decay: of the running mean, a step; 0 reads the last weights.
 
     Raises:
@@ -171,12 +165,7 @@ class LesionBranch(nn.Module):
     steps: Tensor
 
     def __init__(
-        self,
-        channels: int,
-        members: int,
-        graft_share: float = 0.5,
-        decay: float = 0.995,
-        piece_share: float = 0.0,
+        self, channels: int, members: int, graft_share: float = 0.5, decay: float = 0.995
     ) -> None:
         super().__init__()
         if members < 1 or not 0 <= decay < 1:
@@ -184,7 +173,7 @@ class LesionBranch(nn.Module):
                              f"not {members} and {decay}")  # fmt: skip
         self.learners = Members[LesionNetwork](LesionNetwork(channels) for _ in range(members))
         self.averages = copy.deepcopy(self.learners).requires_grad_(False)
-        self.graft_share, self.piece_share, self.decay = graft_share, piece_share, decay
+        self.graft_share, self.decay = graft_share, decay
         self.feature_dim = sum(network.feature_dim for network in self.learners)
         self.register_buffer("steps", torch.zeros((), dtype=torch.long))
 
@@ -199,7 +188,7 @@ class LesionBranch(nn.Module):
         """Mean cross-entropy of cells, over films as they are and painted."""
         losses = []
         for learner in self.learners:
-            painted, change = paint_lesions(films, self.graft_share, self.piece_share)
+            painted, change = paint_lesions(films, self.graft_share)
             drawn = draw_variation(films, largest)
             change = drawn.move(change, padding_mode="zeros")
             change = F.avg_pool2d(change, LesionNetwork.cell)

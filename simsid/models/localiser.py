@@ -17,10 +17,13 @@ from torch import Tensor, nn
 
 from simsid.models.layers import conv_block, upsample
 from simsid.models.lesions import paint_lesions
-from simsid.models.medmix import transplant
+from simsid.models.medmix import MOST_LESIONS, MedMixRange, medmix
 
 _INPUTS = 5  # film, restoration, their difference, row, column
 _VISIBLE = (0.01, 0.06)  # change in grey levels that begins to count, and counts in full
+_TRANSPLANTS = MedMixRange(  # larger and plainer than MedMix's own: out of place, little altered
+    size=(0.08, 0.28), contrast=0.1, brightness=0.03, noise=0.01, curved=0.1, visible=0.0
+)
 
 
 class Localiser(nn.Module):
@@ -78,11 +81,12 @@ def make_unhealthy(
 
     Of the films, ``healthy_share`` stay as they are; of the others ``painted_share`` get painted
     lesions (see :func:`paint_lesions`), the rest one to three pieces of other films, from any place
-    (see :func:`transplant`).
+    (see :func:`medmix`).
     """
     count = len(films)
     painted, _ = paint_lesions(films)
-    pasted = transplant(films)
+    counts = torch.randint(1, MOST_LESIONS + 1, (count,), device=films.device)
+    pasted, _ = medmix(films, counts, _TRANSPLANTS)
     drawn = torch.rand(count, 1, 1, 1, device=films.device)
     made = torch.where(drawn < healthy_share + (1 - healthy_share) * painted_share, painted, pasted)
     made = torch.where(drawn < healthy_share, films, made)

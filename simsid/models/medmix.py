@@ -44,9 +44,6 @@ class MedMixRange:
 
 
 MOST_LESIONS = 3
-_TRANSPLANTS = MedMixRange(  # larger and plainer than MedMix's own: out of place, little altered
-    size=(0.08, 0.28), contrast=0.1, brightness=0.03, noise=0.01, curved=0.1, visible=0.0
-)
 
 
 def medmix(
@@ -72,17 +69,6 @@ def medmix(
         share = share * (counts > number).reshape(-1, 1, 1, 1)
         mixed, where = mixed + share * (patch - mixed), where | (share > 0)
     return mixed, where
-
-
-def transplant(
-    films: Float[Tensor, "batch 1 height width"],
-) -> Float[Tensor, "batch 1 height width"]:
-    """Paste one to three pieces of other normal films into each, cut from any place, little altered.
-
-    What is normal there may be abnormal here.
-    """
-    counts = torch.randint(1, MOST_LESIONS + 1, (len(films),), device=films.device)
-    return medmix(films, counts, _TRANSPLANTS)[0]
 
 
 def _lesion(

@@ -23,7 +23,7 @@ def body_mask(image: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "he
     labels, _ = ndimage.label(smooth < _DARK)
     edge = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
     inside = ~np.isin(labels, edge[edge > 0])
-    if not inside.any():
+    if inside.all() or not inside.any():
         return np.ones(image.shape, np.float32)
     opened = ndimage.binary_opening(np.pad(inside, side // 8, "edge"), iterations=side // _THIN + 1)
     cut = opened[side // 8 : -(side // 8), side // 8 : -(side // 8)]

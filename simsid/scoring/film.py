@@ -28,6 +28,8 @@ from simsid.prediction import Prediction
 from simsid.scoring.choice import chosen_population, judged_by
 from simsid.scoring.results import RefusedFilm, ScoredFilm
 
+_AT_ONCE = 16  # films in one pass of a processor: what more of them need falls out of its caches
+
 
 @dataclass(frozen=True, eq=False)
 class PreparedFilm:
@@ -77,7 +79,7 @@ def score_films(
         films: (height, width) each, float in [0, 1] or uint8; sizes may differ.
         score: one of ``detector.score_names``; None for the default.
         accept_out_of_place: score films that the placement check refuses, with a finding.
-        batch_size: films in one pass.
+        batch_size: films that are checked and scored together.
         population: whose normals judge these films, by name, where somebody who knows them says so;
             None finds it from each film. What is out of place or of another population stays so.
 
@@ -113,7 +115,7 @@ def score_batch(
     accept_out_of_place: bool = False,
     population: str | None = None,
 ) -> list[ScoredFilm | RefusedFilm]:
-    """Score films that ``prepare_image`` made, in one pass; a refused one stays in its place."""
+    """Score films that ``prepare_image`` made, together; a refused one stays in its place."""
     chosen = chosen_population(detector, population)
     results = {i: film for i, film in enumerate(films) if isinstance(film, RefusedFilm)}
     images = {i: film for i, film in enumerate(films) if not isinstance(film, RefusedFilm)}
@@ -135,7 +137,7 @@ def _judge(
     accept: bool,
     chosen: int | None,
 ) -> dict[int, ScoredFilm | RefusedFilm]:
-    """Check and score prepared films, in one pass."""
+    """Check and score prepared films."""
     results: dict[int, ScoredFilm | RefusedFilm] = {}
     images = dict(images)
     checked = dict(zip(images, check_films(detector, list(images.values())), strict=True))
@@ -146,7 +148,8 @@ def _judge(
             del images[index]
     if images:
         name = score or detector.score_names[0]
-        told = detector.predict(np.stack(list(images.values())), score, len(images))
+        size = _AT_ONCE if detector.device.type == "cpu" else len(images)
+        told = detector.predict(np.stack(list(images.values())), score, size)
         prediction = judged_by(detector, name, told, chosen)
         like = np.zeros(len(images), np.int64) if told.population is None else told.population
         for row, (index, image) in enumerate(images.items()):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -21,11 +22,12 @@ def make(folder, *more):
     return folder
 
 
-@pytest.fixture
-def made(tmp_path, capsys):
-    folder = make(tmp_path / "set", "--generator", "2", "--layout", "webdataset")
-    capsys.readouterr()
-    return folder
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A set that tests leave as it is."""
+    return make(
+        tmp_path_factory.mktemp("made") / "set", "--generator", "2", "--layout", "webdataset"
+    )
 
 
 def test_a_dry_run_lists_every_file_with_its_sum_and_sends_nothing(made, capsys, monkeypatch):
@@ -49,15 +51,16 @@ def test_the_card_says_how_to_load_the_set_and_under_which_terms(made):
     assert "**repeated** (logical)" in card and "What it is for, and what not" in card
 
 
-def test_a_set_that_does_not_match_its_manifest_is_refused(made):
-    (made / "manifest.csv").write_text("id\n")
+def test_a_set_that_does_not_match_its_manifest_is_refused(made, tmp_path):
+    spoilt = shutil.copytree(made, tmp_path / "set")
+    (spoilt / "manifest.csv").write_text("id\n")
     with pytest.raises(HubError, match=r"manifest.csv: changed"):
-        collect_dataset(made, NAME)
-    (made / "manifest.json").unlink()
+        collect_dataset(spoilt, NAME)
+    (spoilt / "manifest.json").unlink()
     with pytest.raises(HubError, match="not a finished data set"):
-        collect_dataset(made, NAME)
+        collect_dataset(spoilt, NAME)
     with pytest.raises(HubError, match="no such folder"):
-        collect_dataset(made / "nowhere", NAME)
+        collect_dataset(spoilt / "nowhere", NAME)
 
 
 def test_glyphs_of_unknown_terms_need_the_users_word(tmp_path):

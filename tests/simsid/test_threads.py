@@ -172,3 +172,10 @@ def test_counting_imports_no_torch():
     code = "import sys; from simsid.threads import set_threads; set_threads(1); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_a_command_that_ends_does_not_look_through_all_of_torch_once_more():
+    told = "lambda: print(gc.get_freeze_count() > 1000)"  # after what simsid.cli does at exit
+    code = f"import atexit, gc; atexit.register({told}); import simsid.cli"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout == "True\n", done.stderr

@@ -12,6 +12,8 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
+from simsid.data import load
+from simsid.data.sets.digitanatomy import make_digitanatomy
 from simsid.detectors import load_model
 from simsid.threads import set_threads
 from simsid.train import _opening, main
@@ -22,6 +24,7 @@ from tests.waiting import GENEROUS, wait_until
 
 SMALL = ["--detector", '{"channels": [8, 16], "decoder_channels": [4, 8], "scoring_slots": 8}']
 FAST = ["--epochs", "1", "--batch-size", "8", "--device", "cpu", "--precision", "fp32"]
+BARE = ["--report", "false", "--examine", "false"]
 
 
 @pytest.fixture(scope="module")
@@ -71,9 +74,7 @@ def test_the_written_config_trains_the_same_model_again(run, digits, tmp_path, c
     config = yaml.safe_load((run / "config.yaml").read_text())
     assert config["detector"]["scoring_slots"] == 8
     again = tmp_path / "again"
-    assert (
-        main(["--config", str(run / "config.yaml"), "--run", str(again), "--report", "false"]) == 0
-    )
+    assert main(["--config", str(run / "config.yaml"), "--run", str(again), *BARE]) == 0
     first = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     second = [json.loads(line) for line in (again / "metrics.jsonl").read_text().splitlines()]
     assert first == second
@@ -82,7 +83,7 @@ def test_the_written_config_trains_the_same_model_again(run, digits, tmp_path, c
 def test_a_second_run_gets_a_new_folder_and_says_so(run, digits, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     shutil.copytree(run, tmp_path / "runs" / "digitanatomy-simsid-0")
-    assert main(["--data-root", digits, "--report", "false", *FAST, *SMALL]) == 0
+    assert main(["--data-root", digits, *BARE, *FAST, *SMALL]) == 0
     assert (tmp_path / "runs" / "digitanatomy-simsid-0-2" / "model").is_dir()
     assert "runs/digitanatomy-simsid-0 exists, so this is a new run" in capsys.readouterr().out
 
@@ -126,6 +127,9 @@ def test_a_finished_run_is_resumed_on_more_threads_and_trains_no_further(run, mo
 def test_bad_usage_is_one_line_and_code_2(arguments, message, tmp_path, monkeypatch, capsys):
     from simsid.cli import run_command
 
+    monkeypatch.setattr(
+        load, "make_digitanatomy", lambda config: make_digitanatomy(config, 4, 20, 0)
+    )
     monkeypatch.chdir(tmp_path)
     assert run_command(lambda: main(arguments)) == 2
     error = capsys.readouterr().err.strip()

@@ -59,8 +59,16 @@ def test_pixels_equal_the_committed_manifest(source, case, npz):
     assert digests(source, str(npz), CASES[case]) == expected["pixels"][f"{source}/{case}"]
 
 
-@pytest.mark.parametrize("case", SECOND)
-@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize(
+    ("source", "case"),
+    [
+        pytest.param(
+            source, case, marks=pytest.mark.slow if source != "strokes" and case != "hands" else ()
+        )
+        for source in SOURCES
+        for case in SECOND
+    ],
+)
 def test_pixels_of_generator_2_equal_the_committed_manifest(source, case, npz):
     if source == "optdigits" or case == "hands":
         pytest.importorskip("sklearn")

@@ -13,19 +13,18 @@ from pathlib import Path
 import torch
 from jsonargparse import ArgumentParser
 
+from simsid.benchmark import pages
 from simsid.benchmark.cost import gpu_parts
 from simsid.benchmark.cost.gpu_parts import WORKLOADS
 from simsid.benchmark.cost.speed_records import Agreement, Compiled, NotMeasured, Rate, Rates
-from simsid.benchmark.made import commits_text, made_section, versions_text
+from simsid.benchmark.made import commits_text, versions_text
 from simsid.benchmark.options import check_results, typed_command
-from simsid.benchmark.record_files import write_json
 from simsid.cli import command_parser, parse
 from simsid.detectors import detector_names
 from simsid.device import pick_device
 from simsid.errors import SimsidError, first_line
 from simsid.evaluation.blocks import Section, Table
-from simsid.evaluation.render import to_markdown
-from simsid.files import path_text, write_text
+from simsid.files import path_text
 
 _WORDS = {
     "agreement": "Largest difference between the GPU and the CPU, in standard deviations of the CPU's "
@@ -124,12 +123,8 @@ def write_page(folder: Path, found: dict[str, dict[str, Row]], made: dict[str, o
         )
         for part, rows in found.items()
     ]
-    folder.mkdir(parents=True, exist_ok=True)
-    page = folder / "gpu.md"
     title, note = f"On a GPU: {made['card']}", "One run; times are of its machine."
-    write_text(page, to_markdown(title, note, [*sections, made_section(made)], folder))
-    write_json(folder / "gpu.json", {"made": made, "rows": found})  # not a number: null
-    return page
+    return pages.write_page(folder, "gpu", title, note, sections, made, found)
 
 
 def _told(row: Row) -> str:

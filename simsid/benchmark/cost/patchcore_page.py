@@ -7,13 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from simsid.benchmark import pages
 from simsid.benchmark.cost.patchcore_records import CostRanges, Measured, Range
-from simsid.benchmark.made import commits_text, made_section, versions_text
+from simsid.benchmark.made import commits_text, versions_text
 from simsid.benchmark.public import public_sweep
-from simsid.benchmark.record_files import write_json
 from simsid.evaluation.blocks import Section, Table
-from simsid.evaluation.render import to_markdown
-from simsid.files import write_text
 
 Runs = dict[str, list[Measured]]  # of each row, what each of its processes measured
 
@@ -53,16 +51,11 @@ def write_page(
     sections = [
         Section("Result", (_WORDS, cost_table(runs))),
         Section("Limits", _LIMITS),
-        made_section(made),
     ]
     title = f"Cost of PatchCore's kinds on {settings['data']}"
     note = f"{settings['films']} normals of {settings['side_in_px']} px; nothing is ranked here."
-    folder.mkdir(parents=True, exist_ok=True)
-    page = folder / "patchcore.md"
-    write_text(page, to_markdown(title, note, sections, folder))
     rows = {name: summary(found) for name, found in runs.items()}
-    write_json(folder / "patchcore.json", {"made": made, "rows": rows})
-    return page
+    return pages.write_page(folder, "patchcore", title, note, sections, made, rows)
 
 
 def summary(found: Sequence[Measured]) -> CostRanges:

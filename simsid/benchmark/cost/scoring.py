@@ -24,15 +24,15 @@ from PIL import Image
 import simsid
 from simsid.benchmark.cost import scoring_probe
 from simsid.benchmark.cost.speed_records import Answer, Asked, BothRounds, Offer
-from simsid.benchmark.made import commits_text, made_section, versions_text
+from simsid.benchmark.made import commits_text, versions_text
 from simsid.benchmark.options import check_results, typed_command
-from simsid.benchmark.record_files import parsed, write_json
+from simsid.benchmark.pages import write_page
+from simsid.benchmark.record_files import parsed
 from simsid.benchmark.sweeps.output import as_text
 from simsid.cli import command_parser, parse
 from simsid.errors import SimsidError
 from simsid.evaluation.blocks import Section, Table
-from simsid.evaluation.render import to_markdown
-from simsid.files import path_text, write_text
+from simsid.files import path_text
 from simsid.threads import threads_in_use
 
 _ROOT = Path(simsid.__file__).resolve().parent.parent
@@ -93,11 +93,10 @@ def main(arguments: list[str] | None = None) -> int:
             "versions": versions_text(),
             "command": typed_command("scoring", arguments).split(" --out ")[0] + " --out OUT",
         }
-        sections = [Section("Result", (_WORDS, table)), made_section(made)]
-        target = Path(options.out)
+        sections = [Section("Result", (_WORDS, table))]
         note = "Ratios of one run on a shared machine; times are its own."
-        write_text(target / "scoring.md", to_markdown("Speed of scoring", note, sections, target))
-        write_json(target / "scoring.json", {"made": made, "rows": found})
+        title = "Speed of scoring"
+        print(write_page(Path(options.out), "scoring", title, note, sections, made, found))
     return 0
 
 

@@ -8,13 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from simsid.benchmark.made import commits_text, made_section, versions_text
+from simsid.benchmark.made import commits_text, versions_text
+from simsid.benchmark.pages import write_page
 from simsid.benchmark.public import public_sweep
-from simsid.benchmark.record_files import write_csv, write_json
+from simsid.benchmark.record_files import write_csv
 from simsid.benchmark.records import CaseSummary, ComparedSpread, Record, Spread
 from simsid.evaluation.blocks import Picture, Section, Table
-from simsid.evaluation.render import to_markdown
-from simsid.files import write_text
 
 
 @dataclass(frozen=True)
@@ -62,11 +61,10 @@ def write_result(result: Result, folder: Path, commits: Sequence[str] = ()) -> P
     sections = [
         Section("Result", (*result.words, result.table, Picture(plot, result.figure))),
         Section("Limits", result.limits),
-        made_section(made),
     ]
-    page = folder / f"{result.name}.md"
-    write_text(page, to_markdown(result.title, result.note, sections, folder))
-    write_json(folder / f"{result.name}.json", {"made": made, "rows": result.content})
+    page = write_page(
+        folder, result.name, result.title, result.note, sections, made, result.content
+    )
     write_csv(folder / f"{result.name}.csv", result.rows)
     return page
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from jaxtyping import Float
 
@@ -31,7 +33,7 @@ _WORDS = {
     FLAT_WHEN_PREPARED: "nothing but one grey is left of the film once it is prepared",
 }
 _DARK, _LIGHT, _FLAT = 0.08, 0.92, 0.02  # 12 bits taken for 16 give a film of at most 0.0625
-_SAMPLE = 100_000  # pixels that are enough for a percentile
+_SAMPLE = 100_000  # pixels, at most, that are enough for a percentile
 
 
 def in_words(code: str, bits: int | None = None) -> str:
@@ -45,7 +47,7 @@ def in_words(code: str, bits: int | None = None) -> str:
 
 def notes_on_brightness(pixels: Float[np.ndarray, "height width"]) -> tuple[str, ...]:
     """Whether nearly all of a film is black, white or of one grey; at most one of them."""
-    step = max(1, int(np.sqrt(pixels.size / _SAMPLE)))
+    step = math.ceil(math.sqrt(pixels.size / _SAMPLE))
     low, high = np.percentile(pixels[::step, ::step], (1, 99))
     if high < _DARK:
         return (NEARLY_BLACK,)

@@ -14,6 +14,7 @@ import tifffile
 from PIL import Image
 
 from simsid.data.decode.blocks import receive, send
+from simsid.data.decode.quiet import quiet_decoders
 from simsid.data.decode.seccomp import allow_decoding_only
 from simsid.data.images import MAX_BYTES, decode_film
 from simsid.errors import ImageError
@@ -36,13 +37,14 @@ def serve() -> None:
     _warm_up()
     _lock_in(memory_mib)
     send(replies, {"ready": True})
-    while True:
-        try:
-            head, data = receive(requests, MAX_BYTES)
-        except EOFError:
-            return
-        _renew_time(seconds)
-        _answer(replies, bytes(data), head["name"], head["max_pixels"])
+    with quiet_decoders():  # once for all films
+        while True:
+            try:
+                head, data = receive(requests, MAX_BYTES)
+            except EOFError:
+                return
+            _renew_time(seconds)
+            _answer(replies, bytes(data), head["name"], head["max_pixels"])
 
 
 def _answer(replies: BinaryIO, data: bytes, name: str, max_pixels: int) -> None:

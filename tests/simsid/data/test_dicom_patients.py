@@ -43,7 +43,7 @@ def sides(split):
 
 @pytest.mark.parametrize("split", ["folders", "shifted"])
 @pytest.mark.parametrize("places", [PLACES, ("train/normal",)])
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_patients_films_stand_in_one_part_of_every_split(split, places, seed, tmp_path):
     root = hospital(tmp_path, places=places)
     for index in range(3):

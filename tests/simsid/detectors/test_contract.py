@@ -12,6 +12,7 @@ from simsid.training.fit import fit
 from tests.simsid.training.tiny import blobs
 
 SIZE = (64, 64)
+NORMALS = 24
 VISIBLE = 1e-2  # standard deviations of normals
 
 
@@ -27,7 +28,7 @@ def films(count, seed=0):
 
 @pytest.fixture(scope="module", params=detector_names())
 def fitted(request):
-    return fit(build(request.param), films(40), epochs=1, batch_size=8, device="cpu")
+    return fit(build(request.param), films(NORMALS), epochs=1, batch_size=8, device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -58,16 +59,22 @@ def test_prediction_has_its_shapes_and_ranges_and_its_map_shows_places(fitted, i
     assert_sound(fitted, images)
 
 
-@pytest.mark.parametrize("name", detector_names())
-def test_a_grid_of_its_own_is_kept_in_predictions_and_in_the_model_folder(name, tmp_path):
-    detector = fit(build(name, (32, 32), (2, 1)), blobs(24), epochs=1, batch_size=8, device="cpu")
-    assert detector.grid_size == (2, 1)
+@pytest.fixture(scope="module", params=detector_names())
+def small(request):
+    """Trained on few normals, with a grid of its own."""
+    return fit(
+        build(request.param, (32, 32), (2, 1)), blobs(12), epochs=1, batch_size=4, device="cpu"
+    )
+
+
+def test_a_grid_of_its_own_is_kept_in_predictions_and_in_the_model_folder(small, tmp_path):
+    assert small.grid_size == (2, 1)
     images = blobs(4, seed=1)
-    assert_sound(detector, images)
-    save_model(detector, tmp_path / "model")
+    assert_sound(small, images)
+    save_model(small, tmp_path / "model")
     again = load_model(tmp_path / "model")
     assert again.grid_size == (2, 1)
-    assert np.array_equal(again.predict(images).regions, detector.predict(images).regions)
+    assert np.array_equal(again.predict(images).regions, small.predict(images).regions)
 
 
 def test_every_named_score_can_be_asked_for(fitted, images):
@@ -181,7 +188,7 @@ def test_an_explanation_names_slots_or_says_there_is_no_memory(fitted, images):
         why.patch, images[0][: why.patch.shape[0], why.patch.shape[1] :][:, : why.patch.shape[1]]
     )
     assert why.nearest_training.shape[0] == len(why.slots)
-    assert why.nearest_training.max() < 36
+    assert why.nearest_training.max() < NORMALS
 
 
 def test_predictions_join_in_order(fitted, images):
@@ -191,13 +198,22 @@ def test_predictions_join_in_order(fitted, images):
     assert list(halves.scores) == list(whole.scores)
 
 
-@pytest.mark.parametrize("name", detector_names())
-@pytest.mark.parametrize("count", [12, pytest.param(60, marks=pytest.mark.slow)])
-def test_few_normals_give_scores_that_still_tell_films_apart(name, count):
-    detector = fit(build(name), films(count), epochs=1, batch_size=4, device="cpu")
-    scores = detector.predict(films(20, seed=4)).score
-    assert len(np.unique(scores)) > 15
+def assert_tells_apart(detector, images):
+    scores = detector.predict(images).score
+    assert len(np.unique(scores)) > 0.75 * len(images)
     assert np.abs(scores).max() < 1000
+
+
+def test_few_normals_give_scores_that_still_tell_films_apart(small):
+    assert_tells_apart(small, blobs(20, seed=4))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", detector_names())
+@pytest.mark.parametrize("count", [12, 60])
+def test_few_normals_of_another_size_do_so_too(name, count):
+    detector = fit(build(name), films(count), epochs=1, batch_size=4, device="cpu")
+    assert_tells_apart(detector, films(20, seed=4))
 
 
 def test_bfloat16_scores_are_near_and_say_the_same(fitted, images):

@@ -11,7 +11,6 @@ from simsid.detectors import detector_class, detector_names
 from simsid.scoring import score_films
 from simsid.training import Training, TrainOptions
 from tests.simsid.fake_gpu import GPU, OnGpu, WrongDeviceError, fake_gpu, move
-from tests.simsid.training.tiny import blobs
 
 SIZE = (32, 32)
 
@@ -21,18 +20,18 @@ SLOW = [pytest.param(n, marks=pytest.mark.slow) for n in detector_names() if n !
 
 
 @pytest.mark.parametrize("name", [QUICK, *SLOW])
-def test_training_calibration_placement_and_scoring_keep_to_the_gpu(name):
+def test_training_calibration_placement_and_scoring_keep_to_the_gpu(name, data):
     cls = detector_class(name)
     torch.manual_seed(0)
     detector = cls(cls.config_class.preset("quick", SIZE, FILMS))
     options = TrainOptions(epochs=1, batch_size=30, device="cpu", precision="fp32", progress=False)
-    training = Training(detector, blobs(60), options)
+    training = Training(detector, data.train, options)
     move(detector)
     with fake_gpu():
         training.device, training.images = GPU, OnGpu(training.images)
         training.run()
-        detector.calibrate(blobs(24, seed=1))
-        film = blobs(3, seed=2).astype(np.float32) / 255
+        detector.calibrate(data.calibration[:24])
+        film = data.test.images[:3].astype(np.float32) / 255
         for score in detector.score_names:
             detector.predict(film, score)
         scored = score_films(detector, list(film), accept_out_of_place=True)

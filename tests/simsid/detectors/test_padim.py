@@ -30,7 +30,7 @@ def msacl(**changes):
 
 @pytest.fixture(scope="module")
 def fitted():
-    return fit(padim(), blobs(80), device="cpu")
+    return fit(padim(), blobs(60), device="cpu")
 
 
 def test_training_is_only_looking_and_the_backbone_stays_as_drawn(fitted):
@@ -53,7 +53,7 @@ def test_a_strange_spot_has_the_highest_distances_and_shows_on_the_default_map(f
 
 
 def test_distances_of_training_normals_are_about_the_root_of_the_dimensions(fitted):
-    images = torch.as_tensor(blobs(80))[:, None].float() / 255
+    images = torch.as_tensor(blobs(60))[:, None].float() / 255
     distance = fitted.gaussian(fitted.features(images)).square().mean()
     assert 0.3 < distance / TINY["dimensions"] < 1.2
 

@@ -39,7 +39,9 @@ def most_common_code(check: PlacementCheck, images: torch.Tensor) -> str:
 
 @pytest.fixture(scope="module")
 def anatomy():
-    return make_digitanatomy(AnatomyConfig(digits="strokes"))
+    return make_digitanatomy(
+        AnatomyConfig(digits="strokes"), 300, 1, 0, test_normal=100, test_per_kind=20
+    )
 
 
 @pytest.fixture(scope="module")

@@ -31,12 +31,6 @@ def test_every_weight_has_one_player_and_running_means_have_none():
     assert set(owned) == {id(p) for p in detector.parameters() if p.requires_grad}
 
 
-def test_a_model_that_practised_on_pieces_says_so():
-    assert SimSID(SMALL).practised_families() == ("opacity", "graft", "painted")
-    pieces = SimSID(dataclasses.replace(SMALL, lesion_pieces=0.5))
-    assert pieces.practised_families() == ("opacity", "graft", "foreign", "painted")
-
-
 @pytest.mark.parametrize("config", [SimSIDConfig, SQUIDConfig])
 def test_the_papers_preset_for_films_is_the_talks(config):
     paper = config.preset("paper", (128, 128), FILMS)

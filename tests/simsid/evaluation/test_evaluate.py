@@ -14,6 +14,7 @@ from simsid.detectors.findings import WARN, Finding
 from simsid.detectors.found_share import FoundShare, found_shares
 from simsid.detectors.model_folder import describe
 from simsid.errors import DataError, SimsidError
+from simsid.evaluation import report as report_module
 from simsid.evaluation.card import card_text
 from simsid.evaluation.card_sections import learned_from
 from simsid.evaluation.evaluate import evaluate, strict_json
@@ -72,7 +73,13 @@ def test_a_foreign_calibration_set_is_noticed(data, results):
     assert not results_of(make_detector(data), other)["calibration"]["is_own"]
 
 
-def test_results_are_strict_json_even_without_abnormals(tmp_path):
+@pytest.fixture
+def nothing_drawn(monkeypatch):
+    """Figures are most of a report's time."""
+    monkeypatch.setattr(report_module, "draw_figures", lambda *_: {})
+
+
+def test_results_are_strict_json_even_without_abnormals(nothing_drawn, tmp_path):
     data = make_data(per_kind=0)
     summary = report_on(make_detector(data), data, tmp_path)
     results = json.loads((tmp_path / "report.json").read_text(), parse_constant=pytest.fail)
@@ -83,7 +90,7 @@ def test_results_are_strict_json_even_without_abnormals(tmp_path):
     assert "n/a" in summary
 
 
-def test_too_few_calibration_normals_give_no_verdict_and_say_so(data, tmp_path):
+def test_too_few_calibration_normals_give_no_verdict_and_say_so(data, nothing_drawn, tmp_path):
     detector = make_detector(data)
     few = {name: values[:5] for name, values in detector.calibration.scores.items()}
     detector.calibration = Calibration(few, 0.05)
@@ -121,7 +128,9 @@ def test_what_cannot_be_evaluated_is_refused_in_one_line(data):
         results_of(detector, data)
 
 
-def test_the_validation_part_is_measured_where_there_is_no_test_part_and_named(data, tmp_path):
+def test_the_validation_part_is_measured_where_there_is_no_test_part_and_named(
+    data, nothing_drawn, tmp_path
+):
     detector = make_detector(data)
     save_model(detector, tmp_path / "model")
     only_validation = dataclasses.replace(data, validation=data.test, test=None)

@@ -8,7 +8,7 @@ from simsid.detectors import Detector, detector_class
 from simsid.training.fit import fit
 from tests.simsid.training.tiny import blobs, tiny_films, tiny_squid
 
-TINY = ("simsid", "squid", "thumbnail-nn", "padim")
+TINY = ("simsid", "squid", "thumbnail-nn", "padim", "ae")
 
 
 def fitted(name: str) -> Detector:

@@ -27,7 +27,7 @@ from tests.simsid.export.models import TINY, films, fitted
 onnxruntime = pytest.importorskip("onnxruntime")
 # Of the normals' spread: after one epoch there is little of it, and float32 rounds all the same.
 ROUNDING = 5e-3
-LONG = dict.fromkeys(("simsid", "squid", "thumbnail-nn"), pytest.mark.slow)
+LONG = dict.fromkeys(("simsid", "squid", "thumbnail-nn", "padim"), pytest.mark.slow)
 QUICK = [name for name in TINY if name not in LONG]
 
 

@@ -41,10 +41,9 @@ def stop_after(training, steps):
     ("make", "stop"),
     [
         *((make, 5) for make in (tiny_simsid, tiny_squid, tiny_films)),
-        *((tiny_films, stop) for stop in (1, 8)),
         *(
             pytest.param(make, stop, marks=pytest.mark.slow)
-            for make in (tiny_simsid, tiny_squid)
+            for make in (tiny_simsid, tiny_squid, tiny_films)
             for stop in (1, 8)
         ),
     ],
@@ -68,10 +67,10 @@ def test_a_resumed_run_is_bit_equal_to_an_uninterrupted_one(tmp_path, make, stop
 
 
 def test_training_learns_to_rebuild_normals():
-    training = Training(tiny_simsid(), blobs(64), options(epochs=8))
+    training = Training(tiny_simsid(), blobs(56), options(epochs=8))
     training.run()
     losses = [line["generator.reconstruction"] for line in training.log]
-    assert np.mean(losses[-8:]) < 0.6 * np.mean(losses[:8])
+    assert np.mean(losses[-7:]) < 0.6 * np.mean(losses[:7])
 
 
 def test_the_last_good_checkpoint_survives_a_loss_that_is_not_finite(tmp_path):

@@ -59,9 +59,10 @@ def test_rows_that_fail_and_rows_not_reached_stand_in_the_page(tmp_path):
 
     found = measure({"agreement": {"good": lambda: NEAR, "bad": fails}}, 60)
     found |= measure({"speed": {"late": fails}}, -1)
-    page = write_page(tmp_path, found, {"card": "a card"}).read_text()
+    folder = tmp_path / "not" / "there"
+    page = write_page(folder, found, {"card": "a card"}).read_text()
     assert "fp32 score 0.25" in page and "failed two devices" in page and "not reached" in page
-    rows = json.loads((tmp_path / "gpu.json").read_text())["rows"]
+    rows = json.loads((folder / "gpu.json").read_text())["rows"]
     assert rows["agreement"]["good"]["fp32_score"] == 0.25
     assert rows["speed"] == {"late": {"why": "not reached"}}
 

@@ -1,5 +1,6 @@
 """Speed of scoring beside an earlier commit: what is asked, and what is said of it."""
 
+import json
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
@@ -44,6 +45,19 @@ def test_both_are_asked_in_every_round_but_the_first_which_warms_up(tmp_path, mo
     assert list(found) == ["one film"]
     assert found["one film"].old == found["one film"].new
     assert found["one film"].new == (Answer(seconds=2.0, processor=1.0, scores=(0.5, 1.5)),) * 3
+
+
+def test_the_page_is_written_to_a_folder_that_was_not_there(tmp_path, monkeypatch, capsys):
+    both = BothRounds(old=(answer(2.0, 1.0),), new=(answer(1.0, 1.0),))
+    monkeypatch.setattr(scoring, "check_out", lambda *_: None)
+    monkeypatch.setattr(scoring, "make_films", lambda *_: None)
+    monkeypatch.setattr(scoring, "ask_in_turn", lambda *_: {"one film": both})
+    out = tmp_path / "not" / "there"
+    assert main(["--against", "HEAD", "--out", str(out)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == str(out / "scoring.md")
+    assert "2.00 [2.00, 2.00]" in (out / "scoring.md").read_text()
+    kept = json.loads((out / "scoring.json").read_text())
+    assert kept["rows"]["one film"]["old"][0]["seconds"] == 2.0
 
 
 def test_a_probe_that_says_something_else_is_no_answer(tmp_path, monkeypatch):

@@ -145,8 +145,9 @@ def test_a_model_for_other_images_is_refused(tmp_path, small_tracks):
 def test_a_detectors_name_is_no_folder_of_the_checkout(tmp_path, small_tracks, monkeypatch):
     (tmp_path / "padim").mkdir()
     monkeypatch.chdir(tmp_path)
-    command = ["severity", "--models", "padim", "--strengths", "1", "--out", "out", *FEW]
-    assert main(command) == 0
+    choice = curve_methods.MethodChoice(("padim",), train=40, epochs=1, seed=0, device="cpu")
+    found = curve_methods.methods(choice, SMALL, print)
+    assert [(name, detector.name) for name, detector in found.items()] == [("padim", "padim")]
 
 
 def test_the_page_shows_a_dash_for_what_is_never_seen():
