@@ -46,9 +46,9 @@ def build_page(review: Review, maps: Path | None) -> gr.Blocks:
 
     def show(at: int, seen: bool = False) -> list:
         film, picture, told, summary = screen(review, at, drawn)
-        pictures = [gr.update(value=each, visible=each is not None) for each in (film, picture)]
+        there = [gr.update(visible=each is not None) for each in (film, picture)]
         live = [gr.update(interactive=at < len(review.rows)) for _ in range(3)]
-        return [Place(at, seen), *pictures, told, summary, *live]
+        return [Place(at, seen), film, picture, told, summary, *there, *live]
 
     @guarded
     def mark(place: Place, said: str) -> list:
@@ -71,13 +71,13 @@ def build_page(review: Review, maps: Path | None) -> gr.Blocks:
             later = gr.Button("Later", elem_id="review-later")
             back = gr.Button("Back", elem_id="review-back")
         gr.HTML(_HINT)
-        with gr.Row(elem_id="review-pictures"):
-            film = inline_image(label="Film", elem_id="review-film", **_SHOWN)
-            picture = inline_image(
-                label="Anomaly map", visible=False, elem_id="review-map", **_SHOWN
-            )
+        with gr.Row():  # an inline image that is hidden itself forgets that it is one
+            with gr.Column() as films:
+                film = inline_image(label="Film", elem_id="review-film", **_SHOWN)
+            with gr.Column(visible=False) as maps_shown:
+                picture = inline_image(label="Anomaly map", elem_id="review-map", **_SHOWN)
         summary = gr.HTML(elem_id="review-summary")
-        shown = [place, film, picture, told, summary, normal, abnormal, later]
+        shown = [place, film, picture, told, summary, films, maps_shown, normal, abnormal, later]
         steps = {
             page.load: forward,
             normal.click: lambda place: mark(place, NORMAL),
