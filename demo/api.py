@@ -116,8 +116,8 @@ def add_endpoints(inference: Inference, uploads: UploadFolder) -> None:
         Args:
             file: a film, uploaded as ``gradio_client.handle_file`` does; or as base64 or data URL,
                 up to 64 MiB in a tool call and 700 kB over HTTP.
-            row: of the region, from 0.
-            col: of the region, from 0.
+            row: of the region, counted from 0 at the top; bundled:chest has 0 to 3.
+            col: of the region, counted from 0 at the left of the picture; bundled:chest has 0 to 3.
             model: one of the page's models.
 
         Returns:
@@ -135,7 +135,11 @@ def add_endpoints(inference: Inference, uploads: UploadFolder) -> None:
             return {"status": answer.status, "message": answer.message}
         rows, cols = film.regions.shape
         if not (0 <= row < rows and 0 <= col < cols):
-            raise gr.Error(f"the grid has {rows} rows and {cols} columns", print_exception=False)
+            raise gr.Error(
+                f"row must be 0 to {rows - 1} and col 0 to {cols - 1}: regions count from 0 at the "
+                f"top left, and the grid of {answer.model} has {rows} rows and {cols} columns",
+                print_exception=False,
+            )
         why = inference.explain(film.image, answer.model, int(row), int(col))
         detector = inference.detector(answer.model)
         pictures = () if why.slot_images is None else tuple(why.slot_images)
