@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
 import numpy as np
+from gradio.context import get_blocks_context
 
 from demo.batch import batch_warning
 from demo.components import guarded
 from demo.digits import ORDER, build
+from demo.docstrings import described
 from demo.inference import Answer, Inference, refusal
 from demo.mechanism import reasons, reconstruction_counts, shares
 from demo.pictures import png_bytes
@@ -162,6 +165,17 @@ def add_endpoints(inference: Inference, uploads: UploadFolder) -> None:
 
     for endpoint in (score, score_batch, generate, explain):
         gr.api(guarded(endpoint), api_name=endpoint.__name__, **_LIMIT)
+        _describe_arguments(endpoint)
+
+
+def _describe_arguments(endpoint: Callable) -> None:
+    """Put what the docstring says of each argument where 'Use via API' and clients show it."""
+    page = get_blocks_context()
+    texts = described(endpoint)[1].values()
+    for added in page.fns.values() if page else ():
+        if added.api_name == endpoint.__name__:
+            for argument, text in zip(added.inputs, texts, strict=True):
+                argument._api_info = argument._api_info | {"additional_description": text}
 
 
 _OF_POPULATION = ("population", "looks_like", "judged_as")
