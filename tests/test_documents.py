@@ -45,3 +45,14 @@ def test_every_test_that_a_decision_names_is_there():
             assert re.search(rf"^def {test}\(", code, re.MULTILINE), f"{page.name}: {file}::{test}"
             named += 1
     assert named >= 50
+
+
+def test_examples_followed_in_order_do_not_meet_in_a_folder_that_must_be_new():
+    makes = re.compile(r"^python -m (?:synth generate|simsid\.recalibrate) .*", re.MULTILINE)
+    made: dict[str, str] = {}
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        for block in re.findall(r"^```bash\n(.*?)^```", page.read_text("utf-8"), re.M | re.S):
+            for command in makes.findall(block):
+                out = re.search(r"--out (\S+)", command)
+                assert out and made.setdefault(out[1], command) == command, (page.name, command)
+    assert len(made) >= 6
