@@ -174,7 +174,7 @@ def read_films(detector: Detector, films: Int8Films) -> ReadFilms:
     """
     files = _files(films.normals)
     refuse_class_folders(films.normals, files)
-    normals, left_out = _read(detector, films.normals, files, LEAST)
+    normals, left_out = _read(detector, films.normals, files, LEAST, "to take ranges from")
     if films.labelled is None:
         return ReadFilms(normals, normals, np.zeros(len(normals), bool), True, tuple(left_out))
     parts: dict[str, np.ndarray] = {}
@@ -182,7 +182,7 @@ def read_films(detector: Detector, films: Int8Films) -> ReadFilms:
     for kind in folders_in(films.labelled):
         files = _files(kind)
         own |= any(real_path(file) in ranges for file in files)
-        parts[kind.name], told = _read(detector, kind, files, 1)
+        parts[kind.name], told = _read(detector, kind, files, 1, "to compare on")
         left_out += [f"{kind.name}: {line}" for line in told]
     is_normal = {name: name.lower() in NORMAL_NAMES for name in parts}
     if len(set(is_normal.values())) < 2:
@@ -206,13 +206,13 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _read(
-    detector: Detector, folder: Path, files: list[Path], least: int
+    detector: Detector, folder: Path, files: list[Path], least: int, what_for: str
 ) -> tuple[Float[np.ndarray, "n height width"], list[str]]:
     """The films that get a verdict, and a line for each reason why others do not."""
     with naming_unreadable():
         read = read_normals(detector, files, least, seen=True)
     if len(read.images) < least:
-        raise SimsidError(too_few_told(str(folder), read, least))
+        raise SimsidError(too_few_told(str(folder), read, least, what_for))
     images = detector.as_batch(np.stack(read.images)).numpy()[:, 0]
     return images, [*read.told, *read.left_out_told()]
 

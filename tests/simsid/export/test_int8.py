@@ -225,7 +225,10 @@ def test_options_that_do_not_belong_together_are_told(made, tmp_path, capsys):
         (tmp_path / "one" / "turned").symlink_to(folder / "labelled" / "turned")
         export(folder / "model", "onnx", tmp_path / "out",
                Int8Films(folder / "normals", tmp_path / "one"))  # fmt: skip
-    with pytest.raises(SimsidError, match=r"at least 20 are needed.*\. Give more normal films$"):
+    with pytest.raises(
+        SimsidError,
+        match=r"films? to take ranges from, at least 20 are needed.*\. Give more normal films$",
+    ):
         export(
             folder / "model", "onnx", tmp_path / "out", Int8Films(folder / "labelled" / "turned")
         )
