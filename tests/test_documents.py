@@ -56,3 +56,14 @@ def test_examples_followed_in_order_do_not_meet_in_a_folder_that_must_be_new():
                 out = re.search(r"--out (\S+)", command)
                 assert out and made.setdefault(out[1], command) == command, (page.name, command)
     assert len(made) >= 6
+
+
+def test_what_the_examples_write_into_a_clone_is_ignored_by_git():
+    ignored = set((ROOT / ".gitignore").read_text("utf-8").splitlines())
+    written = set()
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        for block in re.findall(r"^```bash\n(.*?)^```", page.read_text("utf-8"), re.M | re.S):
+            written.update(re.findall(r"--(?:out|maps|dicom-out) ([a-z][\w./-]*)", block))
+    assert len(written) >= 20
+    roots = {path.partition("/")[0] for path in written}
+    assert [root for root in sorted(roots) if not {f"/{root}", f"/{root}/"} & ignored] == []
