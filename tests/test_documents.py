@@ -9,7 +9,9 @@ import pytest
 import yaml
 
 import simsid
+from demo.verdict import NUMBERS
 from simsid.__main__ import _COMMANDS
+from simsid.scoring.words import P_BESIDE_THRESHOLD
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -67,3 +69,8 @@ def test_what_the_examples_write_into_a_clone_is_ignored_by_git():
     assert len(written) >= 20
     roots = {path.partition("/")[0] for path in written}
     assert [root for root in sorted(roots) if not {f"/{root}", f"/{root}/"} & ignored] == []
+
+
+def test_page_and_documents_say_how_p_stands_to_the_verdict_in_the_same_words():
+    assert P_BESIDE_THRESHOLD in (ROOT / "docs" / "score.md").read_text("utf-8")
+    assert P_BESIDE_THRESHOLD in NUMBERS
