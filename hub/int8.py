@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from simsid.detectors.recalibration import LEAST
 from simsid.errors import SimsidError
 from simsid.evaluation.evaluate import predict_in_batches
 from simsid.evaluation.metrics import auroc
-from simsid.export.compare import BATCHES, shortest_seconds
+from simsid.export.compare import BATCHES, shortest_seconds, silent
 from simsid.export.detector import ExportedDetector
 from simsid.files import real_path
 from simsid.scoring.normals import read_normals, too_few_told
@@ -224,13 +225,21 @@ def measure(
     films: ReadFilms,
     layers: int,
     megabytes: tuple[float, float],
+    begin: Callable[[str], None] = silent,
 ) -> Int8Report:
-    """Score the films by the graph in float32 (``exported``) and by that in 8 bits (``rounded``)."""
+    """Score the films by the graph in float32 (``exported``) and by that in 8 bits (``rounded``).
+
+    Args:
+        begin: is told each stage in words, as it begins.
+    """
     name, calibration = detector.score_names[0], detector.calibration
+    known = "labelled" if films.abnormal.any() else "normal"
+    begin(f"measuring what 8 bits change on {len(films.judged)} {known} films")
     told = [predict_in_batches(model, films.judged) for model in (exported, rounded)]
     apart = np.abs(told[1].score - told[0].score) / float(np.std(calibration.scores[name]))
     most = int(apart.argmax())
     above = [calibration.is_abnormal(name, each.score, each.population) for each in told]
+    begin("timing torch and both graphs")
     before, after = (auroc(films.abnormal.astype(int), each.score) for each in told)
     return Int8Report(
         normals=int((~films.abnormal).sum()),
