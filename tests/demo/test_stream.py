@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.demo.conftest import PATIENCE, Page
+from tests.demo.conftest import Page
+from tests.demo.visits import Visits
 
 pytestmark = pytest.mark.slow
 # A slow line: 'close_stream' comes late, while the server has closed the stream already.
@@ -30,11 +31,8 @@ window.fetch = async (...request) => {
 
 
 @pytest.mark.parametrize("hold", [0, 1500])
-def test_a_click_while_the_stream_ends_is_answered(browser, page: Page, hold: int) -> None:
-    visit = browser.new_page(viewport={"width": 1280, "height": 1000})
-    visit.set_default_timeout(PATIENCE)
-    visit.add_init_script(LATE.replace("HOLD", str(hold)))
-    visit.goto(page.url)
+def test_a_click_while_the_stream_ends_is_answered(visits: Visits, page: Page, hold: int) -> None:
+    visit = visits.open(page.url, script=LATE.replace("HOLD", str(hold)))
     for example, verdict in (
         ("novel", "unusual"),
         ("normal", "nothing-unusual-found"),
@@ -44,4 +42,3 @@ def test_a_click_while_the_stream_ends_is_answered(browser, page: Page, hold: in
         visit.evaluate("window.ends = 0")
         visit.click(f"#example-{example}")
         visit.wait_for_selector(f"#verdict .{verdict}")
-    visit.close()
