@@ -5,8 +5,10 @@
 
 import gc
 import os
+import shutil
 import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -64,3 +66,35 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish() -> None:
     gc.freeze()
     gc.enable()
+
+
+@pytest.fixture(scope="session")
+def of_the_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of this run share."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(scope="session")
+def graphs_are_made_once(of_the_run: Path) -> Iterator[None]:
+    """The graph of the same model is the same, and making it is most of an export.
+
+    ``write_onnx`` itself is left as it is.
+    """
+    from hub import export  # the generator's own tests run where there is no torch
+    from simsid.detectors.model_folder import fingerprint
+
+    write, folder = export.write_onnx, of_the_run / "graphs"
+    folder.mkdir(exist_ok=True)
+
+    def write_once(detector: object, path: Path) -> None:
+        kept = folder / f"{detector.name}-{fingerprint(detector)}"
+        if not kept.exists():
+            mine = kept.with_suffix(f".{os.getpid()}")
+            write(detector, mine)
+            mine.replace(kept)
+        shutil.copyfile(kept, path)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(export, "write_onnx", write_once)
+        yield

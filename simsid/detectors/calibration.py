@@ -29,7 +29,9 @@ def check_rates(false_alarm_rate: float | None, confidence: float | None) -> Non
         SimsidError: one of them cannot be.
     """
     if false_alarm_rate is not None and not 0 < false_alarm_rate < 1:
-        raise SimsidError(f"--false-alarm-rate must lie between 0 and 1, not {false_alarm_rate}")
+        raise SimsidError(
+            f"--false-alarm-rate must lie between 0 and 1, not {false_alarm_rate}: 0.05 is 5 %"
+        )
     if confidence is not None and not 0.5 < confidence < 1:
         raise SimsidError(
             f"--rate-confidence must lie between 0.5 and 1, as 0.9, not {confidence}; leave it "

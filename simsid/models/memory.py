@@ -111,7 +111,7 @@ def address(
 
 
 class _Memory(nn.Module):
-    """Reading, shared by both memories; subclasses own ``slots`` (regions, slots, dim).
+    """Reading, shared by both memories; subclasses say what ``slots`` (regions, slots, dim) are.
 
     Without ``space_aware`` all regions share one bank and ``slots`` is (1, slots, dim): the
     ablation of the papers.
@@ -135,6 +135,11 @@ class _Memory(nn.Module):
             )
         self.num_regions, self.num_slots, self.slot_dim = num_regions, num_slots, slot_dim
         self.read_config, self.space_aware = read, space_aware
+        self._take_slots(torch.randn(self.banks, num_slots, slot_dim))
+
+    def _take_slots(self, drawn: Float[Tensor, "banks slots dim"]) -> None:
+        """Make ``slots``, which begin as they are drawn."""
+        raise NotImplementedError
 
     @property
     def banks(self) -> int:
@@ -174,16 +179,8 @@ class _Memory(nn.Module):
 class MemoryMatrix(_Memory):
     """Learned slots, trained by gradient like any weight. Source: SimSID, 'space-aware memory'."""
 
-    def __init__(
-        self,
-        num_regions: int,
-        num_slots: int,
-        slot_dim: int,
-        read: ReadConfig | None = None,
-        space_aware: bool = True,
-    ) -> None:
-        super().__init__(num_regions, num_slots, slot_dim, read, space_aware)
-        self.slots = nn.Parameter(torch.randn(self.banks, num_slots, slot_dim))
+    def _take_slots(self, drawn: Float[Tensor, "banks slots dim"]) -> None:
+        self.slots = nn.Parameter(drawn)
 
 
 class MemoryQueue(_Memory):
@@ -196,18 +193,8 @@ class MemoryQueue(_Memory):
 
     pointer: Tensor
 
-    def __init__(
-        self,
-        num_regions: int,
-        num_slots: int,
-        slot_dim: int,
-        read: ReadConfig | None = None,
-        space_aware: bool = True,
-    ) -> None:
-        super().__init__(num_regions, num_slots, slot_dim, read, space_aware)
-        self.register_buffer(
-            "slots", F.normalize(torch.randn(self.banks, num_slots, slot_dim), dim=-1)
-        )
+    def _take_slots(self, drawn: Float[Tensor, "banks slots dim"]) -> None:
+        self.register_buffer("slots", F.normalize(drawn, dim=-1))
         self.register_buffer("pointer", torch.zeros((), dtype=torch.long))
 
     @torch.no_grad()

@@ -22,6 +22,7 @@ from simsid.scoring import score_film
 from tests.simsid.export.models import films, fitted
 
 pytest.importorskip("onnxruntime")
+pytestmark = pytest.mark.usefixtures("graphs_are_made_once")
 
 
 @pytest.fixture(scope="module")

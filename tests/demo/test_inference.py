@@ -137,7 +137,7 @@ def test_a_film_of_another_kind_gets_no_verdict(
     inference: Inference, digits: dict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     doubt = Finding("not_like_training", WARN, "it looks like something else")
-    monkeypatch.setattr("simsid.scoring.film.check_placement", lambda *_: [[doubt]])
+    monkeypatch.setattr("simsid.scoring.film.check_films", lambda *_: [([doubt], None)])
     answer = inference.score_bytes(png(digits["novel"]), MODEL)
     film = answer.film
     assert answer.status == "ok" and film.p_value is None

@@ -18,15 +18,12 @@ from tests.simsid.helpers import MeanImageDetector, make_data, make_detector
 
 
 @pytest.fixture(scope="session", autouse=True)
-def placement_is_learnt_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def placement_is_learnt_once(of_the_run: Path) -> Iterator[None]:
     """What the same normals teach is the same to the bit, and took most of a small training's time.
 
     It is kept where all processes of this run find it. ``fit_placement`` itself is left as it is.
     """
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
-    folder = folder / "placement"
+    folder = of_the_run / "placement"
     folder.mkdir(exist_ok=True)
 
     def fit_once(check: PlacementCheck, images: Tensor, seed: int = 0) -> None:

@@ -231,7 +231,10 @@ def test_the_command_writes_a_model_that_says_what_it_was_made_from(tmp_path, st
     [
         ([], "one of --normals and --unlabelled"),
         (["--normals", "FILMS", "--unlabelled", "FILMS"], "one of"),
-        (["--normals", "FILMS", "--false-alarm-rate", "2"], "between 0 and 1"),
+        (
+            ["--normals", "FILMS", "--false-alarm-rate", "2"],
+            "between 0 and 1, not 2.0: 0.05 is 5 %",
+        ),
         (["--normals", "FILMS", "--rate-confidence", "0.2"], "between 0.5 and 1"),
         (["--normals", "FEW"], "at least 20"),
         (["--normals", "NOWHERE"], "NOWHERE does not exist; check the path"),

@@ -169,7 +169,7 @@ def start(out: Path, *more: str) -> subprocess.Popen:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("workers", [pytest.param("1", marks=pytest.mark.slow), "2"])
 def test_interrupted_run_exits_130_without_a_trace(workers, tmp_path):
     process = start(tmp_path / "out", "--workers", workers)
     os.killpg(process.pid, signal.SIGINT)

@@ -1,4 +1,4 @@
-"""What a curve writes: every row as JSON and CSV, and a page with the table and the figure."""
+"""What a curve is asked to draw, and what it writes: rows as JSON and CSV, a page with table and figure."""
 
 from __future__ import annotations
 
@@ -7,15 +7,30 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from jsonargparse import ArgumentParser
+
 from simsid.benchmark.record_files import flat, write_csv, write_json
 from simsid.benchmark.records import Record
 from simsid.errors import SimsidError
 from simsid.evaluation.provenance import kit_commit
-from simsid.files import write_text
+from simsid.files import path_text, write_text
 from simsid.terminal import code
 
 NEVER = "-"
 """In a table, where there is no number."""
+
+
+def add_drawn_options(parser: ArgumentParser, per_kind: int) -> None:
+    """Add what is drawn along the curve, and where table and figure go.
+
+    Args:
+        per_kind: the default number of anomalies of each kind at each strength.
+    """
+    add = parser.add_argument
+    add("--strengths", type=str, default="0,0.25,0.5,0.75,1", help="with commas between, 0 to 1")
+    add("--normals", type=int, default=300, help="normals that are drawn")
+    add("--per-kind", type=int, default=per_kind, help="anomalies of each kind at each strength")
+    add("--out", type=path_text, required=True, help="folder of table and figure")
 
 
 def strengths_in(text: str, lowest: float) -> tuple[float, ...]:

@@ -13,6 +13,7 @@ from simsid.benchmark.curves.figures import draw_severity
 from simsid.benchmark.curves.methods import add_method_options, method_choice, methods
 from simsid.benchmark.curves.output import (
     NEVER,
+    add_drawn_options,
     check_counts,
     command_of,
     strengths_in,
@@ -26,7 +27,6 @@ from simsid.detectors import Detector
 from simsid.evaluation.blocks import with_interval
 from simsid.evaluation.evaluate import predict_in_batches
 from simsid.evaluation.saturated_overlap import FPR_LIMIT, saturated_overlap
-from simsid.files import path_text
 from synth.tracks import TRACKS
 
 _NAME = "severity"
@@ -46,10 +46,7 @@ def make_parser() -> ArgumentParser:
     add("--track", type=str, default="hard-1",
         help=f"what is trained on and drawn: {', '.join(TRACKS)}; its own strength gives way")  # fmt: skip
     add_method_options(parser)
-    add("--strengths", type=str, default="0,0.25,0.5,0.75,1", help="with commas between, 0 to 1")
-    add("--normals", type=int, default=300, help="normals that are drawn")
-    add("--per-kind", type=int, default=40, help="anomalies of each kind at each strength")
-    add("--out", type=path_text, required=True, help="folder of table and figure")
+    add_drawn_options(parser, per_kind=40)
     return parser
 
 

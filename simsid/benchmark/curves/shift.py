@@ -20,6 +20,7 @@ from simsid.benchmark.curves.figures import draw_shift
 from simsid.benchmark.curves.methods import add_method_options, method_choice, methods
 from simsid.benchmark.curves.output import (
     NEVER,
+    add_drawn_options,
     check_counts,
     command_of,
     strengths_in,
@@ -55,11 +56,8 @@ def make_parser() -> ArgumentParser:
     add("--population", type=path_text, default=None,
         help=f"{', '.join(POPULATIONS)}, or a .yaml or .json file; default: the track's own")  # fmt: skip
     add_method_options(parser)
-    add("--strengths", type=str, default="0,0.25,0.5,0.75,1", help="with commas between, 0 to 1")
-    add("--normals", type=int, default=300, help="normals that are drawn")
-    add("--per-kind", type=int, default=20, help="anomalies of each kind at each strength")
+    add_drawn_options(parser, per_kind=20)
     add("--local-normals", type=int, default=100, help="normals to recalibrate on")
-    add("--out", type=path_text, required=True, help="folder of table and figure")
     return parser
 
 

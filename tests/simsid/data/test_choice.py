@@ -1,12 +1,15 @@
 """What data a command works on is a value: compared, changed in one thing, and read when asked."""
 
 import dataclasses
+import inspect
 
 import numpy as np
 import pytest
 
+from simsid.data import load
 from simsid.data.choice import DataChoice
 from simsid.data.film_set import FilmOptions
+from simsid.data.sets.digitanatomy import make_digitanatomy
 from simsid.errors import DataError
 from tests.simsid.data import trees
 
@@ -32,10 +35,20 @@ def test_contamination_changes_training_and_nothing_else(tmp_path):
     assert np.array_equal(mixed.load().calibration, pure.load().calibration)
 
 
-def test_a_track_is_its_frozen_training_set_and_nothing_else_is_said_beside_it():
+def test_a_track_is_its_frozen_training_set_and_nothing_else_is_said_beside_it(monkeypatch):
+    asked = []
+
+    def few(*arguments, **named):
+        given = inspect.signature(make_digitanatomy).bind(*arguments, **named)
+        given.apply_defaults()
+        asked.append(given.arguments)
+        return make_digitanatomy(given.arguments["config"], 2, 2, 0, 2, 1)
+
+    monkeypatch.setattr(load, "make_digitanatomy", few)
     easy = DataChoice(track="easy-1").load()
     assert easy.facts["track"] == "easy-1"
     assert easy.fingerprint == DataChoice().load().fingerprint
+    assert asked[0] == asked[1]
     with pytest.raises(DataError, match="--generator cannot be given beside --track easy-1"):
         DataChoice(track="easy-1", generator=2).load()
     with pytest.raises(DataError, match="unknown track"):

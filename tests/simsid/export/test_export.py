@@ -25,6 +25,7 @@ from simsid.export.engines import Onnx
 from tests.simsid.export.models import TINY, films, fitted
 
 onnxruntime = pytest.importorskip("onnxruntime")
+pytestmark = pytest.mark.usefixtures("graphs_are_made_once")
 # Of the normals' spread: after one epoch there is little of it, and float32 rounds all the same.
 ROUNDING = 5e-3
 LONG = dict.fromkeys(("simsid", "squid", "thumbnail-nn", "padim"), pytest.mark.slow)
@@ -157,13 +158,6 @@ def cheap(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def converted_once(cheap, monkeypatch):
-    """An export of ``cheap`` takes the graph that was made of it: making it is most of the time."""
-    graph = cheap / "exported" / "model.onnx"
-    monkeypatch.setattr("hub.export.write_onnx", lambda _, path: shutil.copyfile(graph, path))
-
-
 def test_an_engine_that_does_not_fit_the_folder_is_told_what_does(cheap, tmp_path, capsys):
     np.save(tmp_path / "film.npy", films(1)[0])
     for engine, folder, words in (
@@ -185,7 +179,7 @@ def test_a_graph_that_was_changed_is_refused(cheap, tmp_path):
         hub.load_exported(cheap / "model")
 
 
-def test_an_export_replaces_an_export_and_nothing_else(cheap, converted_once, tmp_path):
+def test_an_export_replaces_an_export_and_nothing_else(cheap, tmp_path):
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "notes.txt").write_text("mine", encoding="utf-8")
     for taken in (tmp_path / "other", cheap / "model"):
@@ -199,6 +193,18 @@ def test_an_export_replaces_an_export_and_nothing_else(cheap, converted_once, tm
     assert not (tmp_path / "exported" / "model.xml").exists()
 
 
+def test_what_stops_the_exporter_is_told_in_one_sentence(tmp_path, monkeypatch):
+    def fail(*_, **named):
+        raise RuntimeError("step 2 of 4\nfailed") from ValueError("\n  no operator for svd\nmore")
+
+    monkeypatch.setattr(torch.onnx, "export", fail)
+    with pytest.raises(SimsidError) as error:
+        write_onnx(fitted("mean-grey"), tmp_path / "model.onnx")
+    said = "'mean-grey' does what ONNX cannot say and cannot be exported: no operator for svd"
+    assert str(error.value) == said and not (tmp_path / "model.onnx").exists()
+
+
+@pytest.mark.slow
 def test_a_detector_that_cannot_be_exported_is_named_in_one_sentence(tmp_path):
     detector = fitted("mean-grey")
     detector.number = lambda images: torch.linalg.svd(images[:, 0]).S.amax(1)
@@ -207,9 +213,7 @@ def test_a_detector_that_cannot_be_exported_is_named_in_one_sentence(tmp_path):
     assert "\n" not in str(error.value) and not (tmp_path / "model.onnx").exists()
 
 
-def test_a_graph_that_says_something_else_is_refused_and_not_written(
-    cheap, converted_once, tmp_path, monkeypatch
-):
+def test_a_graph_that_says_something_else_is_refused_and_not_written(cheap, tmp_path, monkeypatch):
     run = Onnx.run
 
     def shifted(self, films, names):
@@ -222,7 +226,7 @@ def test_a_graph_that_says_something_else_is_refused_and_not_written(
     assert not (tmp_path / "exported").exists()
 
 
-def test_a_conclusion_that_differs_is_counted(cheap, converted_once, tmp_path, monkeypatch):
+def test_a_conclusion_that_differs_is_counted(cheap, tmp_path, monkeypatch):
     run = Onnx.run
 
     def sure(self, films, names):

@@ -23,6 +23,7 @@ from simsid.export.quantise import quantise
 from tests.simsid.export.models import films, fitted
 
 pytest.importorskip("onnxruntime")
+pytestmark = pytest.mark.usefixtures("graphs_are_made_once")
 
 
 def write_films(folder: Path, images: np.ndarray) -> Path:

@@ -17,6 +17,8 @@ from simsid.scoring import ScoredFilm, score_films
 from tests.simsid.scoring.conftest import run
 from tests.simsid.two_populations import NAMES, films_of, make_grey_two, strangers, write_films
 
+pytestmark = pytest.mark.usefixtures("graphs_are_made_once")
+
 
 @pytest.fixture(scope="module", params=["onnx", pytest.param("openvino", marks=pytest.mark.slow)])
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -17,6 +17,8 @@ from simsid.export.engines import ENGINES
 from tests.simsid.export.models import films, fitted
 from tests.simsid.export.test_export import ROUNDING, assert_alike
 
+pytestmark = pytest.mark.usefixtures("graphs_are_made_once")
+
 
 def test_an_absent_runtime_is_told_in_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "openvino", None)
@@ -26,7 +28,7 @@ def test_an_absent_runtime_is_told_in_one_sentence(tmp_path, monkeypatch):
 
 
 @pytest.fixture(
-    scope="module", params=["thumbnail-nn", pytest.param("simsid", marks=pytest.mark.slow)]
+    scope="module", params=["mean-grey", pytest.param("simsid", marks=pytest.mark.slow)]
 )
 def folder(request, tmp_path_factory):
     pytest.importorskip("openvino")

@@ -58,9 +58,10 @@ def test_a_child_sees_its_own_growth_under_a_parent_with_a_larger_peak():
     np.ones(50_000_000)  # 400 MB, gone at once; the peak stays
     code = """if True:
         import json, numpy as np
-        from simsid.benchmark.cost.patchcore_rows import measure
-        def fill(batches): np.ones(25_000_000)
-        print(json.dumps(measure((fill, len, int), np.zeros((2, 8, 8), np.uint8), 1).peak))
+        from simsid.peak import forget_peak, peak_memory_mb
+        held = forget_peak()
+        np.ones(25_000_000)
+        print(json.dumps(None if held is None else peak_memory_mb() - held))
     """
     paths = os.environ | {"PYTHONPATH": str(Path(__file__).parents[4])}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=paths)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import json
 
 import pytest
@@ -20,13 +21,18 @@ SMALL = ["--detector", '{"channels": [8, 16], "decoder_channels": [4, 8], "scori
 FAST = ["--epochs", "1", "--batch-size", "8", "--device", "cpu", "--precision", "fp32"]
 
 
+@functools.cache
+def few_digits(contamination):
+    config = AnatomyConfig(contamination=contamination)
+    return make_digitanatomy(config, 16, 20, 12, test_normal=4, test_per_kind=2)
+
+
 @pytest.fixture
 def tiny_digits(monkeypatch):
     """DigitAnatomy with a few images, at whatever contamination is asked for."""
 
     def load(choice, *_):
-        config = AnatomyConfig(contamination=choice.films.contamination)
-        return make_digitanatomy(config, 16, 20, 12, test_normal=4, test_per_kind=2)
+        return few_digits(choice.films.contamination)
 
     monkeypatch.setattr(adapter, "load_choice", load)
 
