@@ -20,9 +20,6 @@ from simsid.terminal import show_anything
 from simsid.threads import set_threads
 
 BAD_USAGE, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
-atexit.register(
-    gc.freeze
-)  # or Python looks through all of torch as it ends: a second of each command
 _NO_MEMORY = re.compile("can't allocate memory|out of memory")  # how torch says it
 
 
@@ -34,6 +31,8 @@ def run_command(main: Callable[[], int | None]) -> int:
     what ``main`` returns.
     """
     show_anything()
+    # Or Python looks through all of torch as it ends: a second of each command.
+    atexit.register(gc.freeze)
     try:
         code = main() or 0
         sys.stdout.flush()
