@@ -178,6 +178,19 @@ class Review:
         """Whether what the model says of a film, and its name, is not to be seen yet."""
         return self.order == BLIND and not self.mark_of(row)
 
+    def next_unmarked(self, after: int = -1) -> int:
+        """Place in ``rows`` of the next film without a mark, also one that was passed over.
+
+        Args:
+            after: the place from which on to look; past the end, from the first film on.
+
+        Returns:
+            ``len(rows)`` where every film is marked.
+        """
+        known, count = self.marks.read(), len(self.rows)
+        places = ((after + step) % count for step in range(1, count + 1))
+        return next((at for at in places if self.rows[at]["file"] not in known), count)
+
     def mark_of(self, row: Row) -> str:
         """'normal', 'abnormal', or '' before it is marked."""
         known = self.marks.read().get(row["file"])

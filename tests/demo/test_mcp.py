@@ -83,6 +83,12 @@ def test_the_tools_are_the_endpoints_with_their_descriptions(page: Page) -> None
             assert "  " not in text and "\n" not in text
     listed = json.loads(ask(page, "GET", "/gradio_api/info").body)["named_endpoints"]
     assert {name.strip("/") for name in listed} == set(tools)
+    for name, tool in tools.items():  # 'Use via API' says of each argument what the tools do
+        fields = tool.inputSchema["properties"]
+        for argument in listed[f"/{name}"]["parameters"]:
+            told = argument["python_type"]["description"]
+            assert told == fields[argument["parameter_name"]]["description"] != ""
+        assert all("additional_description" not in field for field in fields.values())
 
 
 def test_a_film_in_base64_is_scored_as_python_scores_it(page: Page, digits: dict) -> None:
