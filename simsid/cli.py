@@ -18,6 +18,7 @@ from simsid.files import path_text
 from simsid.plugins import load_plugin
 from simsid.terminal import show_anything
 from simsid.threads import set_threads
+from simsid.usage import usage_in_words
 
 BAD_USAGE, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
 _NO_MEMORY = re.compile("can't allocate memory|out of memory")  # how torch says it
@@ -149,7 +150,8 @@ def parse(parser: ArgumentParser, arguments: list[str] | None) -> Namespace:
     try:
         options = parser.parse_args(arguments)
     except ArgumentError as error:
-        raise SimsidError(f"{error} (see {parser.prog} --help)") from error
+        told = usage_in_words(parser, str(error))
+        raise SimsidError(f"{told} (see {parser.prog} --help)") from error
     subcommands = [part for part in vars(options).values() if isinstance(part, Namespace)]
     parts = (options, *subcommands)
     wanted = [part.threads for part in parts if part.get("threads") is not None]
