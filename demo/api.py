@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
 import numpy as np
+from gradio.context import get_blocks_context
 
 from demo.batch import batch_warning
 from demo.components import guarded
 from demo.digits import ORDER, build
+from demo.docstrings import described
 from demo.inference import Answer, Inference, refusal
 from demo.mechanism import reasons, reconstruction_counts, shares
 from demo.pictures import png_bytes
@@ -116,8 +119,8 @@ def add_endpoints(inference: Inference, uploads: UploadFolder) -> None:
         Args:
             file: a film, uploaded as ``gradio_client.handle_file`` does; or as base64 or data URL,
                 up to 64 MiB in a tool call and 700 kB over HTTP.
-            row: of the region, from 0.
-            col: of the region, from 0.
+            row: of the region, counted from 0 at the top; bundled:chest has 0 to 3.
+            col: of the region, counted from 0 at the left of the picture; bundled:chest has 0 to 3.
             model: one of the page's models.
 
         Returns:
@@ -135,7 +138,11 @@ def add_endpoints(inference: Inference, uploads: UploadFolder) -> None:
             return {"status": answer.status, "message": answer.message}
         rows, cols = film.regions.shape
         if not (0 <= row < rows and 0 <= col < cols):
-            raise gr.Error(f"the grid has {rows} rows and {cols} columns", print_exception=False)
+            raise gr.Error(
+                f"row must be 0 to {rows - 1} and col 0 to {cols - 1}: regions count from 0 at the "
+                f"top left, and the grid of {answer.model} has {rows} rows and {cols} columns",
+                print_exception=False,
+            )
         why = inference.explain(film.image, answer.model, int(row), int(col))
         detector = inference.detector(answer.model)
         pictures = () if why.slot_images is None else tuple(why.slot_images)
@@ -158,6 +165,17 @@ def add_endpoints(inference: Inference, uploads: UploadFolder) -> None:
 
     for endpoint in (score, score_batch, generate, explain):
         gr.api(guarded(endpoint), api_name=endpoint.__name__, **_LIMIT)
+        _describe_arguments(endpoint)
+
+
+def _describe_arguments(endpoint: Callable) -> None:
+    """Put what the docstring says of each argument where 'Use via API' and clients show it."""
+    page = get_blocks_context()
+    texts = described(endpoint)[1].values()
+    for added in page.fns.values() if page else ():
+        if added.api_name == endpoint.__name__:
+            for argument, text in zip(added.inputs, texts, strict=True):
+                argument._api_info = argument._api_info | {"additional_description": text}
 
 
 _OF_POPULATION = ("population", "looks_like", "judged_as")

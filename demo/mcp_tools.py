@@ -60,6 +60,13 @@ class ToolServer(GradioMCPServer):
         """Gradio's name for: what a tool and its arguments are for, in whole sentences."""
         return described(block_fn.fn)
 
+    def get_input_schema(self, tool_name: str, parameters: Any = None) -> tuple[dict, list]:
+        """Gradio's name for: the arguments, each with one description, not with the page's too."""
+        schema, files = super().get_input_schema(tool_name, parameters)
+        for field in schema["properties"].values():
+            field.pop("additional_description", None)
+        return schema, files
+
     def launch_mcp_on_sse(self, app: Starlette, subpath: str, root_path: str) -> None:
         """Gradio's name for: put the routes into the page's application."""
         self.root_path = root_path

@@ -24,8 +24,8 @@ def own_section(own: OwnNormals, label: str) -> str:
     )
     uncovered = own.facts["recalibrated"].get("uncovered", {})
     left_out += "".join(
-        f"<p>Films that look like {escape(named(name))} get no verdict now: hardly any of your "
-        "normals do.</p>"
+        f"<p>Most films of {escape(named(name))} get no verdict now: hardly any of your normals look "
+        "like them. Those of them that look like your normals are judged by these.</p>"
         for name in uncovered
     )
     before = own.before.in_words()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from simsid.data.find import common_folder
 from simsid.data.own_files import is_map
 from simsid.errors import ImageError
 from simsid.map_files import MapFiles
-from simsid.marks import ABNORMAL, NORMAL
+from simsid.marks import ABNORMAL, BLIND, NORMAL
 from simsid.review import Review
 
 _LONGEST, _SHORTEST = 1600, 560  # pixels of a film's longer side on the page
@@ -34,26 +35,35 @@ new MutationObserver(() => {
 }).observe(document.documentElement, { childList: true, subtree: true });</script>"""
 _HINT = (
     '<p class="hint">Keys: <b>n</b> normal, <b>a</b> abnormal, arrows to go on and back. '
-    "Each mark is kept at once. Research only, not a medical device.</p>"
+    "Each mark is kept at once; what you leave for later comes again at the end. "
+    "Research only, not a medical device.</p>"
 )
 
 
 def build_page(review: Review, maps: Path | None) -> gr.Blocks:
     """The film and its map, what was scored, four buttons, and what the marks say."""
-    files = [Path(row["file"]) for row in review.rows]
     drawn = MapFiles(maps, common_folder(review.scanned), False) if maps else None
 
-    @guarded
-    def show(at: int) -> tuple:
-        return at, *screen(review, at, drawn)
+    def show(at: int, seen: bool = False) -> list:
+        film, picture, told, summary = screen(review, at, drawn)
+        there = [gr.update(visible=each is not None) for each in (film, picture)]
+        live = [gr.update(interactive=at < len(review.rows)) for _ in range(3)]
+        return [Place(at, seen), film, picture, told, summary, *there, *live]
 
     @guarded
-    def mark(at: int, said: str) -> tuple:
-        review.put(review.rows[at], said)
-        return show(min(at + 1, len(files) - 1))
+    def mark(place: Place, said: str) -> list:
+        return show(marked(review, place, said))
+
+    @guarded
+    def forward(place: Place) -> list:
+        return show(review.next_unmarked(place.at))
+
+    @guarded
+    def backward(place: Place) -> list:
+        return show(max(place.at - 1, 0), True)
 
     with gr.Blocks(title="Review of scored films", analytics_enabled=False) as page:
-        place = gr.State(0)
+        place = gr.State(Place())
         told = gr.HTML(elem_id="review-told")
         with gr.Row(elem_id="review-buttons"):
             normal = gr.Button("Normal", elem_id="review-normal")
@@ -61,23 +71,49 @@ def build_page(review: Review, maps: Path | None) -> gr.Blocks:
             later = gr.Button("Later", elem_id="review-later")
             back = gr.Button("Back", elem_id="review-back")
         gr.HTML(_HINT)
-        with gr.Row():
-            film = inline_image(label="Film", elem_id="review-film", **_SHOWN)
-            picture = inline_image(
-                label="Anomaly map", visible=maps is not None, elem_id="review-map", **_SHOWN
-            )
+        with gr.Row():  # an inline image that is hidden itself forgets that it is one
+            with gr.Column() as films:
+                film = inline_image(label="Film", elem_id="review-film", **_SHOWN)
+            with gr.Column(visible=False) as maps_shown:
+                picture = inline_image(label="Anomaly map", elem_id="review-map", **_SHOWN)
         summary = gr.HTML(elem_id="review-summary")
-        shown = [place, film, picture, told, summary]
+        shown = [place, film, picture, told, summary, films, maps_shown, normal, abnormal, later]
         steps = {
-            page.load: show,
-            normal.click: lambda at: mark(at, NORMAL),
-            abnormal.click: lambda at: mark(at, ABNORMAL),
-            later.click: lambda at: show(min(at + 1, len(files) - 1)),
-            back.click: lambda at: show(max(at - 1, 0)),
+            page.load: forward,
+            normal.click: lambda place: mark(place, NORMAL),
+            abnormal.click: lambda place: mark(place, ABNORMAL),
+            later.click: forward,
+            back.click: backward,
         }
         for happens, step in steps.items():
             happens(step, place, shown, api_visibility="private", show_progress="hidden")
     return page
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a visitor is.
+
+    Attributes:
+        at: which film of ``review.rows``; their number at the end, -1 before the first.
+        back: whether the visitor went back to it, so that a mark may be changed.
+    """
+
+    at: int = -1
+    back: bool = False
+
+
+def marked(review: Review, place: Place, said: str) -> int:
+    """Mark the film that is shown; which film comes next.
+
+    At the end nothing is marked. In a blind review a film has its mark changed only by who went
+    back to it: not by a key that was pressed twice, nor by a second reader at the same time.
+    """
+    if place.at < len(review.rows):
+        row = review.rows[place.at]
+        if place.back or review.order != BLIND or review.hides(row):
+            review.put(row, said)
+    return review.next_unmarked(place.at)
 
 
 def screen(
@@ -86,8 +122,11 @@ def screen(
     """The film, its map, what is told of it and what the marks say; blind, the film alone.
 
     Args:
-        at: which film of ``review.rows``. drawn: where maps lie, or None.
+        at: which film of ``review.rows``; their number: none, since all are marked.
+        drawn: where maps lie, or None.
     """
+    if at == len(review.rows):
+        return None, None, _end(review), _summary(review)
     row = review.rows[at]
     path, hidden = Path(row["file"]), review.hides(row)
     film, note = _film(path)
@@ -137,7 +176,8 @@ def _told(review: Review, at: int, note: str) -> str:
         return (
             '<section class="verdict" aria-live="polite">'
             f"<h1>Film {at + 1} of {len(review.rows)}</h1>"
-            f'<p class="hint">Blind: name, score, verdict and map are shown once the film is marked.</p>'
+            f'<p class="hint">Blind: name, score, verdict and map are hidden. '
+            "Once the film is marked the next one comes; <b>Back</b> then shows them.</p>"
             f"{said}</section>"
         )
     p_value = f", p = {float(row['p_value']):.3f}" if row["p_value"] else ""
@@ -149,6 +189,16 @@ def _told(review: Review, at: int, note: str) -> str:
         f'<section class="verdict {css_class_of(row["state"])}" aria-live="polite">'
         f"<h1>Film {at + 1} of {len(review.rows)}: {escape(row['state'])}{marked}</h1>"
         f'<p class="hint">{escape(row["file"])}</p>{said}</section>'
+    )
+
+
+def _end(review: Review) -> str:
+    then = " A mark that is changed then is no longer blind." if review.order == BLIND else ""
+    return (
+        '<section class="verdict" aria-live="polite">'
+        f"<h1>All {len(review.rows)} films are marked.</h1>"
+        "<p>What the marks say stands below. <b>Back</b> shows the films again, with score, verdict "
+        f"and map.{then}</p></section>"
     )
 
 

@@ -140,8 +140,8 @@ class Int8Report:
             told.append(
                 f"8 bits move the score of {self.far} of {self.normals + self.abnormals} films by more "
                 f"than {FAR:g} of the normals' spread, at most by {self.largest:.1f} (from "
-                f"{self.moved[0]:.3g} to {self.moved[1]:.3g}): take verdicts from this graph, and compare "
-                "scores, ranks and maps of films with nothing but its own"
+                f"{self.moved[0]:.3g} to {self.moved[1]:.3g}): compare its scores, ranks and maps only with "
+                "each other, not with those of float32"
             )
         if self.flips:
             told.append(

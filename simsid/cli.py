@@ -21,9 +21,6 @@ from simsid.threads import set_threads
 from simsid.usage import usage_in_words
 
 BAD_USAGE, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
-atexit.register(
-    gc.freeze
-)  # or Python looks through all of torch as it ends: a second of each command
 _NO_MEMORY = re.compile("can't allocate memory|out of memory")  # how torch says it
 
 
@@ -35,6 +32,8 @@ def run_command(main: Callable[[], int | None]) -> int:
     what ``main`` returns.
     """
     show_anything()
+    # Or Python looks through all of torch as it ends: a second of each command.
+    atexit.register(gc.freeze)
     try:
         code = main() or 0
         sys.stdout.flush()

@@ -153,9 +153,10 @@ def _rank(film: ScoredFilm) -> str:
     )
     if film.percentile is None or film.p_value is None:
         return f"The score is {film.score:.2f}."
-    held_out = (
-        "that this model was recalibrated on" if film.recalibrated else "that training never saw"
-    )
+    held_out = "that training never saw"
+    if film.recalibrated:  # nobody can vouch for what training saw of them
+        own = film.own_normals > 0
+        held_out = "that this model was recalibrated on" if own else "that set its threshold"
     if film.removed:
         return (
             f"The score of {film.score:.2f} is higher than that of {film.percentile:.1f} % of {n} films{of} "

@@ -114,6 +114,17 @@ def test_explain_says_where_a_network_drives_the_score_and_slots_only_illustrate
     assert "no share in the score" in answer["score_from"]
 
 
+def test_a_region_that_is_not_there_is_answered_with_the_range(client, digits, tmp_path) -> None:
+    file = as_file(tmp_path, "a.png", png(digits["novel"]))
+    for row, col in ((3, 0), (0, -1)):  # of 3 x 3 digits
+        with pytest.raises(
+            Exception, match="row must be 0 to 2 and col 0 to 2: regions count from 0"
+        ):
+            client.predict(file, row, col, "bundled:digitanatomy", api_name="/explain")
+    answer = client.predict(file, 2, 2, "bundled:digitanatomy", api_name="/explain")
+    assert answer["status"] == "ok"
+
+
 def test_bad_requests_get_a_sentence_and_no_path(client, page: Page, digits, tmp_path) -> None:
     file = as_file(tmp_path, "a.png", png(digits["novel"]))
     bad = [

@@ -13,6 +13,13 @@ from simsid.errors import SimsidError
 from tests.simsid.two_populations import films_of, make_grey_two
 
 
+def test_a_population_without_own_normals_is_told_to_lose_most_of_its_verdicts() -> None:
+    own = learn(make_grey_two(), "m", list(films_of("wide", 40, 70)))
+    told = unescape(own_section(own, "m"))  # some of its films look like the others: not all
+    assert "Most films of narrow get no verdict now: hardly any of your normals look" in told
+    assert "look like your normals are judged by these" in told and "of wide" not in told
+
+
 def test_films_that_could_not_be_used_are_told_with_the_reason() -> None:
     detector = make_grey_two()
     films = films_of("narrow", 60, 70)

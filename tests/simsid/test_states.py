@@ -185,7 +185,10 @@ def test_a_film_of_several_populations_is_told_what_its_own_threshold_found(film
     )
     assert noise.recalibrated and not film.recalibrated  # whose normals nobody can vouch for here
     given = basis(replace(adult, recalibrated=True))
-    assert "that this model was recalibrated on" in given and "never saw" not in given
+    assert "and that set its threshold (p = " in given and "never saw" not in given
+    assert "recalibrated" not in given  # a reader of a bundled model recalibrated nothing
+    mine = basis(replace(adult, recalibrated=True, own_normals=60))
+    assert "that this model was recalibrated on (p = " in mine and "never saw" not in mine
     assert (
         "Of 112 abnormal films (validation part) that look most like nih (chest films, mostly adults), "
         "sorted by looks so that some may be of another population, this threshold found 21.4 %"
