@@ -15,6 +15,7 @@ from demo.components import guarded
 from demo.digits import ORDER, build
 from demo.docstrings import described
 from demo.inference import Answer, Inference, refusal
+from demo.kept import KeptFilm, majority
 from demo.mechanism import reasons, reconstruction_counts, shares
 from demo.pictures import png_bytes
 from demo.privacy import MAX_FILE_BYTES, MAX_FILES, UploadFolder
@@ -29,22 +30,35 @@ _NO_FILM = "the file is neither a film in base64 nor an upload; addresses are ne
 
 def add_endpoints(inference: Inference, uploads: UploadFolder) -> None:
     """Register ``/score``, ``/score_batch``, ``/generate`` and ``/explain``."""
-    default = inference.models()[0]
 
     def read(file: Any, model: str, judge_as: str = "") -> Answer:
+        if not model:
+            return by_film([file], judge_as)[0]
         try:
             data = film_bytes(file, uploads)
         except ImageError as error:
             return refusal(error)
         return inference.score_bytes(data, model, judge_as or None)
 
-    def score(file: dict | str, model: str = default, judge_as: str = "") -> dict:
+    def by_film(files: list, judge_as: str) -> list[Answer]:
+        """By the model that most of the films belong to, as the page scores what is dropped."""
+        films = [keep(file) for file in files]
+        best = majority([inference.belongs_to(film) for film in films]) or inference.models()[0]
+        return [inference.score_kept(film, best, population=judge_as or None) for film in films]
+
+    def keep(file: Any) -> KeptFilm:
+        try:
+            return inference.keep_bytes(film_bytes(file, uploads))
+        except ImageError as error:
+            return KeptFilm(refused=RefusedFilm.because(error))
+
+    def score(file: dict | str, model: str = "", judge_as: str = "") -> dict:
         """Score one film. Higher = more abnormal.
 
         Args:
             file: a film, uploaded as ``gradio_client.handle_file`` does; or as base64 or data URL,
                 up to 64 MiB in a tool call and 700 kB over HTTP.
-            model: one of the page's models.
+            model: one of the page's models; empty: the one that the film belongs to, as on the page.
             judge_as: whose normals judge the film, a population of the model such as 'zhanglab' of
                 bundled:chest, where you know it; empty finds it from the film.
 
@@ -66,13 +80,13 @@ def add_endpoints(inference: Inference, uploads: UploadFolder) -> None:
         """
         return _as_json(read(file, model, judge_as), True)
 
-    def score_batch(files: list[dict | str], model: str = default, judge_as: str = "") -> list:
+    def score_batch(files: list[dict | str], model: str = "", judge_as: str = "") -> list:
         """Score up to 64 films. Higher = more abnormal.
 
         Args:
             files: films, each as for ``/score``; one that was uploaded more than 45 seconds
                 before the call is gone.
-            model: one of the page's models.
+            model: one of the page's models; empty: the one that most films belong to, as on the page.
             judge_as: as for ``/score``, of all films.
 
         Returns:
@@ -82,7 +96,10 @@ def add_endpoints(inference: Inference, uploads: UploadFolder) -> None:
         if not isinstance(files, list) or len(files) > MAX_FILES:
             uploads.free(upload_paths(files))
             raise gr.Error(f"files must be a list of at most {MAX_FILES}", print_exception=False)
-        answers = [read(file, model, judge_as) for file in files]
+        if model:
+            answers = [read(file, model, judge_as) for file in files]
+        else:
+            answers = by_film(files, judge_as)
         warning = batch_warning(answers, inference)
         return [_as_json(answer, False) | {"batch_warning": warning} for answer in answers]
 
@@ -113,7 +130,7 @@ def add_endpoints(inference: Inference, uploads: UploadFolder) -> None:
             "changed": list(anatomy.changed),
         }
 
-    def explain(file: dict | str, row: int, col: int, model: str = default) -> dict:
+    def explain(file: dict | str, row: int, col: int, model: str = "") -> dict:
         """Why a region of a film scored as it did.
 
         Args:
@@ -121,7 +138,7 @@ def add_endpoints(inference: Inference, uploads: UploadFolder) -> None:
                 up to 64 MiB in a tool call and 700 kB over HTTP.
             row: of the region, counted from 0 at the top; bundled:chest has 0 to 3.
             col: of the region, counted from 0 at the left of the picture; bundled:chest has 0 to 3.
-            model: one of the page's models.
+            model: one of the page's models; empty: the one that the film belongs to, as on the page.
 
         Returns:
             status, message, model, commit (of a Hub's model), score_parts (the parts that the

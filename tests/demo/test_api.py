@@ -114,6 +114,26 @@ def test_explain_says_where_a_network_drives_the_score_and_slots_only_illustrate
     assert "no share in the score" in answer["score_from"]
 
 
+def test_without_a_model_the_film_chooses_it_as_on_the_page(client, digits, tmp_path) -> None:
+    film, digit = png(next(iter(phantoms().values()))), png(digits["novel"])
+    chest, digitanatomy = "bundled:chest", "bundled:digitanatomy"
+    for content, model in ((film, chest), (digit, digitanatomy)):
+        file = as_file(tmp_path, "a.png", content)
+        answer = client.predict(file, api_name="/score")
+        named = client.predict(file, model, api_name="/score")
+        assert answer["status"] == "ok" and answer["model"] == model
+        assert abs(answer.pop("score") - named.pop("score")) < 1e-6
+        for said in ("state", "basis", "population", "message"):
+            assert answer[said] == named[said], said
+    why = client.predict(as_file(tmp_path, "c.png", film), 0, 1, api_name="/explain")
+    assert why["model"] == chest
+    batch = [as_file(tmp_path, f"{n}.png", each) for n, each in enumerate([film, digit, film])]
+    answers = client.predict(batch, api_name="/score_batch")
+    assert [answer["model"] for answer in answers] == [chest] * 3
+    forced = client.predict(as_file(tmp_path, "d.png", film), digitanatomy, api_name="/score")
+    assert forced["model"] == digitanatomy  # as it was asked
+
+
 def test_a_region_that_is_not_there_is_answered_with_the_range(client, digits, tmp_path) -> None:
     file = as_file(tmp_path, "a.png", png(digits["novel"]))
     for row, col in ((3, 0), (0, -1)):  # of 3 x 3 digits
