@@ -1,17 +1,21 @@
-// Names of films stay in this browser: what is sent has a number in place of its name. The names
-// are written into the table here; the files stay at hand until the next ones are dropped.
+// Names of films stay in this browser: what is sent has a number in place of its name, and a mark
+// drawn by chance for all films of one drop, by which answers find the names that are theirs. The
+// names are written into the table here; the files stay at hand until others are answered.
 (() => {
-  let pending = [], drop = "", files = [];
+  const drops = new Map();  // of each mark the files, oldest first
+  let drop = "", files = [];
   const UPLOADS = "#upload, #own-upload, #full-upload";
 
-  const nameless = (file, number) => {
+  const nameless = (file, number, mark) => {
     const ending = /\.[a-z0-9]{2,5}$/i.exec(file.name);
-    return new File([file], `film-${number + 1}${ending ? ending[0].toLowerCase() : ""}`, { type: file.type });
+    const name = `film-${number + 1}-${mark}${ending ? ending[0].toLowerCase() : ""}`;
+    return new File([file], name, { type: file.type });
   };
   const handOver = (input, chosen) => {
-    const sent = new DataTransfer();
-    chosen.map(nameless).forEach((file) => sent.items.add(file));
-    if (input.closest("#upload")) pending = chosen;
+    const sent = new DataTransfer(), drawn = crypto.getRandomValues(new Uint8Array(6));
+    const mark = [...drawn].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+    chosen.forEach((file, number) => sent.items.add(nameless(file, number, mark)));
+    if (input.closest("#upload")) drops.set(mark, chosen);
     input.files = sent.files;
   };
   document.addEventListener("change", (event) => {
@@ -43,7 +47,11 @@
     const section = document.querySelector("#verdict section[data-drop]");
     if (section && section.dataset.drop !== drop) {
       drop = section.dataset.drop;
-      files = drop ? pending : [];
+      files = drops.get(drop) || [];
+      for (const mark of drops.has(drop) ? [...drops.keys()] : []) {
+        if (mark === drop) break;
+        drops.delete(mark);  // answered, or never will be
+      }
     }
     for (const place of document.querySelectorAll("[data-name]")) {
       const name = files[Number(place.dataset.name) - 1]?.name || "";

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from demo.doors import Doorkeeper, Doors, open_doors
 from demo.privacy import MAX_FILE_BYTES, UploadFolder
-from simsid.errors import SimsidError
+from simsid.errors import SimsidError, check_at_least_one
 from simsid.files import path_text
 from simsid.plugins import load_plugin
 from simsid.threads import set_threads
@@ -287,8 +287,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = make_parser().parse_args(arguments)
     password = take_password()
     doors = open_doors(options.host, options.name, password, options.no_auth)
-    if options.queue < 1:
-        raise SimsidError("--queue must be at least 1")
+    check_at_least_one(queue=options.queue)
     set_threads(options.threads)
     if options.plugin:
         os.environ.update(_SETTINGS)  # it may import anything

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from dataclasses import replace
 from functools import partial
@@ -38,6 +39,7 @@ from simsid.scoring import RefusedFilm, ScoredFilm
 # Inputs come as they were sent and are checked here: Gradio's own checks would copy files about,
 # and log a traceback with the offending value.
 _EVENT = {"concurrency_limit": 2, "concurrency_id": "scoring", "api_visibility": "private"}
+_MARK = re.compile(r"^film-\d+-([0-9a-f]{12})(?:\.|$)")  # as films.js names what it sends
 _EVENT |= {"preprocess": False}
 _EVERY = 13  # parts that results are shown in
 _BY_FILM = "Chosen by the film: it looks like those of this model. Choose another above"
@@ -191,8 +193,9 @@ class ScoreTab:
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> list:
         """Score every uploaded file; each is deleted as soon as it has been read."""
+        drop = drop_of(files)
         films = self._read(files, progress)
-        return [*self._first_score(films, model, auto, own, secrets.token_hex(6), judge), None]
+        return [*self._first_score(films, model, auto, own, drop, judge), None]
 
     def score_example(
         self, kind: str, model: str, auto: bool, own: OwnNormals | None, judge: str
@@ -219,7 +222,7 @@ class ScoreTab:
         return [*shown, chosen, True]
 
     def _read(self, files: list, progress: gr.Progress) -> list[KeptFilm]:
-        paths = [getattr(file, "path", None) or file.get("path") for file in _as_list(files)]
+        paths = _told(files, "path")
         if len(paths) > MAX_FILES:
             self.uploads.free(paths)
             raise gr.Error(f"At most {MAX_FILES} files at once.", print_exception=False)
@@ -324,7 +327,7 @@ class ScoreTab:
 
     def full_size(self, files: list, films: dict[int, Answer], chosen: int) -> list:
         """The film at full size for the viewer; the browser sends it again, and it is deleted."""
-        paths = [getattr(file, "path", None) or file.get("path") for file in _as_list(files)]
+        paths = _told(files, "path")
         answer, film = _kept(films, chosen), _scored(films, chosen)
         try:
             pixels = self.inference.full_size(self.uploads.take(paths[0]))
@@ -370,6 +373,17 @@ def _scored(films: dict[int, Answer], number: int) -> ScoredFilm:
     return film
 
 
-def _as_list(files: object) -> list:
+def _told(files: object, what: str) -> list[str]:
+    """'path' or 'orig_name' of each file that an upload gives; '' where it says none."""
     files = getattr(files, "root", files)
-    return list(files) if isinstance(files, list | tuple) else [files]
+    listed = files if isinstance(files, list | tuple) else [files]
+    return [
+        (each.get if isinstance(each, dict) else partial(getattr, each))(what, "") or ""
+        for each in listed
+    ]
+
+
+def drop_of(files: object) -> str:
+    """The mark that the visitor's browser gave all films of one drop; else one that no drop has."""
+    found = [_MARK.search(name) for name in _told(files, "orig_name")]
+    return found[0][1] if found and found[0] else secrets.token_hex(6)

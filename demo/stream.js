@@ -7,16 +7,19 @@
   const plain = window.fetch.bind(window);
   const pause = (time) => new Promise((done) => setTimeout(done, time));
   const awaited = new Set();  // events that the server took and whose results did not come yet
+  const early = new Set();  // events whose results came before the answer that the server took them
   let asking = 0, told = Promise.resolve();  // requests under way; until Gradio's client read the end
   const ask = async (...request) => {
     asking += 1;
     try {
       const answer = await plain(...request);
-      if (answer.ok) awaited.add((await answer.clone().json()).event_id);
+      const event = answer.ok && (await answer.clone().json().catch(() => ({}))).event_id;
+      if (event && !early.delete(event)) awaited.add(event);
       await told;
       return answer;
     } finally {
       asking -= 1;
+      if (!asking) early.clear();
     }
   };
   const blocks = () => {
@@ -38,10 +41,11 @@
     const body = new ReadableStream({
       async start(page) {
         const pass = async (answer) => {
+          if (!answer.ok || !answer.body) throw new Error(`the stream of results: ${answer.status}`);
           const reader = answer.body.pipeThrough(new TextDecoderStream()).pipeThrough(blocks()).getReader();
           for (let { done, value } = await reader.read(); !done; { done, value } = await reader.read()) {
             const [, message, event] = /^data: \{"msg":"(\w+)","event_id":(?:"(\w+)"|null)/.exec(value) || [];
-            if (message === "process_completed") awaited.delete(event);
+            if (message === "process_completed" && !awaited.delete(event) && asking) early.add(event);
             if (message === "close_stream") {
               while (asking) await pause(10);
               if (awaited.size) return again();
@@ -55,6 +59,7 @@
           for (let answer = first; answer; answer = await pass(answer));
           page.close();
         } catch (error) {
+          awaited.clear();  // Gradio's client tells all that wait
           page.error(error);
         }
       },

@@ -10,13 +10,14 @@ import numpy as np
 from demo.histogram import histogram
 from demo.words import OR_ANOTHER_VIEW, css_class, headline, is_strange, looks_like
 from simsid.scoring import RefusedFilm, ScoredFilm, basis
+from simsid.scoring.words import P_BESIDE_THRESHOLD
 
 _NUMBERS = (
     ("score", "how unlike normal films this one is, all regions together; higher is more abnormal. Its "
      "unit is the model's own: scores of two models cannot be compared"),
     ("percentile", "the share of calibration normals with a lower score"),
     ("p", "how rare such a score is among normals: the share that scores as high or higher, the film "
-     "itself counted once. It is no probability of disease"),
+     "itself counted once. It is no probability of disease. " + P_BESIDE_THRESHOLD),
     ("threshold", "the score above which a film is called unusual, set so that the stated share of "
      "normals lies above it by mistake"),
     ("unusual", "the score lies above the threshold, and beyond what the threshold may be off by"),

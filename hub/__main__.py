@@ -203,11 +203,16 @@ def _export(
             "goes with them"
         )
     films = Int8Films(Path(normals), Path(labelled) if labelled else None) if normals else None
-    report = export(model, format, Path(out), films)
+    report = export(model, format, Path(out), films, _begin)
     print("\n".join([*report.screen_lines(), f"exported model: {out}; see its README.md"]))
     for told in report.warnings():
         print(f"warning: {told}")
     return 0
+
+
+def _begin(stage: str) -> None:
+    """Name what begins, beside the report that goes to standard output; it may take a minute."""
+    print(stage, file=sys.stderr, flush=True)
 
 
 def _deploy_space(

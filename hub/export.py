@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,11 +15,11 @@ from simsid.data.preprocess import Preprocessing
 from simsid.detectors import Detector, save_model
 from simsid.detectors.model_files import ModelFolder
 from simsid.errors import SimsidError
-from simsid.export.compare import UNEQUAL, Report, compare, made_normals
+from simsid.export.compare import UNEQUAL, Report, compare, made_normals, silent
 from simsid.export.convert import write_onnx
 from simsid.export.detector import ExportedDetector, is_exported
 from simsid.export.engines import ENGINES, ONNX
-from simsid.export.quantise import quantise
+from simsid.export.quantise import MOST, quantise
 from simsid.files import write_text
 from simsid.outputs import check_file, text_holds
 
@@ -66,12 +67,19 @@ class Export:
         return self.int8.warnings() if self.int8 else []
 
 
-def export(model: str, engine: str, out: Path, int8: Int8Films | None = None) -> Export:
+def export(
+    model: str,
+    engine: str,
+    out: Path,
+    int8: Int8Films | None = None,
+    begin: Callable[[str], None] = silent,
+) -> Export:
     """Write the folder; see ``docs/export.md`` for what is in it.
 
     Args:
         model: see ``hub.load``. engine: one of ``simsid.export.engines.ENGINES``.
         int8: films for networks in 8 bits; None keeps float32.
+        begin: is told each stage in words, as it begins: together they may take minutes.
 
     Raises:
         SimsidError: something else lies at ``out``, a package is absent, films cannot be read, or
@@ -81,29 +89,33 @@ def export(model: str, engine: str, out: Path, int8: Int8Films | None = None) ->
     check_out(out)
     verified = open_verified(model)
     detector, kind = verified.detector, ENGINES[engine]
+    if int8 is not None:
+        begin("reading the films")
     films = None if int8 is None else read_films(detector, int8)
     out.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:
+        begin("writing the graph")
         write_onnx(detector, draft / ONNX)
         layers, rounded = 0, draft / "int8"
         if films is not None:
             rounded.mkdir()
             shutil.copyfile(draft / ONNX, rounded / ONNX)
+            begin(f"quantising: ranges from {min(MOST, len(films.normals))} films")
             layers = quantise(rounded / ONNX, films.normals)
             kind.write(rounded / ONNX)
         kind.write(draft / ONNX)
         exported = ExportedDetector.of(detector, engine, draft / kind.file)
         size = _megabytes(draft, engine)
         weights = verified.sizes[ModelFolder(out).weights.name] / 1e6
-        report = Export(compare(detector, exported, made_normals(detector), (weights, size)))
+        report = Export(compare(detector, exported, made_normals(detector), (weights, size), begin))
         _refuse_unequal(detector, report.float32)
         made = draft
         if films is not None:
             plain, made = exported, rounded
             exported = ExportedDetector.of(detector, engine, rounded / kind.file, "int8")
             sizes = (size, _megabytes(rounded, engine))
-            int8_report = measure(detector, plain, exported, films, layers, sizes)
+            int8_report = measure(detector, plain, exported, films, layers, sizes, begin)
             report = replace(report, int8=int8_report)
         save_model(exported, out)
         for name in {name for each in ENGINES.values() for name in each.files}:

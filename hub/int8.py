@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from simsid.detectors.recalibration import LEAST
 from simsid.errors import SimsidError
 from simsid.evaluation.evaluate import predict_in_batches
 from simsid.evaluation.metrics import auroc
-from simsid.export.compare import BATCHES, shortest_seconds
+from simsid.export.compare import BATCHES, shortest_seconds, silent
 from simsid.export.detector import ExportedDetector
 from simsid.files import real_path
 from simsid.scoring.normals import read_normals, too_few_told
@@ -139,8 +140,8 @@ class Int8Report:
             told.append(
                 f"8 bits move the score of {self.far} of {self.normals + self.abnormals} films by more "
                 f"than {FAR:g} of the normals' spread, at most by {self.largest:.1f} (from "
-                f"{self.moved[0]:.3g} to {self.moved[1]:.3g}): take verdicts from this graph, and compare "
-                "scores, ranks and maps of films with nothing but its own"
+                f"{self.moved[0]:.3g} to {self.moved[1]:.3g}): compare its scores, ranks and maps only with "
+                "each other, not with those of float32"
             )
         if self.flips:
             told.append(
@@ -174,7 +175,7 @@ def read_films(detector: Detector, films: Int8Films) -> ReadFilms:
     """
     files = _files(films.normals)
     refuse_class_folders(films.normals, files)
-    normals, left_out = _read(detector, films.normals, files, LEAST)
+    normals, left_out = _read(detector, films.normals, files, LEAST, "to take ranges from")
     if films.labelled is None:
         return ReadFilms(normals, normals, np.zeros(len(normals), bool), True, tuple(left_out))
     parts: dict[str, np.ndarray] = {}
@@ -182,7 +183,7 @@ def read_films(detector: Detector, films: Int8Films) -> ReadFilms:
     for kind in folders_in(films.labelled):
         files = _files(kind)
         own |= any(real_path(file) in ranges for file in files)
-        parts[kind.name], told = _read(detector, kind, files, 1)
+        parts[kind.name], told = _read(detector, kind, files, 1, "to compare on")
         left_out += [f"{kind.name}: {line}" for line in told]
     is_normal = {name: name.lower() in NORMAL_NAMES for name in parts}
     if len(set(is_normal.values())) < 2:
@@ -206,13 +207,13 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _read(
-    detector: Detector, folder: Path, files: list[Path], least: int
+    detector: Detector, folder: Path, files: list[Path], least: int, what_for: str
 ) -> tuple[Float[np.ndarray, "n height width"], list[str]]:
     """The films that get a verdict, and a line for each reason why others do not."""
     with naming_unreadable():
         read = read_normals(detector, files, least, seen=True)
     if len(read.images) < least:
-        raise SimsidError(too_few_told(str(folder), read, least))
+        raise SimsidError(too_few_told(str(folder), read, least, what_for))
     images = detector.as_batch(np.stack(read.images)).numpy()[:, 0]
     return images, [*read.told, *read.left_out_told()]
 
@@ -224,13 +225,21 @@ def measure(
     films: ReadFilms,
     layers: int,
     megabytes: tuple[float, float],
+    begin: Callable[[str], None] = silent,
 ) -> Int8Report:
-    """Score the films by the graph in float32 (``exported``) and by that in 8 bits (``rounded``)."""
+    """Score the films by the graph in float32 (``exported``) and by that in 8 bits (``rounded``).
+
+    Args:
+        begin: is told each stage in words, as it begins.
+    """
     name, calibration = detector.score_names[0], detector.calibration
+    known = "labelled" if films.abnormal.any() else "normal"
+    begin(f"measuring what 8 bits change on {len(films.judged)} {known} films")
     told = [predict_in_batches(model, films.judged) for model in (exported, rounded)]
     apart = np.abs(told[1].score - told[0].score) / float(np.std(calibration.scores[name]))
     most = int(apart.argmax())
     above = [calibration.is_abnormal(name, each.score, each.population) for each in told]
+    begin("timing torch and both graphs")
     before, after = (auroc(films.abnormal.astype(int), each.score) for each in told)
     return Int8Report(
         normals=int((~films.abnormal).sum()),

@@ -18,11 +18,9 @@ from simsid.files import path_text
 from simsid.plugins import load_plugin
 from simsid.terminal import show_anything
 from simsid.threads import set_threads
+from simsid.usage import usage_in_words
 
 BAD_USAGE, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
-atexit.register(
-    gc.freeze
-)  # or Python looks through all of torch as it ends: a second of each command
 _NO_MEMORY = re.compile("can't allocate memory|out of memory")  # how torch says it
 
 
@@ -34,6 +32,8 @@ def run_command(main: Callable[[], int | None]) -> int:
     what ``main`` returns.
     """
     show_anything()
+    # Or Python looks through all of torch as it ends: a second of each command.
+    atexit.register(gc.freeze)
     try:
         code = main() or 0
         sys.stdout.flush()
@@ -150,7 +150,8 @@ def parse(parser: ArgumentParser, arguments: list[str] | None) -> Namespace:
     try:
         options = parser.parse_args(arguments)
     except ArgumentError as error:
-        raise SimsidError(f"{error} (see {parser.prog} --help)") from error
+        told = usage_in_words(parser, str(error))
+        raise SimsidError(f"{told} (see {parser.prog} --help)") from error
     subcommands = [part for part in vars(options).values() if isinstance(part, Namespace)]
     parts = (options, *subcommands)
     wanted = [part.threads for part in parts if part.get("threads") is not None]

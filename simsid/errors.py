@@ -27,6 +27,17 @@ def nearest(name: str, names: Iterable[str], before: str = "") -> str:
     return f"did you mean {' or '.join(found)}? " if found else ""
 
 
+def check_at_least_one(**options: int | None) -> None:
+    """Refuse numbers below 1, by the options as they are typed; None was not given.
+
+    Raises:
+        SimsidError: the first one that is, as '--epochs must be at least 1, not 0'.
+    """
+    for name, value in options.items():
+        if value is not None and value < 1:
+            raise SimsidError(f"--{name.replace('_', '-')} must be at least 1, not {value}")
+
+
 class ImageError(SimsidError):
     """An image that cannot be read or scored. ``code`` is stable, for programs."""
 

@@ -64,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(line)
     examination = examine(detector, np.stack(images), options.seed) if images else None
     if examination is None:
-        raise SimsidError(too_few_told(options.normals, normals, LEAST))
+        raise SimsidError(too_few_told(options.normals, normals, LEAST, "to make anomalies from"))
     print(to_text(examination, GIVEN))
     for line in normals.left_out_told():
         print(line)

@@ -23,7 +23,7 @@ _HEADER = ",".join(COLUMNS)
 
 @dataclass(frozen=True)
 class Mark:
-    """What a film was called, and in which order films were shown when it was.
+    """What a film was called, and in which order films were shown when it was first.
 
     Attributes:
         mark: 'normal' or 'abnormal'.
@@ -121,10 +121,10 @@ class Marks:
 
 
 def _marked_again(before: Mark, now: Mark) -> Mark:
-    """A film that doubt chose stays so, and one whose verdict was seen is blind no longer."""
-    if before.seed is None or (before.blind and now.mark == before.mark):
-        return Mark(now.mark, before.order)
-    return Mark(now.mark, before.order) if now.blind and not before.blind else now
+    """As it was chosen first, by doubt or by chance; a changed mark is blind no longer."""
+    if before.blind and now.mark != before.mark:
+        return Mark(now.mark, order_text(RANDOM, before.seed or 0))
+    return Mark(now.mark, before.order)
 
 
 def is_marks(path: Path) -> bool:

@@ -33,6 +33,10 @@ from simsid.scoring.normals import FormerVerdicts, former_verdicts, read_normals
 from simsid.scoring.words import in_percent, named, stated_rate
 
 _SHARE = 0.1
+_TRAINING_UNKNOWN = (
+    "note: this model does not tell which films training saw: if some of these were among them, the rate "
+    "does not hold"
+)
 
 
 def make_parser() -> ArgumentParser:
@@ -112,7 +116,8 @@ def main(arguments: list[str] | None = None) -> int:
     save_model(own, out)
     _write_card(ModelFolder(model_folder_of(options.model)).card, ModelFolder(out).card, own)
     summary = _summary(detector, own, out, before, bool(options.unlabelled))
-    for line in (*normals.told, *normals.left_out_told(), *summary):
+    unknown = [] if detector.training_films is not None else [_TRAINING_UNKNOWN]
+    for line in (*normals.told, *normals.left_out_told(), *summary, *unknown):
         print(line)
     if marks and not marks.by_chance():
         print(

@@ -58,7 +58,8 @@ def make_parser() -> ArgumentParser:
         help="for reader studies: random order; name, score, verdict and map of a film are hidden "
         "until it is marked, and what the marks say until all are; the marks are kept as blind")  # fmt: skip
     add("--seed", type=int | None, default=None,
-        help="of the random order, 0 or more; default: that of the marks, else 0")  # fmt: skip
+        help="of the random order, 0 or more; default: that of the marks, which go on by no other, "
+        "else 0")  # fmt: skip
     add("--face", type=Literal["page", "terminal", "summary"], default="page",
         help="page: look and mark in a browser on this machine; terminal: mark by letters; "
         "summary: only tell what the marks say")  # fmt: skip
@@ -83,7 +84,10 @@ def main(arguments: list[str] | None = None) -> int:
     if (options.seed or 0) < 0:
         raise SimsidError(f"--seed must be 0 or more, not {options.seed}")
     order = BLIND if options.blind and options.face != "summary" else options.order
-    review = Review(rows, Marks(path), order or DOUBTFUL_FIRST, scanned, options.seed)
+    marks = Marks(path)
+    if options.seed is not None and order in (RANDOM, BLIND):
+        _check_seed(marks, options.seed)
+    review = Review(rows, marks, order or DOUBTFUL_FIRST, scanned, options.seed)
     if options.face == "page":  # it stands above this package: opened by name
         maps = Path(options.maps) if options.maps else None
         import_module("demo.launch").open_review(review, maps, options.port)
@@ -91,6 +95,16 @@ def main(arguments: list[str] | None = None) -> int:
         ask(review, input)
     print("\n".join(review.summary()))
     return 0
+
+
+def _check_seed(marks: Marks, seed: int) -> None:
+    """One seed for all marks of a table: films that two orders chose are a sample of neither."""
+    begun = marks.seed()
+    if begun not in (None, seed):
+        raise SimsidError(
+            f"{marks.path} was begun with --seed {begun}: leave out --seed to go on with it, or "
+            "choose another --marks"
+        )
 
 
 def marks_beside(table: Path) -> Path:
@@ -207,7 +221,7 @@ class Review:
             "films": len(self.rows),
             "normal": counts[0],
             "abnormal": counts[1],
-            "blind": sum(mark.blind for mark in known.values()),
+            "blind": sum(known[row["file"]].blind for row in marked),
             "sample": self._by_chance(set(known)),
             "auroc": area,
             "auroc_ci": None if area is None else list(auroc_score_interval(area, *counts)),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
-from simsid.errors import SimsidError
+from simsid.errors import check_at_least_one
 
 _VARIABLE = "OMP_NUM_THREADS"
 _ROOT = Path("/")
@@ -27,8 +27,7 @@ def set_threads(wanted: int | None) -> None:
     Raises:
         SimsidError: fewer than one.
     """
-    if wanted is not None and wanted < 1:
-        raise SimsidError(f"--threads must be at least 1, not {wanted}")
+    check_at_least_one(threads=wanted)
     count = threads_in_use() if wanted is None else wanted
     os.environ[_VARIABLE] = str(count)
     threadpool_limits(count)  # libraries that are loaded have read the environment already

@@ -9,7 +9,9 @@ import pytest
 import yaml
 
 import simsid
+from demo.verdict import NUMBERS
 from simsid.__main__ import _COMMANDS
+from simsid.scoring.words import P_BESIDE_THRESHOLD
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -45,3 +47,30 @@ def test_every_test_that_a_decision_names_is_there():
             assert re.search(rf"^def {test}\(", code, re.MULTILINE), f"{page.name}: {file}::{test}"
             named += 1
     assert named >= 50
+
+
+def test_examples_followed_in_order_do_not_meet_in_a_folder_that_must_be_new():
+    makes = re.compile(r"^python -m (?:synth generate|simsid\.recalibrate) .*", re.MULTILINE)
+    made: dict[str, str] = {}
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        for block in re.findall(r"^```bash\n(.*?)^```", page.read_text("utf-8"), re.M | re.S):
+            for command in makes.findall(block):
+                out = re.search(r"--out (\S+)", command)
+                assert out and made.setdefault(out[1], command) == command, (page.name, command)
+    assert len(made) >= 6
+
+
+def test_what_the_examples_write_into_a_clone_is_ignored_by_git():
+    ignored = set((ROOT / ".gitignore").read_text("utf-8").splitlines())
+    written = set()
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        for block in re.findall(r"^```bash\n(.*?)^```", page.read_text("utf-8"), re.M | re.S):
+            written.update(re.findall(r"--(?:out|maps|dicom-out) ([a-z][\w./-]*)", block))
+    assert len(written) >= 20
+    roots = {path.partition("/")[0] for path in written}
+    assert [root for root in sorted(roots) if not {f"/{root}", f"/{root}/"} & ignored] == []
+
+
+def test_page_and_documents_say_how_p_stands_to_the_verdict_in_the_same_words():
+    assert P_BESIDE_THRESHOLD in (ROOT / "docs" / "score.md").read_text("utf-8")
+    assert P_BESIDE_THRESHOLD in NUMBERS

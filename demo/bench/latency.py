@@ -18,7 +18,7 @@ from demo.bench.own_page import OwnPage
 from demo.bench.timed_page import ANSWER, PARTS
 from demo.bench.visitor import Visitor
 from simsid.cli import command_parser, parse
-from simsid.errors import SimsidError
+from simsid.errors import check_at_least_one
 from simsid.files import path_text
 
 DIGITS, CHEST = "bundled:digitanatomy", "bundled:zhanglab"
@@ -53,8 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
         SimsidError, OSError: for ``run_command`` to print.
     """
     options = parse(make_parser(), arguments)
-    if options.count < 1:
-        raise SimsidError("--count must be at least 1")
+    check_at_least_one(count=options.count)
     files = {(DIGITS, "PNG"): digit_files(options.count)}
     chest = chest_files()
     if options.film:

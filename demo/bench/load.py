@@ -21,7 +21,7 @@ from demo.bench.latency import DIGITS
 from demo.bench.own_page import OwnPage
 from demo.pictures import png_bytes
 from simsid.cli import command_parser, parse
-from simsid.errors import SimsidError
+from simsid.errors import check_at_least_one
 from simsid.scoring import ScoredFilm, score_film
 
 TOLERANCE = 1e-6
@@ -58,8 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
         SimsidError, OSError: for ``run_command`` to print.
     """
     options = parse(make_parser(), arguments)
-    if options.clients < 1 or options.images < 1:
-        raise SimsidError("--clients and --images must be at least 1")
+    check_at_least_one(clients=options.clients, images=options.images)
     images = digit_images(options.images)
     detector = hub.load(DIGITS)
     films = (score_film(detector, image) for image in images)

@@ -18,7 +18,7 @@ from simsid.data.datasets import LabelledImages, RadiographData
 from simsid.data.options import add_data_options
 from simsid.detectors import detector_class, detector_names
 from simsid.detectors.calibration import DEFAULT_FALSE_ALARM_RATE
-from simsid.errors import DataError, SimsidError
+from simsid.errors import DataError, SimsidError, check_at_least_one
 from simsid.evaluation.evaluate import PARTS, part_to_measure
 from simsid.evaluation.metrics import has_both_classes
 from simsid.files import path_text, real_path
@@ -67,8 +67,7 @@ def budget_of(options: Namespace) -> Budget:
     Raises:
         SimsidError: an unknown model, or numbers that cannot be.
     """
-    if options.seeds < 1 or options.batch_size < 1 or (options.epochs or 1) < 1:
-        raise SimsidError("--seeds, --epochs and --batch-size must be at least 1")
+    check_at_least_one(seeds=options.seeds, epochs=options.epochs, batch_size=options.batch_size)
     check_rate(options.false_alarm_rate)
     detector_class(options.model)
     device = adapter.device_named(options.device)

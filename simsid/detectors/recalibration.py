@@ -56,8 +56,9 @@ def recalibrate(
     ``usable_normals``; ``facts["recalibrated"]`` says how many were left out and why.
 
     Args:
-        normals: (n, height, width) at the detector's size, uint8 or float in [0, 1]; training must
-            not have seen them, which nobody can check here. At least 20.
+        normals: (n, height, width) at the detector's size, uint8 or float in [0, 1]. At least 20
+            that training has not seen: those that the detector's ``training_films`` know are left
+            out, and of a detector without such a list nobody can check it.
         false_alarm_rate: None keeps the detector's own.
         confidence: see ``Calibration``. None keeps the detector's own where the normals are enough
             for it, else the rate holds on average, as with 0 (``ON_AVERAGE``).

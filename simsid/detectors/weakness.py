@@ -48,7 +48,7 @@ class Weakness:
             )
         return (
             "on the anomalies made for its examination the default score is behind "
-            f"{self.part.replace('_', ' ')} by more than chance (mean AUROC {self.own:.2f} and "
+            f"'{self.part}', a score of this model, by more than chance (mean AUROC {self.own:.2f} and "
             f"{self.best:.2f}): {remedy}"
         )
 

@@ -70,8 +70,11 @@ def _shares(detector: Detector) -> list[tuple[str, float]]:
 
 def findings_of(examination: Examination) -> list[str]:
     """Sentences on the default score that a user must know; mostly none."""
-    told = [f"the default score takes up {part.replace('_', ' ')}, which sees what it did not see"
-            for part in examination.added]  # fmt: skip
+    told = [
+        f"training gave half of the default score to '{part}', another score of this model: it sees kinds "
+        "of the anomalies made for the examination that the default score had missed"
+        for part in examination.added
+    ]
     weakness = weakness_of(examination)
     return told if weakness is None else [*told, weakness.message]
 

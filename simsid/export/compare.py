@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -135,14 +135,24 @@ class Report:
         ]
 
 
+def silent(_: str) -> None:
+    """Tell nobody what begins."""
+
+
 def compare(
     detector: Detector,
     exported: ExportedDetector,
     films: Float[np.ndarray, "n height width"],
     megabytes: tuple[float, float],
+    begin: Callable[[str], None] = silent,
 ) -> Report:
     """Score the same films with both. The spread of a score is that of calibration normals, of
-    regions and maps that of ``films`` as torch has them."""
+    regions and maps that of ``films`` as torch has them.
+
+    Args:
+        begin: is told each stage in words, as it begins.
+    """
+    begin(f"comparing it with torch on {len(films)} made normals")
     differences, flips = [], 0
     judged: tuple[Judged, ...] = ()
     for name in detector.score_names:
@@ -162,6 +172,7 @@ def compare(
         if name == detector.score_names[0]:
             judged = _judged(ours, exported.conclusions(films), detector, name)
             flips = next(each.differ for each in judged if each.output == ABNORMAL)
+    begin("timing both")
     seconds = {count: shortest_seconds((detector, exported), films[:count]) for count in BATCHES}
     return Report(tuple(differences), judged, flips, seconds, megabytes)
 

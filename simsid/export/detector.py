@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from simsid.detectors import Detector, DetectorConfig, Evidence, load_model
+from simsid.detectors.bundled import is_bundled
 from simsid.detectors.contract import Told
 from simsid.detectors.found_share import FoundShare
 from simsid.detectors.model_files import EXPORTED, ModelFolder
@@ -124,6 +125,16 @@ def is_exported(folder: str | Path) -> bool:
     return described.get("detector") == ExportedDetector.name
 
 
+def no_exported_model(path: str | Path) -> str:
+    """Why nothing exported can be opened at a path, and what to do, a line for an error."""
+    if not is_bundled(path) and not Path(path).exists():
+        return (
+            f"{path} does not exist: check the path, or write it with python -m hub export MODEL "
+            f"--out {path}"
+        )
+    return f"{path} is no exported model: python -m hub export {path} --out DIR makes one"
+
+
 def load_exported(folder: str | Path) -> ExportedDetector:
     """Open what ``python -m hub export`` wrote: a detector that a runtime computes, on the CPU.
 
@@ -133,7 +144,7 @@ def load_exported(folder: str | Path) -> ExportedDetector:
     """
     path = Path(folder)
     if not is_exported(path):
-        raise ModelFolderError(f"{path} is no exported model: python -m hub export makes one")
+        raise ModelFolderError(no_exported_model(folder))
     detector = load_model(path, of_class=ExportedDetector)
     assert isinstance(detector, ExportedDetector)
     engine = ENGINES.get(detector.config.engine)

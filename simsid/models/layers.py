@@ -57,7 +57,9 @@ class NormalisedConv(nn.Sequential):
     Where running statistics are read and no gradient is asked for, the normalisation is multiplied
     into the weights of the convolution, which spares a pass over all it gives. The folded weights
     are no part of the state. They are made anew once one of the tensors that they come from is
-    another one, or was written to.
+    another one, or was written to, and after any training. Of writing that torch does not count
+    (through ``.data`` or NumPy, or ``dist.broadcast``) nobody knows in between: call ``train()``
+    and ``eval()`` after it.
     """
 
     def __init__(self, conv: nn.Conv2d, norm: BatchNorm2d, *after: nn.Module) -> None:
@@ -76,6 +78,10 @@ class NormalisedConv(nn.Sequential):
         for layer in after:
             x = layer(x)
         return x
+
+    def train(self, mode: bool = True) -> NormalisedConv:
+        self._folded = None  # optimisers that write to all weights at once do not count it
+        return super().train(mode)
 
     def _apply(self, *args: Any, **kwargs: Any) -> NormalisedConv:
         self._folded = None  # to another device, in place

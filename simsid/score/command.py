@@ -11,7 +11,7 @@ from simsid.archive.films import is_archive
 from simsid.archive.shard_files import is_shard_folder, options_of
 from simsid.cli import command_parser, parse
 from simsid.dicomweb import DicomWeb
-from simsid.errors import SimsidError
+from simsid.errors import SimsidError, check_at_least_one
 from simsid.files import path_text
 from simsid.score.archive import run_archive
 from simsid.score.job import ScoreJob
@@ -102,10 +102,7 @@ def job_of(options: Namespace) -> ScoreJob:
     Raises:
         SimsidError: a batch of less than one image.
     """
-    if options.batch_size < 1:
-        raise SimsidError(f"--batch-size must be at least 1, not {options.batch_size}")
-    if options.shard_rows is not None and options.shard_rows < 1:
-        raise SimsidError(f"--shard-rows must be at least 1, not {options.shard_rows}")
+    check_at_least_one(batch_size=options.batch_size, shard_rows=options.shard_rows)
     return ScoreJob(
         paths=tuple(options.paths or ()),
         table=Path(options.files) if options.files else None,

@@ -113,7 +113,11 @@ def _summary(job: ScoreJob, detector: Detector, ending: Ending, judged: int) -> 
     rate = stated_rate(calibration)
     lines = [f"{ending.films - ending.failed} of {ending.films} images scored; table: {job.out}"]
     needed = normals_needed(calibration.false_alarm_rate, calibration.confidence)
-    remedy = f"; python -m simsid.recalibrate on at least {needed} normal films of their kind gives verdicts"
+    others = " --same-populations" if len(calibration.names) > 1 else ""  # keep their verdicts
+    remedy = (
+        f"; python -m simsid.recalibrate{others} on at least {needed} normal films of their kind gives "
+        "verdicts"
+    )
     judging = {
         name: has_threshold(calibration, index)
         for index, name in enumerate(calibration.names)

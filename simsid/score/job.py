@@ -16,7 +16,7 @@ from simsid.detectors.model_folder import files_of, fingerprint, former_fingerpr
 from simsid.device import pick_device
 from simsid.dicom_out import DicomFiles
 from simsid.errors import SimsidError
-from simsid.export.detector import ExportedDetector, engine_of, load_exported
+from simsid.export.detector import ExportedDetector, engine_of, load_exported, no_exported_model
 from simsid.files import real_path
 from simsid.map_files import MapFiles
 from simsid.outputs import check_no_input
@@ -99,8 +99,7 @@ def open_detector(job: ScoreJob) -> Detector:
         raise SimsidError(
             f"{job.model} is an exported model: add --engine {exported}"
             if exported
-            else f"{job.model} is no exported model: python -m hub export {job.model} "
-            "--out DIR makes one"
+            else no_exported_model(job.model)
         )
     if exported and job.device == "cuda":
         raise SimsidError(f"--engine {exported} computes on the CPU: leave out --device cuda")

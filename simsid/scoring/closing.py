@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ _PARTS = 10
 _REASONS = 5  # that are told
 _LEAST_LAID = 10  # films that are laid beside normals: of fewer, tenths say nothing
 _VERDICTS = (UNUSUAL, BORDERLINE, NOTHING_UNUSUAL)
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")  # by which the words of two films for the same may differ
 _NO_VERDICT, _NOT_SCORED = "no verdict", "not scored"
 
 
@@ -41,7 +43,7 @@ class ClosingReport:
         self._statuses: Counter[str] = Counter()
         self._states: Counter[str] = Counter()
         self._judged: Counter[str] = Counter()
-        self._undecided: Counter[str] = Counter()  # by the code of a finding, or by state
+        self._undecided: Counter[str] = Counter()  # by code and words of a finding, or by state
         self._words: dict[str, str] = {}  # what these mean, as the first film had it
         self._refused: dict[str, str] = {}  # what a status means, of films that are out of place
         self._chosen = self._unlike = 0
@@ -68,7 +70,7 @@ class ClosingReport:
         about_the_film = message.partition("; ")[0]  # behind it stands what the decoder noticed
         reason = told_by(about_the_film)
         if scored and not judged:
-            why = state if reason is None else reason[0]
+            why = state if reason is None else f"{reason[0]} {_NUMBER.sub('0', reason[1])}"
             self._undecided[why] += 1
             self._words.setdefault(
                 why, state.partition(":")[0] if reason is None else about_the_film

@@ -148,8 +148,10 @@ def may_set_a_threshold(
     return kept, usable.left_out
 
 
-def too_few_told(source: str, normals: Normals, needed: int) -> str:
-    """Why these films are not enough, a line for an error."""
+def too_few_told(
+    source: str, normals: Normals, needed: int, what_for: str = "to set a threshold of this model"
+) -> str:
+    """Why these films are not enough for what they are for, a line for an error."""
     held, out = len(normals.images), normals.num_left_out
     reasons = left_out_in_words(normals.left_out)
     if out and not held:
@@ -159,7 +161,4 @@ def too_few_told(source: str, normals: Normals, needed: int) -> str:
         )
     films = "1 film" if held == 1 else f"{held} films"
     rest = f"; left out: {reasons}" if out else ""
-    return (
-        f"{source} holds {films} that may set a threshold of this model, at least {needed} are "
-        f"needed{rest}. Give more normal films"
-    )
+    return f"{source} holds {films} {what_for}, at least {needed} are needed{rest}. Give more normal films"

@@ -8,6 +8,12 @@ from simsid.detectors.renewal import normals_needed
 from simsid.scoring.results import ScoredFilm
 from simsid.scoring.verdicts import ANOTHER_POPULATION, BORDERLINE, NOT_A_FILM, TOO_FEW_NORMALS
 
+# How p stands to the verdict; docs/score.md says it in the same words.
+P_BESIDE_THRESHOLD = (
+    "A threshold that keeps its rate with a confidence of 90 % ('at most 5 %') lies above the score that "
+    "5 % of its normals exceed: a film with p a little below 0.05 may lie below it"
+)
+
 
 def basis(film: ScoredFilm) -> str:
     """Rank among normals, the stated rate with its interval, and the share of abnormals found."""

@@ -33,10 +33,11 @@ class TrainOptions:
     progress: bool = True
 
     def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch_size < 1:
-            raise ValueError("epochs and batch_size must be at least 1")
+        for name in ("epochs", "batch_size"):
+            if (value := getattr(self, name)) < 1:
+                raise ValueError(f"{name} must be at least 1, not {value}")
         if self.seed < 0:
-            raise ValueError("seed must not be negative")
+            raise ValueError(f"seed must be 0 or more, not {self.seed}")
         if self.device == "cuda" and not torch.cuda.is_available():
             raise ValueError(
                 "device 'cuda' was asked for, but torch finds no GPU: use 'cpu' or 'auto'"

@@ -13,6 +13,7 @@ from simsid.data.options import data_choice, load_choice
 from simsid.detectors.build import build_detector
 from simsid.detectors.calibration import check_rates
 from simsid.detectors.registry import detector_class
+from simsid.errors import SimsidError, check_at_least_one
 from simsid.training.loop import Training
 from simsid.training.options import TrainOptions
 from simsid.training.run_folder import RunFolder
@@ -60,6 +61,9 @@ class TrainPlan:
             SimsidError, ValueError: an unknown model, or a number that cannot be.
         """
         detector_class(settings["model"])
+        check_at_least_one(epochs=settings["epochs"], batch_size=settings["batch_size"])
+        if settings["seed"] < 0:
+            raise SimsidError(f"--seed must be 0 or more, not {settings['seed']}")
         options = TrainOptions(
             epochs=settings["epochs"] if settings["epochs"] is not None else 1,
             batch_size=settings["batch_size"],

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
 from demo.kept import Fit, belongs_to, majority
 from demo.phantoms import phantoms
+from demo.score_tab import drop_of
 from tests.demo.conftest import png
 from tests.demo.test_browser import choose_model, drop, wait_for_text
 from tests.demo.test_one_score import chest
@@ -91,7 +94,7 @@ def test_names_are_shown_and_never_leave_the_browser(tab, page, digits) -> None:
     tab.wait_for_selector("#table tbody tr")
     wait_for_text(tab, "#table", f"{NAME}-novel.png")
     assert NAME in tab.inner_text("#verdict")
-    assert any(b"film-1.png" in body for body in sent)
+    assert any(re.search(rb"film-1-[0-9a-f]{12}\.png", body) for body in sent)
     assert not any(NAME.encode() in body for body in sent)
     assert NAME not in page.log.read_text()
     tab.click("#example-novel")  # what is shown now has no name
@@ -274,3 +277,31 @@ def test_own_normals_say_what_the_command_line_says_and_leave_the_model_alone(in
     called = sum(film.state == "unusual" for film in before)
     assert (own.before.films, own.before.called, own.before.no_verdict) == (25, called, 0)
     assert own.before.thresholds == {"": detector.calibration.threshold("fused")}
+
+
+def test_films_that_are_dropped_while_others_are_scored_give_these_no_names(tab, digits) -> None:
+    films = [(kind, png(image)) for kind, image in digits.items()]
+    drop(tab, *((f"first-{kind}.png", film) for kind, film in films))
+    tab.wait_for_timeout(250)  # sent, and not answered yet
+    drop(tab, *((f"second-{kind}.png", film) for kind, film in reversed(films)))
+    tab.wait_for_selector("#table tbody tr")
+    tab.wait_for_timeout(500)
+    titles = tab.evaluate(
+        "[...document.querySelectorAll('#table td[data-name]')].map(e => e.title)"
+    )
+    assert titles in (
+        [f"first-{kind}.png" for kind, _ in films],
+        [f"second-{kind}.png" for kind, _ in reversed(films)],
+    )
+    verdicts = tab.locator("#table tbody tr").all_inner_texts()
+    assert ["Nothing unusual" in told for told in verdicts] == [
+        "-normal" in name for name in titles
+    ]
+
+
+def test_a_drop_is_known_by_the_mark_of_its_films_and_by_nothing_else() -> None:
+    mark = "0123456789ab"
+    assert drop_of([{"orig_name": f"film-1-{mark}.png"}, {"orig_name": f"film-2-{mark}"}]) == mark
+    for odd in ("film-1.png", 'film-1-"><b>0123456.png', f"{mark}.png", None):
+        told = drop_of([{"orig_name": odd}])
+        assert re.fullmatch("[0-9a-f]{12}", told) and told != mark

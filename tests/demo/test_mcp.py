@@ -148,6 +148,7 @@ def test_a_film_of_some_size_passes_and_a_larger_call_does_not(page: Page) -> No
 
 
 def test_nothing_of_a_patient_is_left(page: Page, digits: dict) -> None:
+    before = left_behind(page)  # of other tests of this page
     film = in_base64(dicom(digits["normal"], NAME))
     assert NAME not in json.dumps(answer_of(page, "score", file=film))
     broken = in_base64(dicom(digits["normal"], NAME)[:-3000])
@@ -159,7 +160,7 @@ def test_nothing_of_a_patient_is_left(page: Page, digits: dict) -> None:
     ):
         message = json.dumps({"jsonrpc": "2.0", "id": 1} | body).encode()
         ask(page, "POST", "/gradio_api/mcp", JSON, message)
-    assert left_behind(page) == []
+    assert set(left_behind(page)) <= set(before)
     assert NAME not in page.log.read_text()
 
 

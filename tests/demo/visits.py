@@ -23,15 +23,25 @@ class Visits:
         self._browser = browser
         self._watched: list[_Watched] = []
 
-    def open(self, url: str, ready: str | None = None, width: int = 1280, height: int = 1000):
+    def open(
+        self,
+        url: str,
+        ready: str | None = None,
+        width: int = 1280,
+        height: int = 1000,
+        script: str = "",
+    ):
         """A fresh visit of ``url``.
 
         Args:
             ready: selector of what must be there first, seen or not. width, height: in pixels.
+            script: is run before all of the page's own.
         """
         visit = self._browser.new_page(viewport={"width": width, "height": height})
         visit.set_default_timeout(PATIENCE)
         self._watched.append(_Watched(visit))
+        if script:
+            visit.add_init_script(script)
         visit.goto(url)
         if ready is not None:
             visit.wait_for_selector(ready, state="attached")

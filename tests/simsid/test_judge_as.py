@@ -127,7 +127,9 @@ def test_too_few_normals_are_told_of_the_population_that_has_them(
     assert states[few] in said and states[other] not in said and "every film" not in said
     assert "'unusual' is stated at a false-alarm rate of 5 %" in said
     assert "no verdict: 2, too few normals" in said
-    assert "5 %; python -m simsid.recalibrate on at least 20 normal films of their kind" in said
+    assert (
+        "5 %; python -m simsid.recalibrate --same-populations on at least 20 normal films" in said
+    )
     for name in NAMES:
         assert main([*given, "--out", str(tmp_path / name), "--judge-as", name]) == 0
         said = capsys.readouterr().out

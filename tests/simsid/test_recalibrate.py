@@ -329,7 +329,7 @@ def test_too_few_normals_are_told_with_every_reason_and_its_count(strangers):
     reasons = {"out of place (noise): a digit": 3, "of another population": 1}
     every = "3 are out of place (noise): a digit; 1 is of another population"
     some = Normals([strangers[0]], (), reasons)
-    said = "F holds 1 film that may set a threshold of this model, at least 20 are needed"
+    said = "F holds 1 film to set a threshold of this model, at least 20 are needed"
     more = ". Give more normal films"
     assert too_few_told("F", some, 20) == f"{said}; left out: {every}{more}"
     none = too_few_told("F", Normals([], (), reasons), 20)

@@ -115,6 +115,44 @@ def test_a_film_that_doubt_chose_stays_so_when_it_is_marked_again(tmp_path: Path
     assert marks.read() == {"a.png": Mark(ABNORMAL, "doubtful")} and not marks.by_chance()
 
 
+def test_a_film_that_chance_chose_stays_so_when_it_is_marked_again(table: Path) -> None:
+    rows, marks = scored_rows(table), Marks(table.with_name("m.csv"))
+    first, second, third = in_order(rows, "random", 3)[:3]
+    blind = Review(rows, marks, "blind", seed=3)
+    blind.put(first, NORMAL)
+    blind.put(second, NORMAL)
+    Review(rows, marks, "random").put(third, NORMAL)
+    doubtful = Review(rows, marks)
+    doubtful.put(first, ABNORMAL)
+    doubtful.put(second, NORMAL)
+    doubtful.put(third, ABNORMAL)
+    assert marks.read() == {
+        first["file"]: Mark(ABNORMAL, "random 3"),  # its verdict was seen
+        second["file"]: Mark(NORMAL, "blind 3"),
+        third["file"]: Mark(ABNORMAL, "random 3"),
+    }
+    assert doubtful.measures()["sample"]
+
+
+def test_marks_of_one_seed_go_on_by_no_other(table: Path, capsys: pytest.CaptureFixture) -> None:
+    marks = Marks(table.with_name("m.csv"))
+    review = Review(scored_rows(table), marks, "blind", seed=3)
+    review.put(review.rows[0], NORMAL)
+    command = [str(table), "--marks", str(marks.path), "--face", "summary", "--order", "random"]
+    with pytest.raises(SimsidError, match=r"was begun with --seed 3: leave out --seed"):
+        main([*command, "--seed", "7"])
+    for same in ([], ["--seed", "3"]):
+        assert main([*command, *same]) == 0
+    assert "1 of 6 films marked" in capsys.readouterr().out
+
+
+def test_blind_marks_of_films_that_are_not_in_the_table_are_not_counted(table: Path) -> None:
+    review = Review(scored_rows(table), Marks(table.with_name("m.csv")), "blind")
+    review.put(review.rows[0], NORMAL)
+    review.marks.put("elsewhere.png", Mark(NORMAL, "blind"))
+    assert review.measures()["blind"] == review.measures()["normal"] == 1
+
+
 def test_a_blind_review_hides_the_verdict_until_the_film_is_marked(
     table: Path, capsys: pytest.CaptureFixture
 ) -> None:

@@ -102,7 +102,9 @@ def test_a_finished_run_is_resumed_on_more_threads_and_trains_no_further(run, mo
     ("arguments", "message"),
     [
         (["--model", "resnet"], "unknown model 'resnet'; choose one of: simsid"),
-        (["--epochs", "0"], "at least 1"),
+        (["--epochs", "0"], "error: --epochs must be at least 1, not 0"),
+        (["--batch-size", "0"], "error: --batch-size must be at least 1, not 0"),
+        (["--seed", "-1"], "error: --seed must be 0 or more, not -1"),
         (["--dataset", "folder"], "needs --data-root"),
         (["--data-root", "/nowhere"], "/nowhere"),
         (["--digits", "/nowhere.npz"], "nowhere.npz"),

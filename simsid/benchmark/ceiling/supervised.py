@@ -14,7 +14,7 @@ from simsid.benchmark.public import public_sweep
 from simsid.benchmark.record_files import plain, write_json
 from simsid.cli import command_parser, parse
 from simsid.data.options import add_data_options, data_choice
-from simsid.errors import SimsidError
+from simsid.errors import check_at_least_one
 from simsid.evaluation.evaluate import PARTS
 from simsid.evaluation.provenance import versions
 from simsid.evaluation.render import to_markdown
@@ -48,8 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
         SimsidError: for ``run_command`` to print.
     """
     options = parse(make_parser(), arguments)
-    if options.seeds < 1 or (options.steps or 1) < 1:
-        raise SimsidError("--seeds and --steps must be at least 1")
+    check_at_least_one(seeds=options.seeds, steps=options.steps)
     folder = folder_named("--out", options.out)
     choice = data_choice(options)
     data = adapter.load(choice)

@@ -32,7 +32,7 @@ from simsid.cli import command_parser, parse
 from simsid.data.datasets import RadiographData
 from simsid.data.options import add_data_options, data_choice
 from simsid.data.own_files import says_figure
-from simsid.errors import SimsidError
+from simsid.errors import SimsidError, check_at_least_one
 from simsid.files import path_text
 from simsid.outputs import check_file
 
@@ -100,8 +100,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _check(effort: Effort, films: int) -> None:
-    if min(effort.repeats, effort.runs) < 1:
-        raise SimsidError("--repeats and --runs must be at least 1")
+    check_at_least_one(repeats=effort.repeats, runs=effort.runs)
     if films < 16 or not 0 < effort.coreset_share <= 1:
         raise SimsidError("--films must be at least 16, --coreset-share within 0 and 1")
 

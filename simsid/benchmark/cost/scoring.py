@@ -30,7 +30,7 @@ from simsid.benchmark.pages import write_page
 from simsid.benchmark.record_files import parsed
 from simsid.benchmark.sweeps.output import as_text
 from simsid.cli import command_parser, parse
-from simsid.errors import SimsidError
+from simsid.errors import SimsidError, check_at_least_one
 from simsid.evaluation.blocks import Section, Table
 from simsid.files import path_text
 from simsid.threads import threads_in_use
@@ -72,8 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
         SimsidError: numbers that cannot be, no such commit, or a process that fails.
     """
     options = parse(make_parser(), arguments)
-    if min(options.films, options.batch, options.rounds) < 1:
-        raise SimsidError("--films, --batch and --rounds must be at least 1")
+    check_at_least_one(films=options.films, batch=options.batch, rounds=options.rounds)
     if options.out is not None:
         check_results(Path(options.out), "--out")
     with tempfile.TemporaryDirectory() as folder:

@@ -18,7 +18,7 @@ from torch import Tensor
 from simsid.cli import command_parser, parse
 from simsid.data.image_kind import FILMS
 from simsid.detectors import Detector, detector_class, detector_names
-from simsid.errors import SimsidError
+from simsid.errors import check_at_least_one
 from simsid.training.fit import fit
 from simsid.training.options import resolve_precision
 
@@ -43,8 +43,7 @@ def make_parser() -> ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
     options = parse(make_parser(), arguments)
-    if options.repeats < 1:
-        raise SimsidError("--repeats must be at least 1")
+    check_at_least_one(repeats=options.repeats)
     cls = detector_class(options.model)
     size = (options.image_size, options.image_size)
     config = cls.config_class.preset(options.preset, size, FILMS)

@@ -13,7 +13,7 @@ from simsid.data.datasets import RadiographData
 from simsid.data.sets.digitanatomy import make_digitanatomy
 from simsid.detectors import Detector, detector_class, detector_names, load_model
 from simsid.detectors.build import build_detector
-from simsid.errors import DataError, SimsidError
+from simsid.errors import DataError, SimsidError, check_at_least_one
 from simsid.files import roots_text
 from simsid.training.fit import fit
 from synth import AnatomyConfig
@@ -58,8 +58,7 @@ def method_choice(options: Mapping[str, Any]) -> MethodChoice:
     names = tuple(name.strip() for name in options["models"].split(",") if name.strip())
     if not names:
         raise SimsidError("--models names none; give names or folders with commas between")
-    if options["train"] < 1 or (options["epochs"] or 1) < 1:
-        raise SimsidError("--train and --epochs must be at least 1")
+    check_at_least_one(train=options["train"], epochs=options["epochs"])
     return MethodChoice(
         names, options["train"], options["epochs"], options["seed"], options["device"]
     )

@@ -31,7 +31,7 @@ from simsid.data.datasets import LabelledImages, RadiographData
 from simsid.data.load import DATASETS, GENERATED
 from simsid.detectors import detector_class, detector_names
 from simsid.detectors.calibration import DEFAULT_FALSE_ALARM_RATE
-from simsid.errors import SimsidError
+from simsid.errors import SimsidError, check_at_least_one
 from simsid.evaluation.evaluate import PARTS, part_to_measure
 from simsid.files import path_text, real_path, roots_text, write_text
 from simsid.map_scale import MapScale
@@ -178,8 +178,7 @@ def plan_of(options: Mapping[str, Any]) -> RunPlan:
     models, datasets = _models(options["models"]), _datasets(options["datasets"])
     given = {key: options[key] for key in _DEFAULTS}
     roots = _roots(options["data_root"], datasets, given)
-    if options["seeds"] < 1:
-        raise SimsidError("--seeds must be at least 1")
+    check_at_least_one(seeds=options["seeds"])
     check_rate(options["false_alarm_rate"])
     settings = RunSettings(
         format_version=FORMAT_VERSION,

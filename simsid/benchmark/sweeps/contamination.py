@@ -31,7 +31,7 @@ from simsid.data.choice import DataChoice
 from simsid.data.datasets import RadiographData
 from simsid.data.load import GENERATED
 from simsid.data.options import data_choice
-from simsid.errors import SimsidError
+from simsid.errors import SimsidError, check_at_least_one
 from simsid.evaluation.blocks import Table
 from simsid.terminal import literal
 
@@ -122,8 +122,7 @@ def make_mixtures(
         DataError: the data set cannot be had, or has too few films.
         SimsidError: too small a ``--train-images``.
     """
-    if train_images is not None and train_images < 1:
-        raise SimsidError("--train-images must be at least 1")
+    check_at_least_one(train_images=train_images)
 
     def load(contamination: float) -> RadiographData:
         return adapter.load(choice.contaminated(contamination))

@@ -130,3 +130,12 @@ def test_what_was_removed_from_an_archive_widens_the_interval_upwards():
     plain, trimmed = calibration(values), Calibration({"fused": values}, removed=10)
     assert plain.rate_interval()[0] == trimmed.rate_interval()[0]
     assert trimmed.rate_interval()[1] > plain.rate_interval()[1] + 0.08
+
+
+def test_a_threshold_that_keeps_its_rate_with_confidence_lies_above_films_of_a_p_below_the_rate():
+    normals = {"fused": np.arange(200.0)}
+    sure, average = Calibration(normals, 0.05, confidence=0.9), Calibration(normals, 0.05)
+    film = np.array([sure.threshold("fused") - 0.5])
+    assert average.threshold("fused") == 190 < film[0] < sure.threshold("fused") == 194
+    assert average.is_abnormal("fused", film).all() and not sure.is_abnormal("fused", film).any()
+    assert sure.p_value("fused", film)[0] == pytest.approx(7 / 201)  # 0.035

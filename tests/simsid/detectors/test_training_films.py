@@ -136,6 +136,15 @@ def test_the_command_warns_and_goes_on_with_the_others(two, tmp_path, capsys):
     assert "recalibrated on 40 films" in said
     assert "warning: left out: 20 films, in this model's training: such films score lower" in said
     assert load_model(tmp_path / "own").training_films.seen(films_of("narrow", 60, 70)[:20]).all()
+    assert "which films training saw" not in said
+    two.training_films = None  # as models of before
+    save_model(two, tmp_path / "unaware")
+    asked = ["--model", str(tmp_path / "unaware"), "--normals", str(films)]
+    assert main([*asked, "--out", str(tmp_path / "unaware-own")]) == 0
+    assert capsys.readouterr().out.endswith(
+        "note: this model does not tell which films training saw: if some of these were among them, "
+        "the rate does not hold\n"
+    )
 
 
 def test_a_report_warns_of_films_that_training_saw():

@@ -163,6 +163,8 @@ def test_an_engine_that_does_not_fit_the_folder_is_told_what_does(cheap, tmp_pat
     for engine, folder, words in (
         ("onnx", cheap / "model", "python -m hub export"),
         ("torch", cheap / "exported", "add --engine onnx"),
+        ("onnx", cheap / "nope", "nope does not exist: check the path"),
+        ("onnx", "bundled:digitanatomy", "bundled:digitanatomy is no exported model"),
     ):
         arguments = [tmp_path / "film.npy", "--model", folder, "--engine", engine, "--out",
                      tmp_path / "s.csv"]  # fmt: skip
@@ -177,6 +179,8 @@ def test_a_graph_that_was_changed_is_refused(cheap, tmp_path):
         hub.load_exported(tmp_path / "exported")
     with pytest.raises(ModelFolderError, match="no exported model"):
         hub.load_exported(cheap / "model")
+    with pytest.raises(ModelFolderError, match="nope does not exist"):
+        hub.load_exported(cheap / "nope")
 
 
 def test_an_export_replaces_an_export_and_nothing_else(cheap, tmp_path):

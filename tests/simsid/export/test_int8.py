@@ -34,7 +34,13 @@ def write_films(folder: Path, images: np.ndarray) -> Path:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def stages():
+    """What that export told as it began."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, stages):
     """A model, its films, and its export in 8 bits."""
     folder = tmp_path_factory.mktemp("int8")
     save_model(fitted("ae"), folder / "model")
@@ -42,7 +48,19 @@ def made(tmp_path_factory):
     write_films(folder / "labelled" / "normal", films(18)[4:16])
     write_films(folder / "labelled" / "turned", films(18)[4:16, ::-1])
     labelled = Int8Films(normals, folder / "labelled")
-    return folder, export(folder / "model", "onnx", folder / "int8", labelled)
+    return folder, export(folder / "model", "onnx", folder / "int8", labelled, stages.append)
+
+
+def test_each_stage_is_told_as_it_begins(made, stages):
+    assert stages == [
+        "reading the films",
+        "writing the graph",
+        "quantising: ranges from 24 films",
+        "comparing it with torch on 32 made normals",
+        "timing both",
+        "measuring what 8 bits change on 24 labelled films",
+        "timing torch and both graphs",
+    ]
 
 
 def test_networks_compute_in_integers_and_nothing_else_does(made):
@@ -148,7 +166,9 @@ def test_the_command_hands_over_the_films_and_prints_warnings(made, monkeypatch,
     given = []
 
     def exported(*arguments):
-        given.append(arguments)
+        *arguments, begin = arguments
+        given.append(tuple(arguments))
+        begin("quantising")
         return replace(report, int8=replace(report.int8, flips=2))
 
     monkeypatch.setattr("hub.export.export", exported)
@@ -157,7 +177,8 @@ def test_the_command_hands_over_the_films_and_prints_warnings(made, monkeypatch,
     assert run_command(lambda: hub_main([*map(str, arguments)])) == 0
     films = Int8Films(folder / "normals", folder / "labelled")
     assert given == [("bundled:chest", "onnx", folder / "out", films)]
-    said = capsys.readouterr().out
+    said, beside = capsys.readouterr()
+    assert beside == "quantising\n"
     assert "warning: 8 bits change 2 of 24 verdicts" in said
     order = (
         "### The graph in float32",
@@ -225,7 +246,10 @@ def test_options_that_do_not_belong_together_are_told(made, tmp_path, capsys):
         (tmp_path / "one" / "turned").symlink_to(folder / "labelled" / "turned")
         export(folder / "model", "onnx", tmp_path / "out",
                Int8Films(folder / "normals", tmp_path / "one"))  # fmt: skip
-    with pytest.raises(SimsidError, match=r"at least 20 are needed.*\. Give more normal films$"):
+    with pytest.raises(
+        SimsidError,
+        match=r"films? to take ranges from, at least 20 are needed.*\. Give more normal films$",
+    ):
         export(
             folder / "model", "onnx", tmp_path / "out", Int8Films(folder / "labelled" / "turned")
         )

@@ -57,7 +57,20 @@ def see_more_films(block):
     block.eval()
 
 
-CHANGES = [write_to_weights, write_to_statistics, replace_weights, load_others, see_more_films]
+def learn_with_a_frozen_normalisation(block):
+    """By an optimiser whose writing torch does not count: nothing but the mode tells of it."""
+    block.train()
+    block[1].eval()
+    optimiser = torch.optim.Adam(block.parameters(), lr=0.3, fused=True)
+    block(torch.randn(4, 3, 9, 9)).square().sum().backward()
+    optimiser.step()
+    block.eval()
+
+
+CHANGES = [
+    write_to_weights, write_to_statistics, replace_weights, load_others, see_more_films,
+    learn_with_a_frozen_normalisation,
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("change", CHANGES)

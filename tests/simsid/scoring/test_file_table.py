@@ -165,6 +165,19 @@ def test_the_commonest_reasons_for_no_verdict_are_told_with_counts():
     assert "not_frontal: 2 (28.6 %): it is no frontal view" in lines
 
 
+def test_reasons_of_one_code_that_say_something_else_are_counted_apart():
+    report = ClosingReport({"": np.arange(100.0)})
+    for said, films in (("it differs from the 60 normals too", 23), ("it looks like another", 2)):
+        for _ in range(films):
+            doubt = Finding(ANOTHER_CODE, ANOTHER, said)
+            report.add(row(ANOTHER_POPULATION, 1.0, "", reason_of(doubt)))
+    assert report.lines(0, 0.0, "ok") == [
+        "25 no verdict",
+        "no verdict: 23, another population: it differs from the 60 normals too",
+        "no verdict: 2, another population: it looks like another",
+    ]
+
+
 def test_reasons_are_counted_by_their_code_and_told_in_the_words_of_the_first_film():
     report = ClosingReport({"": np.arange(100.0)})
     doubts = [Finding("noise", WARN, f"of a spread of 0.{i}") for i in (7, 8, 9)]

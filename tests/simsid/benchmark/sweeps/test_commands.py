@@ -184,10 +184,10 @@ def test_every_declared_row_changes_a_setting_that_exists(model):
         (["ablation", "--row", "narrow=[1]", "--out", "x"], "--row must be as"),
         (["ablation", "--row", 'full={"a": 1}', "--out", "x"], "two rows are called 'full'"),
         (["ablation", "--rows", "without legs", "--out", "x"], "no row 'without legs'"),
-        (["ablation", "--seeds", "0", "--out", "x"], "at least 1"),
+        (["ablation", "--epochs", "0", "--out", "x"], "--epochs must be at least 1, not 0"),
         (["ablation", "--out", "x", "--export", "./x"], "--export must name another folder"),
         (["speed", "--repeats", "0"], "at least 1"),
-        (["patchcore", "--runs", "0"], "--repeats and --runs must be at least 1"),
+        (["patchcore", "--runs", "0"], "--runs must be at least 1, not 0"),
         (["contamination", "--rates", "2", "--out", "x"], "--rates must lie in [0, 1)"),
         (
             ["contamination", "--train-images", "0", "--out", "x"],

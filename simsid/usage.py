@@ -1,0 +1,73 @@
+"""What is wrong with a command line, in the words of those who typed it, without types of Python."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from argparse import Action
+
+    from jsonargparse import ArgumentParser
+
+_KEY = re.compile(r'Parser key "([^"]+)"[^:]*:\s*(.*)', re.DOTALL)
+_VALUE = re.compile(r"(?:Got|Given) value: (.*)", re.DOTALL)
+_CHOICES = re.compile(r"Expected a typing\.Literal\[(.*?)\]")
+_KIND = re.compile(r"Expected a <class '(\w+)'>")
+_REQUIRED = re.compile(r"the following arguments are required: (.*)")
+_NO_VALUE = re.compile(r"argument ([^:]+): expected (?:one|at least one) argument")
+_COMMAND = re.compile(r"argument command: invalid choice: '(.*)' \(choose from (.*)\)")
+_KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "dict": "given setting by setting, as {option}.NAME VALUE",
+}
+
+
+def usage_in_words(parser: ArgumentParser, message: str) -> str:
+    """One line for what ``parser`` says of a command line that it refuses.
+
+    A value that an option does not take is told as '--engine must be one of torch, onnx, not 'onx''.
+    What is none of the known kinds stays in the parser's words.
+    """
+    if found := _KEY.fullmatch(message):
+        option = _as_typed(parser, found[1])
+        return _value_in_words(option, found[2]) or f"{option}: {found[2]}"
+    if found := _REQUIRED.fullmatch(message):
+        return f"please give {', '.join(_as_typed(parser, key) for key in found[1].split(', '))}"
+    if found := _NO_VALUE.fullmatch(message):
+        return f"{found[1]} needs a value behind it"
+    if found := _COMMAND.fullmatch(message):
+        return f"there is no command '{found[1]}'; choose one of: {found[2].replace(chr(39), '')}"
+    return message
+
+
+def _value_in_words(option: str, told: str) -> str:
+    """What the option takes instead of what it got; '' where that is not known."""
+    value, choices = _VALUE.search(told), _CHOICES.search(told)
+    kinds = [_KINDS[kind] for kind in _KIND.findall(told) if kind in _KINDS]
+    if choices:
+        kinds.append(f"one of {choices[1].replace(chr(39), '')}")
+    if value is None or not kinds:
+        return ""
+    wanted = " or ".join(dict.fromkeys(kinds)).format(option=option)
+    return f"{option} must be {wanted}, not '{value[1].strip()}'"
+
+
+def _as_typed(parser: ArgumentParser, key: str) -> str:
+    """'--batch-size' of 'batch_size', 'MODEL' of what has no option before it."""
+    for action in _actions(parser):
+        if action.dest == key.rpartition(".")[2]:
+            return action.option_strings[-1] if action.option_strings else action.dest.upper()
+    return "--" + key.replace("_", "-")
+
+
+def _actions(parser: ArgumentParser) -> Iterator[Action]:
+    """Of the parser and of its subcommands."""
+    for action in parser._actions:
+        yield action
+        if isinstance(action.choices, dict):
+            for below in action.choices.values():
+                yield from _actions(below)

@@ -1,0 +1,45 @@
+"""A command line that is refused is told in the words of those who typed it."""
+
+from __future__ import annotations
+
+import pytest
+
+from hub.__main__ import main as hub_main
+from simsid.cli import run_command
+from simsid.recalibrate import main as recalibrate_main
+from simsid.score import main as score_main
+from simsid.train import main as train_main
+
+SCORE = ["films", "--model", "m", "--out", "s.csv"]
+MOVE = ["--model", "m", "--normals", "films", "--out", "new"]
+
+
+@pytest.mark.parametrize(
+    ("main", "arguments", "told"),
+    [
+        (score_main, [*SCORE, "--engine", "onx"],
+         "--engine must be one of torch, onnx, openvino, ray, not 'onx'"),
+        (score_main, [*SCORE, "--device", "gpu"], "--device must be one of auto, cpu, cuda, not 'gpu'"),
+        (score_main, [*SCORE, "--batch-size", "ten"], "--batch-size must be a whole number, not 'ten'"),
+        (score_main, [*SCORE, "--shard-rows", "1.5"], "--shard-rows must be a whole number, not '1.5'"),
+        (score_main, SCORE[:3], "please give --out"),
+        (train_main, ["--preset", "fast"], "--preset must be one of quick, paper, not 'fast'"),
+        (train_main, ["--epochs", "ten"], "--epochs must be a whole number, not 'ten'"),
+        (train_main, ["--false-alarm-rate", "5%"], "--false-alarm-rate must be a number, not '5%'"),
+        (train_main, ["--examine", "perhaps"], "--examine must be true or false, not 'perhaps'"),
+        (train_main, ["--detector", "big"],
+         "--detector must be given setting by setting, as --detector.NAME VALUE, not 'big'"),
+        (train_main, ["--epochs"], "--epochs needs a value behind it"),
+        (recalibrate_main, [*MOVE, "--rate-confidence", "much"],
+         "--rate-confidence must be a number, not 'much'"),
+        (hub_main, ["export", "m", "--out", "o", "--format", "onxx"],
+         "--format must be one of onnx, openvino, not 'onxx'"),
+        (hub_main, ["export"], "please give MODEL, --out"),
+        (hub_main, ["exprt", "m"],
+         "there is no command 'exprt'; choose one of: push, push-dataset, pull, list, verify, export, "
+         "deploy-space"),
+    ],
+)  # fmt: skip
+def test_a_wrong_value_is_told_by_the_option_as_it_is_typed(main, arguments, told, capsys):
+    assert run_command(lambda: main(arguments)) == 2
+    assert capsys.readouterr().err.startswith(f"error: {told} (see python -m ")
