@@ -1,6 +1,7 @@
 """How the house is built: what import-linter's contracts cannot say of single files."""
 
 import ast
+import os
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -96,3 +97,12 @@ def test_tests_wait_for_what_happens_and_long_enough():
 )
 def test_a_short_limit_would_be_told(line, seconds):
     assert patience(ast.parse(line, mode="eval").body) == seconds
+
+
+def test_one_process_runs_all_tests_of_a_group(request: pytest.FixtureRequest) -> None:
+    """Or else each process trains every shared model and starts every shared page by itself."""
+    if not os.environ.get("PYTEST_XDIST_WORKER"):
+        pytest.skip("one process runs all tests")
+    assert request.node.nodeid.endswith(f"@{__file__}"), (
+        "this pytest-xdist does not group tests with this pytest: see requirements-dev.txt"
+    )

@@ -68,7 +68,7 @@ def test_card_and_words_of_a_partly_renewed_model_tell_the_populations_apart(two
     narrow, wide = score_films(own, [films_of("narrow", 1, 90)[0], films_of("wide", 1, 91)[0]])
     assert (narrow.population, wide.population) == ("narrow", "wide")
     assert "60 normal films that look most like narrow and that training never saw" in basis(narrow)
-    assert "40 normal films that look most like wide and that this model was recal" in basis(wide)
+    assert "40 normal films that look most like wide and that set its threshold" in basis(wide)
     again = recalibrate(own, films_of("narrow", 20, 92), same_populations=True)  # wide's were given
     assert again.facts["recalibrated"]["kept"] == {"wide": 40}
     assert all(film.recalibrated for film in score_films(again, [*films_of("wide", 1, 91)]))

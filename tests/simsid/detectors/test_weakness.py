@@ -16,7 +16,7 @@ def test_a_weakness_survives_a_models_facts(found):
 
 def test_the_words_name_the_part_and_both_numbers():
     message = Weakness(BEHIND, 0.61, "region_posterior", 0.91).message
-    assert "behind region posterior" in message and "0.61 and 0.91" in message
+    assert "behind 'region_posterior'" in message and "0.61 and 0.91" in message
 
 
 @pytest.mark.parametrize(
