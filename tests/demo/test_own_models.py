@@ -189,7 +189,7 @@ def test_no_door_tells_where_a_model_lies(own_page: Page, mine) -> None:
         with urllib.request.urlopen(own_page.url + path, timeout=60) as answer:
             text = answer.read().decode()
         assert "ward-7" not in text, path
-        assert path == "gradio_api/mcp/schema" or "mine-0" in text, path
+        assert path.startswith("gradio_api") or "mine-0" in text, path
     assert "ward-7" not in own_page.log.read_text()
 
 

@@ -200,7 +200,8 @@ def test_a_model_of_the_hub_arrives_on_an_open_page(hub_page, digits: dict, tmp_
     (tmp_path / "film.png").write_bytes(png(digits["novel"]))
     film = gradio_client.handle_file(str(tmp_path / "film.png"))
     client = gradio_client.Client(page.url, **GENTLE)
-    assert client.predict(film, api_name="/score")["model"] == BUNDLED[0]
+    if server.pace:  # no other test of this page has let the model come
+        assert client.predict(film, api_name="/score")["model"] == BUNDLED[0]
     server.pace = 0.0
     answer = when_it_is_there(client, film)
     expected = score_film(hub.load(BUNDLED[0]), digits["novel"])
