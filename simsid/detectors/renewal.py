@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
-from simsid.detectors.base import Detector
 from simsid.detectors.calibration import Calibration
 from simsid.errors import SimsidError
+
+if TYPE_CHECKING:
+    import torch
+
+    from simsid.detectors.base import Detector
 
 LEAST = 20  # normals: fewer support no rate of 5 %
 _ROUNDING = 1e-9  # as ``Calibration`` counts the rank of its threshold

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simsid.detectors.base import Detector
 from simsid.detectors.calibration import Calibration
 from simsid.detectors.found_share import same_thresholds, stated_thresholds
 from simsid.evaluation.blocks import number, percent
 from simsid.scoring.words import in_percent, stated_rate
+
+if TYPE_CHECKING:
+    from simsid.detectors.base import Detector
 
 _NOTES = re.compile(r"^> \*\*(?:Recalibrated|Thresholds)\*\*.*\n(?:>.*\n)*\n?", re.MULTILINE)
 _SECTION = re.compile(r"^## Threshold[ \t]*\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
