@@ -156,14 +156,14 @@ def _summary(
         low, high = calibration.rate_interval(index)
         if not has_threshold(calibration, index):  # so it was before
             lines.append(
-                f"no threshold{f' ({population})' if population else ''}: its "
+                f"no threshold{f' for {named(population)}' if population else ''}: its "
                 f"{calibration.num_normals_of(index)} normals are too few for a false-alarm rate of "
                 f"{in_percent(calibration.false_alarm_rate)}, so its films get no verdict"
             )
             continue
         lines.append(
             f"false-alarm rate now {stated_rate(calibration)} of normals"
-            f"{f' ({population})' if population else ''}, with 90 % confidence between "
+            f"{f' of {named(population)}' if population else ''}, with 90 % confidence between "
             f"{_tenths(low)} and {_tenths(high)}"
         )
     if calibration.removed:
