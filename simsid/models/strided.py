@@ -9,7 +9,9 @@ cores such a gradient took 220 ms in place of 2.6, and a training three times it
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any, NamedTuple
 
 import torch
@@ -17,7 +19,6 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 _Gradients = tuple[Tensor | None, Tensor | None, Tensor | None]
-_pool: tuple[int, ThreadPoolExecutor] | None = None
 
 
 class Conv2d(nn.Conv2d):
@@ -93,7 +94,9 @@ class _Convolution(torch.autograd.Function):
             return (*back(gradients[0], x, *ctx.needs_input_grad[:3]), None)
         x_gradient = back(gradients[0], x, True, False, False)[0] if of_x else None
         count = torch.get_num_threads()
-        parts = _threads(count).map(of_weights, gradients[0].chunk(count), x.chunk(count))
+        parts = _threads(count, os.getpid()).map(
+            of_weights, gradients[0].chunk(count), x.chunk(count)
+        )
         _, of_weight_parts, of_bias_parts = zip(*parts, strict=True)
         return x_gradient, _total(of_weight_parts), _total(of_bias_parts), None
 
@@ -104,12 +107,10 @@ def _total(parts: tuple[Tensor | None, ...]) -> Tensor | None:
     return torch.stack(known).sum(0) if known else None
 
 
-def _threads(count: int) -> ThreadPoolExecutor:
-    """So many threads, each of which computes by itself."""
-    global _pool
-    if _pool is None or _pool[0] != count:
-        _pool = count, ThreadPoolExecutor(count, "gradient", _alone)
-    return _pool[1]
+@cache
+def _threads(count: int, process: int) -> ThreadPoolExecutor:
+    """So many threads, each of which computes by itself; a fork of a process has none of them."""
+    return ThreadPoolExecutor(count, "gradient", _alone)
 
 
 def _alone() -> None:
