@@ -81,6 +81,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(make_parser(), arguments)
     if (options.normals is None) == (options.unlabelled is None):
         raise SimsidError("give one of --normals and --unlabelled: a folder of films")
+    if options.normals and options.abnormal_share != _SHARE:
+        raise SimsidError(
+            "--abnormal-share belongs to --unlabelled: leave it out for films that are all normal"
+        )
     check_rates(options.false_alarm_rate, options.rate_confidence or None)
     out = Path(options.out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
