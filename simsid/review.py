@@ -32,6 +32,7 @@ from simsid.marks import (
 )
 from simsid.scoring.table import Row, read_table
 from simsid.scoring.verdicts import UNUSUAL
+from simsid.shares import in_percent
 
 _ANSWERS = {"n": NORMAL, "a": ABNORMAL}
 _NEEDED = ("file", "state", "score", "p_value", "threshold", "diffuse")  # of a row
@@ -273,9 +274,9 @@ class Review:
                 low, high = told[name]["ci"]
                 lines.append(
                     f"of the {told[name]['n']} {words} with a verdict, above the threshold: "
-                    f"{100 * told[name]['share']:.0f} % [{100 * low:.0f} %, {100 * high:.0f} %]; "
+                    f"{in_percent(told[name]['share'], 0)} [{in_percent(low, 0)}, {in_percent(high, 0)}]; "
                     "'unusual', clear of what the threshold may be off by: "
-                    f"{100 * told[f'{name}_unusual']['share']:.0f} %"
+                    f"{in_percent(told[f'{name}_unusual']['share'], 0)}"
                 )
         if normals + abnormals and not told["sample"]:
             lines.append(
