@@ -10,7 +10,8 @@ from simsid.detectors.base import Detector
 from simsid.detectors.calibration import Calibration
 from simsid.detectors.found_share import same_thresholds, stated_thresholds
 from simsid.evaluation.blocks import number, percent
-from simsid.scoring.words import in_percent, stated_rate
+from simsid.scoring.words import stated_rate
+from simsid.shares import in_percent
 
 _NOTES = re.compile(r"^> \*\*(?:Recalibrated|Thresholds)\*\*.*\n(?:>.*\n)*\n?", re.MULTILINE)
 _SECTION = re.compile(r"^## Threshold[ \t]*\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)

@@ -14,7 +14,8 @@ from simsid.detectors.calibration import Calibration
 from simsid.detectors.findings import told_by
 from simsid.scoring.table import Row
 from simsid.scoring.verdicts import BORDERLINE, NOTHING_UNUSUAL, UNUSUAL
-from simsid.scoring.words import in_percent, named
+from simsid.scoring.words import named
+from simsid.shares import in_percent
 from simsid.terminal import printable
 from simsid.threads import threads_in_use
 
@@ -149,7 +150,7 @@ class _Tenths:
             f"how high {count} films score beside the calibration normals{whose}, in tenths of these:",
             f"{'score up to':>48}{'films':>8}{'normals':>10}",
             *(
-                f"{end:>48}{f'{100 * film:.0f} %':>8}{f'{100 * normal:.0f} %':>10}"
+                f"{end:>48}{in_percent(film, 0):>8}{in_percent(normal, 0):>10}"
                 for end, film, normal in zip(ends, self._films / count, self._normals, strict=True)
             ),
         ]
