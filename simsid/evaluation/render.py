@@ -14,24 +14,37 @@ _KEPT = re.compile(
     r"(?P<fence>(?<!`)`+(?!`))(?P<code>.+?)(?<!`)(?P=fence)(?!`)"
     r"|\\(?P<sign>[!-/:-@\[-`{-~])|(?P<entity>&(?:lt|amp);)"
 )
+# Figures of lines and colours alone: turned round in the dark. The others show films, whose greys stay.
+FOLLOWING = frozenset({"curves", "scores", "groups", "reconstruction", "training", "embedding"})
+_SHORT = 24  # characters of a cell that never breaks
 _CSS = """
-:root { color-scheme: light; --ink: #1d232a; --faint: #5b6672; --line: #dfe4e8; --accent: #0072b2 }
+:root { color-scheme: light dark; --paper: #fff; --ink: #1d232a; --faint: #5b6672; --line: #dfe4e8;
+  --rule: #b9c2ca; --code: #f3f5f7 }
 * { box-sizing: border-box }
-body { margin: 0 auto; max-width: 62rem; padding: 2.5rem 1.25rem 4rem; background: #fff;
-  color: var(--ink); font: 16px/1.55 system-ui, "Segoe UI", Helvetica, Arial, sans-serif }
+body { margin: 0 auto; max-width: 62rem; padding: 2.5rem 1.25rem 4rem; background: var(--paper);
+  color: var(--ink); font: 16px/1.55 system-ui, "Segoe UI", Helvetica, Arial, sans-serif;
+  overflow-wrap: break-word }
 h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 .4rem }
 h2 { font-size: 1.2rem; margin: 2.6rem 0 .8rem; padding-top: 1rem;
   border-top: 1px solid var(--line) }
 p { max-width: 46rem } .note { color: var(--faint); margin-top: 0 }
 .table { overflow-x: auto } table { border-collapse: collapse; margin: .8rem 0; font-size: .95rem }
 th, td { text-align: right; padding: .32rem .9rem; border-bottom: 1px solid var(--line);
-  font-variant-numeric: tabular-nums; overflow-wrap: anywhere }
-th { color: var(--faint); font-weight: 600; border-bottom-color: #b9c2ca }
+  font-variant-numeric: tabular-nums }
+th { color: var(--faint); font-weight: 600; border-bottom-color: var(--rule) }
 th:first-child, td:first-child { text-align: left; padding-left: 0 }
+.short { white-space: nowrap } th:not(.short) { min-width: 8rem }
 table.wide td + td, table.wide th + th { text-align: left }
-code { background: #f3f5f7; padding: .1em .35em; border-radius: 3px; font-size: .9em }
-figure { margin: 1.4rem 0 } img { max-width: 100%; height: auto; display: block }
+code { background: var(--code); padding: .1em .35em; border-radius: 3px; font-size: .9em }
+p code, table.wide td + td { overflow-wrap: anywhere }
+figure { margin: 1.4rem 0 }
+img { max-width: 100%; height: auto; display: block; background: #fff; border-radius: 4px }
 figcaption { color: var(--faint); font-size: .92rem; max-width: 46rem; margin-top: .4rem }
+@media (max-width: 40rem) { body { padding: 1.25rem 1rem 3rem } h1 { font-size: 1.5rem }
+  th, td { padding: .32rem .5rem } table.wide .short { white-space: normal } }
+@media screen and (prefers-color-scheme: dark) { :root { --paper: #171717; --ink: #e4e7ea;
+  --faint: #a3acb5; --line: #33383d; --rule: #565e66; --code: #262a2e }
+  img.follows { filter: invert(.91) hue-rotate(180deg) } }
 """
 
 
@@ -83,18 +96,25 @@ def _markdown_table(table: Table) -> str:
 
 def _html_table(table: Table) -> str:
     def row(cells: tuple[str, ...], tag: str) -> str:
-        return "<tr>" + "".join(f"<{tag}>{_inline(cell)}</{tag}>" for cell in cells) + "</tr>"
+        return "<tr>" + "".join(_html_cell(cell, tag) for cell in cells) + "</tr>"
 
     wide = ' class="wide"' if table.header == ("what", "value") else ""
     rows = "".join(row(cells, "td") for cells in table.rows)
     return f'<div class="table"><table{wide}>{row(table.header, "th")}{rows}</table></div>'
 
 
+def _html_cell(cell: str, tag: str) -> str:
+    """A number with its interval stands in one line; what is longer may break between words."""
+    short = ' class="short"' if len(cell) <= _SHORT else ""
+    return f"<{tag}{short}>{_inline(cell)}</{tag}>"
+
+
 def _html_picture(picture: Picture) -> str:
     data = base64.b64encode(picture.file.read_bytes()).decode()
     caption = html.escape(picture.caption)
+    follows = ' class="follows"' if picture.file.stem in FOLLOWING else ""
     return (
-        f'<figure><img alt="{caption}" src="data:image/png;base64,{data}">'
+        f'<figure><img{follows} alt="{caption}" src="data:image/png;base64,{data}">'
         f"<figcaption>{caption}</figcaption></figure>"
     )
 

@@ -55,7 +55,12 @@ def make_parser() -> ArgumentParser:
         action="store_true",
         help="finish the table that a stopped run left at --out; give the same options again",
     )
-    add("--overwrite", action="store_true", help="write over files that no earlier run wrote")
+    add(
+        "--overwrite",
+        action="store_true",
+        help="write over files that no earlier run wrote, and over rows of other films, models "
+        "or options",
+    )
     add("--maps", type=path_text, default=None, help="folder for an anomaly map of each image")
     add("--map-arrays", action="store_true", help="also write each map as a float32 .npy")
     add("--dicom-out", type=path_text, default=None,

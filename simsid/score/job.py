@@ -20,7 +20,7 @@ from simsid.export.detector import ExportedDetector, engine_of, load_exported, n
 from simsid.files import real_path
 from simsid.map_files import MapFiles
 from simsid.outputs import check_no_input
-from simsid.scoring.table import Row, check_table, file_key
+from simsid.scoring.table import Row, check_table, earlier_rows, file_key
 
 
 @dataclass(frozen=True)
@@ -169,3 +169,28 @@ def check_kept(kept: Sequence[Row], files: Sequence[Path], made_with: str, out: 
                 f"{out} holds a row of {row['file']}, which is not among the films to score: name "
                 "the same films, or choose another --out"
             )
+
+
+def check_replaced(job: ScoreJob, files: Sequence[Path], made_with: MadeWith) -> None:
+    """Refuse to write over rows that this job does not make again: results are nobody's to lose.
+
+    A table of the same model, options and films is made anew. ``--overwrite`` asks nothing.
+
+    Raises:
+        SimsidError: rows would be lost.
+    """
+    rows = [] if job.overwrite or job.resume else earlier_rows(job.out)
+    same, wanted = {made_with.now, *made_with.former}, {file_key(file) for file in files}
+    for row in rows:
+        if row.get("model") not in same:
+            other = f"with another model or other options ({row.get('model')}, not {made_with.now})"
+        elif job.fetched:
+            other = "of a server, whose numbers may stand for other films"
+        elif row["file"] not in wanted:
+            other = f"that has films which are not among those to score ({row['file']})"
+        else:
+            continue
+        raise SimsidError(
+            f"--out {job.out} holds {len(rows)} rows of an earlier run {other}: nothing was changed. "
+            "Choose another name, or add --overwrite"
+        )

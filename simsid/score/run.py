@@ -10,7 +10,15 @@ from pathlib import Path
 from simsid.dicomweb import DicomWeb, keep_unsent
 from simsid.errors import SimsidError
 from simsid.score.ending import Ending, going_on_told, how_to_go_on, tell_the_end
-from simsid.score.job import ScoreJob, check_kept, made_with_what, open_detector, prepare, score_of
+from simsid.score.job import (
+    ScoreJob,
+    check_kept,
+    check_replaced,
+    made_with_what,
+    open_detector,
+    prepare,
+    score_of,
+)
 from simsid.score.rows import score_batches
 from simsid.scoring import BatchCheck, chosen_population
 from simsid.scoring.closing import ClosingReport
@@ -29,7 +37,9 @@ def run(
     chosen_population(detector, job.judge_as)
     columns = columns_of(out) if job.resume else COLUMNS
     kept, size = read_table(out, columns) if job.resume else ([], 0)
-    made_with = made_with_what(detector, job).going_on(kept[0]["model"] if kept else "")
+    made = made_with_what(detector, job)
+    check_replaced(job, files, made)
+    made_with = made.going_on(kept[0]["model"] if kept else "")
     check_kept(kept, files, made_with, out)
     out.parent.mkdir(parents=True, exist_ok=True)
     if maps is not None:

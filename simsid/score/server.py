@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from simsid.dicom_out.objects import require_highdicom
 from simsid.dicomweb import DicomWeb
 from simsid.errors import SimsidError
-from simsid.score.job import ScoreJob, open_detector
+from simsid.score.job import ScoreJob, check_replaced, made_with_what, open_detector
 from simsid.score.run import run
 from simsid.scoring.table import check_table
 from simsid.stop import terminated_as_interrupted
@@ -26,7 +26,8 @@ def score_films_of(job: ScoreJob, server: DicomWeb, query: str, store: bool) -> 
     for folder in (job.maps, job.dicom_out):  # films of another query bear the same names
         if folder is not None and folder.is_dir() and any(folder.iterdir()):
             raise SimsidError(f"{folder} is not empty: with --dicomweb choose a new folder")
-    open_detector(job)  # before anything is fetched
+    detector = open_detector(job)  # before anything is fetched
+    check_replaced(replace(job, fetched=True), [], made_with_what(detector, job))
     with terminated_as_interrupted(), TemporaryDirectory(prefix="simsid-") as place:
         films = Path(place) / "films"
         films.mkdir()

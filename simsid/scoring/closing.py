@@ -22,9 +22,10 @@ from simsid.threads import threads_in_use
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-_PARTS = 10
+# By the share of normals above them; where that is less than one normal, the rank is not told.
+_LEVELS = {0.5: "median", 0.1: "90th percentile", 0.05: "95th", 0.01: "99th"}
 _REASONS = 5  # that are told
-_LEAST_LAID = 10  # films that are laid beside normals: of fewer, tenths say nothing
+_LEAST_LAID = 10  # films that are laid beside normals: of fewer, shares say nothing
 _VERDICTS = (UNUSUAL, BORDERLINE, NOTHING_UNUSUAL)
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")  # by which the words of two films for the same may differ
 _NO_VERDICT, _NOT_SCORED = "no verdict", "not scored"
@@ -40,7 +41,7 @@ class ClosingReport:
     """
 
     def __init__(self, normals: Mapping[str, Float[np.ndarray, " n"]]) -> None:
-        self._tenths = {population: _Tenths(own) for population, own in normals.items()}
+        self._beside = {population: _Beside(own) for population, own in normals.items()}
         self._statuses: Counter[str] = Counter()
         self._states: Counter[str] = Counter()
         self._judged: Counter[str] = Counter()
@@ -78,8 +79,8 @@ class ClosingReport:
             )
         elif not scored and reason is not None:
             self._refused.setdefault(row["status"], reason[1])
-        if row.get("p_value", "") != "" and row.get("population", "") in self._tenths:
-            self._tenths[row.get("population", "")].add(float(row["score"]))
+        if row.get("p_value", "") != "" and row.get("population", "") in self._beside:
+            self._beside[row.get("population", "")].add(float(row["score"]))
 
     @property
     def judged(self) -> int:
@@ -118,8 +119,8 @@ class ClosingReport:
             if status != scored:
                 why = printable(self._refused.get(status, "see the column message"))
                 told.append(f"{status}: {count} ({in_percent(count / total)}): {why}")
-        for population, tenths in self._tenths.items():
-            told += tenths.lines(population)
+        for population, beside in self._beside.items():
+            told += beside.lines(population)
         return told
 
     def _in_words(self) -> str:
@@ -128,29 +129,26 @@ class ClosingReport:
         return ", ".join(f"{self._states[s]} {s}" for s in order if self._states[s]) or "no films"
 
 
-class _Tenths:
-    """Where films lie among one population's normals: how many in each tenth of these, and above."""
+class _Beside:
+    """Where films lie among one population's normals: how many above the median and above high ranks."""
 
     def __init__(self, normals: Float[np.ndarray, " n"]) -> None:
-        self._edges = np.quantile(normals, np.linspace(0, 1, _PARTS + 1)[1:])
-        self._films = np.zeros(_PARTS + 1, np.int64)
-        reached = np.searchsorted(self._edges, normals, side="left")
-        self._normals = np.bincount(reached, minlength=_PARTS + 1) / len(normals)
+        self._shares = [share for share in _LEVELS if share * len(normals) >= 1]
+        self._edges = np.quantile(normals, [1 - share for share in self._shares])
+        self._above = np.zeros(len(self._edges), np.int64)
+        self._count = 0
 
     def add(self, score: float) -> None:
-        self._films[np.searchsorted(self._edges, score, side="left")] += 1
+        self._above += score > self._edges
+        self._count += 1
 
     def lines(self, population: str) -> list[str]:
-        count = int(self._films.sum())
-        if count < _LEAST_LAID:
+        if self._count < _LEAST_LAID or not self._shares:
             return []
         whose = f" of {printable(named(population))}" if population else ""
-        ends = [*(f"{edge:.4g}" for edge in self._edges), "above"]
-        return [
-            f"how high {count} films score beside the calibration normals{whose}, in tenths of these:",
-            f"{'score up to':>48}{'films':>8}{'normals':>10}",
-            *(
-                f"{end:>48}{in_percent(film, 0):>8}{in_percent(normal, 0):>10}"
-                for end, film, normal in zip(ends, self._films / count, self._normals, strict=True)
-            ),
+        told = [
+            f"{in_percent(above / self._count, 0)} {'score above' if place == 0 else 'above'} their "
+            f"{_LEVELS[share]} ({'of normals ' if place == 0 else ''}{in_percent(share, 0)})"
+            for place, (share, above) in enumerate(zip(self._shares, self._above, strict=True))
         ]
+        return [f"{self._count} films beside the calibration normals{whose}: {', '.join(told)}"]

@@ -98,6 +98,21 @@ def is_score_table(path: Path) -> bool:
     return cut_short or any(head.startswith(header) for header in headers)
 
 
+def earlier_rows(path: Path) -> list[Row]:
+    """Rows of a table of any version, as far as they can be read; none of a stream or of no file.
+
+    Raises:
+        SimsidError: it is no CSV behind its header.
+    """
+    if _is_stream(path) or not path.is_file():
+        return []
+    text = path.read_bytes().decode("utf-8", "backslashreplace")
+    try:
+        return list(csv.DictReader(io.StringIO(text, newline="")))
+    except csv.Error as error:
+        raise SimsidError(f"{path} is damaged ({error}): choose another --out") from error
+
+
 def columns_of(path: Path, versions: Sequence[Sequence[str]] = VERSIONS) -> Sequence[str]:
     """The columns of a table that was begun, by this version or an earlier one.
 

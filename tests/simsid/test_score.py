@@ -174,6 +174,28 @@ def test_a_run_that_is_stopped_before_its_first_row_leaves_the_old_table(
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".s.csv")]
 
 
+def test_a_table_whose_rows_would_be_lost_is_kept_unless_the_user_says_so(
+    model, films, tmp_path, capsys
+):
+    out = tmp_path / "s.csv"
+    spots = (films / "spot", "--model", model, "--out", out)
+    assert run(*spots) == 0
+    old = out.read_bytes()
+    assert run(films / "normal", "--model", model, "--out", out) == 2
+    error = capsys.readouterr().err
+    assert f"holds {FEW} rows of an earlier run" in error and "spot/0.png" in error
+    assert "--overwrite" in error
+    assert run(*spots, "--score", "brightness") == 2
+    assert "another model or other options" in capsys.readouterr().err
+    assert out.read_bytes() == old
+    assert run(*spots) == 0  # the same rows again
+    assert out.read_bytes() == old
+    assert run(films, "--model", model, "--out", out) == 0  # and more
+    assert len(rows_of(out)) == 2 * FEW
+    assert run(*spots, "--score", "brightness", "--overwrite") == 0
+    assert len(rows_of(out)) == FEW
+
+
 def test_images_of_any_size_are_brought_to_the_model_s(detector):
     large = make_data(size=80).test.images[:3]
     films = score_films(detector, [*large, large[0][:50]])

@@ -188,7 +188,9 @@ def test_the_command_line_refuses_a_negative_unless_told_to_accept_it(folder, di
     assert (negative["status"], negative["score"]) == ("inverted", "")
     assert "photometric" in negative["message"]
 
-    assert run_command(lambda: score.main([*arguments, "--accept-out-of-place"])) == 0
+    assert (
+        run_command(lambda: score.main([*arguments, "--accept-out-of-place", "--overwrite"])) == 0
+    )
     film_again, accepted = rows_of(out)
     assert film_again == film_row | {"model": film_again["model"]}
     assert accepted["status"] == "ok"

@@ -18,6 +18,7 @@ import requests
 
 from simsid.dicomweb import AUTHORIZATION, DicomWeb, _filters, _told
 from simsid.errors import SimsidError
+from tests.simsid.data import trees
 from tests.simsid.dicom_out.conftest import SECRETS, STUDY, run
 
 client = pytest.importorskip("dicomweb_client.api")
@@ -171,3 +172,13 @@ def test_results_of_another_query_are_not_written_over(model, tmp_path, capfd):
         run("--model", model, *asked, "--maps", tmp_path / "maps", "--out", tmp_path / "s.csv") == 2
     )
     assert "choose a new folder" in capfd.readouterr().err
+
+
+def test_a_table_of_another_query_is_kept_and_nothing_is_fetched(model, tmp_path, capfd):
+    film = trees.film(tmp_path / "film.png")
+    assert run("--model", model, film, "--out", tmp_path / "s.csv") in (0, 1)
+    old = (tmp_path / "s.csv").read_bytes()
+    asked = ("--dicomweb", "http://127.0.0.1:9/dicom-web", "--query", "StudyDate=20260101")
+    assert run("--model", model, *asked, "--out", tmp_path / "s.csv") == 2
+    assert "whose numbers may stand for other films" in capfd.readouterr().err
+    assert (tmp_path / "s.csv").read_bytes() == old

@@ -1,5 +1,3 @@
-import re
-
 import numpy as np
 import pytest
 
@@ -85,9 +83,9 @@ def test_no_films_named_is_told(model, tmp_path, capsys):
     assert "give files or folders, or a table with --files" in capsys.readouterr().err
 
 
-def test_the_closing_report_counts_tenths_of_normals_and_what_lies_above_all():
-    report = ClosingReport({"": np.arange(100.0)})
-    for score in (0.0, 98.9, 99.0, 1000.0) * 3:
+def test_the_closing_report_says_how_many_films_lie_above_high_ranks_of_normals():
+    report = ClosingReport({"": np.arange(100.0)})  # median 49.5, 90th 89.1, 95th 94.05, 99th 98.01
+    for score in (0.0, 60.0, 90.0, 98.0, 99.0, 1000.0) * 2:
         report.add(row(NOTHING_UNUSUAL, score, ""))
     for _ in range(3):
         report.add({"status": "truncated", "score": ""})
@@ -95,13 +93,17 @@ def test_the_closing_report_counts_tenths_of_normals_and_what_lies_above_all():
     assert report.judged == 12
     assert "5.0 films a second" in lines[1]
     assert lines[2] == "truncated: 3 (20 %): see the column message"
-    assert "how high 12 films score beside the calibration normals, in tenths" in lines[3]
-    assert lines[4].split() == ["score", "up", "to", "films", "normals"]
-    shares = [re.split(r"\s{2,}", line.strip())[1:] for line in lines[5:]]
-    assert shares[0] == ["25 %", "10 %"]
-    assert shares[9] == ["50 %", "10 %"]
-    assert shares[10] == ["25 %", "0 %"]
-    assert len({len(line) for line in lines[4:]}) == 1  # columns are in line
+    assert lines[3:] == [
+        "12 films beside the calibration normals: 83 % score above their median (of normals 50 %), "
+        "67 % above their 90th percentile (10 %), 50 % above their 95th (5 %), 33 % above their 99th (1 %)"
+    ]
+
+
+def test_a_rank_that_so_few_normals_do_not_have_is_not_told():
+    report = ClosingReport({"": np.arange(20.0)})
+    for _ in range(10):
+        report.add(row(UNUSUAL, 30.0, ""))
+    assert report.lines(0, 1.0, "ok")[-1].endswith("100 % above their 95th (5 %)")
 
 
 def test_the_closing_report_says_in_words_what_came_out_and_whose_normals_judged():
@@ -136,15 +138,17 @@ def test_films_are_laid_beside_the_normals_that_judge_them():
     for _ in range(9):
         report.add(row(UNUSUAL, 200.0, "nih"))
     lines = report.lines(0, 0.0, "ok")  # nine films of nih are too few to be laid out
-    assert [line.split()[2] for line in lines if line.startswith("how high")] == ["30"]
+    assert [line.split()[0] for line in lines if " films beside " in line] == ["30"]
     report.add(row(UNUSUAL, 200.0, "nih"))
     report.add(row(ANOTHER_POPULATION, 0.5, "nih", "another population: it differs"))
     lines = report.lines(0, 0.0, "ok")
-    heads = [index for index, line in enumerate(lines) if line.startswith("how high")]
-    assert "how high 10 films score beside the calibration normals of nih" in lines[heads[0]]
-    assert "how high 30 films score beside the calibration normals of zhang" in lines[heads[1]]
-    assert lines[heads[0] + 12].split() == ["above", "100", "%", "0", "%"]  # no stranger is there
-    assert lines[heads[1] + 2 + 5].split() == ["0.594", "100", "%", "10", "%"]
+    nih, zhanglab = (line for line in lines if " films beside " in line)
+    assert nih.startswith(
+        "10 films beside the calibration normals of nih ("
+    )  # no stranger is there
+    assert nih.endswith("100 % above their 99th (1 %)")
+    assert zhanglab.startswith("30 films beside the calibration normals of zhanglab (")
+    assert "100 % score above their median" in zhanglab and "0 % above their 90th" in zhanglab
 
 
 def test_the_commonest_reasons_for_no_verdict_are_told_with_counts():

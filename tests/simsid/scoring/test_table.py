@@ -127,10 +127,13 @@ def test_a_film_is_never_written_over_even_with_overwrite(model, films, capsys):
     assert (films / "03.png").read_bytes() == before
 
 
-def test_a_table_of_an_earlier_version_is_written_over(model, films, tmp_path):
+def test_a_table_of_an_earlier_version_is_written_over_where_the_user_says_so(
+    model, films, tmp_path
+):
     out = tmp_path / "s.csv"
     out.write_text(FORMER + "\n" + "x," * 12 + "\n")
-    assert run(films, "--model", model, "--out", out) == 0
+    assert run(films, "--model", model, "--out", out) == 2
+    assert run(films, "--model", model, "--out", out, "--overwrite") == 0
     assert len(rows_of(out)) == FILMS
 
 
