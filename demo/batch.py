@@ -14,6 +14,7 @@ from demo.inference import Answer, Inference
 from demo.own_normals import OwnNormals, with_own
 from demo.pictures import download_link, png_bytes, thumbnail
 from demo.words import css_class, headline, is_strange, looks_like
+from simsid.cells import as_cell
 from simsid.map_scale import overlay
 from simsid.scoring import ANOTHER_POPULATION, BatchCheck, RefusedFilm, ScoredFilm
 from simsid.scoring.batch import LEAST as LEAST_FILMS
@@ -177,7 +178,8 @@ def csv_of(answers: list[Answer]) -> bytes:
         said = numbers_of(film) if isinstance(film, ScoredFilm) else {"state": film.state}
         said |= {"film": number, "status": answer.status, "message": answer.message}
         said |= {"model": answer.model, "commit": answer.commit or ""}
-        writer.writerow(said | {"own_normals": answer.own_normals or ""})
+        said |= {"own_normals": answer.own_normals or ""}
+        writer.writerow({column: as_cell(value) for column, value in said.items()})
     return out.getvalue().encode()
 
 

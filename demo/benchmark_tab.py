@@ -12,6 +12,7 @@ from demo.ranking_plot import NARROW, ranking_svg
 from simsid.benchmark.ranking.records import Ranking, read_ranking
 from simsid.benchmark.records import Spread
 from simsid.detectors.references import MeanGrey
+from simsid.shares import in_percent
 
 _INSTALLED = Path(__file__).resolve().parent / "published"  # where the wheel puts them
 _CHECKOUT = Path(__file__).resolve().parents[1] / "docs" / "benchmark"
@@ -114,7 +115,7 @@ def plots_html(folder: Path) -> str:
 def lead_html(results: Ranking) -> str:
     """One picture and five numbers: what the reference reaches, and where it fails."""
     own = {e.dataset: e for e in results.entries if e.model == results.reference}
-    rate = 100 * results.settings.false_alarm_rate
+    rate = in_percent(results.settings.false_alarm_rate)
     facts = [
         (
             f"{e.area:.3f}",
@@ -124,9 +125,9 @@ def lead_html(results: Ranking) -> str:
         if e.auroc
     ]
     facts += [
-        (f"{100 * e.sensitivity.mean:.0f} %",
+        (in_percent(e.sensitivity.mean, 0),
          f"of abnormal films of {name} ({results.data[name].part} part) found by {results.reference} trained "
-         f"on {name} alone, at its own threshold for {rate:.3g} % of false alarms")
+         f"on {name} alone, at its own threshold for {rate} of false alarms")
         for name, e in own.items() if e.sensitivity and e.auroc
     ]  # fmt: skip
     # Every data set's AUROC, and what was found on the hardest ones.

@@ -63,6 +63,8 @@
   new MutationObserver(label).observe(document.documentElement, { childList: true, subtree: true });
 
   // The server's CSV has a number for each film and no name: names are written in as it is saved.
+  // A spreadsheet would compute a name that begins so: simsid/cells.py does the same.
+  const asPath = (name) => /^'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/.test(name) ? `./${name}` : name;
   const named = (csv) => {
     let quoted = false;  // a message may hold a line break
     return csv.split("\n").map((line) => {
@@ -70,7 +72,7 @@
       if ((line.match(/"/g) || []).length % 2) quoted = !quoted;
       return !begins ? line : line.replace(/^(\d+),,/, (whole, number) => {
         const name = files[number - 1]?.name;
-        return name ? `${number},"${name.replaceAll('"', '""')}",` : whole;
+        return name ? `${number},"${asPath(name).replaceAll('"', '""')}",` : whole;
       });
     }).join("\n");
   };

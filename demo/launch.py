@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
 import threading
@@ -14,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from demo.doors import Doorkeeper, Doors, open_doors
 from demo.privacy import MAX_FILE_BYTES, UploadFolder
+from simsid.cli import command_parser, parse
 from simsid.errors import SimsidError, check_at_least_one
 from simsid.files import path_text
-from simsid.plugins import load_plugin
-from simsid.threads import set_threads
 
 if TYPE_CHECKING:  # Gradio reads its settings on import, and torch is slow to come
     import gradio as gr
+    from jsonargparse import ArgumentParser
 
     from demo.inference import Inference
     from simsid.review import Review
@@ -62,11 +61,11 @@ class Server:
         self.uploads.close()
 
 
-def make_parser() -> argparse.ArgumentParser:
+def make_parser() -> ArgumentParser:
     """The options of ``python app.py``."""
-    parser = argparse.ArgumentParser(
-        prog="python app.py",
-        description="Open the page that scores films in a browser. Research software, not a medical "
+    parser = command_parser(
+        "python app.py",
+        "Open the page that scores films in a browser. Research software, not a medical "
         "device. SIMSID_PASSWORD holds the password for visitors from other machines, or "
         "SIMSID_PASSWORD_FILE names a file with it. "
         "SIMSID_MODELS lists the models that visitors choose among, the default first, separated "
@@ -84,14 +83,12 @@ def make_parser() -> argparse.ArgumentParser:
         help="run folder or model folder to offer; repeat it for more; the first is the default",
     )
     add(
-        "--plugin",
-        type=path_text,
-        metavar="FILE.py",
-        help="Python file with the detectors of your own models",
+        "--host",
+        type=str | None,
+        default=None,
+        help="address to listen on; default: 127.0.0.1, this machine only",
     )
-    add("--threads", type=int, help="CPU threads to compute with (default: one a core)")
-    add("--host", help="address to listen on (default: 127.0.0.1, this machine only)")
-    add("--port", type=int, help="port (default: the first free one from 7860)")
+    add("--port", type=int | None, default=None, help="port; default: the first free one from 7860")
     add(
         "--name",
         action="append",
@@ -284,14 +281,11 @@ def main(arguments: list[str] | None = None) -> int:
         SimsidError: the doors must not be opened like that, or a model, SIMSID_MODELS or the
             plugin is wrong; for ``run_command`` to print.
     """
-    options = make_parser().parse_args(arguments)
-    password = take_password()
+    password = take_password()  # before a plugin is imported, and whatever that imports
+    os.environ.update(_SETTINGS)
+    options = parse(make_parser(), arguments)
     doors = open_doors(options.host, options.name, password, options.no_auth)
     check_at_least_one(queue=options.queue)
-    set_threads(options.threads)
-    if options.plugin:
-        os.environ.update(_SETTINGS)  # it may import anything
-        load_plugin(options.plugin)
     server = start(doors, options.port, password, options.queue, options.model)
     print(f"The page is at {server.url} (Ctrl-C stops it)", flush=True)
     try:

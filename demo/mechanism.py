@@ -6,6 +6,7 @@ from simsid.detectors import Detector
 from simsid.detectors.residual import RECONSTRUCTION
 from simsid.detectors.simsid_config import CONTEXT_DISTANCE, LESION
 from simsid.detectors.space_aware import FEATURE_DISTANCE
+from simsid.shares import in_percent
 
 _NETWORK = "a network that learned to find lesions painted into normal films"
 _ILLUSTRATION = (
@@ -27,7 +28,7 @@ def scored_by(detector: Detector) -> str:
     lesions = parts.pop(LESION, 0.0)
     rest = ", ".join(name.replace("_", " ") for name in parts)
     if lesions and rest:
-        lead = f"{100 * lesions:.0f} % of the score come from {_NETWORK}, the rest from: {rest}."
+        lead = f"{in_percent(lesions, 0)} of the score come from {_NETWORK}, the rest from: {rest}."
     elif lesions:
         lead = f"The score comes from {_NETWORK}."
     elif list(parts) == [FEATURE_DISTANCE]:

@@ -8,12 +8,13 @@ from demo.own_normals import OwnNormals
 from simsid.detectors.usable_normals import left_out_in_words
 from simsid.evaluation.recalibrated_card import thresholds_in_words
 from simsid.scoring.words import named
+from simsid.shares import in_percent, range_in_percent
 
 
 def own_section(own: OwnNormals, label: str) -> str:
     """Before and after, as a small table, and what follows."""
-    low, high = (100 * end for end in own.calibration.rate_interval())
-    rate = 100 * own.calibration.false_alarm_rate
+    rate = in_percent(own.calibration.false_alarm_rate)
+    interval = range_in_percent(*own.calibration.rate_interval())
     now = own.calibration.threshold(next(iter(own.calibration.scores)))
     unreadable = own.left_out - sum(own.reasons.values())
     reasons = own.reasons | ({"unreadable": unreadable} if unreadable else {})
@@ -37,7 +38,7 @@ def own_section(own: OwnNormals, label: str) -> str:
         f'<tr><th scope="row">threshold</th><td>{thresholds}</td>'
         f"<td>{now:.2f}</td></tr>"
         f'<tr><th scope="row">your normals above the threshold</th><td>{before}</td>'
-        f"<td>{rate:.3g} % of the next ones ({low:.0f} to {high:.0f} %)</td></tr></tbody></table>"
+        f"<td>{rate} of the next ones ({interval})</td></tr></tbody></table>"
         f"{left_out}<p>In brackets: where the true rate lies with 90 % confidence. To keep this "
         "for good: <code>python -m simsid.recalibrate</code>.</p></section>"
     )

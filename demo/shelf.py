@@ -20,6 +20,7 @@ from simsid.data.terms import terms_of
 from simsid.detectors import Detector
 from simsid.detectors.model_files import CARD
 from simsid.errors import ModelFolderError, SimsidError
+from simsid.shares import in_percent
 
 _PAUSES = (30.0, 60.0, 120.0, 300.0, 600.0)  # seconds before the next try; the last one repeats
 _NO_CARD = "*This model has no card.*"
@@ -214,5 +215,5 @@ def _opened(name: str, verified: Verified, commit: str | None = None) -> _Model:
 
 
 def _tell(place: _Place, come: int, total: int) -> None:
-    share = f"{come / total:.0%}".replace("%", " %") if total else "0 %"
+    share = in_percent(come / total if total else 0, 0)
     place.line = "being checked" if come == total else f"{share} of {total / 1e6:.1f} MB"

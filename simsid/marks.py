@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from simsid.cells import as_path, text_of
 from simsid.errors import SimsidError
 from simsid.files import write_text
 from simsid.locked_folder import lock_of_file
@@ -85,7 +86,7 @@ class Marks:
                 file, mark, order = line
                 if mark not in (NORMAL, ABNORMAL):
                     raise ValueError(f"'{mark}' is no mark")
-                marks[file] = Mark(mark, order)
+                marks[as_path(text_of(file))] = Mark(mark, order)
         except (ValueError, csv.Error) as error:
             raise SimsidError(
                 f"{self.path} is damaged ({error}): mend it, or choose another --marks"

@@ -28,7 +28,8 @@ from simsid.evaluation.recalibrated_card import (
 )
 from simsid.files import path_text, write_text
 from simsid.marks import Marks, is_marks
-from simsid.scoring.words import in_percent, named, stated_rate
+from simsid.scoring.words import named, stated_rate
+from simsid.shares import in_percent
 
 if TYPE_CHECKING:
     from simsid.detectors import Detector
@@ -83,6 +84,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(make_parser(), arguments)
     if (options.normals is None) == (options.unlabelled is None):
         raise SimsidError("give one of --normals and --unlabelled: a folder of films")
+    if options.normals and options.abnormal_share != _SHARE:
+        raise SimsidError(
+            "--abnormal-share belongs to --unlabelled: leave it out for films that are all normal"
+        )
     check_rates(options.false_alarm_rate, options.rate_confidence or None)
     out = Path(options.out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -164,7 +169,7 @@ def _summary(
         lines.append(
             f"false-alarm rate now {stated_rate(calibration)} of normals"
             f"{f' of {named(population)}' if population else ''}, with 90 % confidence between "
-            f"{_tenths(low)} and {_tenths(high)}"
+            f"{in_percent(low, 1)} and {in_percent(high, 1)}"
         )
     if calibration.removed:
         lines.append(
@@ -234,12 +239,8 @@ def _confidence_of_an_archive(was: float | None, calibration: Calibration) -> li
     ]
 
 
-def _tenths(share: float) -> str:
-    return f"{100 * share:.1f} %"
-
-
 def _whole(share: float) -> str:
-    return f"{100 * share:.0f} %"
+    return in_percent(share, 0)
 
 
 def _write_card(old: Path, new: Path, detector: Detector) -> None:

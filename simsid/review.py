@@ -32,6 +32,7 @@ from simsid.marks import (
 )
 from simsid.scoring.table import Row, read_table
 from simsid.scoring.verdicts import UNUSUAL
+from simsid.shares import in_percent
 
 _ANSWERS = {"n": NORMAL, "a": ABNORMAL}
 _NEEDED = ("file", "state", "score", "p_value", "threshold", "diffuse")  # of a row
@@ -83,6 +84,10 @@ def main(arguments: list[str] | None = None) -> int:
         raise SimsidError("--blind shows films in a random order: leave out --order doubtful")
     if (options.seed or 0) < 0:
         raise SimsidError(f"--seed must be 0 or more, not {options.seed}")
+    if options.seed is not None and not options.blind and options.order != RANDOM:
+        raise SimsidError("--seed is of a random order: add --order random or --blind")
+    if options.face != "page" and (options.maps or options.port is not None):
+        raise SimsidError("--maps and --port belong to the page: leave them out, or --face")
     order = BLIND if options.blind and options.face != "summary" else options.order
     marks = Marks(path)
     if options.seed is not None and order in (RANDOM, BLIND):
@@ -269,9 +274,9 @@ class Review:
                 low, high = told[name]["ci"]
                 lines.append(
                     f"of the {told[name]['n']} {words} with a verdict, above the threshold: "
-                    f"{100 * told[name]['share']:.0f} % [{100 * low:.0f} %, {100 * high:.0f} %]; "
+                    f"{in_percent(told[name]['share'], 0)} [{in_percent(low, 0)}, {in_percent(high, 0)}]; "
                     "'unusual', clear of what the threshold may be off by: "
-                    f"{100 * told[f'{name}_unusual']['share']:.0f} %"
+                    f"{in_percent(told[f'{name}_unusual']['share'], 0)}"
                 )
         if normals + abnormals and not told["sample"]:
             lines.append(
@@ -287,12 +292,15 @@ class Review:
 
 
 def ask(review: Review, answer: Callable[[str], str]) -> None:
-    """Mark films by letters, those without a mark alone; q or the end of input ends it."""
-    for number, row in enumerate(review.rows, start=1):
-        if review.mark_of(row):
-            continue
+    """Mark films by letters, until all are marked; q or the end of input ends it.
+
+    A film that was passed over comes again once the end is reached, as it does on the page.
+    """
+    at = review.next_unmarked()
+    while at < len(review.rows):
+        row = review.rows[at]
         p_value = f", p {float(row['p_value']):.3f}" if row["p_value"] else ""
-        print(f"{number} of {len(review.rows)}: {row['file']}")  # to look at it
+        print(f"{at + 1} of {len(review.rows)}: {row['file']}")  # to look at it
         if not review.hides(row):
             print(f"  {row['state']}: score {float(row['score']):.2f}{p_value}")
         try:
@@ -303,6 +311,7 @@ def ask(review: Review, answer: Callable[[str], str]) -> None:
             return
         if said in _ANSWERS:
             review.put(row, _ANSWERS[said])
+        at = review.next_unmarked(at)
 
 
 if __name__ == "__main__":

@@ -15,10 +15,11 @@ from synth.layouts import LAYOUTS
 from synth.plan import DatasetConfig
 from synth.population import POPULATIONS, load_population
 from synth.tracks import TRACKS
+from synth.usage import Parser
 from synth.version import VERSIONS
 
 if TYPE_CHECKING:
-    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+    _Commands = argparse._SubParsersAction[Parser]
 
 Run = Callable[[argparse.Namespace], int]
 """A command: from its parsed options to its exit status."""
@@ -46,6 +47,10 @@ def anatomy_of(options: argparse.Namespace) -> AnatomyConfig:
         cells = max(options.rows, 0) * max(options.cols, 0)
         order = (_ANATOMY.order * (cells // 9 + 1))[:cells] if cells <= 256 else ""
     population = None if options.population is None else load_population(options.population)
+    if population is None and options.population_strength != _ANATOMY.strength:
+        raise SynthError("--population-strength belongs to --population: name one, or leave it out")
+    if population is None and options.digits_root is not None and options.digits != "mnist":
+        raise SynthError("--digits-root belongs to --digits mnist: leave it out")
     return AnatomyConfig(
         options.rows, options.cols, order, options.cell, options.digits, options.digits_root,
         options.seed, options.difficulty, getattr(options, "contamination", 0.0),
@@ -83,9 +88,9 @@ def parse(
         The options; ``run`` is the chosen command's function.
 
     Raises:
-        SynthError: an option stands beside ``--track`` that the track has frozen.
+        SynthError: bad usage, or an option stands beside ``--track`` that the track has frozen.
     """
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m synth",
         description="DigitAnatomy: a synthetic anomaly-detection benchmark with exact truth.",
         epilog="example:\n  python -m synth generate --out data/digits --seed 1\n"

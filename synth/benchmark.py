@@ -1,7 +1,7 @@
 """How fast images are composed, beside a plain Pillow implementation: python -m synth.benchmark."""
 
-import argparse
 import random
+import sys
 import time
 from collections.abc import Callable
 
@@ -9,10 +9,12 @@ import numpy as np
 from PIL import Image
 
 from synth.anatomy import DigitAnatomy
+from synth.cli import run_command
 from synth.compose import tile_sizes
 from synth.config import AnatomyConfig
 from synth.glyphs import open_source
 from synth.population import load_population
+from synth.usage import Parser
 
 _ROUNDS = 3
 
@@ -75,9 +77,9 @@ def measure(config: AnatomyConfig, count: int) -> tuple[float, float, float]:
     return first, ours, pillow
 
 
-def main() -> None:
+def main() -> int:
     """Print images a second of both, and their ratio."""
-    parser = argparse.ArgumentParser(prog="python -m synth.benchmark", description=__doc__)
+    parser = Parser(prog="python -m synth.benchmark", description=__doc__)
     parser.add_argument("--digits", default="strokes", help="glyph source (default: strokes)")
     parser.add_argument("--digits-root", default=None, help="folder of idx files for mnist")
     parser.add_argument("--generator", type=int, default=1, help="1 or 2 (default: 1)")
@@ -98,7 +100,8 @@ def main() -> None:
     print(f"synth                       {ours:10.0f} images/s  {1e6 / ours:7.1f} us each")
     print(f"plain Pillow                {pillow:10.0f} images/s  {1e6 / pillow:7.1f} us each")
     print(f"ratio                       {ours / pillow:10.1f}")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_command(main))

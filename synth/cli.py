@@ -2,7 +2,7 @@
 
 import sys
 from argparse import Namespace
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -30,12 +30,21 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         The exit status: 0 done, 1 not verified, 2 an error, 130 Ctrl-C.
     """
+
+    def work() -> int:
+        options = parse(arguments, _generate, _verify, _preview, _medmix)
+        return options.run(options)
+
+    return run_command(work)
+
+
+def run_command(work: Callable[[], int]) -> int:
+    """Its exit status; of an error 2, and one line on standard error."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # what a terminal cannot show is printed as an escape
             stream.reconfigure(errors="backslashreplace")
     try:
-        options = parse(arguments, _generate, _verify, _preview, _medmix)
-        return options.run(options)
+        return work()
     except SynthError as error:
         return _fail(str(error))
     except OSError as error:

@@ -20,7 +20,7 @@ from simsid.data.find import Identity, find_images, first_named
 from simsid.data.images import IMAGE_SUFFIXES, MAX_BYTES, read_bytes
 from simsid.data.own_files import without_own
 from simsid.errors import DataError, ImageError
-from simsid.scoring.table import file_key
+from simsid.scoring.table import file_key, path_as_text
 
 _ARROW = ("dataset_dict.json", "dataset_info.json")  # what ``datasets`` saves, with state.json
 
@@ -143,9 +143,9 @@ def _of_tar(tar: Path) -> Iterator[TarFilm]:
                 path = Path(member.name)
                 if member.isfile() and path.suffix.lower() in IMAGE_SUFFIXES:
                     yield TarFilm(
-                        name=f"{file_key(tar)}/{file_key(path)}",
+                        name=f"{file_key(tar)}/{path_as_text(path)}",
                         place=str(tar.absolute()),
-                        id=file_key(path.with_suffix("")),
+                        id=path_as_text(path.with_suffix("")),
                         start=member.offset_data,
                         size=member.size,
                     )

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from simsid.benchmark.records import LEFT_OUT, Record
+from simsid.cells import as_cell
 from simsid.errors import SimsidError
 from simsid.evaluation.evaluate import strict_json
 from simsid.files import atomic_text, write_text
@@ -84,7 +85,7 @@ def write_csv(file: Path, rows: Sequence[Mapping[str, object]]) -> None:
     with atomic_text(file) as out:
         writer = csv.DictWriter(out, names, lineterminator="\n", restval="")
         writer.writeheader()
-        writer.writerows({key: _rounded(value) for key, value in row.items()} for row in rows)
+        writer.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
 
 
 def flat(record: Record) -> dict[str, object]:
@@ -104,8 +105,8 @@ def _items(record: Record) -> list[tuple[str, Any]]:
     return [(f.name, value) for f, value in found if value is not None or f.metadata != LEFT_OUT]
 
 
-def _rounded(value: object) -> object:
-    return round(value, _CSV_DIGITS) if isinstance(value, float) else value
+def _cell(value: object) -> object:
+    return round(value, _CSV_DIGITS) if isinstance(value, float) else as_cell(value)
 
 
 def file_stem(name: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from simsid.cells import text_of
 from simsid.data.sets.table_text import encoding_of
 from simsid.errors import DataError
 
@@ -82,7 +83,7 @@ def _csv_rows(table: Path) -> Iterator[tuple[str, str]]:
                         "put texts that hold the delimiter into quotes"
                     )
                 fields = [field.strip() for field in row] + [""] * (len(header) - len(row))
-                yield fields[wanted], "" if own is None else fields[own]
+                yield fields[wanted], "" if own is None else text_of(fields[own])
         except csv.Error as error:
             raise DataError(
                 f"{table} is not a readable csv file: save it as CSV ({error})"

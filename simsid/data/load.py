@@ -141,6 +141,8 @@ def _generate(films: FilmOptions, generator: dict[str, Any], track: str | None) 
     _refuse(chosen, FilmOptions(), "applies to films and not to generated data: leave it out")
     if track is not None:
         return _track(films, generator, track)
+    if generator.get("digits_root") is not None and generator.get("digits") != "mnist":
+        raise DataError("--digits-root belongs to --digits mnist: leave it out")
     try:
         config = AnatomyConfig(**generator, contamination=films.contamination)
     except SynthError as error:

@@ -24,6 +24,7 @@ from simsid.data.unreadable import (
 )
 from simsid.errors import DataError
 from simsid.files import path_text, roots_text
+from simsid.shares import in_percent
 
 _SPLITS = tuple(dict.fromkeys(name for item in FILM_SETS.values() for name in item.splits))
 _VIEWS, _FITS = ("auto", *VIEWS), ("auto", *FITS)
@@ -112,7 +113,7 @@ def add_skip_unreadable(parser: ArgumentParser) -> None:
         OPTION,
         action=ActionYesNo(no_prefix="no-"),
         default=True,
-        help=f"go on without films that cannot be read, if they are at most {100 * MOST_UNREADABLE:.0f} %; "
+        help=f"go on without films that cannot be read, if they are at most {in_percent(MOST_UNREADABLE)}; "
         "each is named",
     )
 

@@ -6,6 +6,7 @@ import itertools
 import math
 
 USUAL_RATE = 0.05  # share of normals that may be called unusual, unless options say else
+_ROUNDING = 1e-9  # as ``Calibration`` counts the rank of its threshold
 
 
 def least_normals(rate: float, confidence: float | None = None) -> int:
@@ -18,7 +19,7 @@ def least_normals(rate: float, confidence: float | None = None) -> int:
         rate: in (0, 1).
         confidence: see ``simsid.detectors.calibration.Calibration``.
     """
-    fewest = math.ceil(1 / rate - 1e-9) - 1
+    fewest = math.ceil((1 - _ROUNDING) / rate) - 1
     if confidence is None:
         return max(1, fewest)
     return next(n for n in itertools.count(max(1, fewest)) if 1 - (1 - rate) ** n >= confidence)

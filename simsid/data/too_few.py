@@ -7,6 +7,7 @@ from typing import Any
 
 from simsid.data.rates import USUAL_RATE, least_normals
 from simsid.data.sets.splits import training_normals_for
+from simsid.shares import in_percent
 
 _OF_TRAINING = "training normals"
 
@@ -36,7 +37,7 @@ def tell_few_normals(
             more = f"{2 * needed} normals in validation"
         told.append(
             f"{f'{name}: ' if name else ''}too few calibration normals for any verdict at a "
-            f"false-alarm rate of {100 * rate:.3g} %: {held} ({source}), and it takes {needed}. "
+            f"false-alarm rate of {in_percent(rate)}: {held} ({source}), and it takes {needed}. "
             f"With {more} this split would hold out so many"
         )
     return told

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simsid.errors import DataError, ImageError
+from simsid.shares import in_percent
 
 MOST_UNREADABLE = 0.02  # see docs/decisions/0016
 OPTION = "--skip-unreadable"
@@ -82,9 +83,9 @@ def refuse_many(failed: Sequence[UnreadableFilm], total: int, skip: bool) -> Non
         raise UnreadableFilmsError(
             failed,
             total,
-            f"without {OPTION} none is left out (it allows {100 * MOST_UNREADABLE:.0f} %)",
+            f"without {OPTION} none is left out (it allows {in_percent(MOST_UNREADABLE)})",
         )
     if len(failed) > MOST_UNREADABLE * total:
         raise UnreadableFilmsError(
-            failed, total, f"at most {100 * MOST_UNREADABLE:.0f} % of them may be left out"
+            failed, total, f"at most {in_percent(MOST_UNREADABLE)} of them may be left out"
         )

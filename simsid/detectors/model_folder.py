@@ -37,7 +37,7 @@ from simsid.detectors.no_model import require_model
 from simsid.detectors.population import PopulationCheck
 from simsid.detectors.registry import detector_class, is_known
 from simsid.detectors.training_films import TrainingFilms
-from simsid.detectors.untrusted import Entry, read_header, read_object
+from simsid.detectors.untrusted import Entry, check_size, read_header, read_object
 from simsid.errors import ModelFolderError
 from simsid.files import naming
 from simsid.models.backbones import TimmBackbone
@@ -61,7 +61,7 @@ def save_model(detector: Detector, folder: str | Path) -> None:
 
     Raises:
         ValueError: the detector is not calibrated.
-        ModelFolderError: something else lies there.
+        ModelFolderError: something else lies there, or a file would be larger than ``load_model`` takes.
         OSError: the folder cannot be written; what was there stays.
     """
     check_replaceable(Path(folder))
@@ -81,6 +81,8 @@ def save_model(detector: Detector, folder: str | Path) -> None:
         os.chmod(draft, 0o755)
         for path in draft.glob("*.safetensors"):
             os.chmod(path, 0o644)  # safetensors writes for its owner only
+        for path in draft.iterdir():
+            check_size(path)  # what nobody could open again replaces nothing
         _swap_in(draft, folder)
     except SafetensorError as error:  # how safetensors reports a full disk
         raise ModelFolderError(f"cannot write {folder}: {error}; what was there is kept") from error

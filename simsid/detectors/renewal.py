@@ -8,32 +8,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from simsid.data.rates import least_normals
 from simsid.detectors.calibration import Calibration
 from simsid.errors import SimsidError
+from simsid.shares import in_percent
 
 if TYPE_CHECKING:
     import torch
 
     from simsid.detectors.base import Detector
 
-LEAST = 20  # normals: fewer support no rate of 5 %
-_ROUNDING = 1e-9  # as ``Calibration`` counts the rank of its threshold
+LEAST = 20  # films to recalibrate on, a round number: the threshold of 5 % takes 19 of them
 
 
 def normals_needed(rate: float, confidence: float | None) -> int:
-    """The fewest normals of a population that may set its threshold: with fewer it is infinite.
+    """The fewest films of a population to recalibrate on: what its threshold takes, and 20 at least.
 
-    A rate that holds on average needs ``n + 1 >= 1 / rate``: 49 normals for 2 %. With ``n`` normals
-    of which none lies above the threshold, the true rate is below ``rate`` with probability
-    ``1 - (1 - rate) ** n``: 45 normals for 5 % with 90 %. Never fewer than 20.
+    That is 49 for a rate of 2 % that holds on average, and 45 for 5 % with a confidence of 90 %.
 
     Args:
         confidence: None where the rate holds on average.
     """
-    average = max(LEAST, math.ceil((1 - _ROUNDING) / rate) - 1)
-    if not confidence:
-        return average
-    return max(average, math.ceil(math.log1p(-confidence) / math.log1p(-rate)))
+    return max(LEAST, least_normals(rate, confidence or None))
 
 
 def refuse_too_few(
@@ -62,12 +58,12 @@ def refuse_too_few(
     remedies = ["add normals", "ask for a higher --false-alarm-rate"]
     sure = ""
     if confidence:
-        sure = f" with a confidence of {100 * confidence:.0f} %"
+        sure = f" with a confidence of {in_percent(confidence)}"
         on_average = normals_needed(rate, None) <= least
         remedies[1:] = ["leave it at --rate-confidence 0"] if on_average else remedies[1:]
     raise SimsidError(
         f"{least} normals{f' of {name!r}' if name else ''} cannot hold a rate of "
-        f"{100 * rate:.3g} %{sure}, {normals_needed(rate, confidence)} can: {', or '.join(remedies)}"
+        f"{in_percent(rate)}{sure}, {normals_needed(rate, confidence)} can: {', or '.join(remedies)}"
     )
 
 
@@ -135,7 +131,7 @@ def _way_out(counts: Mapping[str, int], rate: float, confidence: float | None) -
     fewer = normals_needed(rate, None)
     if not confidence or fewer >= normals_needed(rate, confidence):
         return ""
-    why = f" for a rate that holds with a confidence of {100 * confidence:.0f} %"
+    why = f" for a rate that holds with a confidence of {in_percent(confidence)}"
     if max(counts.values()) < fewer:
         return why
     return f"{why}; {fewer} are enough for one that holds on average (--rate-confidence 0)"

@@ -22,10 +22,11 @@ MIB = 1024 * KIB
 MOST_BYTES = {
     WEIGHTS: 1024 * MIB,
     CONFIG: MIB,
-    CALIBRATION: 4 * MIB,  # some 25,000 normals
+    CALIBRATION: 32 * MIB,  # of ten scores some 130,000 normals
     CARD: MIB,
-    FILMS: 32 * MIB,  # some four million films
+    FILMS: 64 * MIB,  # some eight million films
 }
+_MOST_VALUES = 1_500_000  # of a JSON file: small ones fill many times their text in memory
 _MOST_HEADER = 2 * MIB
 _MOST_TENSORS = 4096
 _MOST_AXES = 8
@@ -57,9 +58,18 @@ def check_file(path: Path) -> None:
         raise ModelFolderError(f"{path} is missing: this is not a complete model folder") from error
     if not stat.S_ISREG(info.st_mode):
         raise ModelFolderError(f"{path} is not a regular file")
-    most = MOST_BYTES.get(path.name, MIB)
-    if info.st_size > most:
-        raise ModelFolderError(f"{path} has {info.st_size} bytes, more than the {most} allowed")
+    check_size(path)
+
+
+def check_size(path: Path) -> None:
+    """Raise where a file is larger than one of its name may be: it is neither read nor written.
+
+    Raises:
+        ModelFolderError: it is.
+    """
+    size, most = path.stat().st_size, MOST_BYTES.get(path.name, MIB)
+    if size > most:
+        raise ModelFolderError(f"{path} has {size} bytes, more than the {most} allowed")
 
 
 def _stays(link: Path) -> bool:
@@ -72,14 +82,17 @@ def _stays(link: Path) -> bool:
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """A JSON object from a file of bounded size.
+    """A JSON object from a file of bounded size and of no more values than a model tells.
 
     Raises:
         ModelFolderError: see :func:`check_file`, or it does not hold an object.
     """
     check_file(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if sum(map(text.count, ",[{")) > _MOST_VALUES:
+            raise ValueError(f"it holds more than {_MOST_VALUES} values")
+        content = json.loads(text)
     except (ValueError, OSError, RecursionError) as error:
         raise ModelFolderError(f"{path} is damaged: {_short(error)}") from error
     if not isinstance(content, dict):

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from simsid.shares import in_percent
+
 
 @dataclass(frozen=True)
 class Table:
@@ -50,7 +52,7 @@ def with_interval(
 
 def percent(value: float | None) -> str:
     """A share in percent, with one digit."""
-    return "n/a" if value is None else f"{100 * value:.1f} %"
+    return "n/a" if value is None else in_percent(value, 1)
 
 
 def valued(measured: dict[str, Any] | None) -> str:

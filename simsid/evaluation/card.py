@@ -19,7 +19,7 @@ from simsid.examination.examine import Examination
 from simsid.examination.table import TITLE, to_text
 from simsid.files import write_text
 from simsid.outputs import check_file, text_holds
-from simsid.scoring.words import in_percent
+from simsid.shares import in_percent
 from simsid.terminal import literal
 
 _LICENSE = "apache-2.0"

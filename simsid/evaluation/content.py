@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from simsid.data.rates import least_normals
 from simsid.data.terms import terms_of
 from simsid.evaluation import tables
 from simsid.evaluation.blocks import (
@@ -20,7 +21,7 @@ from simsid.evaluation.seen import seen_told
 from simsid.examination.default_score import findings_of
 from simsid.examination.examine import Examination
 from simsid.examination.table import HEADER, TITLE, rows_of, words_of
-from simsid.scoring.words import in_percent
+from simsid.shares import in_percent
 from simsid.terminal import literal
 
 _KINDS_IN_SUMMARY = 6
@@ -81,12 +82,13 @@ def summary_of(results: dict[str, Any], report: Path) -> str:
         flagged = results["calibration"]["normals_flagged"]["share"]
         lines.append(
             f"at the calibrated threshold: sensitivity {number(image['sensitivity'])}, false "
-            f"alarms {percent(flagged)} (stated {percent(image['false_alarm_rate'])})"
+            f"alarms {percent(flagged)} (stated {in_percent(image['false_alarm_rate'])})"
         )
     else:
+        rate, confidence = image["false_alarm_rate"], results["calibration"].get("rate_confidence")
         lines.append(
             "no verdicts: there are too few calibration normals for a false-alarm rate of "
-            f"{percent(image['false_alarm_rate'])}; at {percent(0.05)} it takes 19"
+            f"{in_percent(rate)}: it takes {least_normals(rate, confidence)}"
         )
     if seen := seen_told(results.get("seen_in_training")):
         lines.append(f"warning: {seen}")

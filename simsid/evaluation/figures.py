@@ -28,7 +28,7 @@ from simsid.evaluation.style import (
     shown_kinds,
 )
 from simsid.prediction import Prediction
-from simsid.scoring.words import in_percent
+from simsid.shares import in_percent
 
 _GRID = np.linspace(0, 1, 201)
 _MAX_BINS = 40
@@ -136,7 +136,7 @@ def draw_score_histograms(
         for threshold in thresholds:
             axes.axvline(threshold, color=INK, lw=1.4, ls="--")
         if len(thresholds) == 1:
-            note += f", {100 * (values > thresholds[0]).mean():.0f} % above the threshold"
+            note += f", {in_percent((values > thresholds[0]).mean(), 0)} above the threshold"
         axes.set_title(note + ")", fontsize=9, fontweight="normal", color=INK, pad=2)
         axes.set_yticks([])
         axes.grid(False)

@@ -10,7 +10,7 @@ from matplotlib.ticker import PercentFormatter
 
 from simsid.evaluation.figures import source_line
 from simsid.evaluation.style import FAINT, INK, KIND_COLOURS, NORMAL_COLOUR, new_figure, save
-from simsid.scoring.words import in_percent
+from simsid.shares import in_percent
 from simsid.terminal import printable
 
 _ROW = 0.3

@@ -152,6 +152,7 @@ def calibration_measures(
     own = calibration.is_abnormal(name, calibration.scores[name], calibration.populations)
     return {
         "false_alarm_rate": calibration.false_alarm_rate,
+        "rate_confidence": calibration.confidence,
         "calibration_normals_flagged": metrics.share_interval(int(own.sum()), len(own)),
         "normals_flagged": metrics.share_interval(int(flagged.sum()), len(flagged)),
     }

@@ -10,7 +10,8 @@ import numpy as np
 from simsid.detectors.calibration import Calibration
 from simsid.detectors.found_share import same_thresholds, stated_thresholds
 from simsid.evaluation.blocks import number, percent
-from simsid.scoring.words import in_percent, named, stated_rate
+from simsid.scoring.words import named, stated_rate
+from simsid.shares import in_percent
 
 if TYPE_CHECKING:
     from simsid.detectors.base import Detector

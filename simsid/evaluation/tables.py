@@ -6,7 +6,7 @@ from typing import Any
 
 from simsid.evaluation.blocks import Table, number, percent, valued, with_interval
 from simsid.evaluation.groups import MIN_IN_GROUP
-from simsid.scoring.words import in_percent
+from simsid.shares import in_percent, range_in_percent
 from simsid.terminal import code, literal
 
 PAPERS_SCORES = ("discriminator", "reconstruction")
@@ -171,7 +171,7 @@ def group_table(results: dict[str, Any]) -> Table:
             share = (
                 f"{percent(flagged['share'])} [{100 * low:.1f}, {100 * high:.1f}] of {flagged['n']}"
             )
-        chance = "n/a" if expected is None else f"{100 * expected[0]:.1f} to {percent(expected[1])}"
+        chance = "n/a" if expected is None else range_in_percent(*expected, digits=1)
         auroc = with_interval(measured["auroc"], measured["auroc_ci"])
         counts = (str(measured["normal"]), str(measured["abnormal"]))
         rows.append((literal(name), *counts, share, chance, auroc))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from simsid.detectors.base import FUSED
 from simsid.examination.examine import Examination
 from simsid.examination.families import FAMILIES, STRENGTHS
+from simsid.shares import in_percent
 
 TITLE = "What it sees, and what it does not"
 HEADER = (
@@ -68,7 +69,7 @@ def rows_of(examination: Examination) -> list[tuple[str, ...]]:
 def _where(examination: Examination, family: str) -> str:
     if family not in examination.hottest:
         return "n/a"  # examined by an earlier version
-    return f"{100 * examination.hottest[family]:.0f} % ({100 * examination.covered[family]:.0f} %)"
+    return f"{in_percent(examination.hottest[family], 0)} ({in_percent(examination.covered[family], 0)})"
 
 
 def to_text(examination: Examination, whose: str = HELD_OUT) -> str:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from simsid.errors import SimsidError
 from simsid.models.layers import BatchNorm2d, standardise
+from simsid.models.strided import Conv2d
 
 OWN = "resnet18"
 _MOST_LAYERS = 4
@@ -72,7 +73,7 @@ class Backbone(nn.Module):
         raise NotImplementedError
 
 
-class _Shortcut(nn.Conv2d):
+class _Shortcut(Conv2d):
     """1x1 convolution with a stride; of few channels, places are left out first.
 
     With fewer than 8 channels, the last axis in memory, torch 2.14 writes beyond its memory on
@@ -84,6 +85,16 @@ class _Shortcut(nn.Conv2d):
             return super().forward(input)
         rows, cols = self.stride
         return F.conv2d(input[:, :, ::rows, ::cols], self.weight)
+
+
+def _trained_asleep(block: nn.Module) -> nn.Module:
+    """The block with its strided convolution as :class:`Conv2d`, of which torchvision knows none."""
+    for name, layer in block.named_children():
+        if type(layer) is nn.Conv2d and layer.stride != (1, 1):
+            kind = [layer.in_channels, layer.out_channels, layer.kernel_size]
+            steps = [layer.stride, layer.padding, layer.dilation, layer.groups]
+            setattr(block, name, nn.utils.skip_init(Conv2d, *kind, *steps, bias=False))
+    return block
 
 
 class ResNet(Backbone):
@@ -103,7 +114,7 @@ class ResNet(Backbone):
         block: Any = Bottleneck if bottleneck else BasicBlock
         channels = [width * 2 ** (layer - 1) * block.expansion for layer in layers]
         super().__init__(name, layers, channels)
-        self.conv1 = nn.Conv2d(3 if self.pretrained else 1, width, 7, 2, 3, bias=False)
+        self.conv1 = Conv2d(3 if self.pretrained else 1, width, 7, 2, 3, bias=False)
         self.bn1, self.relu = BatchNorm2d(width), nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, 2, 1)
         before = width
@@ -117,9 +128,8 @@ class ResNet(Backbone):
                     shortcut = nn.Sequential(
                         _Shortcut(before, after, 1, stride, bias=False), BatchNorm2d(after)
                     )
-                blocks.append(
-                    block(before, planes, stride, shortcut, groups, group_width, 1, BatchNorm2d)
-                )
+                made = block(before, planes, stride, shortcut, groups, group_width, 1, BatchNorm2d)
+                blocks.append(_trained_asleep(made) if stride > 1 else made)
                 before = after
             self.add_module(f"layer{layer}", nn.Sequential(*blocks))
         for module in self.modules():

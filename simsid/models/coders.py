@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from simsid.models.layers import conv_block, upsample
 from simsid.models.patches import image_to_patches, patches_to_image
+from simsid.models.strided import Conv2d
 
 
 class PatchEncoder(nn.Module):
@@ -126,7 +127,7 @@ class Discriminator(nn.Module):
         widths = [block_size**2, 2 * base_channels, 4 * base_channels]
         blocks: list[nn.Module] = []
         for before, after in pairwise(widths):
-            blocks += [nn.Conv2d(before, after, 4, 2, 1), nn.LeakyReLU(0.2, inplace=True)]
+            blocks += [Conv2d(before, after, 4, 2, 1), nn.LeakyReLU(0.2, inplace=True)]
         self.body = nn.Sequential(*blocks)
         self.head = nn.Linear(widths[-1], 1)
 

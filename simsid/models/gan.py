@@ -22,6 +22,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from simsid.models.autoencoder import ImageDecoder, ImageEncoder, small_size
+from simsid.models.strided import Conv2d
 
 
 class GanGenerator(nn.Module):
@@ -57,7 +58,7 @@ class Critic(nn.Module):
         height, width = small_size(image_size, channels)
         kernels = [5] + [3] * (len(channels) - 1)
         self.levels = nn.ModuleList(
-            nn.Conv2d(before, after, kernel, 2, kernel // 2)
+            Conv2d(before, after, kernel, 2, kernel // 2)
             for (before, after), kernel in zip(pairwise((1, *channels)), kernels, strict=True)
         )
         self.head = nn.Linear(channels[-1] * height * width, 1)

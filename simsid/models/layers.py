@@ -12,6 +12,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from simsid.models.strided import Conv2d
+
 _LEAST_VARIANCE = 1e-12  # a film without any contrast has a gradient, too
 
 
@@ -135,8 +137,9 @@ def conv_block(
     in_channels: int, out_channels: int, kernel: int = 3, stride: int = 1
 ) -> NormalisedConv:
     """Convolution, batch normalisation, ReLU; the size is divided by ``stride``."""
+    conv = nn.Conv2d if stride == 1 else Conv2d
     return NormalisedConv(
-        nn.Conv2d(in_channels, out_channels, kernel, stride, kernel // 2, bias=False),
+        conv(in_channels, out_channels, kernel, stride, kernel // 2, bias=False),
         BatchNorm2d(out_channels),
         nn.ReLU(inplace=True),
     )

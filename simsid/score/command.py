@@ -17,6 +17,8 @@ from simsid.score.job import ScoreJob, check_archive, prepare
 from simsid.scoring.rows import ACCEPT
 from simsid.scoring.table import only_writer
 
+_FORMAT = "csv"  # of shards, where none is given
+
 
 def make_parser() -> ArgumentParser:
     parser = command_parser(
@@ -93,7 +95,7 @@ def make_parser() -> ArgumentParser:
     add("--shard-rows", type=int | None, default=None,
         help="write shards of so many rows into --out, in memory that does not grow with the films; "
         "paths may be tar shards and datasets folders, too")  # fmt: skip
-    add("--shard-format", type=Literal["csv", "parquet"], default="csv", help="of --shard-rows")
+    add("--shard-format", type=Literal["csv", "parquet"], default=_FORMAT, help="of --shard-rows")
     add("--device", type=Literal["auto", "cpu", "cuda"], default="auto", help="where to score")
     return parser
 
@@ -136,6 +138,12 @@ def main(arguments: list[str] | None = None) -> int:
     """
     options = parse(make_parser(), arguments)
     job = job_of(options)
+    if not options.dicomweb and (options.query or options.store):
+        raise SimsidError("--query and --store belong to --dicomweb: name the server")
+    if job.map_arrays and not job.maps:
+        raise SimsidError("--map-arrays belongs to --maps: name the folder")
+    if job.shard_rows is None and job.shard_format != _FORMAT:
+        raise SimsidError("--shard-format belongs to --shard-rows: add --shard-rows 100000")
     if job.shard_rows is not None:
         if options.dicomweb or job.maps or job.dicom_out:
             raise SimsidError(
@@ -154,8 +162,6 @@ def main(arguments: list[str] | None = None) -> int:
     several = next(filter(is_archive, job.paths), None)
     if several:
         raise SimsidError(f"{several} holds many films: add --shard-rows 100000")
-    if not options.dicomweb and (options.query or options.store):
-        raise SimsidError("--query and --store belong to --dicomweb: name the server")
     with only_writer(job.out):
         if not options.dicomweb:
             prepared = prepare(job)

@@ -12,7 +12,8 @@ from simsid.detectors.base import Detector
 from simsid.detectors.calibration import Calibration
 from simsid.detectors.recalibrated import normals_of_own
 from simsid.scoring.results import RefusedFilm, ScoredFilm
-from simsid.scoring.words import in_percent, named
+from simsid.scoring.words import named
+from simsid.shares import in_percent
 
 LEAST = 10  # films: fewer cannot speak
 SURE = 0.01  # p-value below which the batch is said not to be exchangeable

@@ -14,7 +14,8 @@ from simsid.detectors.calibration import Calibration
 from simsid.detectors.findings import told_by
 from simsid.scoring.table import Row
 from simsid.scoring.verdicts import BORDERLINE, NOTHING_UNUSUAL, UNUSUAL
-from simsid.scoring.words import in_percent, named
+from simsid.scoring.words import named
+from simsid.shares import in_percent
 from simsid.terminal import printable
 from simsid.threads import threads_in_use
 
@@ -146,8 +147,8 @@ class _Beside:
             return []
         whose = f" of {printable(named(population))}" if population else ""
         told = [
-            f"{100 * above / self._count:.0f} % {'score above' if place == 0 else 'above'} their "
-            f"{_LEVELS[share]} ({'of normals ' if place == 0 else ''}{100 * share:.0f} %)"
+            f"{in_percent(above / self._count, 0)} {'score above' if place == 0 else 'above'} their "
+            f"{_LEVELS[share]} ({'of normals ' if place == 0 else ''}{in_percent(share, 0)})"
             for place, (share, above) in enumerate(zip(self._shares, self._above, strict=True))
         ]
         return [f"{self._count} films beside the calibration normals{whose}: {', '.join(told)}"]

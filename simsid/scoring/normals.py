@@ -24,7 +24,7 @@ from simsid.detectors.base import Detector
 from simsid.detectors.usable_normals import SEEN, left_out_in_words, usable_normals
 from simsid.scoring.film import prepare_file, score_batch
 from simsid.scoring.results import RefusedFilm, ScoredFilm
-from simsid.scoring.words import of_all
+from simsid.shares import of_all
 
 _BATCH = 32
 

@@ -21,6 +21,7 @@ from simsid.scoring.verdicts import (
     former_verdict,
     state_of,
 )
+from simsid.shares import in_percent
 
 _SPREAD = 0.4  # of the body: colour on more of it points nowhere
 
@@ -164,7 +165,7 @@ class ScoredFilm:
         if share > _SPREAD:
             return (
                 "Diffuse: no single place explains the score. The map is coloured on "
-                f"{100 * share:.0f} % of the body."
+                f"{in_percent(share, 0)} of the body."
             )
         return ""
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import Timeout
 
+from simsid.cells import as_cell, as_path, text_of
 from simsid.errors import SimsidError
 from simsid.locked_folder import lock_of_file
 from simsid.outputs import check_file
@@ -40,7 +41,12 @@ Row = dict[str, Any]
 
 
 def file_key(path: Path) -> str:
-    """How the table names a file; bytes that are no text as escapes."""
+    """How the table names a file: no formula, see ``as_path``."""
+    return as_path(path_as_text(path))
+
+
+def path_as_text(path: Path) -> str:
+    """A path with slashes; bytes that are no text as escapes."""
     return path.as_posix().encode("utf-8", "backslashreplace").decode()
 
 
@@ -152,7 +158,8 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> tuple[list[R
         for number, values in enumerate(csv.reader(io.StringIO(text, newline="")), start=2):
             if len(values) != len(columns):
                 raise ValueError(f"row {number} has {len(values)} columns")
-            rows.append(dict(zip(columns, values, strict=True)))
+            row = dict(zip(columns, map(text_of, values), strict=True))
+            rows.append(row | {"file": as_path(row["file"])})  # earlier versions wrote '=a.png'
     except (ValueError, csv.Error) as error:
         raise SimsidError(f"{path} is damaged ({error}): choose another --out") from error
     return rows, len(content)
@@ -246,8 +253,10 @@ def _is_stream(path: Path) -> bool:
 
 
 def csv_line(values: Sequence[object]) -> bytes:
+    """A line in which no cell is a formula, see ``as_cell``."""
     out = io.StringIO()
-    csv.writer(out, lineterminator="\r\n").writerow(values)  # so that both are quoted in a value
+    writer = csv.writer(out, lineterminator="\r\n")  # so that both are quoted in a value
+    writer.writerow(map(as_cell, values))
     return (out.getvalue()[:-2] + "\n").encode("utf-8", "backslashreplace")
 
 

@@ -7,6 +7,7 @@ from simsid.detectors.calibration import Calibration
 from simsid.detectors.renewal import normals_needed
 from simsid.scoring.results import ScoredFilm
 from simsid.scoring.verdicts import ANOTHER_POPULATION, BORDERLINE, NOT_A_FILM, TOO_FEW_NORMALS
+from simsid.shares import in_percent, range_in_percent
 
 # How p stands to the verdict; docs/score.md says it in the same words.
 P_BESIDE_THRESHOLD = (
@@ -80,11 +81,6 @@ def choice_in_words(film: ScoredFilm) -> str:
     )
 
 
-def in_percent(share: float) -> str:
-    """A share as '5 %' or '0.5 %': three digits that count."""
-    return f"{100 * share:.3g} %"
-
-
 def stated_rate(calibration: Calibration) -> str:
     """'5 %', or 'at most 5 %' of a threshold that holds it with confidence: less on average."""
     return (
@@ -94,8 +90,7 @@ def stated_rate(calibration: Calibration) -> str:
 
 def rate_in_words(film: ScoredFilm) -> str:
     """The stated false-alarm rate and how sure it is, as '5 % (1 to 12 %)' or 'at most 5 % (0 to 4 %)'."""
-    low, high = (f"{100 * end:.0f}" for end in film.rate_interval)
-    return f"{stated_share(film)} ({low} to {high} %)"
+    return f"{stated_share(film)} ({range_in_percent(*film.rate_interval)})"
 
 
 def stated_share(film: ScoredFilm) -> str:
@@ -132,12 +127,6 @@ def found_in_words(film: ScoredFilm) -> str:
         f"Of {found.abnormals} abnormal films ({found.data}){judged} this threshold found "
         f"{in_percent(found.share)}: {missed}."
     )
-
-
-def of_all(count: int, total: int) -> str:
-    """'1 of 40 (2.5 %)': one decimal below ten percent, so that few films of many are told apart."""
-    share = 100 * count / total if total else 0.0
-    return f"{count} of {total} ({share:.{1 if 0 < share < 10 else 0}f} %)"
 
 
 def named(population: str) -> str:

@@ -20,7 +20,7 @@ from simsid.data.preprocess import Preprocessing
 from simsid.detectors.findings import ANOTHER, Finding
 from simsid.map_scale import MapScale, overlay
 from simsid.scoring import STATES, RefusedFilm, ScoredFilm, basis, score_film
-from simsid.scoring.words import of_all
+from simsid.shares import of_all
 
 SCALE = MapScale(2.0, 8.0)
 

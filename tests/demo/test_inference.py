@@ -126,6 +126,7 @@ def test_tables_number_films_in_the_order_of_the_upload(inference: Inference, di
         f"threshold {adult.threshold:.2f}, of the normals of nih (chest films, mostly adults)"
         in told
     )
+    assert b",'=1+1," in csv_of([replace(results[1], model="=1+1")])  # no formula
     lines = csv_of(results).decode().splitlines()
     assert lines[1].startswith(
         "1," + "," * (lines[0].split(",").index("status") - 1) + "not_an_image,"

@@ -47,6 +47,11 @@ def _text(file, content):
     return lambda folder: (folder / file).write_bytes(content)
 
 
+def _long(start, item, count, end):
+    """Scores, written when they are wanted: they are as large as a file may be, and larger."""
+    return lambda folder: (folder / CALIBRATION).write_bytes(start + item * count + end)
+
+
 def _link(file, target):
     def spoil(folder):
         (folder / file).unlink(missing_ok=True)
@@ -185,8 +190,11 @@ HOSTILE = {
     "an infinite scale": _setting("read_scale", float("inf")),
     "scores that are texts": _stated(CALIBRATION, scores={"fused": ["a"]}),
     "scores that are missing": _stated(CALIBRATION, scores={}),
-    "scores without end": _text(CALIBRATION, b"[" + b"[]," * 2_000_000 + b"[]]"),
-    "scores that are lists": _text(CALIBRATION, b'{"scores":[' + b"[]," * 1_200_000 + b"[]]}"),
+    "scores without end": _long(b"[", b"[],", 12_000_000, b"[]]"),
+    "more lists than there are normals": _long(b"[", b"[],", 10_000_000, b"[]]"),
+    "more texts than there are normals": _long(b"[", b'"ab",', 6_000_000, b"0]"),
+    "as many texts as there may be": _long(b"[", b'"0123456789abcdef",', 1_400_000, b"0]"),
+    "scores that are lists": _long(b'{"scores":[', b"[],", 600_000, b"[]]}"),
     "a rate above one": _stated(CALIBRATION, false_alarm_rate=7),
 }
 

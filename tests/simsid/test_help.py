@@ -30,6 +30,7 @@ PARSERS = [
     "demo.bench.load",
     "demo.bench.leak",
     "hub.__main__",
+    "demo.launch",
 ]
 
 

@@ -236,6 +236,7 @@ def test_the_command_writes_a_model_that_says_what_it_was_made_from(tmp_path, st
             "between 0 and 1, not 2.0: 0.05 is 5 %",
         ),
         (["--normals", "FILMS", "--rate-confidence", "0.2"], "between 0.5 and 1"),
+        (["--normals", "FILMS", "--abnormal-share", "0.2"], "belongs to --unlabelled"),
         (["--normals", "FEW"], "at least 20"),
         (["--normals", "NOWHERE"], "NOWHERE does not exist; check the path"),
         (["--normals", "EMPTY"], "holds no image; it reads PNG"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def names(rows: list[dict]) -> list[float]:
     return [float(each["score"]) for each in rows]
 
 
-def answers(letters: str):
+def answers(letters: Iterable[str]):
     given = iter(letters)
     return lambda question: next(given)
 
@@ -72,9 +73,16 @@ def test_marks_are_kept_at_once_and_the_review_goes_on_with_the_others(table: Pa
         ]
     again = Review(scored_rows(table), Marks(path))
     assert names(again.rows) == [2.2, 3.0, 0.5, 0.1, 1.9, 5.0]
-    asked = []
-    ask(again, lambda question: asked.append(question) or "")
-    assert len(asked) == 4 and len(again.marks.read()) == 2
+
+
+def test_films_left_for_later_come_again_until_all_are_marked(
+    table: Path, capsys: pytest.CaptureFixture
+) -> None:
+    review = Review(scored_rows(table), Marks(table.with_suffix(".marks.csv")))
+    ask(review, answers(["", "n", "", "a", "n", "n", "", "n", "n"]))  # ends by itself: no more
+    shown = [line.split() for line in capsys.readouterr().out.splitlines() if " of 6: " in line]
+    assert [int(words[0]) for words in shown] == [1, 2, 3, 4, 5, 6, 1, 3, 1]
+    assert len(review.marks.read()) == 6
 
 
 def test_a_mark_can_be_changed_and_taken_back(tmp_path: Path) -> None:
@@ -208,9 +216,13 @@ def test_a_blind_review_tells_how_many_marks_were_blind_once_all_are(table: Path
     [
         ("--blind --order doubtful", "leave out --order doubtful"),
         ("--seed -1", "must be 0 or more"),
+        ("--seed 7", "--seed is of a random order: add --order random or --blind"),
+        ("--seed 7 --order doubtful", "--seed is of a random order"),
+        ("--maps maps", "--maps and --port belong to the page"),
+        ("--port 7870", "--maps and --port belong to the page"),
     ],
 )
-def test_what_no_blind_review_can_be_is_refused(table: Path, more: str, says: str) -> None:
+def test_what_no_review_can_be_is_refused(table: Path, more: str, says: str) -> None:
     with pytest.raises(SimsidError, match=says):
         main([str(table), "--face", "summary", *more.split()])
 

@@ -118,6 +118,9 @@ def test_maps_of_equal_names_in_other_folders_do_not_meet(model, films, tmp_path
     assert len(rows_of(out)) == 2 * FEW
 
 
+TO = ("--model", "model", "--out", "s.csv")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -136,6 +139,9 @@ def test_maps_of_equal_names_in_other_folders_do_not_meet(model, films, tmp_path
         (["films", "--model", "model", "--out", "films"], "is a folder"),
         (["films", "--model", "model", "--out", "s.csv", "--score", "best"], "must be one of"),
         (["films", "--model", "model", "--out", "s.csv", "--batch-size", "0"], "at least 1"),
+        (["films", *TO, "--map-arrays"], "--map-arrays belongs to --maps: name the folder"),
+        (["films", *TO, "--shard-format", "parquet"], "add --shard-rows 100000"),
+        (["films", *TO, "--shard-rows", "5", "--store"], "belong to --dicomweb: name the server"),
     ],
 )
 def test_bad_usage_is_told_in_one_line_before_scoring(

@@ -124,6 +124,7 @@ def test_a_finished_run_is_resumed_on_more_threads_and_trains_no_further(run, mo
         (["--detector.fusion", "3"], "fusion"),
         (["--data-root", "/nowhere", "--difficulty", "0.5"], "not to --data-root"),
         (["--digits", "mnist"], "digits_root"),
+        (["--digits-root", "mnist"], "--digits-root belongs to --digits mnist"),
     ],
 )
 def test_bad_usage_is_one_line_and_code_2(arguments, message, tmp_path, monkeypatch, capsys):

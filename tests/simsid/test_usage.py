@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from demo.launch import main as page_main
 from hub.__main__ import main as hub_main
 from simsid.cli import run_command
 from simsid.recalibrate import main as recalibrate_main
@@ -38,8 +39,10 @@ MOVE = ["--model", "m", "--normals", "films", "--out", "new"]
         (hub_main, ["exprt", "m"],
          "there is no command 'exprt'; choose one of: push, push-dataset, pull, list, verify, export, "
          "deploy-space"),
+        (page_main, ["--port", "80a"], "--port must be a whole number, not '80a'"),
+        (page_main, ["--queue"], "--queue needs a value behind it"),
     ],
 )  # fmt: skip
 def test_a_wrong_value_is_told_by_the_option_as_it_is_typed(main, arguments, told, capsys):
     assert run_command(lambda: main(arguments)) == 2
-    assert capsys.readouterr().err.startswith(f"error: {told} (see python -m ")
+    assert capsys.readouterr().err.startswith(f"error: {told} (see python ")

@@ -48,19 +48,35 @@ def test_generate_then_verify_then_damage(npz, tmp_path):
             ["--train", "0", "--val", "0", "--test-normal", "0", "--test-per-kind", "0"],
             "at least one",
         ),
-        (["--train", "many"], "invalid int value"),
-        (["--layout", "zip"], "invalid choice"),
+        (
+            ["--train", "many"],
+            "--train must be a whole number, not 'many' (see python -m synth generate",
+        ),
+        (["--layout", "zip"], "--layout must be one of mvtec, imagefolder"),
+        (["--generator", "3"], "--generator must be one of 1, 2, not '3'"),
+        (["--difficulty", "hard"], "--difficulty must be a number, not 'hard'"),
+        (["--seed"], "--seed needs a value behind it"),
+        (["--bogus"], "unrecognized arguments: --bogus"),
+        (["--population-strength", "0.5"], "--population-strength belongs to --population"),
+        (["--digits-root", "mnist"], "--digits-root belongs to --digits mnist"),
     ],
 )
 def test_wrong_usage_is_one_line_and_status_2(arguments, message, tmp_path, capsys):
-    try:
-        status = main(["generate", "--out", str(tmp_path / "out"), *arguments])
-    except SystemExit as left:
-        status = left.code
+    assert main(["generate", "--out", str(tmp_path / "out"), *arguments]) == 2
     errors = capsys.readouterr().err
-    assert status == 2
-    assert "error: " in errors and message in errors
+    assert errors.startswith("error: ") and message in errors and errors.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_a_command_line_without_what_it_needs_says_so(capsys):
+    for arguments, message in (
+        (["generate"], "please give --out (see python -m synth generate --help)"),
+        (["verify"], "please give DIR (see python -m synth verify --help)"),
+        (["genrate"], "there is no command 'genrate'; choose one of: generate, verify, preview, "),
+        ([], "please give command (see python -m synth --help)"),
+    ):
+        assert main(arguments) == 2
+        assert message in capsys.readouterr().err
 
 
 def test_errors_show_no_traceback(tmp_path):

@@ -25,6 +25,7 @@ from simsid.device import pick_device
 from simsid.errors import SimsidError, first_line
 from simsid.evaluation.blocks import Section, Table
 from simsid.files import path_text
+from simsid.shares import in_percent
 
 _WORDS = {
     "agreement": "Largest difference between the GPU and the CPU, in standard deviations of the CPU's "
@@ -151,4 +152,4 @@ def _told(row: Row) -> str:
 
 
 def _rate_told(rate: Rate) -> str:
-    return f"{rate.images:.3g} images/s ({rate.share_of_ceiling:.0%} of the ceiling)"
+    return f"{rate.images:.3g} images/s ({in_percent(rate.share_of_ceiling, 0)} of the ceiling)"

@@ -35,6 +35,7 @@ from simsid.data.own_files import says_figure
 from simsid.errors import SimsidError, check_at_least_one
 from simsid.files import path_text
 from simsid.outputs import check_file
+from simsid.shares import in_percent
 
 
 def make_parser() -> ArgumentParser:
@@ -85,7 +86,8 @@ def main(arguments: list[str] | None = None) -> int:
         raise SimsidError(f"this benchmark takes square films, not {films.shape[1:]}")
     runs = _measure_all(films, python, effort)
     table = cost_table(runs)
-    print(f"{len(films)} films of {width}x{width} px, ResNet-18, {options.coreset_share:.1%} stored; "
+    stored = in_percent(options.coreset_share, 1)
+    print(f"{len(films)} films of {width}x{width} px, ResNet-18, {stored} stored; "
           f"median [least, most] of {options.runs} processes (share of the first row's)")  # fmt: skip
     print(as_text(table))
     if python is None:

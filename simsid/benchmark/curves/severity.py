@@ -27,6 +27,7 @@ from simsid.detectors import Detector
 from simsid.evaluation.blocks import with_interval
 from simsid.evaluation.evaluate import predict_in_batches
 from simsid.evaluation.saturated_overlap import FPR_LIMIT, saturated_overlap
+from simsid.shares import in_percent
 from synth.tracks import TRACKS
 
 _NAME = "severity"
@@ -140,7 +141,7 @@ def page_of(rows: Sequence[SeverityRow], groups: Sequence[str], track: str) -> s
         f"Smallest strength from which the AUROC stays at {SEEN_AT} ({NEVER}: it does not):\n\n"
         f"{table(['anomalies', *names], seen)}\n"
         f"At strength {strongest:g}: AUROC with its interval, then saturated per-region overlap up "
-        f"to {FPR_LIMIT:.0%} false positive pixels:\n\n{table(['anomalies', *names], full)}"
+        f"to {in_percent(FPR_LIMIT)} false positive pixels:\n\n{table(['anomalies', *names], full)}"
     )
 
 

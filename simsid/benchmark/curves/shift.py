@@ -37,6 +37,7 @@ from simsid.evaluation.blocks import with_interval
 from simsid.evaluation.evaluate import predict_in_batches
 from simsid.evaluation.metrics import share_interval
 from simsid.files import path_text
+from simsid.shares import in_percent
 from synth import AnatomyConfig, SynthError
 from synth.population import POPULATIONS, Population, load_population
 
@@ -147,7 +148,7 @@ def page_of(rows: Sequence[ShiftRow], subject: str) -> str:
     header = ["method", "strength", "AUROC", "normals flagged", "after recalibration"]
     return (
         f"# Shift: {subject}\n\n![AUROC and normals flagged against strength]({_NAME}.png)\n\n"
-        f"Trained and calibrated at home for a stated rate of {max(r.stated for r in rows):.0%}. "
+        f"Trained and calibrated at home for a stated rate of {in_percent(max(r.stated for r in rows))}. "
         "Intervals are of 95 %: bootstrap over images, and exact for shares; one training each.\n\n"
         f"{table(header, body)}"
     )

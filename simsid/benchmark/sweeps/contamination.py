@@ -33,6 +33,7 @@ from simsid.data.load import GENERATED
 from simsid.data.options import data_choice
 from simsid.errors import SimsidError, check_at_least_one
 from simsid.evaluation.blocks import Table
+from simsid.shares import in_percent
 from simsid.terminal import literal
 
 _NAME = "contamination"
@@ -169,7 +170,7 @@ def make_result(
             "Mean ± standard deviation over seeds; of the default score also the 95 % interval. "
             "The number of training images is that which the largest share allows, the same for "
             "all, so rows differ in the share alone. Sensitivity and false alarms are at the "
-            f"threshold for a stated rate of {settings['false_alarm_rate']:.0%}.",
+            f"threshold for a stated rate of {in_percent(settings['false_alarm_rate'])}.",
         ),
         table=Table(header, tuple(rows)),
         figure="AUROC against the share of abnormal images in training. Lines: means over seeds; "

@@ -15,6 +15,7 @@ from jaxtyping import UInt8
 
 from simsid.data.datasets import RadiographData
 from simsid.errors import DataError
+from simsid.shares import in_percent
 
 MIN_TRAIN = 10
 
@@ -67,7 +68,7 @@ class FilmMixtures:
         if self.size < MIN_TRAIN:
             raise DataError(
                 f"{normals} normal and {pool} abnormal films make training sets of {self.size} at "
-                f"a share of {top:.0%}: at least {MIN_TRAIN} are needed"
+                f"a share of {in_percent(top, 0)}: at least {MIN_TRAIN} are needed"
             )
         wanted = self.abnormal(top)
         self.data = load(wanted / (wanted + normals)) if wanted else base

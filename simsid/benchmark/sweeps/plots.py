@@ -21,6 +21,7 @@ from simsid.evaluation.style import (
     save,
     shared_style,
 )
+from simsid.shares import in_percent
 
 _ROW = 0.36
 _COLOURS = (NORMAL_COLOUR, *KIND_COLOURS)
@@ -109,7 +110,7 @@ def draw_robustness(rows: Sequence[ChangedScore], settings: dict[str, Any], path
         panels[1].axvline(settings["false_alarm_rate"], color=FAINT, lw=1, ls=":")
         _rows(panels, [row.case for row in rows], heights)
         panels[0].set_xlabel("dashed: untouched films")
-        panels[1].set_xlabel(f"dotted: stated {settings['false_alarm_rate']:.0%}")
+        panels[1].set_xlabel(f"dotted: stated {in_percent(settings['false_alarm_rate'])}")
         return save(figure, path, _source(settings))
 
 

@@ -27,6 +27,7 @@ from simsid.evaluation.blocks import Table, number, percent, with_interval
 from simsid.evaluation.bootstrap import mean_interval
 from simsid.evaluation.provenance import kit_commit
 from simsid.files import path_text
+from simsid.shares import in_percent
 
 UNTOUCHED = "untouched"
 _NAME = "robustness"
@@ -176,7 +177,7 @@ def make_result(rows: Sequence[ChangedScore], settings: dict[str, Any], command:
         note=f"Measured on the {settings['part']} part; nothing is trained or calibrated again.",
         words=(
             "Normals flagged: at the model's own threshold, for a stated rate of "
-            f"{settings['false_alarm_rate']:.0%}. Move: mean change of normals' scores, in standard "
+            f"{in_percent(settings['false_alarm_rate'])}. Move: mean change of normals' scores, in standard "
             "deviations of untouched normals' scores; distance: mean of its absolute values. "
             "Differences are paired by image. CSV and JSON tell the same of every score.",
         ),

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from simsid.data.films import PARTS
+from simsid.shares import in_percent
 from simsid.terminal import literal
 
 
@@ -67,7 +68,8 @@ def _shortcuts(shortcuts: Sequence[dict[str, Any]]) -> list[str]:
             "" if row["chance"] is None else f"{row['chance']:.2f}",
             "yes" if row["tells"] else "",
             ", ".join(
-                f"{literal(name)} {100 * rate:.0f} %" for name, rate in (row["rates"] or {}).items()
+                f"{literal(name)} {in_percent(rate, 0)}"
+                for name, rate in (row["rates"] or {}).items()
             ),
         ]
         for row in shortcuts

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from simsid.models.layers import BatchNorm2d
+from simsid.models.strided import Conv2d
 
 
 class ReportDiscriminator(nn.Module):
@@ -28,7 +29,7 @@ class ReportDiscriminator(nn.Module):
         self.body = nn.Sequential()
         for before, after in zip((1, *channels), channels, strict=False):
             first = before == 1
-            self.body.append(nn.Conv2d(before, after, 4, 2, 1, bias=first))
+            self.body.append(Conv2d(before, after, 4, 2, 1, bias=first))
             if not first:
                 self.body.append(BatchNorm2d(after))
             self.body.append(nn.LeakyReLU(0.2, inplace=True))

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from simsid.models.layers import BatchNorm2d
+from simsid.models.strided import ConvTranspose2d
 
 UPSAMPLING = 16
 
@@ -63,5 +64,5 @@ class ReportGenerator(nn.Module):
         return tuple(outputs) if return_intermediate else outputs[-1]
 
 
-def _doubling(before: int, after: int, bias: bool) -> nn.ConvTranspose2d:
-    return nn.ConvTranspose2d(before, after, kernel_size=4, stride=2, padding=1, bias=bias)
+def _doubling(before: int, after: int, bias: bool) -> ConvTranspose2d:
+    return ConvTranspose2d(before, after, kernel_size=4, stride=2, padding=1, bias=bias)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from simsid.data.image_kind import FILMS, Cells
 from simsid.detectors import detector_class, detector_names, load_model, save_model
@@ -13,6 +14,7 @@ from tests.simsid.training.tiny import blobs
 
 SIZE = (64, 64)
 NORMALS = 24
+BACKBONES = "simsid.models.backbones"  # a kind of its own there
 VISIBLE = 1e-2  # standard deviations of normals
 
 
@@ -53,6 +55,15 @@ def assert_sound(detector, images):
         assert np.isfinite(values).all()
     assert np.ptp(prediction.anomaly_map, axis=(1, 2, 3)).min() > VISIBLE
     assert np.abs(prediction.anomaly_map[0] - prediction.anomaly_map[1]).max() > VISIBLE
+
+
+@pytest.mark.parametrize("grid", [None, (2, 2)], ids=["films", "cells"])
+@pytest.mark.parametrize("name", detector_names())
+def test_threads_do_not_wait_awake_for_a_strided_convolution_that_is_trained(name, grid):
+    kinds = (nn.Conv2d, nn.ConvTranspose2d)
+    found = [layer for layer in build(name, grid=grid).modules() if isinstance(layer, kinds)]
+    strided = [layer for layer in found if layer.stride != (1, 1) and layer.weight.requires_grad]
+    assert {type(layer).__module__ for layer in strided} <= {"simsid.models.strided", BACKBONES}
 
 
 def test_prediction_has_its_shapes_and_ranges_and_its_map_shows_places(fitted, images):

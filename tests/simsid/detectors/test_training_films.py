@@ -13,10 +13,12 @@ import hub
 from hub.push import collect
 from hub.verify import verify
 from simsid.detectors import load_model, save_model
-from simsid.detectors.model_files import FILMS, ModelFolder
+from simsid.detectors.calibration import Calibration
+from simsid.detectors.model_files import CALIBRATION, FILMS, ModelFolder
 from simsid.detectors.model_folder import fingerprint
 from simsid.detectors.recalibration import recalibrate
 from simsid.detectors.training_films import TrainingFilms
+from simsid.detectors.untrusted import MOST_BYTES
 from simsid.detectors.usable_normals import get_a_verdict, usable_normals
 from simsid.errors import ModelFolderError, SimsidError
 from simsid.evaluation.content import sections_of, summary_of
@@ -145,6 +147,34 @@ def test_the_command_warns_and_goes_on_with_the_others(two, tmp_path, capsys):
         "note: this model does not tell which films training saw: if some of these were among them, "
         "the rate does not hold\n"
     )
+
+
+def test_a_model_of_a_million_films_is_saved_and_opened_again(tmp_path):
+    """With the hundred thousand calibration normals that are held out of them."""
+    detector = make_detector(make_data())
+    rng = np.random.default_rng(0)
+    scores = {name: rng.normal(size=100_000) for name in detector.score_names}
+    detector.calibration = Calibration(scores, 0.05)
+    detector.training_films = TrainingFilms(np.arange(1_000_000, dtype=np.uint64))
+    save_model(detector, tmp_path / "m")
+    own = load_model(tmp_path / "m", of_class=type(detector))
+    assert own.training_films is not None and len(own.training_films) == 1_000_000
+    assert own.calibration.num_normals == 100_000
+    written = (tmp_path / "m" / CALIBRATION).stat().st_size
+    assert MOST_BYTES[CALIBRATION] > 10 / len(scores) * written  # methods have up to ten scores
+
+
+@pytest.mark.parametrize("name", [FILMS, CALIBRATION])
+def test_what_nobody_could_open_again_is_not_saved(name, two, tmp_path, monkeypatch):
+    save_model(two, tmp_path / "m")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "m").iterdir()}
+    monkeypatch.setitem(MOST_BYTES, name, len(before[name]) - 1)
+    with pytest.raises(ModelFolderError, match=rf"{name} has \d+ bytes, more than the \d+ allowed"):
+        save_model(two, tmp_path / "m")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "m").iterdir()} == before
+    monkeypatch.setitem(MOST_BYTES, name, len(before[name]))
+    save_model(two, tmp_path / "m")
+    assert len(load_model(tmp_path / "m").training_films) == 20
 
 
 def test_a_report_warns_of_films_that_training_saw():

@@ -17,6 +17,7 @@ from simsid.errors import DataError, SimsidError
 from simsid.evaluation import report as report_module
 from simsid.evaluation.card import card_text
 from simsid.evaluation.card_sections import learned_from
+from simsid.evaluation.content import summary_of
 from simsid.evaluation.evaluate import evaluate, strict_json
 from simsid.evaluation.measures import found_by_population
 from simsid.evaluation.report import report_on
@@ -43,6 +44,14 @@ def test_results_have_the_promised_keys(results):
         assert set(results["reconstruction"][measure]) == {"normal", "abnormal"}
     assert results["part"] == "test"
     assert {"n", "groups", "boxes", "data_fingerprint", "commit", "seconds"} <= set(results)
+
+
+@pytest.mark.parametrize(("confidence", "takes"), [(None, 99), (0.9, 230)])
+def test_too_few_normals_are_told_with_what_the_rate_takes(data, confidence, takes):
+    detector = make_detector(data)
+    detector.calibration = Calibration(detector.calibration.scores, 0.01, confidence=confidence)
+    told = summary_of(results_of(detector, data), None)
+    assert f"for a false-alarm rate of 1 %: it takes {takes}\n" in told
 
 
 def test_the_threshold_comes_from_calibration_and_never_from_test_labels(data, results):

@@ -70,7 +70,7 @@ def test_rows_that_fail_and_rows_not_reached_stand_in_the_page(tmp_path):
 def test_every_kind_of_row_is_told_in_words():
     rate = Rate(images=12.0, share_of_ceiling=0.25)
     told = gpu._told(Rates(ceiling=3.0, training=rate, scoring=rate))
-    assert told.startswith("ceiling 3 TFLOP/s, training 12 images/s (25% of the ceiling), scoring")
+    assert told.startswith("ceiling 3 TFLOP/s, training 12 images/s (25 % of the ceiling), scoring")
     ways = {"torch.compile": Way(ms=2.0, difference=0.5), "CUDA graphs": Way(failed="no")}
     told = gpu._told(Compiled(as_it_is=4.0, ways=ways))
     assert told == "as it is 4 ms, torch.compile 2 ms, difference 0.5, CUDA graphs failed no"
