@@ -15,6 +15,7 @@ from simsid.errors import SimsidError
 DEFAULT_FALSE_ALARM_RATE = USUAL_RATE
 MAP_QUANTILES = (0.5, 0.99)
 INTERVAL = 0.9  # probability that the realised rate lies in the interval that is told
+_TIE = 2e-5  # of the normals' standard deviation; rounding moved films' scores by 5e-6 of it
 _NO_NAME = ""
 
 
@@ -128,7 +129,10 @@ class Calibration:
     ) -> Float[np.ndarray, " batch"]:
         """Conformal p-value in [1 / (n + 1), 1]: (1 + #{calibration >= score}) / (n + 1).
 
-        Under exchangeability P(p <= a) <= a for a new normal film. Source: Vovk et al. 2005.
+        Under exchangeability P(p <= a) <= a for a new normal film. Source: Vovk et al. 2005. Scores
+        within ``tie`` are equal: a film scored again, in other company or by another version,
+        differs by rounding, and would lose its own rank. It can raise p alone, so that the bound
+        stays.
 
         Args:
             population: of each film; None for the first.
@@ -136,13 +140,17 @@ class Calibration:
         at_least, count = self._at_least(name, score, population)
         return (1.0 + at_least) / (count + 1.0)
 
+    def tie(self, name: str, population: int = 0) -> float:
+        """How far a score may lie above a calibration score and still count as equal to it."""
+        return _TIE * float(self.reference(name, population).std())
+
     def percentile(
         self,
         name: str,
         score: Float[np.ndarray, " batch"],
         population: Int[np.ndarray, " batch"] | None = None,
     ) -> Float[np.ndarray, " batch"]:
-        """Share of its population's calibration normals strictly below the score, in percent."""
+        """Share of its population's calibration normals below the score, ties left out, in percent."""
         at_least, count = self._at_least(name, score, population)
         return 100.0 * (count - at_least) / count
 
@@ -225,13 +233,14 @@ class Calibration:
     def _at_least(
         self, name: str, score: np.ndarray, population: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """How many calibration normals score as high or higher, of how many."""
-        score = np.asarray(score)
+        """How many calibration normals score as high or higher, of how many; see ``p_value``."""
+        score = np.asarray(score, np.float64)
         population = self._given(score, population)
         at_least, count = np.zeros(len(score), np.int64), np.zeros(len(score), np.int64)
         for index in range(len(self.names)):
             own, reference = population == index, self.reference(name, index)
-            at_least[own] = len(reference) - np.searchsorted(reference, score[own], side="left")
+            lowest = score[own] - self.tie(name, index)
+            at_least[own] = len(reference) - np.searchsorted(reference, lowest, side="left")
             count[own] = len(reference)
         return at_least, count
 

@@ -40,6 +40,7 @@ class ExportedGraph(nn.Module):
     """
 
     reference: Tensor
+    ties: Tensor
     counts: Tensor
     thresholds: Tensor
 
@@ -57,7 +58,9 @@ class ExportedGraph(nn.Module):
             own = torch.as_tensor(calibration.reference(default, index))
             reference[index, : len(own)] = own
         thresholds = [calibration.threshold(default, i) for i in range(self.populations)]
+        ties = [calibration.tie(default, i) for i in range(self.populations)]
         self.register_buffer("reference", reference)
+        self.register_buffer("ties", torch.tensor(ties, dtype=torch.float64))
         self.register_buffer("counts", (reference > -torch.inf).sum(1))
         self.register_buffer("thresholds", torch.tensor(thresholds, dtype=torch.float64))
         rebuilt = (RECONSTRUCTION,) if detector.gives_reconstruction else ()
@@ -94,7 +97,8 @@ class ExportedGraph(nn.Module):
         population = torch.zeros_like(score, dtype=torch.int64)
         if self.populations > 1:
             population = self.detector.population.nearest(images)
-        at_least = (self.reference[population] >= score[:, None]).sum(1).double()
+        lowest = (score - self.ties[population])[:, None]
+        at_least = (self.reference[population] >= lowest).sum(1).double()
         count, threshold = self.counts[population].double(), self.thresholds[population]
         return {
             P_VALUE: (1.0 + at_least) / (count + 1.0),

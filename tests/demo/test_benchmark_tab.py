@@ -169,4 +169,5 @@ def test_a_share_says_of_which_films_and_which_threshold_it_is(committed: Rankin
         "of abnormal films of nih (validation part) found by simsid trained on nih alone, at its own "
         "threshold for 5 % of false alarms" in html
     )
-    assert "its own model, its own threshold, and the films that it names" in html
+    assert "and of films sorted by data set. A verdict on the tab Score names a share too" in html
+    assert "at its own threshold, of films sorted by looks where the model knows several" in html

@@ -139,3 +139,16 @@ def test_a_threshold_that_keeps_its_rate_with_confidence_lies_above_films_of_a_p
     assert average.threshold("fused") == 190 < film[0] < sure.threshold("fused") == 194
     assert average.is_abnormal("fused", film).all() and not sure.is_abnormal("fused", film).any()
     assert sure.p_value("fused", film)[0] == pytest.approx(7 / 201)  # 0.035
+
+
+def test_a_calibration_film_scored_again_keeps_its_rank_whatever_rounding_does():
+    scores = np.geomspace(1.0, 9.0, 200)
+    ours = Calibration({"fused": scores})
+    rank = 1 + np.array([(scores >= score).sum() for score in scores])
+    for rounding in (-5e-6, 5e-6):
+        again = scores + rounding * scores.std()
+        assert (ours.p_value("fused", again) * 201).round(6).tolist() == rank.tolist()
+        assert (ours.percentile("fused", again) * 2).round(6).tolist() == (201 - rank).tolist()
+    clear = scores + 4e-5 * scores.std()  # no rounding: it lies above its own normal
+    assert (ours.p_value("fused", clear) * 201).round(6).tolist() == (rank - 1).tolist()
+    assert ours.tie("fused") == pytest.approx(2e-5 * scores.std())
