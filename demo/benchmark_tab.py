@@ -37,9 +37,9 @@ _PLOTS = {
 }
 _FOLLOW = ("roc", "kinds", "cost")  # lines and colours alone: turned round in the dark
 _OTHER_SHARES = (
-    "These are models that were trained for this ranking, on one data set each. A verdict on the tab Score "
-    "names a share too, of another measurement: that of its own model, its own threshold, and the films that "
-    "it names."
+    "These shares are of models that were trained for this ranking, on one data set each, and of films "
+    "sorted by data set. A verdict on the tab Score names a share too, of another measurement: that of its "
+    "own model, at its own threshold, of films sorted by looks where the model knows several populations."
 )
 _CHOSEN_FOR, _CHOSEN_ON = "simsid", "zhanglab"  # docs/decisions/0007-films.md
 _HARDER = "harder"  # folder of the ranking on shifted normals and subtle anomalies

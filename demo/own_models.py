@@ -16,7 +16,7 @@ from demo.model_list import VARIABLE
 from hub.verify import Verified, verify
 from simsid.detectors import Detector, detector_names
 from simsid.detectors.model_files import CONFIG, INNER
-from simsid.detectors.model_folder import model_folder_of
+from simsid.detectors.model_place import model_folder_of
 from simsid.detectors.no_model import require_model
 from simsid.detectors.registry import ANOMALIB
 from simsid.detectors.untrusted import read_object

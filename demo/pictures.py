@@ -78,6 +78,7 @@ def map_figure(
     scale: MapScale,
     shape: tuple[int, int] | None = None,
     strange: bool = False,
+    by_own: bool = False,
 ) -> str:
     """The film with its anomaly map over it, a control of opacity, and the scale's colour bar.
 
@@ -86,11 +87,14 @@ def map_figure(
     Args:
         shape: (height, width) of the film as it was read, whose proportions are shown.
         strange: whether the film is unlike the model's normals: the map is faded then, and says so.
+        by_own: whether the visitor's own normals fix the scale, so that colour begins elsewhere than
+            without them: the map's values stay, and it is said.
     """
     opacity, said, kind = OPACITY, "", "map-figure"
     if strange:
         opacity, kind = FADED, "map-figure unjudged"
         said = f'<p class="no-verdict">{NO_VERDICT}</p>'
+    whose = "; your normals set where colour begins" if by_own else ""
     most = float(anomaly_map.max())
     words = f"strongest at {most:.1f}, colour begins at {scale.low:.1f} standard deviations"
     stops = ", ".join("rgb({},{},{})".format(*colour) for colour in colour_bar(scale, 9))
@@ -105,7 +109,7 @@ def map_figure(
 <div class="colour-bar" style="background:linear-gradient(90deg,{stops})" role="img"
  aria-label="Colour bar from {scale.low:.1f} to {scale.high:.1f}"></div>
 <div class="colour-bar-text"><span>{scale.low:.1f}</span><span>standard deviations of normals, point by point;
- the same scale for every film</span><span>≥ {scale.high:.1f}</span></div></figure>"""
+ the same scale for every film{whose}</span><span>≥ {scale.high:.1f}</span></div></figure>"""
 
 
 def rebuilt_figure(

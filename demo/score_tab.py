@@ -305,7 +305,8 @@ class ScoreTab:
         hottest = hottest_region(film.shown_map, film.regions)
         choices = region_choices(film.regions, hottest)
         shape = answer.kept.shape if answer.kept else None
-        figure = map_figure(film.image, film.shown_map, film.scale, shape, is_strange(film))
+        strange, own = is_strange(film), answer.own_normals > 0
+        figure = map_figure(film.image, film.shown_map, film.scale, shape, strange, own)
         rebuilt = ""
         if film.reconstruction is not None:
             counts = reconstruction_counts(self.inference.detector(answer.model))

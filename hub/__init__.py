@@ -5,17 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simsid.detectors import Detector
 from simsid.detectors.bundled import FOLDER as BUNDLED_FOLDER
 from simsid.detectors.bundled import bundled_folder, bundled_models, is_bundled
 from simsid.detectors.model_files import ModelFolder
 from simsid.detectors.no_model import require_model
 from simsid.detectors.untrusted import read_object
-from simsid.export.detector import load_exported
+from simsid.lazy import imported
 
 if TYPE_CHECKING:
     from hub.progress import Progress
     from hub.verify import Verified
+    from simsid.detectors import Detector
+    from simsid.export.detector import load_exported
 
 __all__ = [
     "BUNDLED_FOLDER",
@@ -74,3 +75,7 @@ def open_verified(
     verified = verify(pulled.folder, sums_needed=True, device=device)
     verified.detector.facts["hub"] = {"repository": pulled.repository, "commit": pulled.commit}
     return verified
+
+
+def __getattr__(name: str) -> Any:
+    return imported("simsid.export", {"load_exported": "detector"}, name)

@@ -12,7 +12,7 @@ from hub.errors import CORRUPT, NOT_A_MODEL, HubError
 from hub.sums import REINSTALL, SUMS, check_sums
 from simsid.detectors import Detector, bundled, load_model
 from simsid.detectors.model_files import CALIBRATION, CARD, CONFIG, WEIGHTS
-from simsid.detectors.model_folder import model_folder_of
+from simsid.detectors.model_place import model_folder_of
 from simsid.detectors.no_model import require_model
 from simsid.detectors.untrusted import check_file
 from simsid.errors import ModelFolderError

@@ -13,16 +13,13 @@ from tqdm import tqdm
 
 from simsid.cli import command_parser, parse, run_command
 from simsid.data.options import add_data_options, data_choice, load_choice, tell_films
-from simsid.detectors import load_model
-from simsid.detectors.model_folder import files_of, model_folder_of
+from simsid.detectors.model_place import files_of, model_folder_of
+from simsid.detectors.no_model import require_model
 from simsid.device import pick_device
 from simsid.errors import SimsidError
-from simsid.evaluation.card import check_card
-from simsid.evaluation.evaluate import PARTS
-from simsid.evaluation.report import check_report, report_on
+from simsid.evaluation.report_files import PARTS, check_report
 from simsid.files import path_text
 from simsid.outputs import check_no_input
-from simsid.training.run_folder import run_folder_around
 
 
 def make_parser() -> ArgumentParser:
@@ -55,8 +52,15 @@ def main(arguments: list[str] | None = None) -> int:
         check_no_input(out.with_suffix(ending), "--out", files_of(options.model))
     if not options.overwrite:
         check_report(out.parent, "--out", out.stem)
-        if options.card:
-            check_card(model_folder_of(options.model))
+    require_model(options.model)
+
+    from simsid.detectors import load_model  # torch takes seconds, a refusal none
+    from simsid.evaluation.card import check_card
+    from simsid.evaluation.report import report_on
+    from simsid.training.run_folder import run_folder_around
+
+    if options.card and not options.overwrite:
+        check_card(model_folder_of(options.model))
     detector = load_model(options.model, pick_device(options.device))
     data = load_choice(data_choice(options.as_dict()), detector.preprocessing)
     tell_films(data, print)

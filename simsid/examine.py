@@ -15,14 +15,11 @@ from simsid.data.class_folders import refuse_class_folders
 from simsid.data.find import find_images, why_none
 from simsid.data.options import add_skip_unreadable, naming_unreadable
 from simsid.data.own_files import without_own
-from simsid.detectors import load_model
+from simsid.detectors.no_model import require_model
 from simsid.device import pick_device
 from simsid.errors import SimsidError
-from simsid.examination.default_score import findings_of
-from simsid.examination.examine import LEAST, examine
-from simsid.examination.table import GIVEN, to_text
+from simsid.examination import LEAST
 from simsid.files import path_text, write_text
-from simsid.scoring.normals import read_normals, too_few_told
 
 
 def make_parser() -> ArgumentParser:
@@ -56,6 +53,14 @@ def main(arguments: list[str] | None = None) -> int:
     if not any(file.exists() for file in files):
         raise SimsidError(why_none([options.normals]))
     refuse_class_folders(Path(options.normals), files)
+    require_model(options.model)
+
+    from simsid.detectors import load_model  # torch takes seconds, a refusal none
+    from simsid.examination.default_score import findings_of
+    from simsid.examination.examine import examine
+    from simsid.examination.table import GIVEN, to_text
+    from simsid.scoring.normals import read_normals, too_few_told
+
     detector = load_model(options.model, pick_device(options.device))
     with naming_unreadable():
         normals = read_normals(detector, files, LEAST, options.skip_unreadable)

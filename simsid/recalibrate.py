@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from jsonargparse import ArgumentParser
@@ -14,12 +14,11 @@ from simsid.data.class_folders import refuse_class_folders
 from simsid.data.find import find_images, why_none
 from simsid.data.options import add_skip_unreadable, naming_unreadable
 from simsid.data.own_files import without_own
-from simsid.detectors import Detector, load_model
 from simsid.detectors.calibration import Calibration, check_rates
 from simsid.detectors.model_files import ModelFolder
-from simsid.detectors.model_folder import model_folder_of, save_model
-from simsid.detectors.recalibration import LEAST, films_needed, recalibrate
-from simsid.detectors.renewal import has_threshold, normals_needed
+from simsid.detectors.model_place import model_folder_of
+from simsid.detectors.no_model import require_model
+from simsid.detectors.renewal import LEAST, has_threshold, normals_needed
 from simsid.device import pick_device
 from simsid.errors import SimsidError
 from simsid.evaluation.recalibrated_card import (
@@ -29,9 +28,12 @@ from simsid.evaluation.recalibrated_card import (
 )
 from simsid.files import path_text, write_text
 from simsid.marks import Marks, is_marks
-from simsid.scoring.normals import FormerVerdicts, former_verdicts, read_normals, too_few_told
 from simsid.scoring.words import named, stated_rate
 from simsid.shares import in_percent
+
+if TYPE_CHECKING:
+    from simsid.detectors import Detector
+    from simsid.scoring.normals import FormerVerdicts
 
 _SHARE = 0.1
 _TRAINING_UNKNOWN = (
@@ -99,6 +101,12 @@ def main(arguments: list[str] | None = None) -> int:
         raise SimsidError(why_none([str(source)]))
     if options.normals and not marks:
         refuse_class_folders(source, files)
+    require_model(options.model)
+
+    from simsid.detectors import load_model, save_model  # torch takes seconds, a refusal none
+    from simsid.detectors.recalibration import films_needed, recalibrate
+    from simsid.scoring.normals import former_verdicts, read_normals, too_few_told
+
     detector = load_model(options.model, pick_device(options.device))
     needed = films_needed(options.abnormal_share if options.unlabelled else 0.0)
     with naming_unreadable():
@@ -153,15 +161,15 @@ def _summary(
         low, high = calibration.rate_interval(index)
         if not has_threshold(calibration, index):  # so it was before
             lines.append(
-                f"no threshold{f' ({population})' if population else ''}: its "
+                f"no threshold{f' for {named(population)}' if population else ''}: its "
                 f"{calibration.num_normals_of(index)} normals are too few for a false-alarm rate of "
                 f"{in_percent(calibration.false_alarm_rate)}, so its films get no verdict"
             )
             continue
         lines.append(
             f"false-alarm rate now {stated_rate(calibration)} of normals"
-            f"{f' ({population})' if population else ''}, with 90 % confidence between {in_percent(low, 1)} "
-            f"and {in_percent(high, 1)}"
+            f"{f' of {named(population)}' if population else ''}, with 90 % confidence between "
+            f"{in_percent(low, 1)} and {in_percent(high, 1)}"
         )
     if calibration.removed:
         lines.append(

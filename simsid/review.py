@@ -13,7 +13,7 @@ from jsonargparse import ArgumentParser
 
 from simsid.archive.shard_files import is_shard_folder, read_shards
 from simsid.cli import command_parser, parse, run_command
-from simsid.detectors.recalibration import LEAST
+from simsid.detectors.renewal import LEAST
 from simsid.errors import SimsidError
 from simsid.evaluation.metrics import auroc, auroc_score_interval, share_interval
 from simsid.files import path_text, real_path

@@ -18,7 +18,8 @@ from simsid.detectors import Detector, detector_names, save_model
 from simsid.detectors.calibration import DEFAULT_FALSE_ALARM_RATE
 from simsid.evaluation.evaluate import part_to_measure
 from simsid.evaluation.provenance import kit_commit
-from simsid.evaluation.report import REPORT, check_report, report_on
+from simsid.evaluation.report import report_on
+from simsid.evaluation.report_files import REPORT, check_report
 from simsid.examination.default_score import findings_of, settle_score, weakness_of
 from simsid.examination.examine import Examination
 from simsid.files import path_text

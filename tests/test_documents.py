@@ -77,3 +77,34 @@ def test_what_the_examples_write_into_a_clone_is_ignored_by_git():
 def test_page_and_documents_say_how_p_stands_to_the_verdict_in_the_same_words():
     assert P_BESIDE_THRESHOLD in (ROOT / "docs" / "score.md").read_text("utf-8")
     assert P_BESIDE_THRESHOLD in NUMBERS
+
+
+def test_each_found_share_says_which_films_it_is_of_in_the_same_words():
+    card = (ROOT / "hub" / "bundled" / "chest" / "README.md").read_text("utf-8")
+    rows = re.findall(r"at the threshold, (\w+) \(n = (\d+)\) \| (0\.\d+) \|", card)
+    told = [f"{100 * float(share):.3g} % of {count} ({name})" for name, count, share in rows]
+    assert len(told) == 2
+    pages = {
+        name: " ".join((ROOT / name).read_text("utf-8").split())
+        for name in (
+            "README.md",
+            "docs/populations.md",
+            "demo/benchmark_tab.py",
+            "simsid/scoring/words.py",
+        )
+    }
+    assert ", ".join(told) in pages["docs/populations.md"]
+    found = re.search(
+        r"found (\d+) of the other \d+ abnormal films of zhanglab and (\d+) of the 100", card
+    )
+    assert (
+        f"finds {found[1]} of 100 pneumonias of children and {found[2]} of 100"
+        in pages["README.md"]
+    )
+    assert (
+        f"{found[1]} of 100 of ZhangLab, {found[2]} of 100 of NIH" in pages["docs/populations.md"]
+    )
+    for name in ("README.md", "docs/populations.md"):
+        assert "sorted by data set" in pages[name] and "sorted by looks" in pages[name]
+    assert "sorted by looks" in pages["simsid/scoring/words.py"]
+    assert "sorted by looks" in pages["demo/benchmark_tab.py"]

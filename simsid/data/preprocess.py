@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from skimage.exposure import equalize_adapthist
 
@@ -106,11 +104,13 @@ class Preprocessing:
             shape: (height, width) of the film, at any size of the same proportions.
             outside: value of what the model never saw, where ``fit`` cuts.
         """
+        import torch  # takes seconds, and a refused option needs none
+
         (top, bottom, left, right), (height, width) = self._geometry(shape)
         row, col = (self.image_size[0] - height) // 2, (self.image_size[1] - width) // 2
         content = np.ascontiguousarray(values[row : row + height, col : col + width], np.float32)
         out = np.full(shape, outside, np.float32)
-        out[top:bottom, left:right] = F.interpolate(
+        out[top:bottom, left:right] = torch.nn.functional.interpolate(
             torch.from_numpy(content)[None, None],
             size=(bottom - top, right - left),
             mode="bilinear",
@@ -153,8 +153,10 @@ def _resize(
     """Antialiased bilinear."""
     if image.shape == tuple(size):
         return image
+    import torch
+
     pixels = torch.from_numpy(np.ascontiguousarray(image, np.float32))[None, None]
-    resized = F.interpolate(
+    resized = torch.nn.functional.interpolate(
         pixels, size=tuple(size), mode="bilinear", antialias=True, align_corners=False
     )
     return resized[0, 0].clamp_(0.0, 1.0).numpy()

@@ -1,12 +1,9 @@
-"""What a check of the film as a whole says, and what such checks have in common."""
+"""What a check of the film as a whole says."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
-
-from torch import nn
 
 WARN, REFUSE, ANOTHER = "warn", "refuse", "another"
 ANOTHER_CODE = "another_population"  # the one code of that severity
@@ -43,14 +40,3 @@ def told_by(text: str) -> tuple[str, str] | None:
     if match := _REASON.match(text):
         return match["code"] or ANOTHER_CODE, match["message"]
     return None
-
-
-class FilmCheck(nn.Module):
-    """Base of the checks: learned from training normals, and absent from older model folders."""
-
-    def _load_from_state_dict(
-        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
-    ) -> None:
-        """States from before a check have none of it: then it stays unfitted."""
-        if any(key.startswith(prefix) for key in state_dict):
-            super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)

@@ -27,12 +27,12 @@ from simsid.data.preprocess import Preprocessing
 from simsid.detectors import model_files
 from simsid.detectors.base import CHECKS, Detector
 from simsid.detectors.budget import Budget, check_settings
-from simsid.detectors.bundled import bundled_folder, is_bundled
 from simsid.detectors.calibration import Calibration
 from simsid.detectors.config import config_from_dict
 from simsid.detectors.found_share import found_shares
 from simsid.detectors.half_precision import packed
-from simsid.detectors.model_files import CALIBRATION, EXPORTED, INNER, WEIGHTS, ModelFolder
+from simsid.detectors.model_files import CALIBRATION, EXPORTED, WEIGHTS, ModelFolder
+from simsid.detectors.model_place import model_folder_of
 from simsid.detectors.no_model import require_model
 from simsid.detectors.population import PopulationCheck
 from simsid.detectors.registry import detector_class, is_known
@@ -184,25 +184,6 @@ def describe(detector: Detector) -> dict[str, Any]:
         "versions": {"simsid": __version__, "torch": torch.__version__},
         "facts": detector.facts,
     }
-
-
-def model_folder_of(path: str | Path) -> Path:
-    """The model folder that ``path`` names: itself, ``model/`` in a run folder, or 'bundled:NAME'.
-
-    Raises:
-        ModelFolderError: there is no bundled model of that name.
-    """
-    if is_bundled(path):
-        return bundled_folder(str(path))
-    path = Path(path)
-    inner = path / INNER
-    return inner if inner.is_dir() and not ModelFolder(path).config.exists() else path
-
-
-def files_of(model: str | Path) -> list[Path]:
-    """What lies in a model's folder; nothing where there is none."""
-    folder = model_folder_of(model)
-    return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
 def load_model(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from simsid.detectors.bundled import PREFIX, bundled_models, is_bundled
+from simsid.detectors.bundled import PREFIX, bundled_folder, bundled_models, is_bundled
 from simsid.detectors.model_files import CHECKPOINT, INNER, ModelFolder
 from simsid.errors import ModelFolderError, nearest
 
@@ -15,10 +15,14 @@ def require_model(path: str | Path) -> None:
     A folder that is some other folder, or lacks a file, is left to whoever opens it.
 
     Raises:
-        ModelFolderError: it is the folder of a training that has not ended, or nothing at all.
+        ModelFolderError: it is the folder of a training that has not ended, nothing at all, or no
+            bundled model has that name.
     """
     given = Path(path)
-    if is_bundled(path) or ModelFolder(given).config.exists():
+    if is_bundled(path):
+        bundled_folder(str(path))
+        return
+    if ModelFolder(given).config.exists():
         return
     run = given.parent if given.name == INNER else given
     if not ModelFolder(run / INNER).config.exists() and (run / CHECKPOINT).is_file():

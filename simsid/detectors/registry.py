@@ -1,12 +1,13 @@
 """Names to detectors. Register one, and the command lines and contract tests find it.
 
-Three ways in: a module of the kit that ``simsid.detectors`` imports; an entry point of another
+Three ways in: a module of the kit that ``methods`` imports; an entry point of another
 package in the group ``simsid.detectors``; a file given as ``--plugin FILE.py``. Names that begin
 with ``anomalib:`` are resolved by an adapter when they are asked for.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, TypeVar
 
@@ -18,12 +19,15 @@ if TYPE_CHECKING:
 
 ENTRY_POINTS = "simsid.detectors"
 ANOMALIB = "anomalib:"
+_KIT = "simsid.detectors."
 _DETECTORS: dict[str, type[Detector]] = {}
 _D = TypeVar("_D", bound="type[Detector]")
 
 
 def register(detector: _D) -> _D:
     """Class decorator: make a detector known under its ``name``."""
+    if not detector.__module__.startswith(_KIT):
+        _import_kit()  # or its names would still be free
     if detector.name in _DETECTORS:
         raise ValueError(f"a detector named '{detector.name}' is registered already")
     _DETECTORS[detector.name] = detector
@@ -31,8 +35,14 @@ def register(detector: _D) -> _D:
     return detector
 
 
+def _import_kit() -> None:
+    """Its own methods register themselves; by name, since they stand above this file."""
+    import_module(f"{_KIT}methods")
+
+
 def detector_names() -> list[str]:
     """Every registered name, in order of registration, then those that other packages offer."""
+    _import_kit()
     offered = [point.name for point in entry_points(group=ENTRY_POINTS)]
     return list(dict.fromkeys([*_DETECTORS, *offered]))
 
@@ -43,6 +53,7 @@ def detector_class(name: str) -> type[Detector]:
     Raises:
         SimsidError: there is none, or the package that offers it is broken or absent.
     """
+    _import_kit()
     if name.startswith(ANOMALIB):
         from simsid.detectors.anomalib_adapter import adapter_class
 
@@ -65,5 +76,6 @@ def detector_class(name: str) -> type[Detector]:
 
 def is_known(name: str) -> bool:
     """Whether ``detector_class`` would look for it, be what offers it broken or not."""
+    _import_kit()
     known = name in _DETECTORS or name.startswith(ANOMALIB)
     return known or bool(entry_points(group=ENTRY_POINTS, name=name))

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from simsid.data.rates import least_normals
-from simsid.detectors.base import Detector
 from simsid.detectors.calibration import Calibration
 from simsid.errors import SimsidError
 from simsid.shares import in_percent
+
+if TYPE_CHECKING:
+    import torch
+
+    from simsid.detectors.base import Detector
 
 LEAST = 20  # films to recalibrate on, a round number: the threshold of 5 % takes 19 of them
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pydicom
 from pydicom.dataset import Dataset
@@ -16,7 +17,6 @@ from simsid.data.decode.pool import read_untrusted
 from simsid.data.decode.quiet import quiet_decoders
 from simsid.data.images import read_bytes
 from simsid.data.own_files import CAPTURE, OUTLINES, RESEARCH_ONLY, is_result
-from simsid.detectors.base import Detector
 from simsid.dicom_out.objects import (
     Place,
     presentation_state,
@@ -30,6 +30,9 @@ from simsid.files import write_bytes
 from simsid.outputs import check_is_folder, check_names, check_overwritten
 from simsid.scoring.results import ScoredFilm
 from simsid.scoring.words import stated_share
+
+if TYPE_CHECKING:
+    from simsid.detectors.base import Detector
 
 
 @dataclass

@@ -15,11 +15,11 @@ from simsid.detectors.usable_normals import get_a_verdict
 from simsid.errors import DataError, SimsidError
 from simsid.evaluation import measures, metrics
 from simsid.evaluation.provenance import kit_commit, versions
+from simsid.evaluation.report_files import PARTS
 from simsid.evaluation.seen import seen_of
 from simsid.prediction import Prediction
 
 FORMAT_VERSION = 2
-PARTS = ("test", "validation")
 _BATCH = 64
 _SAME_SCORE = 1e-3
 

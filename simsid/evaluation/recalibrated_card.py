@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simsid.detectors.base import Detector
 from simsid.detectors.calibration import Calibration
 from simsid.detectors.found_share import same_thresholds, stated_thresholds
 from simsid.evaluation.blocks import number, percent
-from simsid.scoring.words import stated_rate
+from simsid.scoring.words import named, stated_rate
 from simsid.shares import in_percent
+
+if TYPE_CHECKING:
+    from simsid.detectors.base import Detector
 
 _NOTES = re.compile(r"^> \*\*(?:Recalibrated|Thresholds)\*\*.*\n(?:>.*\n)*\n?", re.MULTILINE)
 _SECTION = re.compile(r"^## Threshold[ \t]*\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
@@ -70,7 +73,7 @@ def _kept(detector: Detector) -> str:
     """Which populations kept their former normals; '' where none did."""
     kept = detector.facts["recalibrated"].get("kept", {})
     told = ", ".join(
-        f"{count} of them are the former ones ({name})" for name, count in kept.items()
+        f"{count} of them are the former ones of {named(name)}" for name, count in kept.items()
     )
     return f"; {told}" if told else ""
 
@@ -80,11 +83,12 @@ def _note(detector: Detector) -> str:
     share = f", of which up to {in_percent(facts['abnormal_share'])} may be abnormal"
     films, whose, stand = facts["films"], _whose(detector), "stand on these films"
     if facts.get("kept"):
-        films, whose = sum(facts["renewed"].values()), f"{whose} ({', '.join(facts['renewed'])})"
+        films, renewed = sum(facts["renewed"].values()), ", ".join(map(named, facts["renewed"]))
+        whose = f"{whose}, {renewed}"
         kept = ", ".join(
-            f"of {name} on its former {n} normals" for name, n in facts["kept"].items()
+            f"of {named(name)} on its former {n} normals" for name, n in facts["kept"].items()
         )
-        stand = f"of {', '.join(facts['renewed'])} {stand}, those {kept}"
+        stand = f"of {renewed} {stand}, those {kept}"
         few = sum(facts["too_few"].values())
         stand += f" ({few} more films look like it, too few to set a threshold)" if few else ""
     return (

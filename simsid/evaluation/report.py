@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from simsid.data.datasets import RadiographData
-from simsid.data.own_files import FIGURES, says_figure
+from simsid.data.own_files import FIGURES
 from simsid.detectors.base import Detector
 from simsid.evaluation.card import write_card
 from simsid.evaluation.content import DISCLAIMER, sections_of, summary_of, title_of
@@ -22,33 +22,12 @@ from simsid.evaluation.figures import (
 from simsid.evaluation.group_figure import draw_groups
 from simsid.evaluation.panels import draw_panels
 from simsid.evaluation.render import to_html, to_markdown
+from simsid.evaluation.report_files import REPORT
 from simsid.evaluation.style import shared_style
 from simsid.evaluation.training_curves import draw_training_curves, read_metrics
 from simsid.evaluation.why import draw_why
 from simsid.files import write_text
 from simsid.map_scale import map_scale
-from simsid.outputs import check_names, json_object, text_holds
-
-REPORT = "report"
-_DRAWN = (
-    *("panels", "curves", "scores", "groups", "reconstruction", "training", "why", "embedding"),
-)
-
-
-def check_report(folder: Path, option: str, name: str = REPORT) -> None:
-    """Refuse to write a report where something else lies under one of its names.
-
-    Raises:
-        SimsidError: something does.
-    """
-    check_names(folder, option, [f"{name}.{kind}" for kind in ("json", "md", "html")], _is_report)
-    check_names(folder / FIGURES, option, [f"{drawn}.png" for drawn in _DRAWN], says_figure)
-
-
-def _is_report(path: Path) -> bool:
-    if path.suffix == ".json":
-        return {"detector", "data_fingerprint", "image"} <= json_object(path).keys()
-    return text_holds(path, DISCLAIMER)
 
 
 def report_on(

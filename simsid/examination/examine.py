@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from simsid.detectors.base import FUSED, Detector
+from simsid.examination import LEAST
 from simsid.examination.families import FAMILIES, STRENGTHS, change_films, changed_places
 
-LEAST = 20  # normals: fewer say nothing
 _MOST = 48
 _RESAMPLES, _SURE = 400, 0.99
 _STRONG = "strong"

@@ -5,8 +5,19 @@ DICOMweb server, ``rows`` makes a row of each film, ``archive`` fills shards, ``
 says how it ended.
 """
 
-from simsid.score.command import main, make_parser
-from simsid.score.rows import score_batches
+from typing import TYPE_CHECKING, Any
+
+from simsid.lazy import imported
 from simsid.scoring.table import COLUMNS
 
+if TYPE_CHECKING:
+    from simsid.score.command import main, make_parser
+    from simsid.score.rows import score_batches
+
+_HOMES = {"main": "command", "make_parser": "command", "score_batches": "rows"}
+
 __all__ = ["COLUMNS", "main", "make_parser", "score_batches"]
+
+
+def __getattr__(name: str) -> Any:
+    return imported(__name__, _HOMES, name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import time
 from functools import partial
 from pathlib import Path
@@ -10,11 +9,9 @@ from pathlib import Path
 from simsid.archive.films import archive_films
 from simsid.archive.on_ray import score_on_ray
 from simsid.archive.run import ArchiveModel, Scorer, score_archive, score_here
-from simsid.archive.shard_files import model_told, require_parquet
-from simsid.archive.shards import ShardFolder, ShardPlan, check_shards
-from simsid.data.find import why_none
+from simsid.archive.shard_files import model_told
+from simsid.archive.shards import ShardFolder, ShardPlan
 from simsid.device import pick_device
-from simsid.errors import SimsidError
 from simsid.export.detector import is_exported
 from simsid.score.ending import Ending, going_on_told, how_to_go_on, tell_the_end
 from simsid.score.job import ScoreJob, made_with_what, open_detector, score_of
@@ -26,13 +23,6 @@ from simsid.scoring.closing import ClosingReport
 def run_archive(job: ScoreJob, shard_rows: int) -> int:
     """Score films in the order in which they come, into shards."""
     out = job.out
-    if not job.paths and not job.table:
-        raise SimsidError("no films are named: give files or folders, or a table with --files")
-    check_shards(out, job.overwrite, job.resume, [job.table] if job.table else [])
-    if not job.table and not any(glob.has_magic(p) or Path(p).exists() for p in job.paths):
-        raise SimsidError(why_none(job.paths))
-    if job.shard_format == "parquet":
-        require_parquet()
     detector = open_detector(job)
     name = score_of(job, detector)
     chosen_population(detector, job.judge_as)

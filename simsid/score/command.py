@@ -13,10 +13,7 @@ from simsid.cli import command_parser, parse
 from simsid.dicomweb import DicomWeb
 from simsid.errors import SimsidError, check_at_least_one
 from simsid.files import path_text
-from simsid.score.archive import run_archive
-from simsid.score.job import ScoreJob
-from simsid.score.run import run
-from simsid.score.server import score_films_of
+from simsid.score.job import ScoreJob, check_archive, prepare
 from simsid.scoring.rows import ACCEPT
 from simsid.scoring.table import only_writer
 
@@ -154,6 +151,9 @@ def main(arguments: list[str] | None = None) -> int:
                 "films again for their maps"
             )
         with only_writer(job.out):
+            check_archive(job)
+            from simsid.score.archive import run_archive  # torch takes seconds
+
             return run_archive(job, job.shard_rows)
     if is_shard_folder(job.out):
         raise SimsidError(f"--out {job.out} is a folder of shards: add {options_of(job.out)}")
@@ -164,5 +164,10 @@ def main(arguments: list[str] | None = None) -> int:
         raise SimsidError(f"{several} holds many films: add --shard-rows 100000")
     with only_writer(job.out):
         if not options.dicomweb:
-            return run(job)
+            prepared = prepare(job)
+            from simsid.score.run import run
+
+            return run(job, prepared)
+        from simsid.score.server import score_films_of
+
         return score_films_of(job, DicomWeb(options.dicomweb), options.query or "", options.store)

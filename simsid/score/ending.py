@@ -18,7 +18,7 @@ from simsid.score.job import ScoreJob
 from simsid.scoring import TOO_FEW_NORMALS, BatchCheck, weakness_told
 from simsid.scoring.closing import ClosingReport
 from simsid.scoring.rows import SCORED
-from simsid.scoring.words import stated_rate
+from simsid.scoring.words import named, stated_rate
 from simsid.stop import terminated_as_interrupted
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -127,7 +127,7 @@ def _summary(job: ScoreJob, detector: Detector, ending: Ending, judged: int) -> 
         lines.append(f"every film is '{TOO_FEW_NORMALS}' at a false-alarm rate of {rate}{remedy}")
     else:
         lines += [
-            f"films judged by the normals of {name} are '{TOO_FEW_NORMALS}' at a false-alarm rate "
+            f"films judged by the normals of {named(name)} are '{TOO_FEW_NORMALS}' at a false-alarm rate "
             f"of {rate}{remedy}"
             for name, enough in judging.items()
             if not enough

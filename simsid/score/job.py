@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import glob
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from simsid.archive.shards import Format
+from simsid.archive.shard_files import require_parquet
+from simsid.archive.shards import Format, check_shards
 from simsid.data.file_table import files_of_table
 from simsid.data.find import common_folder, find_images, why_none
 from simsid.data.own_files import without_own
-from simsid.detectors import Detector, load_model
-from simsid.detectors.model_folder import files_of, fingerprint, former_fingerprint
+from simsid.detectors.model_place import files_of
+from simsid.detectors.no_model import require_model
 from simsid.device import pick_device
 from simsid.dicom_out import DicomFiles
 from simsid.errors import SimsidError
-from simsid.export.detector import ExportedDetector, engine_of, load_exported, no_exported_model
 from simsid.files import real_path
 from simsid.map_files import MapFiles
 from simsid.outputs import check_no_input
 from simsid.scoring.table import Row, check_table, earlier_rows, file_key
+
+if TYPE_CHECKING:
+    from simsid.detectors import Detector
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,11 @@ class ScoreJob:
     judge_as: str | None = None
 
 
-def prepare(job: ScoreJob) -> tuple[list[Path], MapFiles | None, DicomFiles | None]:
+# Films, and where maps and DICOM results go.
+Prepared = tuple[list[Path], MapFiles | None, DicomFiles | None]
+
+
+def prepare(job: ScoreJob) -> Prepared:
     """Which films, and where maps and DICOM results go; refuses all that needs no model."""
     out, table = job.out, job.table
     check_table(out, job.overwrite, job.resume)
@@ -90,10 +99,28 @@ def prepare(job: ScoreJob) -> tuple[list[Path], MapFiles | None, DicomFiles | No
     if job.maps is not None:
         maps = MapFiles(job.maps, common_folder(files), job.map_arrays)
         maps.check(files, job.overwrite)
+    if job.engine == "torch":
+        require_model(job.model)
     return files, maps, results
 
 
+def check_archive(job: ScoreJob) -> None:
+    """Refuse what needs neither film nor model to be refused, before shards are filled."""
+    if not job.paths and not job.table:
+        raise SimsidError("no films are named: give files or folders, or a table with --files")
+    check_shards(job.out, job.overwrite, job.resume, [job.table] if job.table else [])
+    if not job.table and not any(glob.has_magic(p) or Path(p).exists() for p in job.paths):
+        raise SimsidError(why_none(job.paths))
+    if job.shard_format == "parquet":
+        require_parquet()
+    if job.engine == "torch":
+        require_model(job.model)
+
+
 def open_detector(job: ScoreJob) -> Detector:
+    from simsid.detectors import load_model  # torch takes seconds: ``prepare`` refuses without it
+    from simsid.export.detector import engine_of, load_exported, no_exported_model
+
     exported = engine_of(job.model)
     if job.engine not in ("ray", exported or "torch"):
         raise SimsidError(
@@ -138,6 +165,9 @@ class MadeWith:
 
 def made_with_what(detector: Detector, job: ScoreJob) -> MadeWith:
     """What rows of a job say of the model: its fingerprint, and with which options it was used."""
+    from simsid.detectors.model_folder import fingerprint, former_fingerprint
+    from simsid.export.detector import ExportedDetector
+
     options = f" score={job.score}" if job.score else ""
     options += f" judge-as={job.judge_as}" if job.judge_as else ""
     options += " accept" if job.accept else ""

@@ -11,12 +11,12 @@ from simsid.dicomweb import DicomWeb, keep_unsent
 from simsid.errors import SimsidError
 from simsid.score.ending import Ending, going_on_told, how_to_go_on, tell_the_end
 from simsid.score.job import (
+    Prepared,
     ScoreJob,
     check_kept,
     check_replaced,
     made_with_what,
     open_detector,
-    prepare,
     score_of,
 )
 from simsid.score.rows import score_batches
@@ -27,11 +27,19 @@ from simsid.scoring.table import COLUMNS, TableWriter, columns_of, read_table, w
 
 
 def run(
-    job: ScoreJob, server: DicomWeb | None = None, store: bool = False, stay: bool = True
+    job: ScoreJob,
+    prepared: Prepared,
+    server: DicomWeb | None = None,
+    store: bool = False,
+    stay: bool = True,
 ) -> int:
-    """Score the films of a job; those of a server have no names of their own."""
+    """Score the films of a job; those of a server have no names of their own.
+
+    Args:
+        prepared: what ``prepare`` made of the job.
+    """
     out = job.out
-    files, maps, results = prepare(job)
+    files, maps, results = prepared
     detector = open_detector(job)
     name = score_of(job, detector)
     chosen_population(detector, job.judge_as)

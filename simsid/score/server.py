@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from simsid.dicom_out.objects import require_highdicom
 from simsid.dicomweb import DicomWeb
 from simsid.errors import SimsidError
-from simsid.score.job import ScoreJob, check_replaced, made_with_what, open_detector
+from simsid.score.job import ScoreJob, check_replaced, made_with_what, open_detector, prepare
 from simsid.score.run import run
 from simsid.scoring.table import check_table
 from simsid.stop import terminated_as_interrupted
@@ -36,4 +36,4 @@ def score_films_of(job: ScoreJob, server: DicomWeb, query: str, store: bool) -> 
         kept = job.dicom_out is not None
         results = job.dicom_out or (Path(place) / "results" if store else None)
         job = replace(job, paths=(str(films),), dicom_out=results, fetched=True)
-        return run(job, server, store, kept)
+        return run(job, prepare(job), server, store, kept)

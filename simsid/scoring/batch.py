@@ -12,6 +12,7 @@ from simsid.detectors.base import Detector
 from simsid.detectors.calibration import Calibration
 from simsid.detectors.recalibrated import normals_of_own
 from simsid.scoring.results import RefusedFilm, ScoredFilm
+from simsid.scoring.words import named
 from simsid.shares import in_percent
 
 LEAST = 10  # films: fewer cannot speak
@@ -123,7 +124,7 @@ class BatchCheck:
             return f"these {count} films with a score"
         return (
             f"{count} of the {scored} films with a score, those beside the normals of "
-            f"{' or '.join(tested)} (others have fewer than {LEAST} films),"
+            f"{' or '.join(map(named, tested))} (others have fewer than {LEAST} films),"
         )
 
     @property

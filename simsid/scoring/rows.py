@@ -41,7 +41,10 @@ def row_of(
 
 
 def numbers_of(film: ScoredFilm) -> Row:
-    """The columns of a film that has a score, from ``state`` to ``diffuse``, and ``verdict``."""
+    """The columns of a film that has a score, from ``state`` to ``diffuse``, and ``verdict``.
+
+    The last is deprecated: read ``state``.
+    """
     low, high = film.rate_interval
     lowest, highest = film.threshold_interval
     firm = np.isfinite(film.threshold)

@@ -25,7 +25,12 @@ COLUMNS = (
     *("file", "state", "score", "percentile", "p_value", "threshold"),
     *("threshold_low", "threshold_high", "false_alarm_rate", "rate_low", "rate_high"),
     *("num_normals", "population", "looks_like", "judged_as", "found_share", "found_of", "diffuse"),
-    *("status", "message", "model", "verdict"),
+    *(
+        "status",
+        "message",
+        "model",
+        "verdict",
+    ),  # 'verdict' goes with the next version: read 'state'
 )
 _FORMER = (
     *("file", "score", "percentile", "p_value", "verdict"),

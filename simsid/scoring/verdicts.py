@@ -19,7 +19,8 @@ STATES = (
     *(ANOTHER_POPULATION, NOT_A_FILM, TOO_FEW_NORMALS),
 )
 
-# What ``ScoredFilm.verdict`` says: the words of 0.1, for one more version.
+# Deprecated, for one more version: the words of 0.1, in ``ScoredFilm.verdict`` and the column 'verdict'.
+# Read ``state``.
 CALLED_NORMAL, CALLED_ABNORMAL, UNDECIDED = "normal", "abnormal", "undecided"
 DEPRECATED = (
     "'verdict' is deprecated and goes with the next version: read 'state', which does not call a "

@@ -130,7 +130,10 @@ def found_in_words(film: ScoredFilm) -> str:
 
 
 def named(population: str) -> str:
-    """A population by its name, and in words where the kit describes that data set."""
+    """A population by its name, and in words where the kit describes that data set: for every sentence.
+
+    Columns, rows of tables, options and lists of thresholds keep the name alone.
+    """
     terms = TERMS.get(population)
     return f"{population} ({terms.subject})" if terms else population
 

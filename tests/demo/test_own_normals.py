@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from html import unescape
 
+import numpy as np
 import pytest
 
-from demo.own_normals import learn
+from demo.own_normals import learn, with_own
 from demo.own_words import own_section
+from demo.pictures import map_figure
 from simsid.detectors.training_films import TrainingFilms
 from simsid.errors import SimsidError
+from simsid.scoring import score_film
 from tests.simsid.two_populations import films_of, make_grey_two
 
 
@@ -32,3 +35,19 @@ def test_films_that_could_not_be_used_are_told_with_the_reason() -> None:
     with pytest.raises(SimsidError, match=r"15 of 35 films .*\(20 are in this model's training"):
         learn(detector, "m", list(films[:35]))
     assert "could not be used" not in own_section(learn(detector, "m", list(films[20:])), "m")
+
+
+def test_own_normals_move_the_colours_of_a_map_and_not_its_values_and_the_page_says_so() -> None:
+    detector, films = make_grey_two(), films_of("wide", 60, 70)
+    view = with_own(detector, learn(detector, "m", list(films[:40])))
+    before, after = (
+        score_film(model, films[50], accept_out_of_place=True) for model in (detector, view)
+    )
+    assert np.array_equal(before.anomaly_map, after.anomaly_map)
+    assert np.array_equal(before.regions, after.regions)
+    assert before.scale != after.scale
+    drawn = [
+        map_figure(film.image, film.shown_map, film.scale, by_own=film.own_normals > 0)
+        for film in (before, after)
+    ]
+    assert ["your normals set where colour begins" in each for each in drawn] == [False, True]

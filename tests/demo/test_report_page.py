@@ -8,9 +8,9 @@ import re
 import numpy as np
 import pytest
 
-from simsid.evaluation import report as report_module
 from simsid.evaluation.render import FOLLOWING
 from simsid.evaluation.report import report_on
+from simsid.evaluation.report_files import DRAWN
 from tests.simsid.helpers import make_data, make_detector
 
 PHONE = {"width": 390, "height": 844}
@@ -79,4 +79,4 @@ def test_in_the_dark_lines_are_turned_round_and_films_keep_their_greys(browser, 
 
 
 def test_of_every_figure_it_is_known_whether_it_shows_films():
-    assert set(report_module._DRAWN) == FOLLOWING | OF_FILMS
+    assert set(DRAWN) == FOLLOWING | OF_FILMS

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from simsid.data.datasets import RadiographData
-from simsid.detectors import base, registry, save_model
+from simsid.detectors import base, methods, registry, save_model  # noqa: F401 (all are registered)
 from simsid.detectors.placement import PlacementCheck, fit_placement
 from simsid.detectors.placement.fit import MIN_NORMALS
 from simsid.evaluation import style

@@ -72,7 +72,7 @@ def test_more_are_refused_all_are_listed_and_nothing_is_written(
 @pytest.mark.parametrize("command", COMMANDS)
 def test_never_fewer_than_needed(command, model, normals, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(f"simsid.{command}.LEAST", FILMS)
-    monkeypatch.setattr("simsid.recalibrate.films_needed", lambda _: FILMS)
+    monkeypatch.setattr("simsid.detectors.recalibration.films_needed", lambda _: FILMS)
     (normals / "07.png").write_bytes(b"")
     assert run(command, model, normals, tmp_path / "out") == 2
     first, last = capsys.readouterr().err.splitlines()

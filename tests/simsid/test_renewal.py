@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 from scipy import stats
 
+from simsid.data.terms import TERMS
 from simsid.detectors import Detector, load_model, save_model
 from simsid.detectors.calibration import Calibration
 from simsid.detectors.findings import WARN, Finding
@@ -59,7 +61,7 @@ def test_card_and_words_of_a_partly_renewed_model_tell_the_populations_apart(two
     films = np.concatenate([films_of("wide", 40, 70), films_of("narrow", 10, 72)])
     own = recalibrate(two, films, same_populations=True)
     card = " ".join(recalibrated_card("# a model\n", own).split())
-    assert "**Recalibrated** on 40 films of the model's own populations (wide) (fingerprint" in card
+    assert "**Recalibrated** on 40 films of the model's own populations, wide (fingerprint" in card
     assert (
         "Verdicts and p-values of wide stand on these films, those of narrow on its former 60 "
         "normals (10 more films look like it, too few to set a threshold); the measured" in card
@@ -205,15 +207,27 @@ def test_a_kept_population_loses_no_threshold_by_a_rate_that_it_cannot_hold(two)
         recalibrate(two, films, 0.01, same_populations=True)
 
 
-def test_a_population_that_had_no_threshold_stays_without_and_is_told(registered, tmp_path, capsys):
+@pytest.fixture
+def described(monkeypatch):
+    """The kit describes the data set 'narrow', so that sentences name it in words."""
+    terms = dataclasses.replace(TERMS["zhanglab"], subject="films that are narrow")
+    monkeypatch.setitem(TERMS, "narrow", terms)
+
+
+def test_a_population_that_had_no_threshold_stays_without_and_is_told(
+    registered, described, tmp_path, capsys
+):
     few = make_two(calibration=15)
     assert few.calibration.threshold("fused", 0) == np.inf
     save_model(few, tmp_path / "model")
     films = films_of("wide", 30, 70)
     assert main(command(tmp_path / "model", tmp_path, films, "--same-populations")) == 0
     told = capsys.readouterr().out
-    assert "no threshold (narrow): its 15 normals are too few for a false-alarm rate of 5 %" in told
-    assert "of normals (wide), with" in told and "of normals (narrow), with" not in told
+    assert (
+        "no threshold for narrow (films that are narrow): its 15 normals are too few for a "
+        "false-alarm rate of 5 %" in told
+    )
+    assert "of normals of wide, with" in told and "of normals of narrow" not in told
 
 
 def test_a_film_of_another_population_sets_no_threshold_of_those_that_are_kept(two):
@@ -273,28 +287,34 @@ def command(model: Path, folder: Path, films: np.ndarray, *more: str) -> list[st
     return ["--model", str(model), "--normals", str(normals), "--out", str(folder / "ours"), *more]
 
 
-def test_the_command_says_what_was_renewed_kept_and_left_out(sure, registered, tmp_path, capsys):
+def test_the_command_says_what_was_renewed_kept_and_left_out(
+    sure, registered, described, tmp_path, capsys
+):
     save_model(sure, tmp_path / "model")
     films = np.concatenate([films_of("wide", 50, 81), films_of("narrow", 3, 82), strangers(4, 83)])
     assert main(command(tmp_path / "model", tmp_path, films, "--same-populations")) == 0
     told = capsys.readouterr().out
     own = load_model(tmp_path / "ours")
     renewed = own.facts["recalibrated"]["renewed"]["wide"]
-    assert re.search(r"normals \(narrow\), with 90 % confidence between 0\.\d % and \d\.\d %", told)
+    narrow = "narrow (films that are narrow)"
+    whose = re.escape(f"normals of {narrow}")
+    assert re.search(whose + r", with 90 % confidence between 0\.\d % and \d\.\d %", told)
     assert f"renewed: wide, on {renewed} of these films" in told and 46 <= renewed <= 50
     assert (
-        "kept: narrow, on its former 60 normals (3 of these films look like it, too few to set its "
+        f"kept: {narrow}, on its former 60 normals (3 of these films look like it, too few to set its "
         "threshold: 45 are enough)" in told
     )
     assert "films, of another population than the model's own" in told
     assert "the rate holds with a confidence of 90 %, as the model's did" in told
-    assert "of normals (narrow), with" in told and "of normals (wide), with" in told
+    assert "of normals of wide, with" in told
     assert own.calibration.threshold("fused", 0) == sure.calibration.threshold("fused", 0)
     told = own.facts["recalibrated"]["left_out"]
     assert told and all("another population" in reason for reason in told)
     assert sum(told.values()) == 57 - own.facts["recalibrated"]["films"]
     card = recalibrated_card("# a model\n", own)
-    assert "60 of them are the former ones (narrow)" in card
+    assert f"60 of them are the former ones of {narrow}" in card
+    assert "of the model's own populations, wide (fingerprint" in card
+    assert f"those of {narrow} on its former 60 normals" in card
 
 
 def test_the_command_says_where_the_new_rate_is_less_sure(sure, registered, tmp_path, capsys):

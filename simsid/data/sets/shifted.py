@@ -11,7 +11,6 @@ import dataclasses
 from collections.abc import Collection, Sequence
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from scipy.cluster.vq import kmeans2
 
@@ -20,7 +19,6 @@ from simsid.data.films import Progress, read_pixels
 from simsid.data.preprocess import Preprocessing
 from simsid.data.sets.splits import Plan, by_patient
 from simsid.errors import DataError
-from simsid.models.film_features import film_features
 
 SHIFTED = "shifted"
 _GROUPS = 5
@@ -81,6 +79,10 @@ def farthest_group(looks: Float[np.ndarray, "n features"]) -> np.ndarray:
 
 def _looks(images: np.ndarray) -> Float[np.ndarray, "n features"]:
     """Main directions of the thumbnails, mean grey and contrast, on one scale."""
+    import torch  # takes seconds, and a refused option needs none
+
+    from simsid.models.film_features import film_features
+
     films = torch.from_numpy(images)[:, None].float() / 255
     thumbnails = film_features(films).numpy().astype(np.float64)
     centred = thumbnails - thumbnails.mean(0)

@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from simsid.detectors.findings import REFUSE, WARN, FilmCheck, Finding
+from simsid.detectors.film_check import FilmCheck
+from simsid.detectors.findings import REFUSE, WARN, Finding
 from simsid.detectors.placement.features import (
     CLIP,
     NUM_FEATURES,

@@ -9,7 +9,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 
-from simsid.detectors.findings import ANOTHER, ANOTHER_CODE, REFUSE, FilmCheck, Finding
+from simsid.detectors.film_check import FilmCheck
+from simsid.detectors.findings import ANOTHER, ANOTHER_CODE, REFUSE, Finding
 from simsid.detectors.placement.changes import hurt
 from simsid.detectors.placement.features import shrink
 from simsid.detectors.population.discriminant import learn_discriminant, told_within

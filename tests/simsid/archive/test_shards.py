@@ -136,12 +136,14 @@ def test_shards_of_a_version_that_called_the_model_otherwise_are_finished_as_the
     model, films, tmp_path, monkeypatch
 ):
     with monkeypatch.context() as patch:
-        patch.setattr("simsid.score.job.fingerprint", lambda detector: "0123456789ab")
+        patch.setattr("simsid.detectors.model_folder.fingerprint", lambda detector: "0123456789ab")
         assert run(*command(films, model, tmp_path / "whole")) == 0
         stop_at(patch, 9)
         assert run(*command(films, model, tmp_path / "s")) == 130
     assert run(*command(films, model, tmp_path / "s", "--resume")) == 2
-    monkeypatch.setattr("simsid.score.job.former_fingerprint", lambda detector: "0123456789ab")
+    monkeypatch.setattr(
+        "simsid.detectors.model_folder.former_fingerprint", lambda detector: "0123456789ab"
+    )
     assert run(*command(films, model, tmp_path / "s", "--resume")) == 0
     assert shards_of(tmp_path / "s") == shards_of(tmp_path / "whole")
 

@@ -168,7 +168,9 @@ def test_a_table_of_a_version_that_called_the_model_otherwise_is_finished_as_it_
     for table in (out, whole):
         table.write_bytes(table.read_bytes().replace(now, b"0123456789ab"))
     assert run(*command, "--out", out, "--resume") == 2
-    monkeypatch.setattr("simsid.score.job.former_fingerprint", lambda detector: "0123456789ab")
+    monkeypatch.setattr(
+        "simsid.detectors.model_folder.former_fingerprint", lambda detector: "0123456789ab"
+    )
     assert run(*command, "--out", out, "--resume") == 0
     assert out.read_bytes() == whole.read_bytes()
 
