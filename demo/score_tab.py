@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import secrets
 from dataclasses import replace
 from functools import partial
 
@@ -31,6 +29,7 @@ from demo.pictures import (
 )
 from demo.privacy import MAX_FILES, UploadFolder
 from demo.score_layout import ScoreLayout
+from demo.uploads import drop_of, paths_of
 from demo.verdict import Shown, of_another_model, refused_section, verdict_section
 from demo.words import BY_LOOKS, FORGOTTEN, is_strange, judge_choices
 from simsid.errors import ImageError, SimsidError
@@ -39,7 +38,6 @@ from simsid.scoring import RefusedFilm, ScoredFilm
 # Inputs come as they were sent and are checked here: Gradio's own checks would copy files about,
 # and log a traceback with the offending value.
 _EVENT = {"concurrency_limit": 2, "concurrency_id": "scoring", "api_visibility": "private"}
-_MARK = re.compile(r"^film-\d+-([0-9a-f]{12})(?:\.|$)")  # as films.js names what it sends
 _EVENT |= {"preprocess": False}
 _EVERY = 13  # parts that results are shown in
 _BY_FILM = "Chosen by the film: it looks like those of this model. Choose another above"
@@ -222,7 +220,7 @@ class ScoreTab:
         return [*shown, chosen, True]
 
     def _read(self, files: list, progress: gr.Progress) -> list[KeptFilm]:
-        paths = _told(files, "path")
+        paths = paths_of(files)
         if len(paths) > MAX_FILES:
             self.uploads.free(paths)
             raise gr.Error(f"At most {MAX_FILES} files at once.", print_exception=False)
@@ -328,7 +326,7 @@ class ScoreTab:
 
     def full_size(self, files: list, films: dict[int, Answer], chosen: int) -> list:
         """The film at full size for the viewer; the browser sends it again, and it is deleted."""
-        paths = _told(files, "path")
+        paths = paths_of(files)
         answer, film = _kept(films, chosen), _scored(films, chosen)
         try:
             pixels = self.inference.full_size(self.uploads.take(paths[0]))
@@ -372,19 +370,3 @@ def _scored(films: dict[int, Answer], number: int) -> ScoredFilm:
     if not isinstance(film, ScoredFilm):
         raise gr.Error(FORGOTTEN, print_exception=False)
     return film
-
-
-def _told(files: object, what: str) -> list[str]:
-    """'path' or 'orig_name' of each file that an upload gives; '' where it says none."""
-    files = getattr(files, "root", files)
-    listed = files if isinstance(files, list | tuple) else [files]
-    return [
-        (each.get if isinstance(each, dict) else partial(getattr, each))(what, "") or ""
-        for each in listed
-    ]
-
-
-def drop_of(files: object) -> str:
-    """The mark that the visitor's browser gave all films of one drop; else one that no drop has."""
-    found = [_MARK.search(name) for name in _told(files, "orig_name")]
-    return found[0][1] if found and found[0] else secrets.token_hex(6)

@@ -52,8 +52,8 @@ class Int8Report:
         normals, abnormals: how many films were scored. layers: that compute in integers.
         own: whether a film among the normals gave the ranges, too.
         auroc: of the default score, (float32, 8 bits); None without labels.
-        largest, median: difference of the default score, of the normals' spread. of_normals: the
-            largest among normals.
+        largest, median: difference of the default score, of the spread of those normals that the
+            film is judged by. of_normals: the largest among normals.
         moved: the score that differs most, (float32, 8 bits).
         far: films whose score differs by more than ``FAR``.
         flips: films above the threshold by one graph and not by the other.
@@ -236,7 +236,9 @@ def measure(
     known = "labelled" if films.abnormal.any() else "normal"
     begin(f"measuring what 8 bits change on {len(films.judged)} {known} films")
     told = [predict_in_batches(model, films.judged) for model in (exported, rounded)]
-    apart = np.abs(told[1].score - told[0].score) / float(np.std(calibration.scores[name]))
+    spreads = np.array([calibration.spread(name, i) for i in range(len(calibration.names))])
+    whose = 0 if told[0].population is None else told[0].population
+    apart = np.abs(told[1].score - told[0].score) / spreads[whose]
     most = int(apart.argmax())
     above = [calibration.is_abnormal(name, each.score, each.population) for each in told]
     begin("timing torch and both graphs")

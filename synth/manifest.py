@@ -24,6 +24,9 @@ _TOP_LEVEL = (
     MANIFEST, MARKER, f"{MANIFEST}.part", ROWS, TABLE, SHEET,
 )  # fmt: skip
 _CONTAINER = re.compile(r"(train|val|test)(\.parquet|-\d{6}\.tar)")
+_COMPUTED = re.compile(
+    "[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
+)  # as OWASP lists them, 'CSV injection'
 # What cloning from a hub adds beside the data.
 _NOT_OURS = (".git", ".gitattributes", ".gitignore", ".cache")
 
@@ -68,11 +71,18 @@ def write_tables(root: Path, records: list[dict]) -> None:
     """Write the samples' records as lines of JSON, and their factors as a table."""
     with open(root / ROWS, "w", encoding="utf-8", newline="\n") as file:
         file.writelines(json.dumps(record) + "\n" for record in records)
-    rows = [flat(record) for record in records]
+    rows = [{key: _as_cell(value) for key, value in flat(record).items()} for record in records]
     with open(root / TABLE, "w", encoding="utf-8", newline="") as file:
         table = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         table.writeheader()
         table.writerows(rows)
+
+
+def _as_cell(value: object) -> object:
+    """A text that spreadsheet programs would compute gets an apostrophe: a population or a file of
+    glyphs may have any name."""
+    computed = isinstance(value, str) and _COMPUTED.match(value)
+    return f"'{value}" if computed else value
 
 
 def write_manifest(root: Path, content: dict) -> None:

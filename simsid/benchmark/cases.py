@@ -13,6 +13,7 @@ import numpy as np
 from simsid.benchmark.adapter import untrained
 from simsid.data.datasets import LabelledImages, RadiographData
 from simsid.detectors import Detector
+from simsid.detectors.renewal import has_threshold
 from simsid.evaluation import metrics
 from simsid.evaluation.evaluate import predict_in_batches, strict_json
 from simsid.evaluation.provenance import kit_commit
@@ -95,20 +96,23 @@ def train_and_measure(
 
 
 def measure(detector: Detector, images: np.ndarray, labelled: LabelledImages) -> dict[str, Any]:
-    """Scores of every name, and the metrics of each, of ``images`` with ``labelled``'s truth."""
+    """Scores of every name, and the metrics of each, of ``images`` with ``labelled``'s truth.
+
+    Verdicts are counted where every population has a threshold, as in a report.
+    """
     prediction = predict_in_batches(detector, images)
     labels = labelled.labels.astype(np.int64)
     calibration, default = detector.calibration, detector.score_names[0]
     flagged = calibration.is_abnormal(default, prediction.score, prediction.population)
-    has_threshold = bool(np.isfinite(calibration.threshold(default)))
+    judged = all(has_threshold(calibration, index) for index in range(len(calibration.names)))
     normals = labels == 0
     share = metrics.share_interval(int(flagged[normals].sum()), int(normals.sum()))
     return strict_json(
         {
             "auroc": {n: metrics.auroc(labels, prediction.scores[n]) for n in detector.score_names},
             "oracle": metrics.oracle_metrics(labels, prediction.score),
-            "decision": metrics.decision_metrics(labels, flagged) if has_threshold else None,
-            "normals_flagged": share if has_threshold else None,
+            "decision": metrics.decision_metrics(labels, flagged) if judged else None,
+            "normals_flagged": share if judged else None,
             "scores": {
                 name: [float(f"{value:.{_DIGITS}g}") for value in prediction.scores[name]]
                 for name in detector.score_names

@@ -117,6 +117,13 @@ class Calibration:
         """The scores of one population's calibration normals, ascending."""
         return self.scores[name][self._own(population)]
 
+    def spread(self, name: str, population: int = 0) -> float:
+        """Standard deviation of the scores of one population's calibration normals.
+
+        That of all together would hold how far the populations lie apart.
+        """
+        return float(np.std(self.reference(name, population)))
+
     def looks_of(self, population: int = 0) -> Float[np.ndarray, " n"] | None:
         """The ``looks`` of one population's calibration normals, ascending."""
         return None if self.looks is None else self.looks[self._own(population)]

@@ -146,20 +146,20 @@ def compare(
     megabytes: tuple[float, float],
     begin: Callable[[str], None] = silent,
 ) -> Report:
-    """Score the same films with both. The spread of a score is that of calibration normals, of
-    regions and maps that of ``films`` as torch has them.
+    """Score the same films with both. The spread of a score is that of calibration normals, of the
+    population with the least; of regions and maps that of ``films`` as torch has them.
 
     Args:
         begin: is told each stage in words, as it begins.
     """
     begin(f"comparing it with torch on {len(films)} made normals")
-    differences, flips = [], 0
+    differences, flips, populations = [], 0, len(detector.calibration.names)
     judged: tuple[Judged, ...] = ()
     for name in detector.score_names:
         ours, theirs = detector.predict(films, name), exported.predict(films, name)
         alone = detector.predict(films[:_ALONE], name, 1)
         spreads = (
-            float(np.std(detector.calibration.scores[name])),
+            min(detector.calibration.spread(name, i) for i in range(populations)),
             float(ours.regions.std()),
             float(ours.anomaly_map.std()),
         )

@@ -10,6 +10,7 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.nn.modules import module
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from simsid.models.strided import Conv2d
@@ -57,11 +58,11 @@ class NormalisedConv(nn.Sequential):
     """Convolution without a bias, batch normalisation, layers that follow: the same as in sequence.
 
     Where running statistics are read and no gradient is asked for, the normalisation is multiplied
-    into the weights of the convolution, which spares a pass over all it gives. The folded weights
-    are no part of the state. They are made anew once one of the tensors that they come from is
-    another one, or was written to, and after any training. Of writing that torch does not count
-    (through ``.data`` or NumPy, or ``dist.broadcast``) nobody knows in between: call ``train()``
-    and ``eval()`` after it.
+    into the weights of the convolution, which spares a pass over all it gives. Where a hook watches one
+    of the two, they are called one after the other. The folded weights are no part of the state. They
+    are made anew once one of the tensors that they come from is another one, or was written to, and
+    after any training. Of writing that torch does not count (through ``.data`` or NumPy, or
+    ``dist.broadcast``) nobody knows in between: call ``train()`` and ``eval()`` after it.
     """
 
     def __init__(self, conv: nn.Conv2d, norm: BatchNorm2d, *after: nn.Module) -> None:
@@ -71,11 +72,13 @@ class NormalisedConv(nn.Sequential):
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c2 h2 w2"]:
         conv, norm, *after = self
         assert isinstance(conv, nn.Conv2d) and isinstance(norm, BatchNorm2d)
-        if norm.training or torch.is_grad_enabled() or torch.compiler.is_compiling():
+        asked_for_more = torch.is_grad_enabled() or torch.compiler.is_compiling()
+        if norm.training or asked_for_more or _are_watched(conv, norm):
             return super().forward(x)
         folded = self._folded
         if folded is None or not folded.holds_for(conv, norm):
-            folded = self._folded = _Folded.of(conv, norm)
+            folded = _Folded.of(conv, norm)
+            self._folded = folded if folded.may_be_kept else None
         x = conv._conv_forward(x, folded.weight, folded.bias)
         for layer in after:
             x = layer(x)
@@ -99,26 +102,28 @@ class _Folded:
 
     Attributes:
         sources: what the weights come from. written: how often each had been written to.
+        may_be_kept: not where the sources were made for inference alone, for torch counts no writing to
+            them, nor where the weights are no numbers, as in a ``FakeTensorMode``.
     """
 
     weight: Tensor
     bias: Tensor
     sources: tuple[Tensor, ...]
-    written: tuple[int | None, ...]
+    written: tuple[int, ...]
+    may_be_kept: bool
 
     @classmethod
     def of(cls, conv: nn.Conv2d, norm: BatchNorm2d) -> _Folded:
         sources = _sources(conv, norm)
         weight, mean, variance, scale, shift, _ = sources
-        folded = fuse_conv_bn_weights(weight, None, mean, variance, norm.eps, scale, shift)
-        return cls(*folded, sources, tuple(map(_times_written, sources)))
+        made, bias = fuse_conv_bn_weights(weight, None, mean, variance, norm.eps, scale, shift)
+        if type(made) is not nn.Parameter or any(source.is_inference() for source in sources):
+            return cls(made, bias, (), (), False)
+        return cls(made, bias, sources, tuple(source._version for source in sources), True)
 
     def holds_for(self, conv: nn.Conv2d, norm: BatchNorm2d) -> bool:
         now = zip(_sources(conv, norm), self.sources, self.written, strict=True)
-        return all(
-            source is own and times is not None and _times_written(source) == times
-            for source, own, times in now
-        )
+        return all(source is own and source._version == times for source, own, times in now)
 
 
 def _sources(conv: nn.Conv2d, norm: BatchNorm2d) -> tuple[Tensor, ...]:
@@ -128,9 +133,13 @@ def _sources(conv: nn.Conv2d, norm: BatchNorm2d) -> tuple[Tensor, ...]:
     return conv.weight, *running, norm.weight, norm.bias, norm.num_batches_tracked
 
 
-def _times_written(tensor: Tensor) -> int | None:
-    """As torch counts it; None for a tensor made for inference alone, of which it does not."""
-    return None if tensor.is_inference() else tensor._version
+def _are_watched(conv: nn.Module, norm: nn.Module) -> bool:
+    """Whether somebody asked to be called when one of them is."""
+    return bool(
+        (conv._forward_pre_hooks or conv._forward_hooks)
+        or (norm._forward_pre_hooks or norm._forward_hooks)
+        or (module._global_forward_pre_hooks or module._global_forward_hooks)
+    )
 
 
 def conv_block(

@@ -145,13 +145,14 @@ def locked_page(starter: WarmStarter, tmp_path_factory: pytest.TempPathFactory) 
     stop_page(running)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def hub_page(
     starter: WarmStarter, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Page, StandInHub, str]]:
     """A page that fetches me/digits, slowly, from a Hub that has no me/none; and the commit.
 
-    A test that needs the model sets the Hub's ``pace`` to 0 and waits.
+    A test that needs the model sets the Hub's ``pace`` to 0 and waits. Each test has a page of its
+    own, for a model that has come to one of another test does not come any more.
     """
     folder = tmp_path_factory.mktemp("hub-page")
     files = sorted((hub.BUNDLED_FOLDER / "digitanatomy").iterdir())

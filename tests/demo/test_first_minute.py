@@ -9,7 +9,7 @@ import pytest
 
 from demo.kept import Fit, belongs_to, majority
 from demo.phantoms import phantoms
-from demo.score_tab import drop_of
+from demo.uploads import drop_of
 from tests.demo.conftest import png
 from tests.demo.test_browser import choose_model, drop, wait_for_text
 from tests.demo.test_one_score import chest

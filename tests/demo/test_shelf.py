@@ -200,8 +200,7 @@ def test_a_model_of_the_hub_arrives_on_an_open_page(hub_page, digits: dict, tmp_
     (tmp_path / "film.png").write_bytes(png(digits["novel"]))
     film = gradio_client.handle_file(str(tmp_path / "film.png"))
     client = gradio_client.Client(page.url, **GENTLE)
-    if server.pace:  # no other test of this page has let the model come
-        assert client.predict(film, api_name="/score")["model"] == BUNDLED[0]
+    assert client.predict(film, api_name="/score")["model"] == BUNDLED[0]
     server.pace = 0.0
     answer = when_it_is_there(client, film)
     expected = score_film(hub.load(BUNDLED[0]), digits["novel"])
@@ -209,11 +208,10 @@ def test_a_model_of_the_hub_arrives_on_an_open_page(hub_page, digits: dict, tmp_
     assert abs(answer["score"] - expected.score) < 1e-6
     why = client.predict(film, 0, 0, "me/digits", api_name="/explain")
     assert (why["model"], why["commit"]) == ("me/digits", commit)
+    check_that_the_log_says_what_is_missing_and_no_more(page.log)
 
 
-@pytest.mark.slow
-def test_the_log_says_why_a_model_is_missing_and_no_more(hub_page) -> None:
-    log = hub_page[0].log
+def check_that_the_log_says_what_is_missing_and_no_more(log: Path) -> None:
     wait_until(lambda: "me/none" in log.read_text())
     text = log.read_text()
     assert "me/none: there is no repository me/none on the Hub" in text

@@ -97,3 +97,12 @@ def test_generated_samples_remember_nothing_of_the_company_they_were_made_in():
         alone = DigitAnatomy(anatomy.config).sample("test", "repeated", sample.index)
         assert alone.image.tobytes() == sample.image.tobytes()
         assert alone.places == sample.places and alone.factors == sample.factors
+
+
+def test_no_name_of_a_population_is_a_formula_in_the_table(tmp_path):
+    named = tmp_path / "named.json"
+    named.write_text(json.dumps({"name": "=1+1", "noise": 0.05}))
+    options = ["--out", str(tmp_path / "out"), *FEW, "--generator", "2", "--population", str(named)]
+    assert main(["generate", *options]) == 0
+    with open(tmp_path / "out" / "manifest.csv", newline="") as file:
+        assert {row["population"] for row in csv.DictReader(file)} == {"'=1+1"}

@@ -14,13 +14,16 @@ from onnx import helper
 import hub
 from hub.__main__ import main as hub_main
 from hub.export import export
-from hub.int8 import Int8Films, Int8Report, measure, read_films
+from hub.int8 import Int8Films, Int8Report, ReadFilms, measure, read_films
 from simsid import score
 from simsid.cli import run_command
 from simsid.detectors import load_model, save_model
 from simsid.errors import DataError, SimsidError
+from simsid.export.compare import compare
+from simsid.export.graph import ABNORMAL, P_VALUE, PERCENTILE, POPULATION, THRESHOLD
 from simsid.export.quantise import quantise
 from tests.simsid.export.models import films, fitted
+from tests.simsid.two_populations import films_of, make_two
 
 pytest.importorskip("onnxruntime")
 pytestmark = pytest.mark.usefixtures("graphs_are_made_once")
@@ -119,6 +122,35 @@ def test_a_score_that_moves_far_is_told_and_warned_of_without_a_changed_verdict(
     assert f"at most by 4.0 (from {told.moved[0]:.3g} to {told.moved[1]:.3g})" in warning
     assert "and by more than 1 in 2 of 24 films" in "\n".join(told.lines())
     assert report.int8.far == 0 and "spread" not in "".join(report.int8.warnings())
+
+
+def test_a_score_moves_by_the_spread_of_the_normals_that_judge_the_film():
+    """The wide films score far higher than the narrow ones: no film's move is told by that."""
+    two = make_two()
+    calibration = two.calibration
+    judged = np.concatenate([films_of("narrow", 4, 90), films_of("wide", 4, 91)]) / np.float32(255)
+    read = ReadFilms(judged, judged, np.zeros(8, bool), True, ())
+    spreads = [calibration.spread("fused", i) for i in range(2)]
+    assert np.std(calibration.scores["fused"]) > 2 * max(spreads)
+
+    class Moved:
+        def predict(self, images, *rest):
+            told = two.predict(images, *rest)
+            return replace(
+                told, score=told.score + np.float32(2 * spreads[0]) * (told.population == 0)
+            )
+
+        def __getattr__(self, name):
+            return getattr(two, name)
+
+        def conclusions(self, images):
+            return dict.fromkeys(
+                (P_VALUE, PERCENTILE, THRESHOLD, ABNORMAL, POPULATION), np.zeros(8)
+            )
+
+    told = measure(two, two, Moved(), read, 2, (2.0, 1.0))
+    assert compare(two, Moved(), judged, (2.0, 1.0)).differences[0].spread == min(spreads)
+    assert told.far == 4 and told.largest == pytest.approx(2, abs=1e-3)
 
 
 def test_report_and_card_tell_both_graphs(made):

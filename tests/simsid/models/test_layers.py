@@ -4,6 +4,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.nn.modules.module import (
+    register_module_forward_hook,
+    register_module_forward_pre_hook,
+)
 
 from simsid.models.jitter import jitter_patches
 from simsid.models.layers import (
@@ -118,6 +123,40 @@ def test_a_block_that_was_made_for_inference_alone_scores(block):
         assert twin(x).equal(block(x))
         twin[0].weight.mul_(2)
         assert torch.allclose(twin(x), in_sequence(twin, x), atol=1e-5)
+
+
+WATCHES = [
+    lambda block, see: block[0].register_forward_hook(see),
+    lambda block, see: block[1].register_forward_hook(see),
+    lambda block, see: block[0].register_forward_pre_hook(see),
+    lambda block, see: block[1].register_forward_pre_hook(see),
+    lambda block, see: register_module_forward_hook(see),
+    lambda block, see: register_module_forward_pre_hook(see),
+]
+
+
+@pytest.mark.parametrize("watch", WATCHES)
+def test_a_hook_sees_what_the_parts_of_a_block_compute_while_it_scores(block, watch):
+    x, seen = torch.randn(2, 3, 9, 9), []
+    with torch.inference_mode():
+        before = block(x)
+        handle = watch(block, lambda layer, *values: seen.append((layer, values)))
+        try:
+            watched = block(x)
+        finally:
+            handle.remove()
+        assert {layer for layer, _ in seen} & {block[0], block[1]}
+        assert torch.allclose(watched, before, atol=1e-6) and watched.equal(in_sequence(block, x))
+        count = len(seen)
+        assert block(x).equal(before) and len(seen) == count
+
+
+def test_what_is_folded_from_no_numbers_is_not_kept(block):
+    x = torch.randn(2, 3, 9, 9)
+    with torch.inference_mode(), FakeTensorMode(allow_non_fake_inputs=True):
+        assert block(x).shape == (2, 8, 9, 9)
+    with torch.inference_mode():
+        assert torch.allclose(block(x), in_sequence(block, x), atol=1e-5)
 
 
 @pytest.mark.parametrize("side", [3, 5])
