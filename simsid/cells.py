@@ -1,6 +1,7 @@
 """Text in a CSV that spreadsheet programs would compute: written so that they show it as text.
 
-They take a cell that begins with one of a few signs for a formula, also one in a file's name.
+They take a cell that begins with one of a few signs for a formula, also one in a file's name. A program
+that splits lines at semicolons finds other cells, which are not looked at.
 """
 
 from __future__ import annotations

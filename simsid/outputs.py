@@ -1,8 +1,8 @@
 """Where a command may write: in a new place, or over what an earlier run of it left there.
 
-What an earlier run left is replaced only where nothing is lost by it: a page about a model or data that
-stay, or rows that are all made again. Runs, models, data sets, shards and other rows are refused or
-gone on with.
+What an earlier run left is replaced where nothing is lost by it: a page about a model or data that
+stay, or rows that are all made again. Maps and DICOM results give way to those of the same names. Runs,
+models, data sets, shards and other rows are refused or gone on with.
 Everything else is refused before work begins, in one line that names it. A command knows its own
 files by their content; a folder whose content cannot tell carries a mark.
 """

@@ -85,9 +85,11 @@ def main(arguments: list[str] | None = None) -> int:
     if (options.seed or 0) < 0:
         raise SimsidError(f"--seed must be 0 or more, not {options.seed}")
     if options.seed is not None and not options.blind and options.order != RANDOM:
-        raise SimsidError("--seed is of a random order: add --order random or --blind")
+        raise SimsidError("--seed belongs to a random order: add --order random or --blind")
     if options.face != "page" and (options.maps or options.port is not None):
-        raise SimsidError("--maps and --port belong to the page: leave them out, or --face")
+        raise SimsidError(
+            "--maps and --port belong to the page: leave them out, or take --face page"
+        )
     order = BLIND if options.blind and options.face != "summary" else options.order
     marks = Marks(path)
     if options.seed is not None and order in (RANDOM, BLIND):

@@ -10,6 +10,7 @@ cores such a gradient took 220 ms in place of 2.6, and a training three times it
 from __future__ import annotations
 
 import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any, NamedTuple
@@ -19,14 +20,18 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 _Gradients = tuple[Tensor | None, Tensor | None, Tensor | None]
+_this_thread = threading.local()
+_MOST_PARTS = 16  # each holds a gradient of all weights until it is added
 
 
 class Conv2d(nn.Conv2d):
     """``nn.Conv2d``, for a stride of two or more."""
 
     def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        if not _threads_would_wait(x, weight) or not isinstance(self.padding, tuple):
+        zeros = isinstance(self.padding, tuple) and self.padding_mode == "zeros"
+        if not zeros or not _threads_would_wait(x, weight):
             return super()._conv_forward(x, weight, bias)
+        assert isinstance(self.padding, tuple)
         steps = _Steps(self.stride, self.padding, self.dilation, False, (0, 0), self.groups)
         return _convolve(x, weight, bias, steps)
 
@@ -55,16 +60,22 @@ class _Steps(NamedTuple):
 
 
 def _threads_would_wait(x: Tensor, weight: Tensor) -> bool:
-    asked = torch.is_grad_enabled() and weight.requires_grad and x.device.type == "cpu"
-    return asked and torch.get_num_threads() > 1 and _precision(x) == torch.bfloat16
+    """In a training step in bfloat16 on several CPU threads; all else is torch's own affair."""
+    if not (torch.is_grad_enabled() and weight.requires_grad and x.device.type == "cpu"):
+        return False
+    plain = type(x) is Tensor and x.dim() == 4 and not torch.compiler.is_compiling()
+    return plain and torch.get_num_threads() > 1 and _precision(x, weight) == torch.bfloat16
 
 
-def _precision(x: Tensor) -> torch.dtype:
-    return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
+def _precision(x: Tensor, weight: Tensor) -> torch.dtype | None:
+    """In which torch would compute; None where it would refuse."""
+    if torch.is_autocast_enabled("cpu") and x.dtype != torch.float64:
+        return torch.get_autocast_dtype("cpu")
+    return x.dtype if x.dtype == weight.dtype else None
 
 
 def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None, steps: _Steps) -> Tensor:
-    kind = _precision(x)
+    kind = torch.bfloat16
     bias = None if bias is None else bias.to(kind)
     out: Tensor = _Convolution.apply(x.to(kind), weight.to(kind), bias, steps)
     return out
@@ -72,10 +83,14 @@ def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None, steps: _Steps) -> 
 
 class _Convolution(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, steps: _Steps) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        ctx.steps, ctx.bias_sizes = steps, None if bias is None else [bias.numel()]
+    def forward(x: Tensor, weight: Tensor, bias: Tensor | None, steps: _Steps) -> Tensor:
         return torch.convolution(x, weight, bias, *steps)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        x, weight, bias, ctx.steps = inputs
+        ctx.save_for_backward(x, weight)
+        ctx.bias_sizes = None if bias is None else [bias.numel()]
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
@@ -88,33 +103,36 @@ class _Convolution(torch.autograd.Function):
             return found
 
         def of_weights(of_out: Tensor, x: Tensor) -> _Gradients:
-            return back(of_out, x, False, of_weight, of_bias)
+            _compute_alone()
+            with torch.no_grad():
+                return back(of_out, x, False, of_weight, of_bias)
 
         if torch.is_grad_enabled():  # gradients of gradients are asked for
-            return (*back(gradients[0], x, *ctx.needs_input_grad[:3]), None)
+            return (*back(gradients[0], x, of_x, of_weight, of_bias), None)
         x_gradient = back(gradients[0], x, True, False, False)[0] if of_x else None
-        count = torch.get_num_threads()
-        parts = _threads(count, os.getpid()).map(
-            of_weights, gradients[0].chunk(count), x.chunk(count)
-        )
-        _, of_weight_parts, of_bias_parts = zip(*parts, strict=True)
-        return x_gradient, _total(of_weight_parts), _total(of_bias_parts), None
+        count = min(torch.get_num_threads(), _MOST_PARTS)
+        pool, weight_total, bias_total = _threads(count, os.getpid()), None, None
+        for part in pool.map(of_weights, gradients[0].chunk(count), x.chunk(count)):
+            weight_total, bias_total = _sum(weight_total, part[1]), _sum(bias_total, part[2])
+        return x_gradient, weight_total, bias_total, None
 
 
-def _total(parts: tuple[Tensor | None, ...]) -> Tensor | None:
-    """The sum, in float32 until it is complete."""
-    known = [part.float() for part in parts if part is not None]
-    return torch.stack(known).sum(0) if known else None
+def _sum(total: Tensor | None, part: Tensor | None) -> Tensor | None:
+    """Of the parts so far, in float32 and always in one order."""
+    if part is None:
+        return None
+    return part.float() if total is None else total.add_(part)
 
 
 @cache
 def _threads(count: int, process: int) -> ThreadPoolExecutor:
-    """So many threads, each of which computes by itself; a fork of a process has none of them."""
-    return ThreadPoolExecutor(count, "gradient", _alone)
+    """So many threads; a fork of a process has none of its parent's."""
+    return ThreadPoolExecutor(count, "gradient")
 
 
-def _alone() -> None:
-    """Begin a thread that computes by itself; ``torch.set_num_threads`` would bind others, too."""
-    torch.set_grad_enabled(False)
-    torch.get_num_threads()  # gives a new thread the number that others have, once
-    threadpool_limits(1, user_api="openmp")
+def _compute_alone() -> None:
+    """Limit this thread to itself; ``torch.set_num_threads`` would bind others, too."""
+    if not getattr(_this_thread, "is_alone", False):
+        torch.get_num_threads()  # gives a new thread the number that others have, once
+        threadpool_limits(1, user_api="openmp")
+        _this_thread.is_alone = True

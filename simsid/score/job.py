@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import sys
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -202,25 +202,37 @@ def check_kept(kept: Sequence[Row], files: Sequence[Path], made_with: str, out: 
 
 
 def check_replaced(job: ScoreJob, files: Sequence[Path], made_with: MadeWith) -> None:
-    """Refuse to write over rows that this job does not make again: results are nobody's to lose.
+    """Refuse to write over rows that this job does not make again.
 
-    A table of the same model, options and films is made anew. ``--overwrite`` asks nothing.
+    A table of the same model, options and films is made anew; films are the same where their paths
+    are, so a relative one means that of the working folder. ``--overwrite`` asks nothing.
 
     Raises:
         SimsidError: rows would be lost.
     """
-    rows = [] if job.overwrite or job.resume else earlier_rows(job.out)
-    same, wanted = {made_with.now, *made_with.former}, {file_key(file) for file in files}
-    for row in rows:
-        if row.get("model") not in same:
-            other = f"with another model or other options ({row.get('model')}, not {made_with.now})"
-        elif job.fetched:
-            other = "of a server, whose numbers may stand for other films"
-        elif row["file"] not in wanted:
-            other = f"that has films which are not among those to score ({row['file']})"
-        else:
-            continue
+    if job.overwrite or job.resume:
+        return
+    wanted, count, other = {file_key(file) for file in files}, 0, ""
+    for row in earlier_rows(job.out):
+        count += 1
+        other = other or _not_made_again(row, job, wanted, made_with)
+    if other:
+        rows = "1 row" if count == 1 else f"{count} rows"
         raise SimsidError(
-            f"--out {job.out} holds {len(rows)} rows of an earlier run {other}: nothing was changed. "
+            f"--out {job.out} holds {rows} of an earlier run {other}: nothing was changed. "
             "Choose another name, or add --overwrite"
         )
+
+
+def _not_made_again(row: Row, job: ScoreJob, wanted: Set[str], made_with: MadeWith) -> str:
+    """Why a job that scores the ``wanted`` films does not make this row again; empty if it does."""
+    model = row.get("model")
+    if not model:
+        return "that does not say with which model it was made"
+    if model not in (made_with.now, *made_with.former):
+        return f"with another model or other options ({model}, not {made_with.now})"
+    if job.fetched:
+        return "of a server, whose numbers may stand for other films"
+    if row["file"] not in wanted:
+        return f"of films that are not among those to score ({row['file']})"
+    return ""

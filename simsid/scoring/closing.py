@@ -135,6 +135,7 @@ class _Beside:
     def __init__(self, normals: Float[np.ndarray, " n"]) -> None:
         self._shares = [share for share in _LEVELS if share * len(normals) >= 1]
         self._edges = np.quantile(normals, [1 - share for share in self._shares])
+        self._normals = [float((normals > edge).mean()) for edge in self._edges]  # above each
         self._above = np.zeros(len(self._edges), np.int64)
         self._count = 0
 
@@ -148,7 +149,9 @@ class _Beside:
         whose = f" of {printable(named(population))}" if population else ""
         told = [
             f"{in_percent(above / self._count, 0)} {'score above' if place == 0 else 'above'} their "
-            f"{_LEVELS[share]} ({'of normals ' if place == 0 else ''}{in_percent(share, 0)})"
-            for place, (share, above) in enumerate(zip(self._shares, self._above, strict=True))
+            f"{_LEVELS[share]} ({'of normals ' if place == 0 else ''}{in_percent(normals, 0)})"
+            for place, (share, above, normals) in enumerate(
+                zip(self._shares, self._above, self._normals, strict=True)
+            )
         ]
         return [f"{self._count} films beside the calibration normals{whose}: {', '.join(told)}"]

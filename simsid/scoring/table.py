@@ -7,7 +7,7 @@ import csv
 import io
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,19 +103,26 @@ def is_score_table(path: Path) -> bool:
     return cut_short or any(head.startswith(header) for header in headers)
 
 
-def earlier_rows(path: Path) -> list[Row]:
-    """Rows of a table of any version, as far as they can be read; none of a stream or of no file.
+def earlier_rows(path: Path) -> Iterator[Row]:
+    """The whole rows of a table of any version, one at a time; none of a stream or of no file.
+
+    A last line that a kill cut short is left out, and files are named as ``read_table`` names them.
+    A row has the columns that its table has: 'model' is not in those of the first versions.
 
     Raises:
         SimsidError: it is no CSV behind its header.
     """
     if _is_stream(path) or not path.is_file():
-        return []
-    text = path.read_bytes().decode("utf-8", "backslashreplace")
-    try:
-        return list(csv.DictReader(io.StringIO(text, newline="")))
-    except csv.Error as error:
-        raise SimsidError(f"{path} is damaged ({error}): choose another --out") from error
+        return
+    with open(path, "rb") as file:
+        rows = csv.reader(_whole_rows(file))
+        try:
+            columns = next(rows, [])
+            for values in filter(None, rows):
+                row = dict(zip(columns, map(text_of, values), strict=False))
+                yield row | {"file": as_path(row["file"])}
+        except csv.Error as error:
+            raise SimsidError(f"{path} is damaged ({error}): choose another --out") from error
 
 
 def columns_of(path: Path, versions: Sequence[Sequence[str]] = VERSIONS) -> Sequence[str]:
@@ -263,6 +270,17 @@ def csv_line(values: Sequence[object]) -> bytes:
     writer = csv.writer(out, lineterminator="\r\n")  # so that both are quoted in a value
     writer.writerow(map(as_cell, values))
     return (out.getvalue()[:-2] + "\n").encode("utf-8", "backslashreplace")
+
+
+def _whole_rows(lines: Iterable[bytes]) -> Iterator[str]:
+    """Rows as text; a line break inside quotes ends none, and what nothing ends is left out."""
+    row, quotes = [], 0
+    for line in lines:
+        row.append(line)
+        quotes += line.count(b'"')
+        if line.endswith(b"\n") and quotes % 2 == 0:
+            yield b"".join(row).decode("utf-8", "backslashreplace")
+            row, quotes = [], 0
 
 
 def _end_of_rows(content: bytes) -> int:

@@ -216,9 +216,9 @@ def test_a_blind_review_tells_how_many_marks_were_blind_once_all_are(table: Path
     [
         ("--blind --order doubtful", "leave out --order doubtful"),
         ("--seed -1", "must be 0 or more"),
-        ("--seed 7", "--seed is of a random order: add --order random or --blind"),
-        ("--seed 7 --order doubtful", "--seed is of a random order"),
-        ("--maps maps", "--maps and --port belong to the page"),
+        ("--seed 7", "--seed belongs to a random order: add --order random or --blind"),
+        ("--seed 7 --order doubtful", "--seed belongs to a random order"),
+        ("--maps maps", "belong to the page: leave them out, or take --face page"),
         ("--port 7870", "--maps and --port belong to the page"),
     ],
 )

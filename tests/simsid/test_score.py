@@ -183,7 +183,8 @@ def test_a_table_whose_rows_would_be_lost_is_kept_unless_the_user_says_so(
     old = out.read_bytes()
     assert run(films / "normal", "--model", model, "--out", out) == 2
     error = capsys.readouterr().err
-    assert f"holds {FEW} rows of an earlier run" in error and "spot/0.png" in error
+    words = f"holds {FEW} rows of an earlier run of films that are not among those to score ("
+    assert f"{words}{films}/spot/0.png)" in error
     assert "--overwrite" in error
     assert run(*spots, "--score", "brightness") == 2
     assert "another model or other options" in capsys.readouterr().err
@@ -194,6 +195,29 @@ def test_a_table_whose_rows_would_be_lost_is_kept_unless_the_user_says_so(
     assert len(rows_of(out)) == 2 * FEW
     assert run(*spots, "--score", "brightness", "--overwrite") == 0
     assert len(rows_of(out)) == FEW
+
+
+def test_what_a_kill_left_is_told_by_its_whole_rows(model, films, tmp_path, capsys):
+    out, spots = tmp_path / "s.csv", films / "spot"
+    assert run(spots, "--model", model, "--out", out) == 0
+    whole = out.read_bytes()
+    second = whole.index(b"\n", whole.index(b"\n") + 1) + 1
+    for end in (second, second + 40):
+        out.write_bytes(whole[:end])
+        assert run(films / "normal", "--model", model, "--out", out) == 2
+        told = f"holds 1 row of an earlier run of films that are not among those to score ({spots}"
+        assert told in capsys.readouterr().err
+        assert run(spots, "--model", model, "--out", out) == 0
+        assert out.read_bytes() == whole
+
+
+def test_a_table_that_names_no_model_is_kept(model, films, tmp_path, capsys):
+    out = tmp_path / "s.csv"
+    columns = "file,score,percentile,p_value,verdict,false_alarm_rate,rate_low,rate_high,"
+    out.write_text(f"{columns}num_normals,population,status,message\na.png,1,,,,,,,,,ok,\n")
+    assert run(films, "--model", model, "--out", out) == 2
+    told = "holds 1 row of an earlier run that does not say with which model it was made: "
+    assert told in capsys.readouterr().err
 
 
 def test_images_of_any_size_are_brought_to_the_model_s(detector):

@@ -56,6 +56,21 @@ def scored(archive, model, tmp_path, *more):
         return run(*asked, "--out", tmp_path / "s.csv")
 
 
+def test_a_table_of_a_server_is_never_made_anew_unless_the_user_says_so(
+    archive, model, tmp_path, capfd
+):
+    out = tmp_path / "s.csv"
+    assert scored(archive, model, tmp_path) == 0
+    old = out.read_bytes()
+    archive.films.popitem()
+    assert scored(archive, model, tmp_path) == 2
+    told = "holds 7 rows of an earlier run of a server, whose numbers may stand for other films"
+    assert told in capfd.readouterr().err
+    assert out.read_bytes() == old
+    assert scored(archive, model, tmp_path, "--overwrite") == 0
+    assert len(out.read_text().splitlines()) == 1 + 6
+
+
 @pytest.mark.parametrize("status", [409, 400])
 def test_what_a_server_refuses_is_kept_and_the_rest_is_sent(
     status, archive, model, tmp_path, capfd, caplog

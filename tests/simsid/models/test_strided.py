@@ -91,3 +91,53 @@ def test_frozen_weights_get_no_gradient(threads):
     with torch.autocast("cpu", torch.bfloat16):
         layer(images).float().sum().backward()
     assert images.grad is not None and layer.weight.grad is None
+
+
+def reflected():
+    torch.manual_seed(0)
+    layer = strided.Conv2d(6, 10, 3, 2, 1, padding_mode="reflect")
+    with torch.autocast("cpu", torch.bfloat16):
+        return layer(torch.ones(2, 6, 8, 8).cumsum(2))
+
+
+def of_one_image():
+    torch.manual_seed(0)
+    with torch.autocast("cpu", torch.bfloat16):
+        return strided.Conv2d(6, 10, 3, 2, 1)(torch.ones(6, 8, 8))
+
+
+def in_float64():
+    torch.manual_seed(0)
+    layer = strided.Conv2d(6, 10, 3, 2, 1).double()
+    with torch.autocast("cpu", torch.bfloat16):
+        return layer(torch.ones(2, 6, 8, 8, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("case", [reflected, of_one_image, in_float64])
+def test_the_rest_works_as_with_one_thread(case, threads):
+    threads(1)
+    right = case()
+    threads(3)
+    found = case()
+    assert found.dtype == right.dtype and torch.equal(found, right)
+
+
+def test_mixed_precision_without_autocast_is_refused_by_torch(threads):
+    threads(3)
+    with pytest.raises(RuntimeError, match="should be the same"):
+        strided.Conv2d(6, 10, 3, 2, 1)(torch.ones(2, 6, 8, 8, dtype=torch.bfloat16))
+
+
+def test_a_thread_that_fails_is_told_and_the_next_step_works(threads, monkeypatch):
+    def fails(*args, **kwargs):
+        raise OSError("no more threads")
+
+    ours, theirs, sizes = KINDS["convolution"]
+    threads(3)
+    strided._threads.cache_clear()
+    with monkeypatch.context() as broken, pytest.raises(OSError, match="no more threads"):
+        broken.setattr(strided, "threadpool_limits", fails)
+        passed_through(ours, sizes)
+    found, _ = passed_through(ours, sizes)
+    right, _ = passed_through(theirs, sizes)
+    assert (found[2] - right[2]).abs().max() < 0.02 * right[2].abs().max()

@@ -14,7 +14,7 @@ from simsid.benchmark.record_files import write_csv
 from simsid.cells import as_cell, as_path, text_of
 from simsid.marks import NORMAL, Mark, Marks
 from simsid.review import main as review
-from simsid.scoring.table import COLUMNS, TableWriter, file_key, read_table
+from simsid.scoring.table import COLUMNS, TableWriter, earlier_rows, file_key, read_table
 from synth.factors import COLUMNS as FACTORS
 from synth.manifest import _as_cell as synth_cell
 from synth.manifest import write_tables
@@ -79,6 +79,7 @@ def test_names_of_earlier_tables_are_those_of_today(tmp_path: Path) -> None:
     line = ",".join(["=a.png", *[""] * (len(COLUMNS) - 1)])
     (tmp_path / "s.csv").write_text(f"{','.join(COLUMNS)}\n{line}\n")
     assert read_table(tmp_path / "s.csv")[0][0]["file"] == "./=a.png"
+    assert [row["file"] for row in earlier_rows(tmp_path / "s.csv")] == ["./=a.png"]
     (tmp_path / "m.csv").write_text("file,mark,order\n=a.png,normal,doubtful\n")
     assert Marks(tmp_path / "m.csv").normals() == [Path("=a.png")]
 

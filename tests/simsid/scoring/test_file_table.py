@@ -106,6 +106,20 @@ def test_a_rank_that_so_few_normals_do_not_have_is_not_told():
     assert report.lines(0, 1.0, "ok")[-1].endswith("100 % above their 95th (5 %)")
 
 
+@pytest.mark.parametrize(
+    ("normals", "told"),
+    [
+        (np.arange(14.0), "14 % above their 90th percentile (14 %)"),  # edge 11.7: 12 and 13
+        (np.repeat([0.0, 5.0], [80, 20]), "14 % above their 90th percentile (0 %)"),  # edge 5
+    ],
+)
+def test_the_share_of_normals_is_that_which_lies_there(normals, told):
+    report = ClosingReport({"": normals})
+    for score in (*[1.0] * 12, 20.0, 21.0):
+        report.add(row(NOTHING_UNUSUAL, score, ""))
+    assert told in report.lines(0, 0.0, "ok")[-1]
+
+
 def test_the_closing_report_says_in_words_what_came_out_and_whose_normals_judged():
     report = ClosingReport({"": np.arange(100.0)})
     states = (UNUSUAL, UNUSUAL, BORDERLINE, *[NOTHING_UNUSUAL] * 3, ANOTHER_POPULATION)

@@ -6,13 +6,14 @@ import random
 import stat
 import threading
 import time
+import tracemalloc
 
 import pytest
 
 from simsid.marks import scored_rows
 from simsid.review import rows_to_review
 from simsid.scoring import film as film_scoring
-from simsid.scoring.table import COLUMNS, TableWriter, read_table
+from simsid.scoring.table import COLUMNS, TableWriter, earlier_rows, read_table
 from tests.simsid.scoring.conftest import FILMS, child, run
 from tests.waiting import GENEROUS, wait_until
 
@@ -135,6 +136,21 @@ def test_a_table_of_an_earlier_version_is_written_over_where_the_user_says_so(
     assert run(films, "--model", model, "--out", out) == 2
     assert run(films, "--model", model, "--out", out, "--overwrite") == 0
     assert len(rows_of(out)) == FILMS
+
+
+def test_an_earlier_table_is_looked_through_in_little_memory(tmp_path):
+    table, count = tmp_path / "s.csv", 5000
+    with TableWriter(table) as writer:
+        told = {"message": 'a "quoted"\nline', "model": "0123456789ab"}
+        writer.append([a_row(f"{at}.png") | told for at in range(count)])
+    with table.open("ab") as file:
+        file.write(b'cut.png,"a\n')
+    tracemalloc.start()
+    rows = sum(row["message"] == told["message"] for row in earlier_rows(table))
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert rows == count
+    assert most < table.stat().st_size
 
 
 def test_a_link_stays_and_its_target_is_written(model, films, tmp_path):
