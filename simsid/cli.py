@@ -95,6 +95,7 @@ def command_parser(
         description=description,
         epilog=f"example: {program} {example}" if example else None,
         exit_on_error=False,
+        allow_abbrev=False,  # a slip of the pen must not become --overwrite
         formatter_class=_Help,
     )
 
@@ -147,10 +148,11 @@ def parse(parser: ArgumentParser, arguments: list[str] | None) -> Namespace:
         SimsidError: bad usage, in one line.
     """
     add_general_options(parser)
+    arguments = sys.argv[1:] if arguments is None else arguments
     try:
         options = parser.parse_args(arguments)
     except ArgumentError as error:
-        told = usage_in_words(parser, str(error))
+        told = usage_in_words(parser, str(error), arguments)
         raise SimsidError(f"{told} (see {parser.prog} --help)") from error
     subcommands = [part for part in vars(options).values() if isinstance(part, Namespace)]
     parts = (options, *subcommands)

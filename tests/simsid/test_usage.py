@@ -30,6 +30,12 @@ MOVE = ["--model", "m", "--normals", "films", "--out", "new"]
         (train_main, ["--examine", "perhaps"], "--examine must be true or false, not 'perhaps'"),
         (train_main, ["--detector", "big"],
          "--detector must be given setting by setting, as --detector.NAME VALUE, not 'big'"),
+        (score_main, [*SCORE, "--overwrit"], "there is no option --overwrit; did you mean --overwrite?"),
+        (train_main, ["--epoch=3"], "there is no option --epoch; did you mean --epochs?"),
+        (hub_main, ["pull", "a/b", "--revisio", "2"],
+         "there is no option --revisio; did you mean --revision?"),
+        (page_main, ["--hos", "0.0.0.0"], "there is no option --hos; did you mean --host?"),
+        (score_main, [*SCORE, "--xyzzyx"], "unrecognized arguments: --xyzzyx"),
         (train_main, ["--epochs"], "--epochs needs a value behind it"),
         (recalibrate_main, [*MOVE, "--rate-confidence", "much"],
          "--rate-confidence must be a number, not 'much'"),
@@ -46,3 +52,20 @@ MOVE = ["--model", "m", "--normals", "films", "--out", "new"]
 def test_a_wrong_value_is_told_by_the_option_as_it_is_typed(main, arguments, told, capsys):
     assert run_command(lambda: main(arguments)) == 2
     assert capsys.readouterr().err.startswith(f"error: {told} (see python ")
+
+
+def test_an_abbreviated_option_replaces_no_table(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "s.csv").write_text("precious")
+    assert run_command(lambda: score_main([*SCORE, "--overwrit"])) == 2
+    assert (tmp_path / "s.csv").read_text() == "precious"
+
+
+def test_a_film_whose_name_looks_like_an_option_is_told_alone(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    films = ["-dash.jpg", "=SUM(A1).jpg", "b.jpg"]
+    for film in films:
+        (tmp_path / film).touch()
+    assert run_command(lambda: score_main(["--model", "m", "--out", "s.csv", *films])) == 2
+    told = "error: -dash.jpg begins with -: write ./-dash.jpg, or name its folder (see python "
+    assert capsys.readouterr().err.startswith(told)
