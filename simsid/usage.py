@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,12 +23,32 @@ _REQUIRED = re.compile(r"the following arguments are required: (.*)")
 _NO_VALUE = re.compile(r"argument ([^:]+): expected (?:one|at least one) argument")
 _COMMAND = re.compile(r"argument command: invalid choice: '(.*)' \(choose from (.*)\)")
 _UNKNOWN = re.compile(r"unrecognized arguments: (.*)", re.DOTALL)
+_PROGRAM = re.compile(r"python -m (?:simsid\.|(?=hub\b))(.+)")
 _KINDS = {
     "int": "a whole number",
     "float": "a number",
     "bool": "true or false",
     "dict": "given setting by setting, as {option}.NAME VALUE",
 }
+
+
+def as_typed(program: str) -> str:
+    """A program by the door its user came in: 'simsid score' for 'python -m simsid.score'.
+
+    Args:
+        program: as it is typed without the console script ``simsid``, and without ``-m simsid``.
+    """
+    came = Path(sys.argv[0])
+    if came.stem == "simsid":
+        door = "simsid"
+    elif came.parts[-2:] == ("simsid", "__main__.py"):
+        door = "python -m simsid"
+    else:
+        return program
+    if program == "python app.py":
+        return f"{door} page"
+    found = _PROGRAM.fullmatch(program)
+    return f"{door} {found[1]}" if found else program
 
 
 def usage_in_words(parser: ArgumentParser, message: str, arguments: Sequence[str]) -> str:
