@@ -335,6 +335,7 @@ def ask(review: Review, answer: Callable[[str], str]) -> None:
         try:
             given = answer("  n normal, a abnormal, Enter later, b back, q stop: ").strip()
         except EOFError:
+            print()  # the question's line has no end yet
             return
         said = given.lower()
         if said in _STOP:

@@ -24,6 +24,7 @@ _NO_VALUE = re.compile(r"argument ([^:]+): expected (?:one|at least one) argumen
 _COMMAND = re.compile(r"argument command: invalid choice: '(.*)' \(choose from (.*)\)")
 _UNKNOWN = re.compile(r"unrecognized arguments: (.*)", re.DOTALL)
 _PROGRAM = re.compile(r"python -m (?:simsid\.|(?=hub\b))(.+)")
+_HELP_AND_MORE = re.compile(r"argument -h/--help: ignored explicit argument '(.*)'", re.DOTALL)
 _KINDS = {
     "int": "a whole number",
     "float": "a number",
@@ -66,6 +67,8 @@ def usage_in_words(parser: ArgumentParser, message: str, arguments: Sequence[str
         return f"{found[1]} needs a value behind it"
     if found := _COMMAND.fullmatch(message):
         return f"there is no command '{found[1]}'; choose one of: {found[2].replace(chr(39), '')}"
+    if found := _HELP_AND_MORE.fullmatch(message):
+        return _file_in_words(f"-h{found[1]}") or message
     if found := _UNKNOWN.fullmatch(message):
         return _unknown_in_words(parser, found[1], arguments) or message
     return message
@@ -78,8 +81,8 @@ def _unknown_in_words(parser: ArgumentParser, told: str, arguments: Sequence[str
         told: all unknown arguments in their order; the first holds no blank, or it were no option.
     """
     first = told.partition(" ")[0]
-    if first.startswith("-") and Path(first).exists():
-        return f"{first} begins with -: write ./{first}, or name its folder"
+    if file := _file_in_words(first):
+        return file
     option = first.partition("=")[0]
     if not option.startswith("--"):
         return ""
@@ -87,6 +90,13 @@ def _unknown_in_words(parser: ArgumentParser, told: str, arguments: Sequence[str
     longer = [name for name in names if name.startswith(option)]
     meant = nearest(option, longer or names, "--")
     return f"there is no option {option}; {meant.strip()}" if meant else ""
+
+
+def _file_in_words(name: str) -> str:
+    """The remedy for a file whose name looks like an option; '' where there is no such file."""
+    if not name.startswith("-") or not Path(name).exists():
+        return ""
+    return f"{name} begins with -: write ./{name}, or name its folder"
 
 
 def _options(parser: ArgumentParser, arguments: Sequence[str]) -> list[str]:

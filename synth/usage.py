@@ -32,12 +32,16 @@ class Parser(argparse.ArgumentParser):
         Raises:
             SynthError: always.
         """
-        told = usage_in_words(message)
+        told = usage_in_words(message, self._commands())
         if found := _UNKNOWN.fullmatch(message):
             names = {name.lstrip("-") for name in _options(self)}
             meant = difflib.get_close_matches(found[1].lstrip("-"), names, 1)
             told = f"there is no option {found[1]}; did you mean --{meant[0]}?" if meant else told
         raise SynthError(f"{told} (see {self.prog} --help)")
+
+    def _commands(self) -> tuple[str, ...]:
+        kinds = [each for each in self._actions if isinstance(each, argparse._SubParsersAction)]
+        return tuple(name for each in kinds for name in each.choices)
 
 
 def _options(parser: argparse.ArgumentParser) -> Iterator[str]:
@@ -49,8 +53,12 @@ def _options(parser: argparse.ArgumentParser) -> Iterator[str]:
                 yield from _options(below)
 
 
-def usage_in_words(message: str) -> str:
-    """What argparse says, without types of Python; what is of no known kind stays as it is."""
+def usage_in_words(message: str, commands: tuple[str, ...] = ()) -> str:
+    """What argparse says, without types of Python; what is of no known kind stays as it is.
+
+    Args:
+        commands: those of which one is needed.
+    """
     if found := _COMMAND.fullmatch(message):
         return f"there is no command '{found[1]}'; choose one of: {found[2].replace(chr(39), '')}"
     if found := _CHOICE.fullmatch(message):
@@ -60,5 +68,7 @@ def usage_in_words(message: str) -> str:
     if found := _NO_VALUE.fullmatch(message):
         return f"{found[1]} needs a value behind it"
     if found := _REQUIRED.fullmatch(message):
+        if commands and found[1] == "command":
+            return f"name a command: {', '.join(commands)}"
         return f"please give {found[1]}"
     return message

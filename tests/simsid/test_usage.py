@@ -64,13 +64,14 @@ def test_an_abbreviated_option_replaces_no_table(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "s.csv").read_text() == "precious"
 
 
-def test_a_film_whose_name_looks_like_an_option_is_told_alone(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("name", ["-dash.jpg", "-h.jpg", "--dash=1.jpg"])
+def test_a_film_whose_name_looks_like_an_option_is_told_alone(name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    films = ["-dash.jpg", "=SUM(A1).jpg", "b.jpg"]
+    films = [name, "=SUM(A1).jpg", "b.jpg"]
     for film in films:
         (tmp_path / film).touch()
     assert run_command(lambda: score_main(["--model", "m", "--out", "s.csv", *films])) == 2
-    told = "error: -dash.jpg begins with -: write ./-dash.jpg, or name its folder (see python "
+    told = f"error: {name} begins with -: write ./{name}, or name its folder (see python "
     assert capsys.readouterr().err.startswith(told)
 
 
