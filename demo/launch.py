@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
+import socket
 import threading
 import warnings
 from collections.abc import Sequence
@@ -245,11 +247,24 @@ def listen(
             prevent_thread_lock=True,
             _frontend=False,  # it would ask itself whether it answers, and give up when busy
         )
-    except OSError as error:
-        raise SimsidError(
-            f"port {port or '7860 and the next ones'} cannot be used: name another with --port"
-        ) from error
+    except (OSError, OverflowError) as error:
+        raise SimsidError(f"{_why_not(doors.host, port)}: name another with --port") from error
     return app, url
+
+
+def _why_not(host: str, port: int | None) -> str:
+    """Why no page can listen there; Gradio does not tell."""
+    if port is None:
+        return "port 7860 and the next ones cannot be used"
+    for name in ("127.0.0.1", host):
+        try:
+            socket.create_server((name, port)).close()
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return f"port {port} is in use, perhaps by a page that already runs there"
+        except OverflowError:
+            break  # no port has this number
+    return f"port {port} cannot be used"
 
 
 def take_password() -> str | None:

@@ -18,7 +18,7 @@ from simsid.files import path_text
 from simsid.plugins import load_plugin
 from simsid.terminal import show_anything
 from simsid.threads import set_threads
-from simsid.usage import usage_in_words
+from simsid.usage import as_typed, usage_in_words
 
 BAD_USAGE, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
 _NO_MEMORY = re.compile("can't allocate memory|out of memory")  # how torch says it
@@ -68,7 +68,7 @@ def run_subcommand(
     Raises:
         SimsidError: there is no such subcommand; the message lists those that there are.
     """
-    arguments = sys.argv[1:] if arguments is None else arguments
+    program, arguments = as_typed(program), sys.argv[1:] if arguments is None else arguments
     name = arguments[0] if arguments else "--help"
     if name in ("-h", "--help"):
         print(f"usage: {program} COMMAND …\n")
@@ -87,14 +87,16 @@ def command_parser(
     """A parser for ``parse``, whose help is written for people who do not read Python.
 
     Args:
-        program: as it is typed, 'python -m simsid.train'.
+        program: as it is typed, 'python -m simsid.train'; see ``as_typed``.
         example: arguments of a first call, shown at the end of the help.
     """
+    program = as_typed(program)
     return ArgumentParser(
         prog=program,
         description=description,
         epilog=f"example: {program} {example}" if example else None,
         exit_on_error=False,
+        allow_abbrev=False,  # a slip of the pen must not become --overwrite
         formatter_class=_Help,
     )
 
@@ -147,10 +149,11 @@ def parse(parser: ArgumentParser, arguments: list[str] | None) -> Namespace:
         SimsidError: bad usage, in one line.
     """
     add_general_options(parser)
+    arguments = sys.argv[1:] if arguments is None else arguments
     try:
         options = parser.parse_args(arguments)
     except ArgumentError as error:
-        told = usage_in_words(parser, str(error))
+        told = usage_in_words(parser, str(error), arguments)
         raise SimsidError(f"{told} (see {parser.prog} --help)") from error
     subcommands = [part for part in vars(options).values() if isinstance(part, Namespace)]
     parts = (options, *subcommands)

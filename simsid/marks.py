@@ -138,8 +138,12 @@ def scored_rows(table: Path) -> list[Row]:
     """Rows of a score table that have a score.
 
     Raises:
-        SimsidError: it is no score table of this version, or nothing in it has a score.
+        SimsidError: it is missing or no score table of this version, or nothing in it has a score.
     """
+    if not table.exists():
+        raise SimsidError(
+            f"{table} does not exist: check the path, or write it with python -m simsid.score"
+        )
     if not table.is_file() or not is_score_table(table):
         raise SimsidError(f"{table} is no score table: write one with simsid.score")
     try:

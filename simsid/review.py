@@ -34,9 +34,11 @@ from simsid.scoring.table import Row, read_table
 from simsid.scoring.verdicts import UNUSUAL
 from simsid.shares import in_percent
 
-_ANSWERS = {"n": NORMAL, "a": ABNORMAL}
+_ANSWERS = {"n": NORMAL, "normal": NORMAL, "a": ABNORMAL, "abnormal": ABNORMAL}
+_LATER, _BACK, _STOP = ("", "l", "later"), ("b", "back"), ("q", "quit")
 _NEEDED = ("file", "state", "score", "p_value", "threshold", "diffuse")  # of a row
 _LEAST_TO_RANK = 5  # marked normals, and abnormals: fewer say nothing of an AUROC
+_LEAST_FOR_A_RATE = 5  # marked films of a kind
 
 
 def make_parser() -> ArgumentParser:
@@ -251,7 +253,7 @@ class Review:
         told = self.measures()
         normals, abnormals = told["normal"], told["abnormal"]
         lines = [
-            f"{normals + abnormals} of {told['films']} films marked: {normals} normal, "
+            f"{normals + abnormals} of {_several(told['films'], 'film')} marked: {normals} normal, "
             f"{abnormals} abnormal; marks: {self.marks.path}"
         ]
         if self.order == BLIND and normals + abnormals < told["films"]:
@@ -260,7 +262,10 @@ class Review:
                 "blind: how the model did is told once all films are marked, or by --face summary",
             ]
         if told["blind"]:
-            lines.append(f"{told['blind']} of them were marked blind, before the verdict was shown")
+            were = "was" if told["blind"] == 1 else "were"
+            lines.append(
+                f"{told['blind']} of them {were} marked blind, before the verdict was shown"
+            )
         if told["auroc"] is not None:
             low, high = told["auroc_ci"]
             lines.append(
@@ -268,21 +273,17 @@ class Review:
             )
         elif normals + abnormals:
             lines.append(
-                f"AUROC: too few marks, {normals} normal and {abnormals} abnormal films; at least "
-                f"{_LEAST_TO_RANK} of each"
+                f"AUROC: too few marks, {normals} normal and {_several(abnormals, 'abnormal film')}; "
+                f"at least {_LEAST_TO_RANK} of each"
             )
-        for name, words in (("false_alarms", "normals"), ("found", "abnormals")):
-            if told[name]["n"]:
-                low, high = told[name]["ci"]
-                lines.append(
-                    f"of the {told[name]['n']} {words} with a verdict, above the threshold: "
-                    f"{in_percent(told[name]['share'], 0)} [{in_percent(low, 0)}, {in_percent(high, 0)}]; "
-                    "'unusual', clear of what the threshold may be off by: "
-                    f"{in_percent(told[f'{name}_unusual']['share'], 0)}"
-                )
+        lines += [
+            _share_in_words(told[name], told[f"{name}_unusual"], kind)
+            for name, kind in (("false_alarms", "normal"), ("found", "abnormal"))
+            if told[name]["n"]
+        ]
         if normals + abnormals and not told["sample"]:
             lines.append(
-                "the marked films were not chosen by chance, so these numbers say nothing of all "
+                "what is marked was not chosen by chance, so these numbers say nothing of all "
                 "films: mark all of them, or begin new marks with --order random"
             )
         if normals >= LEAST and told["sample"]:
@@ -293,27 +294,74 @@ class Review:
         return lines
 
 
-def ask(review: Review, answer: Callable[[str], str]) -> None:
-    """Mark films by letters, until all are marked; q or the end of input ends it.
+def _share_in_words(above: dict[str, Any], unusual: dict[str, Any], kind: str) -> str:
+    """How many films of a kind lie above the threshold, and are unusual: of few no rate."""
+    count = above["n"]
+    if count < _LEAST_FOR_A_RATE:
+        over, called = (round(each["share"] * count) for each in (above, unusual))
+        return (
+            f"of {_several(count, kind)} with a verdict, above the threshold: {over}; 'unusual', "
+            f"clear of what the threshold may be off by: {called}; rates are told from "
+            f"{_LEAST_FOR_A_RATE} on"
+        )
+    low, high = above["ci"]
+    return (
+        f"of the {count} {kind}s with a verdict, above the threshold: "
+        f"{in_percent(above['share'], 0)} [{in_percent(low, 0)}, {in_percent(high, 0)}]; "
+        "'unusual', clear of what the threshold may be off by: "
+        f"{in_percent(unusual['share'], 0)}"
+    )
 
-    A film that was passed over comes again once the end is reached, as it does on the page.
+
+def _several(count: int, noun: str) -> str:
+    return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
+def ask(review: Review, answer: Callable[[str], str]) -> None:
+    """Mark films by letters or words, until all are marked; q or the end of input ends it.
+
+    A film that was passed over comes again once the end is reached, as it does on the page, and
+    who goes back sees the film before, with its mark, and may change it. What is none of the
+    answers marks nothing: the same film comes again.
     """
-    at = review.next_unmarked()
+    at, before = review.next_unmarked(), list[int]()
     while at < len(review.rows):
-        row = review.rows[at]
+        row, mark = review.rows[at], review.mark_of(review.rows[at])
         p_value = f", p {float(row['p_value']):.3f}" if row["p_value"] else ""
-        print(f"{at + 1} of {len(review.rows)}: {row['file']}")  # to look at it
+        marked = f" (marked {mark})" if mark else ""
+        print(f"{at + 1} of {len(review.rows)}: {row['file']}{marked}")  # to look at it
         if not review.hides(row):
             print(f"  {row['state']}: score {float(row['score']):.2f}{p_value}")
         try:
-            said = answer("  n normal, a abnormal, Enter later, q stop: ").strip().lower()[:1]
+            given = answer("  n normal, a abnormal, Enter later, b back, q stop: ").strip()
         except EOFError:
+            print()  # the question's line has no end yet
             return
-        if said == "q":
+        said = given.lower()
+        if said in _STOP:
             return
-        if said in _ANSWERS:
-            review.put(row, _ANSWERS[said])
-        at = review.next_unmarked(at)
+        if said in _BACK:
+            at = before.pop() if before else at
+        elif said in _ANSWERS or said in _LATER:
+            if said in _ANSWERS:
+                review.put(row, _ANSWERS[said])
+            before.append(at)
+            at = _next(review, at)
+        else:
+            print(
+                f"  '{given}' marks nothing: type n or normal, a or abnormal, Enter or later, "
+                "b or back, q or quit"
+            )
+
+
+def _next(review: Review, at: int) -> int:
+    """The next film without a mark; where the films begin anew, how many are left is printed."""
+    then = review.next_unmarked(at)
+    if then <= at:
+        known = review.marks.read()
+        left = sum(row["file"] not in known for row in review.rows)
+        print(f"{left} left for later, again:")
+    return then
 
 
 if __name__ == "__main__":

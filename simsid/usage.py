@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from simsid.errors import nearest
 
 if TYPE_CHECKING:
     from argparse import Action
@@ -18,6 +22,9 @@ _KIND = re.compile(r"Expected a <class '(\w+)'>")
 _REQUIRED = re.compile(r"the following arguments are required: (.*)")
 _NO_VALUE = re.compile(r"argument ([^:]+): expected (?:one|at least one) argument")
 _COMMAND = re.compile(r"argument command: invalid choice: '(.*)' \(choose from (.*)\)")
+_UNKNOWN = re.compile(r"unrecognized arguments: (.*)", re.DOTALL)
+_PROGRAM = re.compile(r"python -m (?:simsid\.|(?=hub\b))(.+)")
+_HELP_AND_MORE = re.compile(r"argument -h/--help: ignored explicit argument '(.*)'", re.DOTALL)
 _KINDS = {
     "int": "a whole number",
     "float": "a number",
@@ -26,8 +33,27 @@ _KINDS = {
 }
 
 
-def usage_in_words(parser: ArgumentParser, message: str) -> str:
-    """One line for what ``parser`` says of a command line that it refuses.
+def as_typed(program: str) -> str:
+    """A program by the door its user came in: 'simsid score' for 'python -m simsid.score'.
+
+    Args:
+        program: as it is typed without the console script ``simsid``, and without ``-m simsid``.
+    """
+    came = Path(sys.argv[0])
+    if came.stem == "simsid":
+        door = "simsid"
+    elif came.parts[-2:] == ("simsid", "__main__.py"):
+        door = "python -m simsid"
+    else:
+        return program
+    if program == "python app.py":
+        return f"{door} page"
+    found = _PROGRAM.fullmatch(program)
+    return f"{door} {found[1]}" if found else program
+
+
+def usage_in_words(parser: ArgumentParser, message: str, arguments: Sequence[str]) -> str:
+    """One line for what ``parser`` says of a command line, ``arguments``, that it refuses.
 
     A value that an option does not take is told as '--engine must be one of torch, onnx, not 'onx''.
     What is none of the known kinds stays in the parser's words.
@@ -41,7 +67,47 @@ def usage_in_words(parser: ArgumentParser, message: str) -> str:
         return f"{found[1]} needs a value behind it"
     if found := _COMMAND.fullmatch(message):
         return f"there is no command '{found[1]}'; choose one of: {found[2].replace(chr(39), '')}"
+    if found := _HELP_AND_MORE.fullmatch(message):
+        return _file_in_words(f"-h{found[1]}") or message
+    if found := _UNKNOWN.fullmatch(message):
+        return _unknown_in_words(parser, found[1], arguments) or message
     return message
+
+
+def _unknown_in_words(parser: ArgumentParser, told: str, arguments: Sequence[str]) -> str:
+    """What the first unknown argument is: a file that looks like an option, or a slip; '' if neither.
+
+    Args:
+        told: all unknown arguments in their order; the first holds no blank, or it were no option.
+    """
+    first = told.partition(" ")[0]
+    if file := _file_in_words(first):
+        return file
+    option = first.partition("=")[0]
+    if not option.startswith("--"):
+        return ""
+    names = _options(parser, arguments)
+    longer = [name for name in names if name.startswith(option)]
+    meant = nearest(option, longer or names, "--")
+    return f"there is no option {option}; {meant.strip()}" if meant else ""
+
+
+def _file_in_words(name: str) -> str:
+    """The remedy for a file whose name looks like an option; '' where there is no such file."""
+    if not name.startswith("-") or not Path(name).exists():
+        return ""
+    return f"{name} begins with -: write ./{name}, or name its folder"
+
+
+def _options(parser: ArgumentParser, arguments: Sequence[str]) -> list[str]:
+    """The long options of the parser and of the subcommand that the arguments name."""
+    names: list[str] = []
+    for action in parser._actions:
+        names += [name for name in action.option_strings if name.startswith("--")]
+        if isinstance(action.choices, dict):
+            below = next((each for each in arguments if each in action.choices), None)
+            names += _options(action.choices[below], arguments) if below else []
+    return list(dict.fromkeys(names))
 
 
 def _value_in_words(option: str, told: str) -> str:

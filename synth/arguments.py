@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -91,7 +92,7 @@ def parse(
         SynthError: bad usage, or an option stands beside ``--track`` that the track has frozen.
     """
     parser = Parser(
-        prog="python -m synth",
+        prog="synth" if Path(sys.argv[0]).stem == "synth" else "python -m synth",
         description="DigitAnatomy: a synthetic anomaly-detection benchmark with exact truth.",
         epilog="example:\n  python -m synth generate --out data/digits --seed 1\n"
         "  python -m synth verify data/digits\n  python -m synth preview --out sheet.png",

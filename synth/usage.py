@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import re
-from typing import NoReturn
+from collections.abc import Iterator
+from typing import Any, NoReturn
 
 from synth.errors import SynthError
 
@@ -13,11 +15,16 @@ _CHOICE = re.compile(r"argument (.*?): invalid choice: '?(.*?)'? \(choose from (
 _KIND = re.compile(r"argument (.*?): invalid (int|float) value: '(.*)'", re.DOTALL)
 _NO_VALUE = re.compile(r"argument (.*?): expected (?:one|at least one) argument")
 _REQUIRED = re.compile(r"the following arguments are required: (.*)")
+_UNKNOWN = re.compile(r"unrecognized arguments: (--[^\s=]+).*", re.DOTALL)
 _KINDS = {"int": "a whole number", "float": "a number"}
 
 
 class Parser(argparse.ArgumentParser):
     """argparse's, which raises where that one prints its usage and ends the process."""
+
+    def __init__(self, **settings: Any) -> None:
+        """Options are taken as they are spelled out: a slip of the pen must not become --overwrite."""
+        super().__init__(**{"allow_abbrev": False, **settings})
 
     def error(self, message: str) -> NoReturn:
         """What is wrong with the command line.
@@ -25,11 +32,25 @@ class Parser(argparse.ArgumentParser):
         Raises:
             SynthError: always.
         """
-        raise SynthError(f"{usage_in_words(message, self._commands())} (see {self.prog} --help)")
+        told = usage_in_words(message, self._commands())
+        if found := _UNKNOWN.fullmatch(message):
+            names = {name.lstrip("-") for name in _options(self)}
+            meant = difflib.get_close_matches(found[1].lstrip("-"), names, 1)
+            told = f"there is no option {found[1]}; did you mean --{meant[0]}?" if meant else told
+        raise SynthError(f"{told} (see {self.prog} --help)")
 
     def _commands(self) -> tuple[str, ...]:
         kinds = [each for each in self._actions if isinstance(each, argparse._SubParsersAction)]
         return tuple(name for each in kinds for name in each.choices)
+
+
+def _options(parser: argparse.ArgumentParser) -> Iterator[str]:
+    """Of the parser and of its subcommands."""
+    for action in parser._actions:
+        yield from action.option_strings
+        if isinstance(action.choices, dict):
+            for below in action.choices.values():
+                yield from _options(below)
 
 
 def usage_in_words(message: str, commands: tuple[str, ...] = ()) -> str:

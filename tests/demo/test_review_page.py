@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image
 
 import hub
+from demo.doors import Doors
+from demo.launch import listen
 from demo.review_page import Place, marked, screen
+from simsid.errors import SimsidError
 from simsid.map_files import MapFiles
 from simsid.marks import Marks
 from simsid.review import Review
@@ -27,21 +32,22 @@ from tests.demo.warm_start import WarmStarter
 def review(
     starter: WarmStarter, tmp_path_factory: pytest.TempPathFactory, digits: dict
 ) -> Iterator[tuple[str, Path]]:
-    """Address of a review of five films with maps, and where its marks lie."""
+    """Address of a review of five films with maps, and where its marks lie; all paths are long."""
     folder = tmp_path_factory.mktemp("review")
-    (folder / "films").mkdir()
+    films, table = "films_" + "x" * 80, "scores_" + "x" * 80
+    (folder / films).mkdir()
     for kind, image in digits.items():
-        Image.fromarray(image).save(folder / "films" / f"{kind}.png")
+        Image.fromarray(image).save(folder / films / f"{kind}.png")
     model = str(hub.BUNDLED_FOLDER / "digitanatomy")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        assert score(["films", "--model", model, "--out", "scores.csv", "--maps", "maps"]) == 0
+        assert score([films, "--model", model, "--out", f"{table}.csv", "--maps", "maps"]) == 0
     port, log = free_port(), folder / "log.txt"
-    command = ["-m", "simsid.review", "scores.csv", "--maps", "maps", "--port", str(port)]
+    command = ["-m", "simsid.review", f"{table}.csv", "--maps", "maps", "--port", str(port)]
     process = starter.start(command, os.environ | {"TMPDIR": str(folder)}, log, folder)
     url = f"http://127.0.0.1:{port}/"
     wait_for_page(url, process, log)
-    yield url, folder / "scores.marks.csv"
+    yield url, folder / f"{table}.marks.csv"
     end(process)
     assert "5 films marked" in log.read_text()
 
@@ -112,6 +118,18 @@ def wait_for_pictures(visit) -> None:
     visit.wait_for_function(
         "() => document.images.length === 2 && [...document.images].every(i => i.naturalWidth > 1)"
     )
+
+
+def test_a_port_that_is_in_use_is_said_to_be_so() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        told = (
+            f"port {port} is in use, perhaps by a page that already runs there: name another with"
+        )
+        with gr.Blocks() as page, pytest.raises(SimsidError, match=told):
+            listen(page, Doors(), port, "", "")
+    with gr.Blocks() as page, pytest.raises(SimsidError, match="port 99999 cannot be used: name"):
+        listen(page, Doors(), 99999, "", "")
 
 
 @pytest.mark.slow

@@ -85,6 +85,63 @@ def test_films_left_for_later_come_again_until_all_are_marked(
     assert len(review.marks.read()) == 6
 
 
+def test_what_is_no_answer_marks_nothing_and_the_same_film_comes_again(
+    table: Path, capsys: pytest.CaptureFixture
+) -> None:
+    review = Review(scored_rows(table), Marks(table.with_suffix(".marks.csv")))
+    ask(review, answers(["next", "no idea", "abort", "Normal ", "later", "A", "Quit"]))
+    out = capsys.readouterr().out
+    shown = [line.split() for line in out.splitlines() if " of 6: " in line]
+    assert [int(words[0]) for words in shown] == [1, 1, 1, 1, 2, 3, 4]
+    assert (
+        "  'no idea' marks nothing: type n or normal, a or abnormal, Enter or later, b or back, "
+        "q or quit\n" in out
+    )
+    kept = [mark.mark for mark in review.marks.read().values()]
+    assert kept == ["normal", "abnormal"]
+
+
+def test_who_goes_back_sees_the_mark_and_may_change_it(
+    table: Path, capsys: pytest.CaptureFixture
+) -> None:
+    review = Review(scored_rows(table), Marks(table.with_suffix(".marks.csv")))
+    ask(review, answers(["b", "n", "", "b", "back", "a", "q"]))
+    shown = [line for line in capsys.readouterr().out.splitlines() if " of 6: " in line]
+    assert [int(line.split()[0]) for line in shown] == [1, 1, 2, 3, 2, 1, 2]
+    assert shown[5] == "1 of 6: films/1.9.png (marked normal)"
+    assert [(file, mark.mark) for file, mark in review.marks.read().items()] == [
+        ("films/1.9.png", "abnormal")
+    ]
+
+
+def test_a_round_of_films_left_for_later_is_announced_once(
+    table: Path, capsys: pytest.CaptureFixture
+) -> None:
+    review = Review(scored_rows(table), Marks(table.with_suffix(".marks.csv")))
+    ask(review, answers(["", "n", "", "a", "n", "n", "n", "n"]))
+    lines = [line for line in capsys.readouterr().out.splitlines() if not line.startswith(" ")]
+    assert lines[6:] == [
+        "2 left for later, again:",
+        "1 of 6: films/1.9.png",
+        "3 of 6: films/2.2.png",
+    ]
+
+
+def test_few_marks_of_a_kind_have_counts_and_no_rate(tmp_path: Path) -> None:
+    rows = [row("0.png", 4.0)]
+    review = Review(
+        scored_rows(write(tmp_path / "s.csv", rows)), Marks(tmp_path / "m.csv"), "blind"
+    )
+    review.put(review.rows[0], NORMAL)
+    assert review.summary() == [
+        f"1 of 1 film marked: 1 normal, 0 abnormal; marks: {tmp_path / 'm.csv'}",
+        "1 of them was marked blind, before the verdict was shown",
+        "AUROC: too few marks, 1 normal and 0 abnormal films; at least 5 of each",
+        "of 1 normal with a verdict, above the threshold: 1; 'unusual', clear of what the threshold "
+        "may be off by: 1; rates are told from 5 on",
+    ]
+
+
 def test_a_mark_can_be_changed_and_taken_back(tmp_path: Path) -> None:
     marks = Marks(tmp_path / "marks.csv")
     marks.put('odd,"name\n.png', Mark(NORMAL, "random"))
@@ -208,7 +265,7 @@ def test_a_blind_review_tells_how_many_marks_were_blind_once_all_are(table: Path
         review.put(each, ABNORMAL if float(each["score"]) > 2 else NORMAL)
     said = "\n".join(review.summary())
     assert "6 of them were marked blind, before the verdict was shown" in said
-    assert "of the 3 abnormals with a verdict, above the threshold: 100 %" in said
+    assert "of 3 abnormals with a verdict, above the threshold: 3; 'unusual'" in said
 
 
 @pytest.mark.parametrize(
@@ -366,6 +423,8 @@ def test_foreign_or_damaged_marks_are_refused_and_kept(
 
 def test_what_is_no_score_table_is_refused(tmp_path: Path) -> None:
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(SimsidError, match=r"missing\.csv does not exist: check the path"):
+        main([str(tmp_path / "missing.csv"), "--face", "summary"])
     with pytest.raises(SimsidError, match="is no score table"):
         scored_rows(tmp_path / "other.csv")
     only_broken = write(tmp_path / "scores.csv", [row("a.png", "", status="corrupt")])

@@ -56,6 +56,8 @@ def test_generate_then_verify_then_damage(npz, tmp_path):
         (["--generator", "3"], "--generator must be one of 1, 2, not '3'"),
         (["--difficulty", "hard"], "--difficulty must be a number, not 'hard'"),
         (["--seed"], "--seed needs a value behind it"),
+        (["--overwrit"], "there is no option --overwrit; did you mean --overwrite?"),
+        (["--trai", "5"], "there is no option --trai; did you mean --train?"),
         (["--bogus"], "unrecognized arguments: --bogus"),
         (["--population-strength", "0.5"], "--population-strength belongs to --population"),
         (["--digits-root", "mnist"], "--digits-root belongs to --digits mnist"),
