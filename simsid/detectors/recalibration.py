@@ -22,7 +22,7 @@ from simsid.detectors.calibration import Calibration
 from simsid.detectors.population.check import PopulationCheck
 from simsid.detectors.recalibrated import normals_were_given
 from simsid.detectors.renewal import LEAST, normals_needed, refuse_too_few, renewed
-from simsid.detectors.usable_normals import left_out_in_words, usable_normals
+from simsid.detectors.usable_normals import left_out_in_words, usable_normals, without_names
 from simsid.errors import SimsidError
 
 __all__ = [
@@ -52,8 +52,9 @@ def recalibrate(
     With 100 normals and more, what their population looks like is learned anew, and films of the
     former populations are of another one. With fewer, the former populations are widened until
     they hold 96 % of these normals, and a film that looks like a population that less than 5 % of
-    them look like is of another one. Films that would get no verdict set no threshold: see
-    ``usable_normals``; ``facts["recalibrated"]`` says how many were left out and why.
+    them look like is of another one. Films that would get no verdict set no threshold, and copies
+    of one film count once: see ``usable_normals``; ``facts["recalibrated"]`` says how many were left
+    out and why.
 
     Args:
         normals: (n, height, width) at the detector's size, uint8 or float in [0, 1]. At least 20
@@ -93,7 +94,7 @@ def recalibrate(
     before = detector.calibration
     rate = false_alarm_rate or before.false_alarm_rate
     facts = _facts(normals, kept, abnormal_share) | {
-        "same_populations": same_populations, "left_out": dict(left_out),
+        "same_populations": same_populations, "left_out": without_names(left_out),
     }  # fmt: skip
     if same_populations and len(before.names) > 1:
         own.calibration, told = renewed(own, images, rate, confidence)

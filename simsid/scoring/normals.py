@@ -114,7 +114,7 @@ def read_normals(
     Raises:
         UnreadableFilmsError: more cannot be read, or so many that fewer than ``least`` are left.
     """
-    images, failed, noticed = [], [], []
+    images, names, failed, noticed = [], [], [], []
     made = made_ahead([[file] for file in files], partial(prepare_file, detector.preprocessing))
     with closing(made):
         bar = tqdm(made, total=len(files), desc="reading films", disable=None, leave=False)
@@ -123,9 +123,10 @@ def read_normals(
                 failed.append(UnreadableFilm(file, film.image.code, film.image.message))
             else:
                 images.append(film.image)
+                names.append(str(file))
                 noticed.append((file.name, film.warnings))
     refuse_many(failed, len(files), skip_unreadable)
-    kept, left_out = may_set_a_threshold(detector, images, same_populations, seen)
+    kept, left_out = may_set_a_threshold(detector, images, same_populations, seen, names)
     if len(kept) < least <= len(kept) + len(failed):
         raise UnreadableFilmsError(
             failed, len(files), f"{len(kept)} are left, at least {least} are needed"
@@ -139,11 +140,13 @@ def may_set_a_threshold(
     images: Sequence[Float[np.ndarray, "height width"]],
     same_populations: bool = False,
     seen: bool = False,
+    names: Sequence[str] = (),
 ) -> tuple[list[Float[np.ndarray, "height width"]], dict[str, int]]:
     """The ``usable_normals`` of prepared films, and how many others there are for each reason."""
     if not images:
         return [], {}
-    usable = usable_normals(detector, detector.as_batch(np.stack(images)), same_populations, seen)
+    batch = detector.as_batch(np.stack(images))
+    usable = usable_normals(detector, batch, same_populations, seen, names)
     kept = [image for image, good in zip(images, usable.kept, strict=True) if good]
     return kept, usable.left_out
 
