@@ -19,6 +19,7 @@ from simsid.detectors.model_files import ModelFolder
 from simsid.detectors.model_place import model_folder_of
 from simsid.detectors.no_model import require_model
 from simsid.detectors.renewal import LEAST, has_threshold, normals_needed
+from simsid.detectors.unusual_words import unusual_told
 from simsid.device import pick_device
 from simsid.errors import SimsidError
 from simsid.evaluation.recalibrated_card import (
@@ -125,6 +126,7 @@ def main(arguments: list[str] | None = None) -> int:
         options.abnormal_share if options.unlabelled else 0.0,
         options.same_populations,
         normals.left_out,
+        before.above,
     )
     save_model(own, out)
     _write_card(ModelFolder(model_folder_of(options.model)).card, ModelFolder(out).card, own)
@@ -132,6 +134,8 @@ def main(arguments: list[str] | None = None) -> int:
     unknown = [] if detector.training_films is not None else [_TRAINING_UNKNOWN]
     for line in (*normals.told, *normals.left_out_told(), *summary, *unknown):
         print(line)
+    if told := unusual_told(own.facts):
+        print(f"warning: {told}", file=sys.stderr)
     if marks and not marks.by_chance():
         print(
             "warning: these normals were marked among the most doubtful and unusual films first. Unless "

@@ -9,6 +9,7 @@ import numpy as np
 
 from simsid.detectors.calibration import Calibration
 from simsid.detectors.found_share import same_thresholds, stated_thresholds
+from simsid.detectors.unusual_words import unusual_told
 from simsid.evaluation.blocks import number, percent
 from simsid.scoring.words import named, stated_rate
 from simsid.shares import in_percent
@@ -91,11 +92,12 @@ def _note(detector: Detector) -> str:
         stand = f"of {renewed} {stand}, those {kept}"
         few = sum(facts["too_few"].values())
         stand += f" ({few} more films look like it, too few to set a threshold)" if few else ""
+    told = unusual_told(detector.facts)
     return (
         f"> **Recalibrated** on {films} films {whose}"
         f"{share if facts['abnormal_share'] else ''} (fingerprint {facts['fingerprint']}). Verdicts "
         f"and p-values {stand}; the measured numbers below are those of the model that "
-        "it was made from, at its former threshold.\n"
+        f"it was made from, at its former threshold.{f' {told}' if told else ''}\n"
     )
 
 

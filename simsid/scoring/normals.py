@@ -21,6 +21,7 @@ from simsid.data.unreadable import (
     unreadable_lines,
 )
 from simsid.detectors.base import Detector
+from simsid.detectors.unusual_before import AboveBefore
 from simsid.detectors.usable_normals import SEEN, left_out_in_words, usable_normals
 from simsid.scoring.film import prepare_file, score_batch
 from simsid.scoring.results import RefusedFilm, ScoredFilm
@@ -64,12 +65,19 @@ class FormerVerdicts:
     Attributes:
         films: how many were scored. called: above their threshold. no_verdict: without one.
         thresholds: of the model's populations, by name.
+        judged: films with a verdict, of each of these populations.
     """
 
     films: int
     called: int
     no_verdict: int
     thresholds: dict[str, float]
+    judged: tuple[int, ...]
+
+    @property
+    def above(self) -> AboveBefore:
+        """What ``recalibrate`` asks of it."""
+        return AboveBefore(self.called, self.judged)
 
     def in_words(self) -> str:
         """'4 of 19 (21 %); 2 more had no verdict'."""
@@ -83,6 +91,7 @@ def former_verdicts(
     """Judge prepared normals by the model as it is."""
     calibration, name = detector.calibration, detector.score_names[0]
     films = called = no_verdict = 0
+    judged = dict.fromkeys(calibration.names, 0)
     for start in range(0, len(images), _BATCH):  # no film's map outlives its batch
         part = images[start : start + _BATCH]
         for film in score_batch(detector, part, accept_out_of_place=True):
@@ -90,9 +99,10 @@ def former_verdicts(
                 decided = not film.doubtful and bool(np.isfinite(film.threshold))
                 films += 1
                 no_verdict += not decided
+                judged[film.population] += decided
                 called += decided and film.score > film.threshold
     thresholds = {told: calibration.threshold(name, i) for i, told in enumerate(calibration.names)}
-    return FormerVerdicts(films, called, no_verdict, thresholds)
+    return FormerVerdicts(films, called, no_verdict, thresholds, tuple(judged.values()))
 
 
 def read_normals(
