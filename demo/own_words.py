@@ -7,8 +7,7 @@ from html import escape
 from demo.own_normals import OwnNormals
 from simsid.detectors.unusual_words import unusual_told
 from simsid.detectors.usable_normals import left_out_in_words
-from simsid.evaluation.recalibrated_card import thresholds_in_words
-from simsid.scoring.words import named
+from simsid.evaluation.recalibrated_card import thresholds_in_words, uncovered_in_words
 from simsid.shares import in_percent, range_in_percent
 
 
@@ -26,9 +25,7 @@ def own_section(own: OwnNormals, label: str) -> str:
     )
     uncovered = own.facts["recalibrated"].get("uncovered", {})
     left_out += "".join(
-        f"<p>Most films of {escape(named(name))} get no verdict now: hardly any of your normals look "
-        "like them. Those of them that look like your normals are judged by these.</p>"
-        for name in uncovered
+        f"<p>{escape(uncovered_in_words(name, 'your normals'))}</p>" for name in uncovered
     )
     told = unusual_told(own.facts)
     warning = f'<p class="notice">{escape(told)}</p>' if told else ""

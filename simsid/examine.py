@@ -20,6 +20,7 @@ from simsid.device import pick_device
 from simsid.errors import SimsidError
 from simsid.examination import LEAST
 from simsid.files import path_text, write_text
+from simsid.scoring.table import is_score_table
 
 
 def make_parser() -> ArgumentParser:
@@ -49,10 +50,13 @@ def main(arguments: list[str] | None = None) -> int:
     out = None if options.out is None else Path(options.out)
     if out is not None and out.exists():
         raise SimsidError(f"--out {out} exists already: choose a new name")
+    source = Path(options.normals)
+    if source.is_file() and source.stat().st_size and is_score_table(source):
+        raise SimsidError(f"{source} is a score table: name a folder of normal films")
     files = without_own(find_images([options.normals]))
     if not any(file.exists() for file in files):
         raise SimsidError(why_none([options.normals]))
-    refuse_class_folders(Path(options.normals), files)
+    refuse_class_folders(source, files)
     require_model(options.model)
 
     from simsid.detectors import load_model  # torch takes seconds, a refusal none

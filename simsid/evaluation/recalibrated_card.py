@@ -137,6 +137,18 @@ def archive_assumption(calibration: Calibration) -> str:
     )
 
 
+def uncovered_in_words(population: str, whose: str) -> str:
+    """What becomes of films of a population that hardly any of the given normals look like.
+
+    Args:
+        whose: 'your normals' or 'these films'.
+    """
+    return (
+        f"Most films of {named(population)} get no verdict now: hardly any of {whose} look like them. "
+        f"Those of them that look like {whose} are judged by these."
+    )
+
+
 def thresholds_in_words(by_population: dict[str, float], digits: int = 2) -> str:
     """'1.05 (zhanglab), 2.58 (nih)'; 'n/a' where normals are too few for one."""
     return ", ".join(

@@ -24,6 +24,7 @@ from simsid.examine import main as examine
 from simsid.marks import NORMAL, Mark, Marks
 from simsid.recalibrate import main
 from simsid.scoring.normals import former_verdicts
+from simsid.scoring.table import COLUMNS, csv_line
 from simsid.shares import of_all
 from tests.simsid.two_populations import films_of, make_grey_two, write_films
 
@@ -168,3 +169,21 @@ def test_of_an_archive_only_more_than_the_share_left_out_are_told(two, caplog):
     assert recalibrate(two, films, abnormal_share=0.5).facts["recalibrated"]["unusual_before"] == []
     own = recalibrate(two, films, abnormal_share=0.05)
     assert "with more abnormal films among them than were left out" in unusual_told(own.facts)
+
+
+@pytest.mark.parametrize(
+    ("option", "command", "remedy"),
+    [
+        ("--normals", main, "mark its films with simsid.review and give the marks with --normals (see "
+         "--help), or name a folder of normal films"),
+        ("--unlabelled", main, "name the folder of films that it was made from"),
+        ("--normals", examine, "name a folder of normal films"),
+    ],
+)  # fmt: skip
+def test_a_score_table_in_place_of_films_is_told(option, command, remedy, run, capsys):
+    Path("mix.csv").write_bytes(csv_line(COLUMNS))
+    assert run(option, "mix.csv", command=command) == 2
+    assert capsys.readouterr().err == f"error: mix.csv is a score table: {remedy}\n"
+    Path("none.png").write_bytes(b"")  # as a table that a kill cut short, but a film by its name
+    assert run(option, "none.png", command=command) == 2
+    assert "score table" not in capsys.readouterr().err
