@@ -30,7 +30,14 @@ from simsid.threads import threads_in_use
 from simsid.training import TrainingInterrupted
 from simsid.training.plan import Prepared, TrainPlan, prepare
 from simsid.training.run_folder import RunFolder
-from simsid.training.settings import resumed_settings, run_path, usual_path, write_settings
+from simsid.training.settings import (
+    configured,
+    resumed_settings,
+    run_path,
+    usual_path,
+    without_idle,
+    write_settings,
+)
 from simsid.training.trackers import TRACKERS, Trackers
 
 
@@ -121,6 +128,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
     parser = make_parser()
     settings = parse(parser, arguments).as_dict()
+    settings = without_idle(settings, configured(settings["config"] or ()))
     folder = RunFolder(run_path(settings))
     if settings["resume"]:
         check_report(folder.report, "--run")

@@ -25,8 +25,8 @@ _TOP_LEVEL = (
 )  # fmt: skip
 _CONTAINER = re.compile(r"(train|val|test)(\.parquet|-\d{6}\.tar)")
 _COMPUTED = re.compile(
-    "[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
-)  # as OWASP lists them, 'CSV injection'
+    "'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
+)  # as OWASP lists them, 'CSV injection'; ours are apostrophes before one of them
 # What cloning from a hub adds beside the data.
 _NOT_OURS = (".git", ".gitattributes", ".gitignore", ".cache")
 
@@ -79,10 +79,19 @@ def write_tables(root: Path, records: list[dict]) -> None:
 
 
 def _as_cell(value: object) -> object:
-    """A text that spreadsheet programs would compute gets an apostrophe: a population or a file of
-    glyphs may have any name."""
-    computed = isinstance(value, str) and _COMPUTED.match(value)
-    return f"'{value}" if computed else value
+    """A text that spreadsheet programs would compute gets an apostrophe, numbers do not: a population
+    or a file of glyphs may have any name. The rule is that of ``simsid.cells``, which synth lacks."""
+    if not isinstance(value, str) or not _COMPUTED.match(value) or _is_number(value):
+        return value
+    return f"'{value}"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def write_manifest(root: Path, content: dict) -> None:

@@ -25,11 +25,19 @@ class Parser(argparse.ArgumentParser):
         Raises:
             SynthError: always.
         """
-        raise SynthError(f"{usage_in_words(message)} (see {self.prog} --help)")
+        raise SynthError(f"{usage_in_words(message, self._commands())} (see {self.prog} --help)")
+
+    def _commands(self) -> tuple[str, ...]:
+        kinds = [each for each in self._actions if isinstance(each, argparse._SubParsersAction)]
+        return tuple(name for each in kinds for name in each.choices)
 
 
-def usage_in_words(message: str) -> str:
-    """What argparse says, without types of Python; what is of no known kind stays as it is."""
+def usage_in_words(message: str, commands: tuple[str, ...] = ()) -> str:
+    """What argparse says, without types of Python; what is of no known kind stays as it is.
+
+    Args:
+        commands: those of which one is needed.
+    """
     if found := _COMMAND.fullmatch(message):
         return f"there is no command '{found[1]}'; choose one of: {found[2].replace(chr(39), '')}"
     if found := _CHOICE.fullmatch(message):
@@ -39,5 +47,7 @@ def usage_in_words(message: str) -> str:
     if found := _NO_VALUE.fullmatch(message):
         return f"{found[1]} needs a value behind it"
     if found := _REQUIRED.fullmatch(message):
+        if commands and found[1] == "command":
+            return f"name a command: {', '.join(commands)}"
         return f"please give {found[1]}"
     return message

@@ -137,9 +137,9 @@ class Calibration:
         """Conformal p-value in [1 / (n + 1), 1]: (1 + #{calibration >= score}) / (n + 1).
 
         Under exchangeability P(p <= a) <= a for a new normal film. Source: Vovk et al. 2005. Scores
-        within ``tie`` are equal: a film scored again, in other company or by another version,
-        differs by rounding, and would lose its own rank. It can raise p alone, so that the bound
-        stays.
+        up to ``tie`` above a calibration score are equal to it: a film scored again, in other
+        company or by another version, differs by rounding, and would lose its own rank. It can
+        raise p alone, so that the bound stays. ``threshold`` lies higher by as much.
 
         Args:
             population: of each film; None for the first.
@@ -149,7 +149,11 @@ class Calibration:
 
     def tie(self, name: str, population: int = 0) -> float:
         """How far a score may lie above a calibration score and still count as equal to it."""
-        return _TIE * float(self.reference(name, population).std())
+        return _TIE * self.spread(name, population)
+
+    def ranked(self, name: str, population: int = 0) -> Float[np.ndarray, " n"]:
+        """``reference`` with ``tie`` added: up to which scores each of them counts as as high."""
+        return self.reference(name, population) + self.tie(name, population)
 
     def percentile(
         self,
@@ -162,14 +166,18 @@ class Calibration:
         return 100.0 * (count - at_least) / count
 
     def threshold(self, name: str, population: int = 0) -> float:
-        """The smallest calibration score s such that a score above s is called abnormal.
+        """The score above which a film is called abnormal: one of ``ranked``.
 
-        Infinite when there are too few normals to support the rate (n + 1 < 1 / rate): then no
-        film can be called abnormal, and callers should say so.
+        So a score lies above it where its p-value is within the rate, and nowhere else; with a
+        ``confidence`` only where it is clearly within. Infinite when there are too few normals to
+        support the rate (n + 1 < 1 / rate): then no film can be called abnormal, and callers
+        should say so.
         """
-        reference = self.reference(name, population)
-        rank = self._rank(len(reference))
-        return float(reference[len(reference) - rank]) if rank else float("inf")
+        return self._normal_at_rank(self.ranked(name, population))
+
+    def _normal_at_rank(self, ascending: Float[np.ndarray, " n"]) -> float:
+        rank = self._rank(len(ascending))
+        return float(ascending[len(ascending) - rank]) if rank else float("inf")
 
     def rank_of(self, population: int = 0) -> int:
         """Which of a population's normals, from the largest down, is its threshold; 0: none is."""
@@ -245,22 +253,22 @@ class Calibration:
         population = self._given(score, population)
         at_least, count = np.zeros(len(score), np.int64), np.zeros(len(score), np.int64)
         for index in range(len(self.names)):
-            own, reference = population == index, self.reference(name, index)
-            lowest = score[own] - self.tie(name, index)
-            at_least[own] = len(reference) - np.searchsorted(reference, lowest, side="left")
-            count[own] = len(reference)
+            own, ranked = population == index, self.ranked(name, index)
+            at_least[own] = len(ranked) - np.searchsorted(ranked, score[own], side="left")
+            count[own] = len(ranked)
         return at_least, count
 
     def _given(self, score: np.ndarray, population: np.ndarray | None) -> np.ndarray:
         return np.zeros(len(score), np.int64) if population is None else np.asarray(population)
 
     def to_json(self) -> dict[str, Any]:
-        """Strict JSON; thresholds are told for readers, an infinite one is None."""
+        """Strict JSON. The calibration scores that thresholds are set at, without ``tie``, are told
+        for readers; where there are too few it is None."""
         content: dict[str, Any] = {
             "false_alarm_rate": self.false_alarm_rate,
             "num_normals": self.num_normals,
             "map_quantiles": self.map_quantiles,
-            "thresholds": {name: _finite_or_none(self.threshold(name)) for name in self.scores},
+            "thresholds": self._thresholds_told(0),
             "scores": {name: values.tolist() for name, values in self.scores.items()},
         }
         if self.confidence is not None:
@@ -274,13 +282,17 @@ class Calibration:
                 {
                     "name": population,
                     "num_normals": self.num_normals_of(index),
-                    "thresholds": {
-                        name: _finite_or_none(self.threshold(name, index)) for name in self.scores
-                    },
+                    "thresholds": self._thresholds_told(index),
                 }
                 for index, population in enumerate(self.names)
             ]
         return content
+
+    def _thresholds_told(self, population: int) -> dict[str, float | None]:
+        told = {
+            each: self._normal_at_rank(self.reference(each, population)) for each in self.scores
+        }
+        return {each: value if np.isfinite(value) else None for each, value in told.items()}
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Calibration:
@@ -308,7 +320,3 @@ class Calibration:
             None if content.get("looks") is None else np.asarray(content["looks"]),
             int(content.get("removed", 0)),
         )
-
-
-def _finite_or_none(value: float) -> float | None:
-    return value if np.isfinite(value) else None

@@ -45,15 +45,21 @@ class FoundShare:
 
         Those of others may have moved: which films a population judges is told by their looks.
         """
-        now = [calibration.threshold(name, index) for index in range(len(calibration.names))]
-        return same_thresholds(self.thresholds, now)[population : population + 1] == [True]
+        same = same_thresholds(self.thresholds, calibration, name)
+        return same[population : population + 1] == [True]
 
 
-def same_thresholds(stated: Sequence[float], now: Sequence[float]) -> list[bool]:
-    """Which thresholds of a card, with three decimals, are still these; none of another number of them."""
-    if len(stated) != len(now):
-        return [False] * len(now)
-    return [abs(a - b) < _ROUNDED for a, b in zip(now, stated, strict=True)]
+def same_thresholds(stated: Sequence[float], calibration: Calibration, name: str) -> list[bool]:
+    """Of each population, whether its threshold is still the one that a card states.
+
+    Cards round to three decimals, and former ones state the calibration score itself, without
+    ``Calibration.tie``. None is where the card states another number of them.
+    """
+    count = len(calibration.names)
+    if len(stated) != count:
+        return [False] * count
+    now = [(calibration.threshold(name, i), calibration.tie(name, i)) for i in range(count)]
+    return [abs(a - b) < _ROUNDED + tie for (a, tie), b in zip(now, stated, strict=True)]
 
 
 def stated_thresholds(card: str) -> tuple[float, ...]:

@@ -31,13 +31,13 @@ from simsid.detectors.calibration import Calibration
 from simsid.detectors.config import config_from_dict
 from simsid.detectors.found_share import found_shares
 from simsid.detectors.half_precision import packed
-from simsid.detectors.model_files import CALIBRATION, EXPORTED, WEIGHTS, ModelFolder
+from simsid.detectors.model_files import CALIBRATION, CARD, EXPORTED, FILMS, WEIGHTS, ModelFolder
 from simsid.detectors.model_place import model_folder_of
 from simsid.detectors.no_model import require_model
 from simsid.detectors.population import PopulationCheck
 from simsid.detectors.registry import detector_class, is_known
 from simsid.detectors.training_films import TrainingFilms
-from simsid.detectors.untrusted import Entry, check_size, read_header, read_object
+from simsid.detectors.untrusted import Entry, read_header, read_object, too_much_in
 from simsid.errors import ModelFolderError
 from simsid.files import naming
 from simsid.models.backbones import TimmBackbone
@@ -82,12 +82,23 @@ def save_model(detector: Detector, folder: str | Path) -> None:
         for path in draft.glob("*.safetensors"):
             os.chmod(path, 0o644)  # safetensors writes for its owner only
         for path in draft.iterdir():
-            check_size(path)  # what nobody could open again replaces nothing
+            if found := too_much_in(path):  # what nobody could open again replaces nothing
+                raise ModelFolderError(_not_saved(folder, path.name, found))
         _swap_in(draft, folder)
     except SafetensorError as error:  # how safetensors reports a full disk
         raise ModelFolderError(f"cannot write {folder}: {error}; what was there is kept") from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _not_saved(folder: Path, name: str, found: str) -> str:
+    remedy = {
+        CALIBRATION: "calibrate on fewer normals",
+        FILMS: "train on fewer films",
+        CARD: "shorten it",
+    }.get(name, "choose a smaller model")
+    kept = "; what was there is kept" if folder.exists() else ""
+    return f"cannot write {folder}: its {name} would have {found}: {remedy}{kept}"
 
 
 def _swap_in(draft: Path, folder: Path) -> None:

@@ -26,7 +26,7 @@ MOST_BYTES = {
     CARD: MIB,
     FILMS: 64 * MIB,  # some eight million films
 }
-_MOST_VALUES = 1_500_000  # of a JSON file: small ones fill many times their text in memory
+MOST_VALUES = 1_500_000  # of a JSON file: small ones fill many times their text in memory
 _MOST_HEADER = 2 * MIB
 _MOST_TENSORS = 4096
 _MOST_AXES = 8
@@ -62,7 +62,7 @@ def check_file(path: Path) -> None:
 
 
 def check_size(path: Path) -> None:
-    """Raise where a file is larger than one of its name may be: it is neither read nor written.
+    """Raise where a file is larger than one of its name may be: it is not read.
 
     Raises:
         ModelFolderError: it is.
@@ -70,6 +70,20 @@ def check_size(path: Path) -> None:
     size, most = path.stat().st_size, MOST_BYTES.get(path.name, MIB)
     if size > most:
         raise ModelFolderError(f"{path} has {size} bytes, more than the {most} allowed")
+
+
+def too_much_in(path: Path) -> str:
+    """What of a file that was written is more than :func:`read_object` and others take; else ''."""
+    size, most = path.stat().st_size, MOST_BYTES.get(path.name, MIB)
+    if size > most:
+        return f"{size} bytes, more than the {most} allowed"
+    values = _values(path.read_text(encoding="utf-8")) if path.suffix == ".json" else 0
+    return f"{values} values, more than the {MOST_VALUES} allowed" if values > MOST_VALUES else ""
+
+
+def _values(text: str) -> int:
+    """At least as many as a JSON text holds."""
+    return sum(map(text.count, ",[{"))
 
 
 def _stays(link: Path) -> bool:
@@ -90,8 +104,8 @@ def read_object(path: Path) -> dict[str, Any]:
     check_file(path)
     try:
         text = path.read_text(encoding="utf-8")
-        if sum(map(text.count, ",[{")) > _MOST_VALUES:
-            raise ValueError(f"it holds more than {_MOST_VALUES} values")
+        if _values(text) > MOST_VALUES:
+            raise ValueError(f"it holds more than {MOST_VALUES} values")
         content = json.loads(text)
     except (ValueError, OSError, RecursionError) as error:
         raise ModelFolderError(f"{path} is damaged: {_short(error)}") from error

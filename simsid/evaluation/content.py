@@ -83,6 +83,7 @@ def summary_of(results: dict[str, Any], report: Path) -> str:
         lines.append(
             f"at the calibrated threshold: sensitivity {number(image['sensitivity'])}, false "
             f"alarms {percent(flagged)} (stated {in_percent(image['false_alarm_rate'])})"
+            + _undecided_briefly(image)
         )
     else:
         rate, confidence = image["false_alarm_rate"], results["calibration"].get("rate_confidence")
@@ -100,7 +101,9 @@ def _examination(content: dict[str, Any] | None) -> list[Section]:
         return []
     examination = Examination.from_json(content)
     table = Table(HEADER, tuple(rows_of(examination)))
-    return [Section(TITLE, (words_of(examination), *findings_of(examination), table))]
+    return [
+        Section(TITLE, (words_of(examination), *map(_sentence, findings_of(examination)), table))
+    ]
 
 
 def _pixel_summary(pixel: dict[str, Any]) -> str:
@@ -236,6 +239,21 @@ def _headline(results: dict[str, Any]) -> str:
     )
 
 
+def _sentence(told: str) -> str:
+    """A line of the terminal as a sentence of a page."""
+    return f"{told[:1].upper()}{told[1:].removesuffix('.')}."
+
+
+def _undecided_briefly(image: dict[str, Any]) -> str:
+    without = image.get("without_verdict") or {"normal": 0, "abnormal": 0}
+    if not sum(without.values()):
+        return ""
+    return (
+        f"; {without['normal']} normal and {without['abnormal']} abnormal images get no verdict: false "
+        "alarms leave them out, sensitivity counts them by their score"
+    )
+
+
 def _undecided(image: dict[str, Any]) -> str:
     """How many images get no verdict in use; '' where all do."""
     without = image.get("without_verdict") or {"normal": 0, "abnormal": 0}
@@ -243,6 +261,6 @@ def _undecided(image: dict[str, Any]) -> str:
         return ""
     return (
         f" {without['normal']} normal and {without['abnormal']} abnormal images look like no film of the "
-        "model's and get no verdict in use: they are not among the normals called unusual, and count by "
-        "their score among those found."
+        "model's, so in use they get no verdict. The share of normals called unusual leaves them out; "
+        "sensitivity, specificity and AUROC count them by their score."
     )

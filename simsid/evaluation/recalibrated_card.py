@@ -50,9 +50,8 @@ def recalibrated_card(text: str, detector: Detector) -> str:
 def _told_of_former_thresholds(text: str, detector: Detector) -> str:
     """What was decided at a threshold, named so; a kept population's share, at its own, stays as it is."""
     calibration, name = detector.calibration, detector.score_names[0]
-    now = [calibration.threshold(name, index) for index in range(len(calibration.names))]
     kept = detector.facts["recalibrated"].get("kept", {})
-    same = same_thresholds(stated_thresholds(text), now)
+    same = same_thresholds(stated_thresholds(text), calibration, name)
     still = iter(
         [each in kept and told for each, told in zip(calibration.names, same, strict=True)]
     )

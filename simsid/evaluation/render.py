@@ -16,7 +16,7 @@ _KEPT = re.compile(
 )
 # Figures of lines and colours alone: turned round in the dark. The others show films, whose greys stay.
 FOLLOWING = frozenset({"curves", "scores", "groups", "reconstruction", "training", "embedding"})
-_SHORT = 24  # characters of a cell that never breaks
+_SHORT = 32  # characters of a cell that never breaks
 _CSS = """
 :root { color-scheme: light dark; --paper: #fff; --ink: #1d232a; --faint: #5b6672; --line: #dfe4e8;
   --rule: #b9c2ca; --code: #f3f5f7 }

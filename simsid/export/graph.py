@@ -39,8 +39,7 @@ class ExportedGraph(nn.Module):
         ValueError: it is not calibrated.
     """
 
-    reference: Tensor
-    ties: Tensor
+    ranked: Tensor
     counts: Tensor
     thresholds: Tensor
 
@@ -53,15 +52,13 @@ class ExportedGraph(nn.Module):
         self.resize = Resize(detector.preprocessing)
         self.populations = len(calibration.names)
         longest = max(calibration.num_normals_of(index) for index in range(self.populations))
-        reference = torch.full((self.populations, longest), -torch.inf, dtype=torch.float64)
+        ranked = torch.full((self.populations, longest), -torch.inf, dtype=torch.float64)
         for index in range(self.populations):
-            own = torch.as_tensor(calibration.reference(default, index))
-            reference[index, : len(own)] = own
+            own = torch.as_tensor(calibration.ranked(default, index))
+            ranked[index, : len(own)] = own
         thresholds = [calibration.threshold(default, i) for i in range(self.populations)]
-        ties = [calibration.tie(default, i) for i in range(self.populations)]
-        self.register_buffer("reference", reference)
-        self.register_buffer("ties", torch.tensor(ties, dtype=torch.float64))
-        self.register_buffer("counts", (reference > -torch.inf).sum(1))
+        self.register_buffer("ranked", ranked)
+        self.register_buffer("counts", (ranked > -torch.inf).sum(1))
         self.register_buffer("thresholds", torch.tensor(thresholds, dtype=torch.float64))
         rebuilt = (RECONSTRUCTION,) if detector.gives_reconstruction else ()
         others = detector.score_names[1:]
@@ -97,8 +94,7 @@ class ExportedGraph(nn.Module):
         population = torch.zeros_like(score, dtype=torch.int64)
         if self.populations > 1:
             population = self.detector.population.nearest(images)
-        lowest = (score - self.ties[population])[:, None]
-        at_least = (self.reference[population] >= lowest).sum(1).double()
+        at_least = (self.ranked[population] >= score[:, None]).sum(1).double()
         count, threshold = self.counts[population].double(), self.thresholds[population]
         return {
             P_VALUE: (1.0 + at_least) / (count + 1.0),

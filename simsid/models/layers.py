@@ -57,12 +57,13 @@ class BatchNorm2d(nn.BatchNorm2d):
 class NormalisedConv(nn.Sequential):
     """Convolution without a bias, batch normalisation, layers that follow: the same as in sequence.
 
-    Where running statistics are read and no gradient is asked for, the normalisation is multiplied
-    into the weights of the convolution, which spares a pass over all it gives. Where a hook watches one
-    of the two, they are called one after the other. The folded weights are no part of the state. They
-    are made anew once one of the tensors that they come from is another one, or was written to, and
-    after any training. Of writing that torch does not count (through ``.data`` or NumPy, or
-    ``dist.broadcast``) nobody knows in between: call ``train()`` and ``eval()`` after it.
+    Where running statistics are read and no gradient is asked for, the normalisation is multiplied into
+    the weights of the convolution, which spares a pass over all it gives. Where a hook watches one of
+    the two, or one has a ``forward`` of its own, they are called one after the other. The folded
+    weights are no part of the state. They are made anew once one of the tensors that they come from is
+    another one, or was written to, and after any training. Of writing that torch does not count
+    (through ``.data`` or NumPy, or ``dist.broadcast``) nobody knows in between: call ``train()`` and
+    ``eval()`` after it.
     """
 
     def __init__(self, conv: nn.Conv2d, norm: BatchNorm2d, *after: nn.Module) -> None:
@@ -134,11 +135,20 @@ def _sources(conv: nn.Conv2d, norm: BatchNorm2d) -> tuple[Tensor, ...]:
 
 
 def _are_watched(conv: nn.Module, norm: nn.Module) -> bool:
-    """Whether somebody asked to be called when one of them is."""
-    return bool(
-        (conv._forward_pre_hooks or conv._forward_hooks)
-        or (norm._forward_pre_hooks or norm._forward_hooks)
-        or (module._global_forward_pre_hooks or module._global_forward_hooks)
+    """Whether somebody asked to be called when one of them is, or one computes in a way of its own.
+
+    What wraps a layer, as Accelerate's hooks do, gives it a ``forward`` of its own.
+    """
+    wrapped = "forward" in vars(conv) or "forward" in vars(norm)
+    forwards = (type(conv).forward, type(norm).forward)
+    return (
+        wrapped
+        or forwards != (nn.Conv2d.forward, BatchNorm2d.forward)
+        or bool(
+            (conv._forward_pre_hooks or conv._forward_hooks)
+            or (norm._forward_pre_hooks or norm._forward_hooks)
+            or (module._global_forward_pre_hooks or module._global_forward_hooks)
+        )
     )
 
 

@@ -135,8 +135,10 @@ class ScoredFilm:
         """
         if self.p_value is None:
             return None
-        at_least = self.num_normals - int(np.searchsorted(self.normals, self.score, side="left"))
-        return (1 + at_least + self.removed) / (self.num_normals + self.removed + 1)
+        counted = round(
+            self.p_value * (self.num_normals + 1)
+        )  # those as high or higher, and itself
+        return (counted + self.removed) / (self.num_normals + self.removed + 1)
 
     @cached_property
     def body(self) -> Float[np.ndarray, "height width"]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +76,28 @@ def resumed_settings(
                 f"{saved[key]}, not {value}. Leave it out, or start a new run"
             )
     free = {key: value for key, value in typed.items() if key in _FREE_ON_RESUME}
-    return {**settings, **saved, **free}
+    return without_idle({**settings, **saved, **free}, saved)
+
+
+def without_idle(settings: Mapping[str, Any], saved: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what changed nothing in a run of before, and is refused of a new one: ``digits_root``.
+
+    Args:
+        settings: every option. saved: those of them that a file holds; what was typed stays.
+    """
+    root = settings["digits_root"]
+    idle = settings["digits"] != "mnist" and settings["track"] is None
+    if idle and root is not None and saved.get("digits_root") == root:
+        return {**settings, "digits_root": None}
+    return dict(settings)
+
+
+def configured(files: Sequence[Any]) -> dict[str, Any]:
+    """What the files of ``--config`` hold, which the parser has read before."""
+    held: dict[str, Any] = {}
+    for file in files:
+        held |= yaml.safe_load(Path(file).read_text(encoding="utf-8")) or {}
+    return held
 
 
 def write_settings(folder: RunFolder, settings: Mapping[str, Any], config: DetectorConfig) -> None:

@@ -8,7 +8,8 @@ import re
 import numpy as np
 import pytest
 
-from simsid.evaluation.render import FOLLOWING
+from simsid.evaluation.blocks import Section, Table
+from simsid.evaluation.render import FOLLOWING, to_html
 from simsid.evaluation.report import report_on
 from simsid.evaluation.report_files import DRAWN
 from tests.simsid.helpers import make_data, make_detector
@@ -43,7 +44,7 @@ def light_of(colour):
 
 
 LINES = """[...document.querySelectorAll('table:not(.wide) td')]
-  .filter(cell => /^[\\d.]+ \\[/.test(cell.textContent) || !cell.textContent.includes(' '))
+  .filter(cell => /^[\\d.]+( %)? \\[/.test(cell.textContent) || !cell.textContent.includes(' '))
   .map(cell => {
     const range = document.createRange()
     range.selectNodeContents(cell)
@@ -62,6 +63,17 @@ def test_a_phone_scrolls_tables_in_their_own_box_and_breaks_no_word_of_them(brow
     lines = page.evaluate(LINES)
     assert len(lines) > 20 and set(lines) == {1}  # a number and its interval
     page.close()
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["12.0 % [10.2, 14.1] of 1000", "100.0 % [99.9, 100.0] of 100000", "0.912 [0.874, 0.941]"],
+)
+def test_a_share_with_its_interval_and_number_breaks_nowhere(cell):
+    page = to_html(
+        "t", "n", [Section("s", [Table(("a", "b"), (("x", cell), ("y", "a word " * 9)))])]
+    )
+    assert f'<td class="short">{cell}</td>' in page and "<td>a word" in page
 
 
 def test_in_the_dark_lines_are_turned_round_and_films_keep_their_greys(browser, report):

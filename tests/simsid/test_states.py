@@ -168,6 +168,15 @@ def test_a_card_of_somebody_else_says_nothing(tmp_path) -> None:
     assert found_shares(card) == ()
 
 
+def test_a_share_stays_that_of_its_threshold_where_a_card_states_the_calibration_score_alone():
+    normals = Calibration({"fused": 1000 * np.arange(200.0)})  # a tie of 1.2: beyond any rounding
+    share = FoundShare(0.7, 20, "test part", (190_000.0,))
+    assert share.holds_for(normals, "fused") and normals.threshold("fused") > 190_001
+    assert replace(share, thresholds=(190_001.155,)).holds_for(normals, "fused")
+    assert not replace(share, thresholds=(190_003.0,)).holds_for(normals, "fused")
+    assert not replace(share, thresholds=(189_000.0,)).holds_for(normals, "fused")
+
+
 def test_a_film_of_several_populations_is_told_what_its_own_threshold_found(film) -> None:
     detector = hub.load("bundled:chest")
     at, part = (1.359, 2.37), "validation part"

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
+from simsid import train
 from simsid.data import load
 from simsid.data.sets.digitanatomy import make_digitanatomy
 from simsid.detectors import load_model
@@ -146,6 +147,26 @@ def test_settings_that_contradict_the_run_are_refused_on_resume(run, capsys):
 
     assert run_command(lambda: main(["--run", str(run), "--resume", "--epochs", "7"])) == 2
     assert "--epochs was 1, not 7" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("glyphs", "track", "kept"),
+    [("strokes", None, None), ("mnist", None, "X"), ("strokes", "easy-1", "X")],
+)
+def test_a_run_of_before_with_an_idle_option_is_resumed_and_repeated(
+    glyphs, track, kept, run, tmp_path, monkeypatch
+):
+    before = yaml.safe_load((run / "config.yaml").read_text())
+    before |= {"data_root": None, "digits": glyphs, "track": track, "digits_root": "X"}
+    config, plans = tmp_path / "config.yaml", []
+    config.write_text(yaml.safe_dump(before))
+    monkeypatch.setattr(train, "train", lambda plan, settings: plans.append(plan) or 0)
+    assert main(["--run", str(tmp_path), "--resume"]) == 0
+    assert main(["--run", str(tmp_path), "--resume", "--digits-root", "X"]) == 0  # as at first
+    assert main(["--run", str(tmp_path / "new"), "--config", str(config)]) == 0
+    assert [plan.data.digits_root for plan in plans] == [kept] * 3
+    new = ["--run", str(tmp_path / "new"), "--config", str(config), "--digits-root", "Y"]
+    assert main(new) == 0 and plans[-1].data.digits_root == "Y"  # which is refused where it is idle
 
 
 @pytest.mark.parametrize("content", ["", "a: [", "- 1", "dataset: digitanatomy"])

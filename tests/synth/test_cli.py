@@ -73,7 +73,7 @@ def test_a_command_line_without_what_it_needs_says_so(capsys):
         (["generate"], "please give --out (see python -m synth generate --help)"),
         (["verify"], "please give DIR (see python -m synth verify --help)"),
         (["genrate"], "there is no command 'genrate'; choose one of: generate, verify, preview, "),
-        ([], "please give command (see python -m synth --help)"),
+        ([], "name a command: generate, verify, preview, medmix (see python -m synth --help)"),
     ):
         assert main(arguments) == 2
         assert message in capsys.readouterr().err

@@ -31,14 +31,33 @@ def test_percentile_is_the_share_of_normals_below():
 def test_above_the_threshold_is_exactly_a_p_value_within_the_rate(values, rate, score):
     ours = calibration(values, rate)
     score = np.array([float(score)])
-    assert ours.is_abnormal("fused", score)[0] == (score[0] > ours.threshold("fused"))
+    within = ours.p_value("fused", score)[0] <= rate + 1e-12
+    assert ours.is_abnormal("fused", score)[0] == (score[0] > ours.threshold("fused")) == within
+
+
+@pytest.mark.parametrize("rate", [0.05, 0.1, 0.013])
+def test_near_each_calibration_score_verdict_and_p_value_agree_whatever_rounding_does(rate):
+    values = np.concatenate([np.arange(200.0), np.geomspace(1e-3, 9e3, 100)])
+    populations = np.repeat([0, 1], [200, 100])
+    ours = Calibration({"fused": values}, rate, populations=populations, names=("even", "skewed"))
+    for steps in (-4e-5, -2e-5, -1e-6, -1e-12, 0, 1e-12, 1e-6, 5e-6, 2e-5, 2.1e-5, 4e-5):
+        apart = steps * np.array([values[:200].std(), values[200:].std()])[populations]
+        score = values + apart
+        above = ours.is_abnormal("fused", score, populations)
+        assert (above == (ours.p_value("fused", score, populations) <= rate + 1e-12)).all(), steps
+    tied = np.array([190 + 1e-6 * values[:200].std(), 190 + 4e-5 * values[:200].std()])
+    even = calibration(np.arange(200))
+    assert even.is_abnormal("fused", tied).tolist() == [False, True]
+    assert (even.p_value("fused", tied) * 201).tolist() == [11, 10]
+    assert even.to_json()["thresholds"] == {"fused": 190.0}
 
 
 def test_too_few_normals_support_no_verdict():
     ours = calibration(range(18))
     assert ours.threshold("fused") == float("inf")
     assert not ours.is_abnormal("fused", np.array([1e9]))[0]
-    assert calibration(range(19)).threshold("fused") == 18
+    told = calibration(range(19))
+    assert told.threshold("fused") == 18 + told.tie("fused")
 
 
 def test_false_alarms_stay_within_the_stated_rate_on_exchangeable_normals():
@@ -86,7 +105,8 @@ def test_each_film_is_compared_with_normals_of_its_own_population():
     assert ours.percentile("fused", score, population).tolist() == pytest.approx(
         [800 / 9, 0, 100 / 3]
     )
-    assert ours.threshold("fused", 0) == 9 and ours.threshold("fused", 1) == float("inf")
+    assert ours.threshold("fused", 0) == 9 + ours.tie("fused", 0)
+    assert ours.threshold("fused", 1) == float("inf")
     flagged = ours.is_abnormal("fused", np.array([9.5, 999]), np.array([0, 1]))
     assert flagged.tolist() == [True, False]
     assert ours.num_normals == 12 and ours.num_normals_of(1) == 3
@@ -136,7 +156,9 @@ def test_a_threshold_that_keeps_its_rate_with_confidence_lies_above_films_of_a_p
     normals = {"fused": np.arange(200.0)}
     sure, average = Calibration(normals, 0.05, confidence=0.9), Calibration(normals, 0.05)
     film = np.array([sure.threshold("fused") - 0.5])
-    assert average.threshold("fused") == 190 < film[0] < sure.threshold("fused") == 194
+    tie = 2e-5 * np.arange(200.0).std()
+    assert (average.threshold("fused"), sure.threshold("fused")) == (190 + tie, 194 + tie)
+    assert 190 + tie < film[0] < 194 + tie
     assert average.is_abnormal("fused", film).all() and not sure.is_abnormal("fused", film).any()
     assert sure.p_value("fused", film)[0] == pytest.approx(7 / 201)  # 0.035
 

@@ -12,7 +12,7 @@ from safetensors.numpy import load_file, save_file
 import hub
 from hub.push import collect
 from hub.verify import verify
-from simsid.detectors import load_model, save_model
+from simsid.detectors import load_model, save_model, untrusted
 from simsid.detectors.calibration import Calibration
 from simsid.detectors.model_files import CALIBRATION, FILMS, ModelFolder
 from simsid.detectors.model_folder import fingerprint
@@ -169,12 +169,39 @@ def test_what_nobody_could_open_again_is_not_saved(name, two, tmp_path, monkeypa
     save_model(two, tmp_path / "m")
     before = {path.name: path.read_bytes() for path in (tmp_path / "m").iterdir()}
     monkeypatch.setitem(MOST_BYTES, name, len(before[name]) - 1)
-    with pytest.raises(ModelFolderError, match=rf"{name} has \d+ bytes, more than the \d+ allowed"):
+    remedy = {FILMS: "train on fewer films", CALIBRATION: "calibrate on fewer normals"}[name]
+    with pytest.raises(ModelFolderError) as refused:
         save_model(two, tmp_path / "m")
+    size = len(before[name])
+    assert str(refused.value) == (
+        f"cannot write {tmp_path / 'm'}: its {name} would have {size} bytes, more than the {size - 1} "
+        f"allowed: {remedy}; what was there is kept"
+    )
     assert {path.name: path.read_bytes() for path in (tmp_path / "m").iterdir()} == before
     monkeypatch.setitem(MOST_BYTES, name, len(before[name]))
     save_model(two, tmp_path / "m")
     assert len(load_model(tmp_path / "m").training_films) == 20
+
+
+def test_more_values_than_a_folder_may_hold_are_not_saved(two, tmp_path, monkeypatch):
+    save_model(two, tmp_path / "m")
+    text = (tmp_path / "m" / CALIBRATION).read_text()
+    values = sum(map(text.count, ",[{"))
+    monkeypatch.setattr(untrusted, "MOST_VALUES", values - 1)
+    with pytest.raises(ModelFolderError, match=f"damaged: it holds more than {values - 1} values"):
+        load_model(tmp_path / "m")
+    told = f"its {CALIBRATION} would have {values} values, more than the {values - 1} allowed: "
+    with pytest.raises(ModelFolderError) as refused:  # nothing was there that could be kept
+        save_model(two, tmp_path / "new")
+    assert str(refused.value).endswith(f"new: {told}calibrate on fewer normals")
+    with pytest.raises(ModelFolderError) as refused:
+        save_model(two, tmp_path / "m")
+    assert str(refused.value).endswith("calibrate on fewer normals; what was there is kept")
+    assert (tmp_path / "m" / CALIBRATION).read_text() == text
+    assert [path.name for path in tmp_path.iterdir()] == ["m"]
+    monkeypatch.setattr(untrusted, "MOST_VALUES", values)
+    save_model(two, tmp_path / "m")
+    assert load_model(tmp_path / "m").calibration.num_normals == two.calibration.num_normals
 
 
 def test_a_report_warns_of_films_that_training_saw():

@@ -7,13 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import hub
 from hub.export import export
 from simsid.archive.shard_files import read_shards
 from simsid.detectors import load_model, save_model
 from simsid.errors import SimsidError
+from simsid.export.graph import ABNORMAL, P_VALUE, PERCENTILE, THRESHOLD, ExportedGraph
 from simsid.scoring import ScoredFilm, score_films
+from tests.simsid.export.models import fitted
 from tests.simsid.scoring.conftest import run
 from tests.simsid.two_populations import NAMES, films_of, make_grey_two, strangers, write_films
 
@@ -46,6 +49,19 @@ def test_an_exported_model_judges_films_as_the_population_that_is_named(folder):
             at_least = (model.calibration.reference("fused", index) >= theirs.score).sum()
             assert theirs.p_value == (1 + at_least) / (60 + 1)
             assert (theirs.state, theirs.percentile) == (ours.state, ours.percentile)
+
+
+def test_the_graph_counts_ranks_and_sets_verdicts_near_each_calibration_score_as_the_kit_does():
+    model = fitted("ae")
+    graph, calibration, name = ExportedGraph(model), model.calibration, model.score_names[0]
+    normals, spread = calibration.reference(name), calibration.spread(name)
+    for steps in (-4e-5, -1e-6, 0, 1e-6, 2e-5, 4e-5):
+        scores = normals + steps * spread
+        told = graph._judged(torch.zeros(()), torch.as_tensor(scores))
+        assert told[P_VALUE].tolist() == calibration.p_value(name, scores).tolist()
+        assert told[PERCENTILE].tolist() == calibration.percentile(name, scores).tolist()
+        assert told[ABNORMAL].tolist() == calibration.is_abnormal(name, scores).tolist()
+        assert set(told[THRESHOLD].tolist()) == {calibration.threshold(name)}
 
 
 def test_the_command_writes_the_same_rows_by_both_engines_and_into_shards(folder, tmp_path, capsys):

@@ -3,6 +3,7 @@ import copy
 import pytest
 import torch
 import torch.nn.functional as F
+from accelerate.hooks import ModelHook, add_hook_to_module, remove_hook_from_module
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn.modules.module import (
@@ -149,6 +150,41 @@ def test_a_hook_sees_what_the_parts_of_a_block_compute_while_it_scores(block, wa
         assert torch.allclose(watched, before, atol=1e-6) and watched.equal(in_sequence(block, x))
         count = len(seen)
         assert block(x).equal(before) and len(seen) == count
+
+
+@pytest.mark.parametrize("part", [0, 1])
+def test_a_hook_of_accelerate_is_called_and_changes_what_a_block_gives(block, part):
+    class Doubled(ModelHook):
+        def post_forward(self, module, output):
+            return 2 * output
+
+    x = torch.randn(2, 3, 9, 9)
+    with torch.inference_mode():
+        before = block(x)
+        add_hook_to_module(block[part], Doubled())
+        assert block(x).equal(in_sequence(block, x)) and not torch.allclose(block(x), before)
+        remove_hook_from_module(block[part])
+        assert torch.allclose(block(x), before, atol=1e-6)
+
+
+def test_a_layer_with_a_forward_of_its_own_computes_by_it():
+    class Half(nn.Conv2d):
+        def forward(self, x):
+            return super().forward(x) / 2
+
+    class Shifted(BatchNorm2d):
+        def forward(self, x):
+            return super().forward(x) + 1
+
+    x, torch_conv = torch.randn(2, 3, 9, 9), nn.Conv2d(3, 8, 3, bias=False)
+    for conv, norm in ((Half(3, 8, 3, bias=False), BatchNorm2d(8)), (torch_conv, Shifted(8))):
+        own = NormalisedConv(conv, norm).eval()
+        with torch.inference_mode():
+            assert own(x).equal(norm(conv(x))) and own._folded is None
+    plain = conv_block(3, 8, stride=2).eval()  # its convolution is of a class of the kit
+    with torch.inference_mode():
+        plain(x)
+    assert plain._folded is not None
 
 
 def test_what_is_folded_from_no_numbers_is_not_kept(block):

