@@ -63,7 +63,7 @@ def by_chance(calibration: Calibration, above: int, judged: Sequence[int]) -> fl
     return max(float(stated), float(chances[max(above, 0) :].sum()))
 
 
-def unusual_before(calibration: Calibration, before: AboveBefore, removed: int) -> list[int]:
+def unusual_before(calibration: Calibration, before: AboveBefore, removed: int = 0) -> list[int]:
     """How many of how many lay above the former threshold; empty where chance explains it.
 
     Args:

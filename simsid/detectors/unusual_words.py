@@ -13,12 +13,21 @@ def unusual_told(facts: Mapping[str, Any]) -> str:
     told = facts["recalibrated"]
     if not told.get("unusual_before"):
         return ""
-    above, judged = told["unusual_before"]
-    which = "abnormal films among the normals"
+    among = "abnormal films among the normals"
     if told["abnormal_share"]:
-        which = "more abnormal films among them than were left out"
+        among = "more abnormal films among them than were left out"
+    follows = f"with {among} the new threshold hides what they show"
+    return unusual_in_words(*told["unusual_before"], "lay above the threshold before", follows)
+
+
+def unusual_in_words(above: int, judged: int, where: str, follows: str) -> str:
+    """What so many unusual films among normals may be, and what follows from it.
+
+    Args:
+        where: these films are, as 'lie above the threshold'.
+        follows: what comes of abnormal films among them.
+    """
     return (
-        f"{of_all(above, judged)} of these films lay above the threshold before: that is either another "
-        f"look than the model's normals have, or disease. Look at some: with {which} the new threshold "
-        "hides what they show."
+        f"{of_all(above, judged)} of these films {where}: that is either another look than the "
+        f"model's normals have, or disease. Look at some: {follows}."
     )

@@ -164,6 +164,25 @@ def test_normals_like_the_models_own_are_not_warned_of(two, run, capsys, caplog)
     assert not caplog.records
 
 
+def test_an_examination_tells_of_unusual_normals_too(two, run, capsys):
+    films = opaque(24, 70)
+    write_films(Path("odd"), films)
+    write_films(Path("normal"), films_of("narrow", 24, 71))
+    counted = above_before(two, two.as_batch(films))
+    assert run("--normals", "odd", command=examine) == 0
+    told = capsys.readouterr().err
+    count = of_all(counted.above, sum(counted.judged))
+    assert told.startswith(
+        f"warning: {count} of these films lie above the model's threshold: that is"
+    )
+    assert told.endswith(
+        "with abnormal films among the normals, made ones seem harder to tell than they are.\n"
+    )
+    Path("new").unlink()
+    assert run("--normals", "normal", command=examine) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_of_an_archive_only_more_than_the_share_left_out_are_told(two, caplog):
     films = np.concatenate([films_of("narrow", 20, 70), opaque(20, 71)])
     assert recalibrate(two, films, abnormal_share=0.5).facts["recalibrated"]["unusual_before"] == []

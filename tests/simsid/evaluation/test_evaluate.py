@@ -310,7 +310,9 @@ def test_films_without_a_verdict_are_not_among_those_flagged_or_found(data, tmp_
     above = detector.calibration.is_abnormal("fused", scores)
     assert flagged["n"] == 30 and flagged["share"] == above[labels == 0][10:].mean()
     closing = summary_of(measured, tmp_path / "report.html")
-    assert "; 10 normal and 6 abnormal images get no verdict: false alarms leave them out" in closing
+    assert (
+        "; 10 normal and 6 abnormal images get no verdict: false alarms leave them out" in closing
+    )
     found = above[labels == 1][:-6].mean()
     assert image["found"] == {"": {"n": 18, "share": found}}
     assert measured["groups"]["all"]["flagged"]["n"] == 30
