@@ -87,7 +87,7 @@ def main(arguments: list[str] | None = None) -> int:
         follows = (
             "with abnormal films among the normals, made ones seem harder to tell than they are"
         )
-        told = unusual_in_words(*unusual, "lie above the model's threshold", follows)
+        told = unusual_in_words(unusual, "lie above the model's threshold", follows)
         print(f"warning: {told}", file=sys.stderr)
     if out is not None:
         write_text(out, json.dumps(examination.to_json(), indent=1, allow_nan=False) + "\n")
