@@ -35,16 +35,22 @@ def register(detector: _D) -> _D:
     return detector
 
 
-def _import_kit() -> None:
-    """Its own methods register themselves; by name, since they stand above this file."""
-    import_module(f"{_KIT}methods")
+def _import_kit() -> dict[str, int]:
+    """Its own methods register themselves; by name, since they stand above this file.
+
+    Returns:
+        the place of each of their modules among them.
+    """
+    place: dict[str, int] = import_module(f"{_KIT}methods").PLACE
+    return place
 
 
 def detector_names() -> list[str]:
-    """Every registered name, in order of registration, then those that other packages offer."""
-    _import_kit()
+    """The kit's names, then others in order of registration, then those that packages offer."""
+    place = _import_kit()
+    known = sorted(_DETECTORS, key=lambda name: place.get(_DETECTORS[name].__module__, len(place)))
     offered = [point.name for point in entry_points(group=ENTRY_POINTS)]
-    return list(dict.fromkeys([*_DETECTORS, *offered]))
+    return list(dict.fromkeys([*known, *offered]))
 
 
 def detector_class(name: str) -> type[Detector]:

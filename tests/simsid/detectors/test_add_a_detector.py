@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from simsid.cli import run_command
-from simsid.detectors import load_model, registry
+from simsid.detectors import detector_names, load_model, registry
 from simsid.errors import SimsidError
 from simsid.plugins import load_plugin
 from simsid.train import main
@@ -139,3 +139,10 @@ def test_a_broken_package_is_named(own_registry, monkeypatch):
         own_registry.detector_class("mine")
     with pytest.raises(SimsidError, match="unknown model 'yours'"):
         own_registry.detector_class("yours")
+
+
+def test_methods_keep_their_order_whichever_is_imported_first(monkeypatch):
+    names, known = detector_names(), registry._DETECTORS
+    last = {name: known[name] for name in ("mean-grey", "vae")}
+    monkeypatch.setattr(registry, "_DETECTORS", last | known)
+    assert detector_names() == names and names[0] == "simsid"
