@@ -64,7 +64,7 @@ def learn(
             "normal films at once; 60 make the rate certain within some percent"
         )
     before = former_verdicts(detector, held)
-    own = recalibrate(detector, np.stack(held), left_out=reasons)
+    own = recalibrate(detector, np.stack(held), left_out=reasons, before=before.above)
     return OwnNormals(
         model, own.calibration, own.population, len(held), left_out, before, own.facts, reasons
     )

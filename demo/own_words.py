@@ -5,9 +5,9 @@ from __future__ import annotations
 from html import escape
 
 from demo.own_normals import OwnNormals
+from simsid.detectors.unusual_words import unusual_told
 from simsid.detectors.usable_normals import left_out_in_words
-from simsid.evaluation.recalibrated_card import thresholds_in_words
-from simsid.scoring.words import named
+from simsid.evaluation.recalibrated_card import thresholds_in_words, uncovered_in_words
 from simsid.shares import in_percent, range_in_percent
 
 
@@ -25,10 +25,10 @@ def own_section(own: OwnNormals, label: str) -> str:
     )
     uncovered = own.facts["recalibrated"].get("uncovered", {})
     left_out += "".join(
-        f"<p>Most films of {escape(named(name))} get no verdict now: hardly any of your normals look "
-        "like them. Those of them that look like your normals are judged by these.</p>"
-        for name in uncovered
+        f"<p>{escape(uncovered_in_words(name, 'your normals'))}</p>" for name in uncovered
     )
+    told = unusual_told(own.facts)
+    warning = f'<p class="notice">{escape(told)}</p>' if told else ""
     before = own.before.in_words()
     thresholds = escape(thresholds_in_words(own.before.thresholds))
     return (
@@ -39,7 +39,7 @@ def own_section(own: OwnNormals, label: str) -> str:
         f"<td>{now:.2f}</td></tr>"
         f'<tr><th scope="row">your normals above the threshold</th><td>{before}</td>'
         f"<td>{rate} of the next ones ({interval})</td></tr></tbody></table>"
-        f"{left_out}<p>In brackets: where the true rate lies with 90 % confidence. To keep this "
+        f"{warning}{left_out}<p>In brackets: where the true rate lies with 90 % confidence. To keep this "
         "for good: <code>python -m simsid.recalibrate</code>.</p></section>"
     )
 

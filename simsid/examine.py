@@ -16,10 +16,12 @@ from simsid.data.find import find_images, why_none
 from simsid.data.options import add_skip_unreadable, naming_unreadable
 from simsid.data.own_files import without_own
 from simsid.detectors.no_model import require_model
+from simsid.detectors.unusual_words import unusual_in_words
 from simsid.device import pick_device
 from simsid.errors import SimsidError
 from simsid.examination import LEAST
 from simsid.files import path_text, write_text
+from simsid.scoring.table import is_score_table
 
 
 def make_parser() -> ArgumentParser:
@@ -49,13 +51,17 @@ def main(arguments: list[str] | None = None) -> int:
     out = None if options.out is None else Path(options.out)
     if out is not None and out.exists():
         raise SimsidError(f"--out {out} exists already: choose a new name")
+    source = Path(options.normals)
+    if source.is_file() and source.stat().st_size and is_score_table(source):
+        raise SimsidError(f"{source} is a score table: name a folder of normal films")
     files = without_own(find_images([options.normals]))
     if not any(file.exists() for file in files):
         raise SimsidError(why_none([options.normals]))
-    refuse_class_folders(Path(options.normals), files)
+    refuse_class_folders(source, files)
     require_model(options.model)
 
     from simsid.detectors import load_model  # torch takes seconds, a refusal none
+    from simsid.detectors.unusual_before import above_before, unusual_before
     from simsid.examination.default_score import findings_of
     from simsid.examination.examine import examine
     from simsid.examination.table import GIVEN, to_text
@@ -75,6 +81,14 @@ def main(arguments: list[str] | None = None) -> int:
         print(line)
     for told in findings_of(examination):
         print(told)
+    batch = detector.as_batch(np.stack(images))
+    unusual = unusual_before(detector.calibration, above_before(detector, batch))
+    if unusual:
+        follows = (
+            "with abnormal films among the normals, made ones seem harder to tell than they are"
+        )
+        told = unusual_in_words(unusual, "lie above the model's threshold", follows)
+        print(f"warning: {told}", file=sys.stderr)
     if out is not None:
         write_text(out, json.dumps(examination.to_json(), indent=1, allow_nan=False) + "\n")
     return 0

@@ -19,15 +19,18 @@ from simsid.detectors.model_files import ModelFolder
 from simsid.detectors.model_place import model_folder_of
 from simsid.detectors.no_model import require_model
 from simsid.detectors.renewal import LEAST, has_threshold, normals_needed
+from simsid.detectors.unusual_words import unusual_told
 from simsid.device import pick_device
 from simsid.errors import SimsidError
 from simsid.evaluation.recalibrated_card import (
     archive_assumption,
     recalibrated_card,
     thresholds_in_words,
+    uncovered_in_words,
 )
 from simsid.files import path_text, write_text
 from simsid.marks import Marks, is_marks
+from simsid.scoring.table import is_score_table
 from simsid.scoring.words import named, stated_rate
 from simsid.shares import in_percent
 
@@ -93,6 +96,8 @@ def main(arguments: list[str] | None = None) -> int:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise SimsidError(f"--out {out} exists already: choose a new folder")
     source = Path(options.normals or options.unlabelled)
+    if source.is_file() and source.stat().st_size and is_score_table(source):
+        raise SimsidError(_is_a_table(source, bool(options.normals)))
     marks = Marks(source) if options.normals and source.is_file() and is_marks(source) else None
     files = without_own(marks.normals() if marks else find_images([str(source)]))
     if marks and not files:
@@ -125,6 +130,7 @@ def main(arguments: list[str] | None = None) -> int:
         options.abnormal_share if options.unlabelled else 0.0,
         options.same_populations,
         normals.left_out,
+        before.above,
     )
     save_model(own, out)
     _write_card(ModelFolder(model_folder_of(options.model)).card, ModelFolder(out).card, own)
@@ -132,12 +138,24 @@ def main(arguments: list[str] | None = None) -> int:
     unknown = [] if detector.training_films is not None else [_TRAINING_UNKNOWN]
     for line in (*normals.told, *normals.left_out_told(), *summary, *unknown):
         print(line)
+    if told := unusual_told(own.facts):
+        print(f"warning: {told}", file=sys.stderr)
     if marks and not marks.by_chance():
         print(
             "warning: these normals were marked among the most doubtful and unusual films first. Unless "
             "every film was marked, the threshold is too high: mark with --order random"
         )
     return 0
+
+
+def _is_a_table(table: Path, normals: bool) -> str:
+    """What to do with a score table that was given in place of films."""
+    if not normals:
+        return f"{table} is a score table: name the folder of films that it was made from"
+    return (
+        f"{table} is a score table: mark its films with simsid.review and give the marks with --normals "
+        "(see --help), or name a folder of normal films"
+    )
 
 
 def _summary(
@@ -191,8 +209,7 @@ def _by_population(former: Detector, detector: Detector) -> list[str]:
         for name, count in facts.get("renewed", {}).items()
     ]
     lines += [
-        f"no verdict from now on: films that look like {named(name)}, for hardly any of these films do. "
-        "--same-populations keeps its own normals"
+        f"{uncovered_in_words(name, 'these films')} --same-populations keeps its own normals"
         for name in facts.get("uncovered", {})
     ]
     for name, count in facts.get("kept", {}).items():

@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import itertools
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,7 +23,13 @@ from simsid.detectors.calibration import Calibration
 from simsid.detectors.population.check import PopulationCheck
 from simsid.detectors.recalibrated import normals_were_given
 from simsid.detectors.renewal import LEAST, normals_needed, refuse_too_few, renewed
-from simsid.detectors.usable_normals import left_out_in_words, usable_normals
+from simsid.detectors.unusual_before import (
+    AboveBefore,
+    above_before,
+    unusual_before,
+)
+from simsid.detectors.unusual_words import unusual_told
+from simsid.detectors.usable_normals import left_out_in_words, usable_normals, without_names
 from simsid.errors import SimsidError
 
 __all__ = [
@@ -35,6 +42,7 @@ __all__ = [
 ON_AVERAGE = 0.0  # as a confidence: the rate holds on average over calibrations
 OWN_LOOK = 100  # normals from which the look of the population is learned anew
 _MOST_REMOVED = 0.5
+_log = logging.getLogger(__name__)
 _COVERED = 0.05  # share of these normals that a former population takes to be judged by them
 
 
@@ -46,14 +54,16 @@ def recalibrate(
     abnormal_share: float = 0.0,
     same_populations: bool = False,
     left_out: Mapping[str, int] | None = None,
+    before: AboveBefore | None = None,
 ) -> Detector:
     """A copy of ``detector`` whose verdicts stand on these normals.
 
     With 100 normals and more, what their population looks like is learned anew, and films of the
     former populations are of another one. With fewer, the former populations are widened until
     they hold 96 % of these normals, and a film that looks like a population that less than 5 % of
-    them look like is of another one. Films that would get no verdict set no threshold: see
-    ``usable_normals``; ``facts["recalibrated"]`` says how many were left out and why.
+    them look like is of another one. Films that would get no verdict set no threshold, and copies
+    of one film count once: see ``usable_normals``; ``facts["recalibrated"]`` says how many were left
+    out and why.
 
     Args:
         normals: (n, height, width) at the detector's size, uint8 or float in [0, 1]. At least 20
@@ -70,6 +80,9 @@ def recalibrate(
             too few of the films look like keeps the normals that it stands on.
         left_out: where the normals are those that ``usable_normals`` kept, how many others there
             were for each reason; None: they are all films, and are checked here.
+        before: how many of the usable normals lie above the detector's own threshold, where somebody
+            has counted, and tells of ``facts["recalibrated"]["unusual_before"]``. None: it is
+            counted here, and logged as a warning where chance does not explain it.
 
     Raises:
         SimsidError: fewer than 20 normals are left, or too few for the rate (49 for 2 %) or for a
@@ -90,12 +103,12 @@ def recalibrate(
             f"{len(normals)} films are too few to recalibrate on: at least {needed} are needed, "
             f"and 60 make a rate of 5 % certain within some percent{_left_out(left_out)}"
         )
-    before = detector.calibration
-    rate = false_alarm_rate or before.false_alarm_rate
+    former = detector.calibration
+    rate = false_alarm_rate or former.false_alarm_rate
     facts = _facts(normals, kept, abnormal_share) | {
-        "same_populations": same_populations, "left_out": dict(left_out),
+        "same_populations": same_populations, "left_out": without_names(left_out),
     }  # fmt: skip
-    if same_populations and len(before.names) > 1:
+    if same_populations and len(former.names) > 1:
         own.calibration, told = renewed(own, images, rate, confidence)
         facts |= told
         given = [name for name in told["kept"] if normals_were_given(detector, name)]
@@ -104,14 +117,18 @@ def recalibrate(
         facts["uncovered"] = _uncovered(detector, images)
         if not same_populations:
             _learn_look(own, images)
-        sure = before.confidence if confidence is None else confidence or None
+        sure = former.confidence if confidence is None else confidence or None
         if confidence is None and sure is not None and kept < normals_needed(rate, sure):
             sure = None
         own.calibrate(images, rate, confidence=sure)
         if kept < len(normals):
             own.calibration = _without_highest(own, len(normals) - kept)
         refuse_too_few(own.calibration, rate, sure)
+    counted = above_before(detector, images) if before is None else before
+    facts["unusual_before"] = unusual_before(former, counted, len(normals) - kept)
     own.facts = detector.facts | {"recalibrated": facts}
+    if before is None and (unusual := unusual_told(own.facts)):
+        _log.warning(unusual)
     return own
 
 

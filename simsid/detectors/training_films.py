@@ -32,14 +32,14 @@ class TrainingFilms:
     @classmethod
     def of(cls, images: np.ndarray) -> TrainingFilms:
         """Those of (n, height, width) prepared films, uint8 or float in [0, 1]."""
-        return cls(np.unique(_hashes(images)))
+        return cls(np.unique(film_hashes(images)))
 
     def __len__(self) -> int:
         return len(self.hashes)
 
     def seen(self, images: np.ndarray) -> Bool[np.ndarray, " n"]:
         """Which of these prepared films training saw; shaped and typed as for ``of``."""
-        return np.isin(_hashes(images), self.hashes)
+        return np.isin(film_hashes(images), self.hashes)
 
     def joined(self, other: TrainingFilms | None) -> TrainingFilms:
         """With those that another training saw, which this one began from."""
@@ -76,7 +76,8 @@ class TrainingFilms:
         return cls(np.unique(np.ascontiguousarray(told).view(">u8")[:, 0].astype(np.uint64)))
 
 
-def _hashes(images: Iterable[np.ndarray]) -> UInt64[np.ndarray, " n"]:
+def film_hashes(images: Iterable[np.ndarray]) -> UInt64[np.ndarray, " n"]:
+    """Of (height, width) prepared films, uint8 or float in [0, 1]: equal for the same pixels alone."""
     return np.array([_hash(np.asarray(image)) for image in images], np.uint64)
 
 

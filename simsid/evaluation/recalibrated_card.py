@@ -9,6 +9,7 @@ import numpy as np
 
 from simsid.detectors.calibration import Calibration
 from simsid.detectors.found_share import same_thresholds, stated_thresholds
+from simsid.detectors.unusual_words import unusual_told
 from simsid.evaluation.blocks import number, percent
 from simsid.scoring.words import named, stated_rate
 from simsid.shares import in_percent
@@ -90,11 +91,12 @@ def _note(detector: Detector) -> str:
         stand = f"of {renewed} {stand}, those {kept}"
         few = sum(facts["too_few"].values())
         stand += f" ({few} more films look like it, too few to set a threshold)" if few else ""
+    told = unusual_told(detector.facts)
     return (
         f"> **Recalibrated** on {films} films {whose}"
         f"{share if facts['abnormal_share'] else ''} (fingerprint {facts['fingerprint']}). Verdicts "
         f"and p-values {stand}; the measured numbers below are those of the model that "
-        "it was made from, at its former threshold.\n"
+        f"it was made from, at its former threshold.{f' {told}' if told else ''}\n"
     )
 
 
@@ -131,6 +133,18 @@ def archive_assumption(calibration: Calibration) -> str:
         "The stated rate, ranks and p-values assume that all of these were abnormal: a film above all "
         f"others has p = {1 / (kept + 1):.3f} then, and {(1 + removed) / (kept + removed + 1):.3f} if none "
         "was. Abnormal films among those that were kept raise the threshold, so that fewer are found"
+    )
+
+
+def uncovered_in_words(population: str, whose: str) -> str:
+    """What becomes of films of a population that hardly any of the given normals look like.
+
+    Args:
+        whose: 'your normals' or 'these films'.
+    """
+    return (
+        f"Most films of {named(population)} get no verdict now: hardly any of {whose} look like them. "
+        f"Those of them that look like {whose} are judged by these."
     )
 
 

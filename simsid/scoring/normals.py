@@ -21,6 +21,7 @@ from simsid.data.unreadable import (
     unreadable_lines,
 )
 from simsid.detectors.base import Detector
+from simsid.detectors.unusual_before import AboveBefore
 from simsid.detectors.usable_normals import SEEN, left_out_in_words, usable_normals
 from simsid.scoring.film import prepare_file, score_batch
 from simsid.scoring.results import RefusedFilm, ScoredFilm
@@ -64,12 +65,19 @@ class FormerVerdicts:
     Attributes:
         films: how many were scored. called: above their threshold. no_verdict: without one.
         thresholds: of the model's populations, by name.
+        judged: films with a verdict, of each of these populations.
     """
 
     films: int
     called: int
     no_verdict: int
     thresholds: dict[str, float]
+    judged: tuple[int, ...]
+
+    @property
+    def above(self) -> AboveBefore:
+        """What ``recalibrate`` asks of it."""
+        return AboveBefore(self.called, self.judged)
 
     def in_words(self) -> str:
         """'4 of 19 (21 %); 2 more had no verdict'."""
@@ -83,6 +91,7 @@ def former_verdicts(
     """Judge prepared normals by the model as it is."""
     calibration, name = detector.calibration, detector.score_names[0]
     films = called = no_verdict = 0
+    judged = dict.fromkeys(calibration.names, 0)
     for start in range(0, len(images), _BATCH):  # no film's map outlives its batch
         part = images[start : start + _BATCH]
         for film in score_batch(detector, part, accept_out_of_place=True):
@@ -90,9 +99,10 @@ def former_verdicts(
                 decided = not film.doubtful and bool(np.isfinite(film.threshold))
                 films += 1
                 no_verdict += not decided
+                judged[film.population] += decided
                 called += decided and film.score > film.threshold
     thresholds = {told: calibration.threshold(name, i) for i, told in enumerate(calibration.names)}
-    return FormerVerdicts(films, called, no_verdict, thresholds)
+    return FormerVerdicts(films, called, no_verdict, thresholds, tuple(judged.values()))
 
 
 def read_normals(
@@ -114,7 +124,7 @@ def read_normals(
     Raises:
         UnreadableFilmsError: more cannot be read, or so many that fewer than ``least`` are left.
     """
-    images, failed, noticed = [], [], []
+    images, names, failed, noticed = [], [], [], []
     made = made_ahead([[file] for file in files], partial(prepare_file, detector.preprocessing))
     with closing(made):
         bar = tqdm(made, total=len(files), desc="reading films", disable=None, leave=False)
@@ -123,9 +133,10 @@ def read_normals(
                 failed.append(UnreadableFilm(file, film.image.code, film.image.message))
             else:
                 images.append(film.image)
+                names.append(str(file))
                 noticed.append((file.name, film.warnings))
     refuse_many(failed, len(files), skip_unreadable)
-    kept, left_out = may_set_a_threshold(detector, images, same_populations, seen)
+    kept, left_out = may_set_a_threshold(detector, images, same_populations, seen, names)
     if len(kept) < least <= len(kept) + len(failed):
         raise UnreadableFilmsError(
             failed, len(files), f"{len(kept)} are left, at least {least} are needed"
@@ -139,11 +150,13 @@ def may_set_a_threshold(
     images: Sequence[Float[np.ndarray, "height width"]],
     same_populations: bool = False,
     seen: bool = False,
+    names: Sequence[str] = (),
 ) -> tuple[list[Float[np.ndarray, "height width"]], dict[str, int]]:
     """The ``usable_normals`` of prepared films, and how many others there are for each reason."""
     if not images:
         return [], {}
-    usable = usable_normals(detector, detector.as_batch(np.stack(images)), same_populations, seen)
+    batch = detector.as_batch(np.stack(images))
+    usable = usable_normals(detector, batch, same_populations, seen, names)
     kept = [image for image, good in zip(images, usable.kept, strict=True) if good]
     return kept, usable.left_out
 

@@ -390,7 +390,10 @@ def test_films_of_a_population_that_no_given_normal_looks_like_get_no_verdict(
     write_films(tmp_path / "films", films_of("wide", 40, 70))
     places = {"--model": "two", "--normals": "films", "--out": "new"}
     assert main([text for key, name in places.items() for text in (key, str(tmp_path / name))]) == 0
-    assert "no verdict from now on: films that look like narrow" in capsys.readouterr().out
+    assert (
+        "Most films of narrow get no verdict now: hardly any of these films look like them. Those of them "
+        "that look like these films are judged by these. --same-populations keeps its own normals\n"
+    ) in capsys.readouterr().out
 
 
 def test_both_populations_are_judged_by_normals_that_look_like_both(two):
