@@ -4,8 +4,9 @@ Research software, not a medical device.
 """
 
 import os
-from importlib import import_module
 from typing import Any
+
+from simsid.lazy import imported
 
 __version__ = "0.1.0"
 
@@ -14,15 +15,9 @@ __version__ = "0.1.0"
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("KMP_BLOCKTIME", "0")
 
-_FROM = {
-    "fit": "simsid.training.fit",
-    "load_model": "simsid.detectors",
-    "save_model": "simsid.detectors",
-}
+_HOMES = {"fit": "training.fit", "load_model": "detectors", "save_model": "detectors"}
 
 
 def __getattr__(name: str) -> Any:
     """``simsid.fit``, ``simsid.load_model``, ``simsid.save_model``: torch is imported when asked."""
-    if name not in _FROM:
-        raise AttributeError(f"module 'simsid' has no attribute '{name}'")
-    return getattr(import_module(_FROM[name]), name)
+    return imported(__name__, _HOMES, name)

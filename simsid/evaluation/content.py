@@ -80,10 +80,16 @@ def summary_of(results: dict[str, Any], report: Path) -> str:
                      f"centre {number(boxes['centre_pointing']['value'])})")  # fmt: skip
     if image["threshold"] is not None:
         flagged = results["calibration"]["normals_flagged"]["share"]
+        without = _undecided(image)
         lines.append(
             f"at the calibrated threshold: sensitivity {number(image['sensitivity'])}, false "
             f"alarms {percent(flagged)} (stated {in_percent(image['false_alarm_rate'])})"
-            + _undecided_briefly(image)
+            + (
+                f"; {without} get no verdict: false alarms leave them out, sensitivity counts them by "
+                "their score"
+                if without
+                else ""
+            )
         )
     else:
         rate, confidence = image["false_alarm_rate"], results["calibration"].get("rate_confidence")
@@ -231,12 +237,19 @@ def _headline(results: dict[str, Any]) -> str:
         return text
     flagged = results["calibration"]["normals_flagged"]
     interval = flagged["ci"] or [None, None]
-    return text + (
+    text += (
         f" At the threshold that calibration normals give for a false-alarm rate of "
         f"{in_percent(image['false_alarm_rate'])}, {percent(image['sensitivity'])} of the abnormal images "
         f"are found, and {percent(flagged['share'])} of its normals are called unusual (95 "
-        f"% interval {percent(interval[0])} to {percent(interval[1])}).{_undecided(image)}"
+        f"% interval {percent(interval[0])} to {percent(interval[1])})."
     )
+    if without := _undecided(image):
+        text += (
+            f" {without} look like no film of the model's, so in use they get no verdict. The share of "
+            "normals called unusual leaves them out; sensitivity, specificity and AUROC count them by "
+            "their score."
+        )
+    return text
 
 
 def _sentence(told: str) -> str:
@@ -244,23 +257,9 @@ def _sentence(told: str) -> str:
     return f"{told[:1].upper()}{told[1:].removesuffix('.')}."
 
 
-def _undecided_briefly(image: dict[str, Any]) -> str:
-    without = image.get("without_verdict") or {"normal": 0, "abnormal": 0}
-    if not sum(without.values()):
-        return ""
-    return (
-        f"; {without['normal']} normal and {without['abnormal']} abnormal images get no verdict: false "
-        "alarms leave them out, sensitivity counts them by their score"
-    )
-
-
 def _undecided(image: dict[str, Any]) -> str:
-    """How many images get no verdict in use; '' where all do."""
+    """How many images get no verdict in use, as '2 normal and 0 abnormal images'; '' where all do."""
     without = image.get("without_verdict") or {"normal": 0, "abnormal": 0}
     if not sum(without.values()):
         return ""
-    return (
-        f" {without['normal']} normal and {without['abnormal']} abnormal images look like no film of the "
-        "model's, so in use they get no verdict. The share of normals called unusual leaves them out; "
-        "sensitivity, specificity and AUROC count them by their score."
-    )
+    return f"{without['normal']} normal and {without['abnormal']} abnormal images"

@@ -28,11 +28,11 @@ class Conv2d(nn.Conv2d):
     """``nn.Conv2d``, for a stride of two or more."""
 
     def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        zeros = isinstance(self.padding, tuple) and self.padding_mode == "zeros"
-        if not zeros or not _threads_would_wait(x, weight):
+        padding = self.padding
+        plain = self.padding_mode == "zeros" and _threads_would_wait(x, weight)
+        if not plain or not isinstance(padding, tuple):
             return super()._conv_forward(x, weight, bias)
-        assert isinstance(self.padding, tuple)
-        steps = _Steps(self.stride, self.padding, self.dilation, False, (0, 0), self.groups)
+        steps = _Steps(self.stride, padding, self.dilation, False, (0, 0), self.groups)
         return _convolve(x, weight, bias, steps)
 
 
